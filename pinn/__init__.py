@@ -1,0 +1,1 @@
+"""PhysicsFormer: transformer physics-informed networks with exact derivatives and least-squares training."""

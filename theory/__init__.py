@@ -1,0 +1,1 @@
+"""Transformer theory made executable: certified constructions and positional expressivity."""
