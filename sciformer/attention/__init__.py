@@ -1,0 +1,24 @@
+"""The attention core: plain torch, knows nothing of equations, memories or theorems."""
+
+from __future__ import annotations
+
+from sciformer.attention.attend import attend as attend
+from sciformer.attention.masks import Additive as Additive
+from sciformer.attention.masks import Boolean as Boolean
+from sciformer.attention.masks import Causal as Causal
+from sciformer.attention.masks import Mask as Mask
+from sciformer.attention.masks import Padding as Padding
+from sciformer.attention.multihead import MultiheadAttention as MultiheadAttention
+from sciformer.attention.patch import Patch as Patch
+from sciformer.attention.positions import ALiBi as ALiBi
+from sciformer.attention.positions import LearnedAbsolute as LearnedAbsolute
+from sciformer.attention.positions import NoPosition as NoPosition
+from sciformer.attention.positions import Position as Position
+from sciformer.attention.positions import RelativeTable as RelativeTable
+from sciformer.attention.positions import Rotary as Rotary
+from sciformer.attention.positions import ShawKey as ShawKey
+from sciformer.attention.positions import ShawKeyValue as ShawKeyValue
+from sciformer.attention.positions import Sinusoidal as Sinusoidal
+from sciformer.attention.positions import T5Buckets as T5Buckets
+from sciformer.attention.positions import Universal as Universal
+from sciformer.attention.toeplitz import toeplitz as toeplitz

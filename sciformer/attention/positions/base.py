@@ -1,0 +1,47 @@
+"""What a position scheme may do to attention; every hook does nothing by default."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from sciformer.attention.patch import Patch
+
+
+class Position(nn.Module):
+    """A position scheme; subclasses override the hooks they need.
+
+    A = softmax(rotate(q) rotate(k)^T + content(q) + relative[j - i]) * gain[j - i]
+    out_i = sum_j A_ij v_j + values(A)_i
+
+    `heads` is the number of heads the scheme was made for, None if it does not care.
+    """
+
+    heads: int | None = None
+
+    def tokens(self, tokens: Tensor, start: int) -> Tensor:
+        """Tokens (..., n, width) at positions start, start + 1, ..., before the projections."""
+        return tokens
+
+    def rotate(self, heads: Tensor, start: int) -> Tensor:
+        """Queries or keys (..., h, n, d) at positions start, start + 1, ...; same shape."""
+        return heads
+
+    def content(self, query: Tensor, patch: Patch) -> Tensor | None:
+        """Logits (..., h, n, m) that depend on the scaled query (..., h, n, d)."""
+        return None
+
+    def relative(self, patch: Patch) -> Tensor | None:
+        """Logits by offset, shape (h, n + m - 1) from patch.lowest to patch.highest; finite."""
+        return None
+
+    def gain(self, patch: Patch) -> Tensor | None:
+        """Factors of the weights by offset, shape (h, n + m - 1), applied after the softmax."""
+        return None
+
+    def values(self, weights: Tensor, patch: Patch) -> Tensor | None:
+        """Addition to the output, (..., h, n, e), from the weights (..., h, n, m)."""
+        return None
+
+
+class NoPosition(Position):
+    """No position at all: attention sees its keys as a set."""

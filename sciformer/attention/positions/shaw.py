@@ -1,0 +1,56 @@
+"""A learned vector per clipped offset, added to the keys, or to keys and values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sciformer.attention.patch import Patch
+from sciformer.attention.positions.base import Position
+
+
+class ShawKey(Position):
+    """Keys that depend on how far away they are.
+
+    logits_ij + (scaled q_i) . key_table[clip(j - i, -clip, clip) + clip]
+
+    The vectors are shared by all heads.
+
+    Args:
+        head_width: width of one head.
+        clip: largest offset told apart; >= 0.
+
+    Source: Shaw, Uszkoreit, Vaswani 2018, eq. 4 (a^K); `clip` is their k.
+    """
+
+    def __init__(self, head_width: int, clip: int) -> None:
+        super().__init__()
+        self.clip = clip
+        self.key_table = nn.Parameter(torch.randn(2 * clip + 1, head_width) * 0.02)
+
+    def content(self, query: Tensor, patch: Patch) -> Tensor | None:
+        """See `Position.content`."""
+        return torch.einsum("...nd,nmd->...nm", query, self.by_offset(self.key_table, patch))
+
+    def by_offset(self, table: Tensor, patch: Patch) -> Tensor:
+        """The vector of each pair, shape (n, m, head_width)."""
+        return table[patch.offsets(table.device).clamp(-self.clip, self.clip) + self.clip]
+
+
+class ShawKeyValue(ShawKey):
+    """Keys and values that depend on how far away they are.
+
+    out_i = sum_j A_ij (v_j + value_table[clip(j - i, -clip, clip) + clip])
+
+    Args: as `ShawKey`.
+
+    Source: Shaw, Uszkoreit, Vaswani 2018, eq. 3 (a^V).
+    """
+
+    def __init__(self, head_width: int, clip: int) -> None:
+        super().__init__(head_width, clip)
+        self.value_table = nn.Parameter(torch.randn(2 * clip + 1, head_width) * 0.02)
+
+    def values(self, weights: Tensor, patch: Patch) -> Tensor | None:
+        """See `Position.values`."""
+        return torch.einsum("...nm,nmd->...nd", weights, self.by_offset(self.value_table, patch))

@@ -1,0 +1,68 @@
+"""URPE: a Toeplitz multiplier on the attention weights, over any other scheme."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sciformer.attention.patch import Patch
+from sciformer.attention.positions.base import Position
+from sciformer.attention.positions.relative import table_slice
+from sciformer.errors import ShapeError
+
+
+class Universal(Position):
+    """Universal relative positional encoding over a base scheme.
+
+    A_ij = softmax(base logits)_ij * table[h, j - i + length - 1]
+
+    The table is signed and starts at 1, where the scheme is its base. Rows no longer sum to 1,
+    which is what lets constant sequences be told apart.
+
+    Args:
+        base: the scheme underneath.
+        heads: number of heads.
+        length: longest sequence; the table holds offsets -(length-1) .. length-1.
+
+    Raises:
+        ShapeError: a base made for another number of heads.
+        DomainError: a pair further apart than the table reaches.
+
+    Source: Luo et al. 2022, eq. 9; `table` is their C.
+    """
+
+    def __init__(self, base: Position, heads: int, length: int) -> None:
+        super().__init__()
+        if base.heads not in (None, heads):
+            raise ShapeError(
+                f"Universal: the base scheme has {base.heads} heads; got {heads} for the gain."
+            )
+        self.base = base
+        self.heads = heads
+        self.table = nn.Parameter(torch.ones(heads, 2 * length - 1))
+
+    def tokens(self, tokens: Tensor, start: int) -> Tensor:
+        """See `Position.tokens`."""
+        return self.base.tokens(tokens, start)
+
+    def rotate(self, heads: Tensor, start: int) -> Tensor:
+        """See `Position.rotate`."""
+        return self.base.rotate(heads, start)
+
+    def content(self, query: Tensor, patch: Patch) -> Tensor | None:
+        """See `Position.content`."""
+        return self.base.content(query, patch)
+
+    def relative(self, patch: Patch) -> Tensor | None:
+        """See `Position.relative`."""
+        return self.base.relative(patch)
+
+    def gain(self, patch: Patch) -> Tensor | None:
+        """See `Position.gain`."""
+        own = table_slice("Universal", self.table, patch)
+        under = self.base.gain(patch)
+        return own if under is None else own * under
+
+    def values(self, weights: Tensor, patch: Patch) -> Tensor | None:
+        """See `Position.values`."""
+        return self.base.values(weights, patch)
