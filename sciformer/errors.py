@@ -1,4 +1,4 @@
-"""The errors a user can meet: one sentence each, saying who, what was wanted, what came, what to do."""
+"""The errors a user can meet: one sentence saying who, what was wanted, what came, what to do."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class UnknownNameError(UsageError):
 
 class ConvergenceError(SciformerError, RuntimeError):
     """A computation that ran and failed, such as a residual that stopped being finite."""
+
+
+class RunError(SciformerError, RuntimeError):
+    """A run directory that cannot be written or whose checkpoints are all damaged."""
 
 
 class CertificateError(SciformerError, RuntimeError):

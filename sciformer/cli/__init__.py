@@ -1,0 +1,1 @@
+"""The command line: finds commands by entry points and knows none of them."""

@@ -1,0 +1,1 @@
+"""The commands of the house itself; the others live with what they command."""

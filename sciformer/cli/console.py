@@ -1,0 +1,145 @@
+"""What a command says: progress and notes on stderr, tables and JSON on stdout."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from sciformer.runs.encoding import encode
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+BAR_INTERVAL_S, LINE_INTERVAL_S = 0.1, 5.0
+
+
+class Progress:
+    """Progress on stderr: a bar on a terminal, otherwise a line every few seconds.
+
+    Example:
+        with Progress(total=100, label="burgers") as progress:
+            progress.update(17, residual=2.5e-4)
+    """
+
+    def __init__(self, total: float | None = None, label: str = "") -> None:
+        """Nothing is written before `update`.
+
+        Args:
+            total: the position at which it is done; None if that is not known.
+            label: what is going on.
+        """
+        self._total, self._label = total, label
+        self._start = time.monotonic()
+        self._last_shown = -float("inf")
+        self._pending: tuple[float, dict[str, Any]] | None = None
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._pending is not None:
+            self._show(*self._pending)
+        if self._bar is not None:
+            self._bar.close()
+
+    def update(self, position: float, **figures: Any) -> None:
+        """Where it stands, and figures to show; cheap enough for every step.
+
+        Args:
+            position: steps done, or the fraction done if `total` is 1.
+            figures: by name; numbers are shown with four digits.
+        """
+        self._pending = (position, figures)
+        interval = BAR_INTERVAL_S if sys.stderr.isatty() else LINE_INTERVAL_S
+        if time.monotonic() - self._last_shown >= interval:
+            self._show(position, figures)
+
+    def _show(self, position: float, figures: dict[str, Any]) -> None:
+        self._last_shown, self._pending = time.monotonic(), None
+        text = "  ".join(f"{name} {_cell(value)}" for name, value in figures.items())
+        if sys.stderr.isatty():
+            self._show_bar(position, text)
+        else:
+            elapsed = f"{time.monotonic() - self._start:.1f} s"
+            note("  ".join(filter(None, [self._label, self._done(position), elapsed, text])))
+
+    def _show_bar(self, position: float, text: str) -> None:
+        if self._bar is None:
+            self._bar = _bar(self._total, self._label)
+        self._bar.n = position
+        self._bar.set_postfix_str(text)
+
+    def _done(self, position: float) -> str:
+        return _cell(position) if self._total is None else f"{position / self._total:.0%}"
+
+
+def note(text: str) -> None:
+    """A line for the person, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
+    """Columns aligned by width: text to the left, numbers to the right with four digits.
+
+    Args:
+        rows: cells; None is shown as "-".
+        headers: one name a column.
+
+    Returns:
+        Lines without a line break at the end.
+    """
+    columns = list(zip(headers, *([_cell(value) for value in row] for row in rows), strict=True))
+    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(headers))]
+    widths = [max(map(len, column)) for column in columns]
+    rule = tuple("-" * width for width in widths)
+    header, *body = zip(*columns, strict=True)
+    return "\n".join(_line(cells, widths, numeric) for cells in (header, rule, *body))
+
+
+def print_table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> None:
+    """A `table` on stdout."""
+    print(table(rows, headers))
+
+
+def print_json(value: Any) -> None:
+    """The one JSON object of a command on stdout; numbers that are not finite become null."""
+    print(encode(value, indent=2), flush=True)
+
+
+def _bar(total: float | None, label: str) -> tqdm[Any]:
+    from tqdm import tqdm
+
+    tail = "{elapsed}{postfix}"
+    form = (
+        "{desc} {elapsed}{postfix}" if total is None else "{desc} {percentage:3.0f}%|{bar}| " + tail
+    )
+    return tqdm(total=total, desc=label, bar_format=form, leave=True, dynamic_ncols=True)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (hasattr(value, "__float__") and not isinstance(value, bool))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if not _is_number(value) or isinstance(value, int):
+        return str(value)
+    return f"{float(value):.4g}"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+    aligned = [
+        cell.rjust(width) if right else cell.ljust(width)
+        for cell, width, right in zip(cells, widths, numeric, strict=True)
+    ]
+    return "  ".join(aligned).rstrip()

@@ -1,0 +1,116 @@
+"""Checkpoints: tensors and state in a directory that appears at once and proves to be whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sciformer.errors import RunError
+from sciformer.runs.encoding import plain
+from sciformer.runs.files import atomic, remove
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TENSORS, STATE, DIGESTS = "tensors.safetensors", "state.json", "SHA256SUMS"
+KEPT = 2
+
+
+class Checkpoint(NamedTuple):
+    """What one checkpoint holds.
+
+    Attributes:
+        tensors: by name, on the CPU, with the dtype and shape they were saved with.
+        state: everything else; NaN and infinities keep their values.
+        metrics_bytes: size of the run's metrics when the checkpoint was written.
+    """
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+    metrics_bytes: int
+
+
+def save(directory: Path, checkpoint: Checkpoint) -> Path:
+    """Writes the next checkpoint and removes all but the last two.
+
+    Args:
+        directory: where checkpoints are kept, numbered from 1.
+        checkpoint: what to keep; tensors of any device and layout.
+
+    Returns:
+        The directory of the new checkpoint. `sha256sum -c SHA256SUMS` in it checks it by hand.
+
+    Raises:
+        RunError: the disk refused; earlier checkpoints are whole.
+    """
+    number = max(_numbers(directory), default=0) + 1
+    target = directory / f"{number:06d}"
+    with atomic(target) as temporary:
+        temporary.mkdir(exist_ok=True)
+        contents = {TENSORS: _tensor_bytes(checkpoint.tensors), STATE: _state_bytes(checkpoint)}
+        for name, content in contents.items():
+            (temporary / name).write_bytes(content)
+        digests = [f"{_digest(content)}  {name}\n" for name, content in contents.items()]
+        (temporary / DIGESTS).write_text("".join(digests))
+    for old in _numbers(directory)[:-KEPT]:
+        remove(directory / f"{old:06d}")
+    return target
+
+
+def load(directory: Path) -> Checkpoint | None:
+    """The newest whole checkpoint, or None if none was ever written.
+
+    Raises:
+        RunError: there are checkpoints and every one is damaged.
+    """
+    numbers = _numbers(directory)
+    for number in reversed(numbers):
+        checkpoint = _read(directory / f"{number:06d}")
+        if checkpoint is not None:
+            return checkpoint
+    if numbers:
+        raise RunError(f"run: every checkpoint in {directory} is damaged; start a new run.")
+    return None
+
+
+def _numbers(directory: Path) -> list[int]:
+    if not directory.is_dir():
+        return []
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdecimal())
+
+
+def _tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    from safetensors.torch import save as to_bytes
+
+    # Copies, because tensors that share memory are refused by the format.
+    copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+    return bytes(to_bytes(copies))
+
+
+def _state_bytes(checkpoint: Checkpoint) -> bytes:
+    record = {"metrics_bytes": checkpoint.metrics_bytes, "state": plain(checkpoint.state)}
+    # With Python's own NaN and Infinity: only `_read` reads this, and it must come back exactly.
+    return json.dumps(record, indent=1).encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> Checkpoint | None:
+    """The checkpoint, or None if a file is missing or differs from its digest."""
+    from safetensors.torch import load as from_bytes
+
+    try:
+        lines = (path / DIGESTS).read_text().splitlines()
+        expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        contents = {name: (path / name).read_bytes() for name in (TENSORS, STATE)}
+    except (OSError, ValueError):
+        return None
+    if expected != {name: _digest(content) for name, content in contents.items()}:
+        return None
+    record = json.loads(contents[STATE])
+    return Checkpoint(from_bytes(contents[TENSORS]), record["state"], record["metrics_bytes"])

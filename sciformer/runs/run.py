@@ -1,0 +1,213 @@
+"""The run directory: one place for all that a run read, measured and made."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sciformer.errors import DataError, UsageError
+from sciformer.runs import checkpoints, metrics
+from sciformer.runs.encoding import encode, strict
+from sciformer.runs.files import TEMPORARY, atomic, disk_errors, remove_leftovers
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CONFIG, METRICS, CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoint"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory, safe against a kill at any moment.
+
+    Every file appears whole or not at all; `config.json` makes a directory a run.
+
+    Attributes:
+        path: the directory.
+        kind: what was run, for example "burgers".
+        config: the resolved configuration as JSON values, seed included.
+        environment: versions, threads, platform and commit when the run was created.
+        created: local time of creation, ISO 8601 with offset.
+    """
+
+    path: Path
+    kind: str
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    created: str
+
+    @classmethod
+    def create(cls, directory: Path | str | None, kind: str, config: Mapping[str, Any]) -> Run:
+        """Starts a run in a new or empty directory.
+
+        Args:
+            directory: where; None makes `runs/<kind>-<date>-<time>` here, numbered if taken.
+            kind: what is run; part of that name.
+            config: the resolved configuration; whatever changes the result belongs into it.
+
+        Raises:
+            UsageError: the directory holds something already.
+            RunError: the directory cannot be made or written.
+        """
+        from sciformer.runs.environment import describe
+
+        path = _fresh(kind) if directory is None else _empty(Path(directory))
+        created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        run = cls(path, kind, strict(config), strict(describe()), created)
+        record = {key: getattr(run, key) for key in ("kind", "created", "config", "environment")}
+        run.write_json(CONFIG, record)
+        return run
+
+    @classmethod
+    def open(cls, directory: Path | str) -> Run:
+        """An existing run, to be read.
+
+        Raises:
+            DataError: the directory is no run.
+        """
+        path = Path(directory)
+        try:
+            record = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+            fields = [record[key] for key in ("kind", "config", "environment", "created")]
+        except OSError as error:
+            raise DataError(
+                f"run: {path} is no run directory, {CONFIG} cannot be read there "
+                f"({error.strerror}); name a directory that a run has made."
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"run: {path / CONFIG} is not what a run writes; name another directory."
+            ) from error
+        return cls(path, *fields)
+
+    @classmethod
+    def resume(cls, directory: Path | str, config: Mapping[str, Any]) -> Run:
+        """An existing run, to be continued from its newest whole checkpoint.
+
+        Metrics written after that checkpoint are dropped: the continued run writes them again.
+
+        Raises:
+            DataError: the directory is no run.
+            UsageError: the configuration differs; the message names the keys.
+        """
+        run = cls.open(directory)
+        _refuse_changes(run, strict(config))
+        remove_leftovers(run.path)
+        remove_leftovers(run.path / CHECKPOINTS)
+        last = checkpoints.load(run.path / CHECKPOINTS)
+        metrics.truncate(run.path / METRICS, last.metrics_bytes if last else 0)
+        return run
+
+    def log(self, **figures: Any) -> None:
+        """Adds one line of figures to the metrics."""
+        metrics.append(self.path / METRICS, figures)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All lines logged; a number that was not finite is None."""
+        return metrics.read(self.path / METRICS)
+
+    def save_checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
+        """Keeps tensors of any device and a state of JSON values, infinities allowed.
+
+        Raises:
+            RunError: the disk refused; earlier checkpoints are whole.
+        """
+        size = self._size(METRICS)
+        content = checkpoints.Checkpoint(dict(tensors), dict(state), size)
+        return checkpoints.save(self.path / CHECKPOINTS, content)
+
+    def load_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """Tensors (on the CPU) and state of the newest whole checkpoint, or None if there is none.
+
+        Raises:
+            RunError: there are checkpoints and every one is damaged.
+        """
+        last = checkpoints.load(self.path / CHECKPOINTS)
+        return (last.tensors, last.state) if last else None
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Writes a JSON file; numbers that are not finite become null."""
+        with self.file(name) as path:
+            path.write_text(encode(value, indent=2) + "\n", encoding="utf-8")
+
+    def read_json(self, name: str) -> Any:
+        """The content of a JSON file of the run, or None if it was not written yet."""
+        path = self.path / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def write_array(self, name: str, **arrays: Any) -> None:
+        """Writes numpy or torch arrays by name into an .npz file."""
+        import numpy
+
+        on_cpu: dict[str, Any] = {
+            key: value.detach().cpu() if hasattr(value, "detach") else value
+            for key, value in arrays.items()
+        }
+        with self.file(name) as path, path.open("wb") as file:
+            numpy.savez(file, **on_cpu)
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        """Yields a temporary path; the file made there gets its name when the block ends well."""
+        with atomic(self.path / name) as path:
+            yield path
+
+    def _size(self, name: str) -> int:
+        path = self.path / name
+        return path.stat().st_size if path.exists() else 0
+
+
+def _fresh(kind: str) -> Path:
+    """A new directory under `runs`; two runs of one second get different names."""
+    stem = f"runs/{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    with disk_errors(Path(stem)):
+        Path(stem).parent.mkdir(exist_ok=True)
+        for path in map(Path, names):
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                return path
+    raise AssertionError("the names never end")
+
+
+def _empty(path: Path) -> Path:
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        others = [child for child in path.iterdir() if not child.name.startswith(TEMPORARY)]
+    if (path / CONFIG).exists():
+        raise UsageError(
+            f"run: {path} holds a run already; continue it by --resume or choose another directory."
+        )
+    if others:
+        raise UsageError(
+            f"run: {path} is not empty, it holds {others[0].name}; choose a new or empty directory."
+        )
+    return path
+
+
+def _refuse_changes(run: Run, config: Mapping[str, Any]) -> None:
+    old, new = _flat(run.config), _flat(config)
+    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    if changed:
+        pairs = ", ".join(f"{key} {old.get(key)} -> {new.get(key)}" for key in changed)
+        raise UsageError(
+            f"run: {run.path} was started with another configuration ({pairs}); "
+            "repeat the old values or start a new run."
+        )
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
