@@ -23,7 +23,7 @@ CONFIG = {
 
 
 def test_the_config_says_what_a_number_depends_on(tmp_path: Path) -> None:
-    """Kills: leaving out a version, the threads or the seed; writing something else than `config`."""
+    """Kills: leaving out a version, the threads or the seed; writing another config."""
     run = Run.create(tmp_path / "run", "burgers", CONFIG)
     record = json.loads((run.path / "config.json").read_text())
     assert record["config"] == run.config == json.loads(json.dumps(CONFIG))
