@@ -1,0 +1,166 @@
+"""attend: its door, its blocks and their memory."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from sciformer.attention import (
+    Additive,
+    ALiBi,
+    Boolean,
+    Causal,
+    Padding,
+    RelativeTable,
+    Universal,
+    attend,
+)
+from sciformer.attention import attend as attend_function
+from sciformer.attention.attend import MATERIALISED_PAIRS
+from sciformer.attention.masks import as_mask
+from sciformer.errors import DomainError, ShapeError
+
+
+def heads(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def universal(n: int) -> Universal:
+    position = Universal(RelativeTable(2, n), 2, n).double()
+    generator = torch.Generator().manual_seed(7)
+    for parameter in position.parameters():
+        torch.nn.init.normal_(parameter, generator=generator)
+    return position
+
+
+@pytest.mark.parametrize("n", [513, 577])
+def test_long_sequences_run_in_blocks_and_agree(n: int) -> None:
+    """Kills: a last block of the wrong length. n is no multiple of 64; forward and gradient."""
+    results = []
+    for block in (None, n):
+        inputs = [heads(2, n, 3, seed=k).requires_grad_() for k in range(3)]
+        position = universal(n)
+        output = attend(*inputs, position=position, mask=Causal(), block=block)
+        output.square().sum().backward()
+        results.append(
+            [output, *(x.grad for x in inputs), *(p.grad for p in position.parameters())]
+        )
+    for blocked, whole in zip(*results, strict=True):
+        torch.testing.assert_close(blocked, whole, rtol=1e-12, atol=1e-12)
+
+
+class LargestTensor(torch.utils._python_dispatch.TorchDispatchMode):
+    """Watches every tensor that is made, forward and backward."""
+
+    largest = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        made = function(*arguments, **(keywords or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else [made]:
+            if isinstance(tensor, Tensor):
+                self.largest = max(self.largest, tensor.untyped_storage().nbytes() // 8)
+        return made
+
+
+def test_blocks_never_hold_the_matrix() -> None:
+    """Kills: blocks that are kept for the backward pass, a bias built for all rows at once."""
+    n, kept = 600, {}
+    inputs = [heads(2, n, 3, seed=k).requires_grad_() for k in range(3)]
+    position = universal(n)
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // 8
+        return tensor
+
+    assert n * n > MATERIALISED_PAIRS
+    with LargestTensor() as made, torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        attend(*inputs, position=position).square().sum().backward()
+    assert made.largest <= 2 * 64 * (2 * n)  # a padded block of both heads
+    assert sum(kept.values()) < 60 * n  # inputs, scaled query and output are 6 n each
+
+
+def test_one_query_over_many_keys_is_one_row() -> None:
+    """Kills: blocks chosen by the number of keys."""
+    key = heads(1, 5000, 2, seed=1)
+    with LargestTensor() as made:
+        output = attend(heads(1, 1, 2), key, key)
+    assert made.largest == 10000
+    assert torch.equal(output, attend(heads(1, 1, 2), key, key, block=1))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((5, 4), (5, 4), (5, 4)), r"got \(5, 4\), \(5, 4\) and \(5, 4\)"),
+        (((2, 5, 4), (2, 6, 3), (2, 6, 4)), r"same d .* got \(2, 5, 4\), \(2, 6, 3\)"),
+        (((2, 5, 4), (2, 6, 4), (2, 7, 4)), r"same m; got .* and \(2, 7, 4\)"),
+        (((2, 5, 4), (3, 6, 4), (3, 6, 4)), r"same number of heads; got 2, 3, 3 and None"),
+        (((2, 5, 4), (2, 6, 4), (3, 6, 4)), r"same number of heads; got 2, 2, 3 and None"),
+    ],
+)
+def test_refuses_shapes_that_do_not_fit(shapes: tuple[tuple[int, ...], ...], message: str) -> None:
+    """Kills: each of the checks at the door."""
+    with pytest.raises(ShapeError, match=message):
+        attend(*(torch.zeros(shape) for shape in shapes))
+
+
+def test_refuses_a_scheme_for_other_heads() -> None:
+    """Kills: one head's slope broadcast over all."""
+    part = torch.zeros(2, 3, 4)
+    with pytest.raises(ShapeError, match=r"got 2, 2, 2 and 3"):
+        attend(part, part, part, position=ALiBi(3))
+
+
+@pytest.mark.parametrize("block", [0, -3])
+def test_refuses_empty_blocks(block: int) -> None:
+    """Kills: a bound off by one."""
+    part = torch.zeros(2, 3, 4)
+    attend(part, part, part, block=1)
+    with pytest.raises(DomainError, match=rf"at least one row; got {block}"):
+        attend(part, part, part, block=block)
+
+
+@pytest.mark.parametrize("mask", [torch.ones(3, 3, dtype=torch.int64), torch.ones(3)])
+def test_refuses_masks_of_whole_numbers_and_of_one_axis(mask: Tensor) -> None:
+    """Kills: an integer mask taken for logits, a vector taken for keys."""
+    with pytest.raises(ShapeError, match=r"a mask tensor is boolean .* got torch\."):
+        as_mask(mask)
+
+
+def test_scale_replaces_the_default() -> None:
+    """Kills: a scale applied twice or not at all."""
+    query, key = heads(1, 2, 4), heads(1, 3, 4, seed=1)
+    wanted = (0.3 * query @ key.transpose(-1, -2)).softmax(-1) @ key
+    torch.testing.assert_close(attend(query, key, key, scale=0.3), wanted)
+
+
+def test_masks_combine() -> None:
+    """Kills: `or` for `and`, added logits that are lost, lengths that broadcast over heads."""
+    query, key, value = (heads(3, 2, 4, 4, seed=k) for k in range(3))
+    bias = heads(4, 4, seed=9)
+    lengths = torch.tensor([1, 3, 4])
+    allowed = torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(3)) < 0.8
+    combined = Causal() & Padding(lengths) & allowed & Additive(bias) & Additive(2 * bias)
+    exists = torch.arange(4) < lengths[:, None]
+    where = torch.ones(4, 4).tril().bool() & exists[:, None, None] & allowed
+    wanted = attend(query, key, value, mask=torch.where(where, 3 * bias, -torch.inf))
+    torch.testing.assert_close(attend(query, key, value, mask=combined), wanted)
+    by_keys = Causal() & Padding(exists) & Boolean(allowed) & (3 * bias)
+    torch.testing.assert_close(attend(query, key, value, mask=by_keys), wanted)
+
+
+def test_causal_mask_counts_true_positions() -> None:
+    """Kills: a triangle that starts at the corner of the patch."""
+    query, key = heads(1, 2, 3), heads(1, 5, 3, seed=1)
+    seen = torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0]]).bool()
+    wanted = attend(query, key, key, mask=seen)
+    assert torch.equal(attend(query, key, key, mask=Causal(), query_start=4, key_start=2), wanted)
+
+
+def test_public_name_is_the_function() -> None:
+    """Kills: the module `attend` hiding the function of the same name."""
+    import sciformer
+
+    assert sciformer.attend is attend_function
