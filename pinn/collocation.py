@@ -1,0 +1,145 @@
+"""The points of a training: inside the domain by plan, on its boundary, and held out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pinn import terms
+from pinn.dynamics import measure
+from pinn.losses import Weighted
+from pinn.sampling import Current, ResidualImportance, Sample, UniformSobol, WarpedSobol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import nn
+
+    from pinn.constraints import TrialSolution
+    from pinn.dynamics import DynamicsWeightedLoss
+    from pinn.plan import Stage
+    from pinn.problem import Problem
+    from pinn.sampling import Sampler
+
+HELD_OUT = 4096
+
+
+class Collocation:
+    """Draws the samples of all terms and weights them into an objective.
+
+    Args:
+        problem: what is solved.
+        trial: the network, with hard conditions around it or without; conditions become soft
+            terms where it has none.
+        loss: weights of the terms.
+        seed: of all random points.
+    """
+
+    def __init__(
+        self, problem: Problem, trial: TrialSolution, loss: DynamicsWeightedLoss, seed: int
+    ) -> None:
+        self._trial, self._loss = trial, loss
+        first = next(trial.parameters())
+        self._device, dtype = first.device, first.dtype
+        soft = problem.conditions if trial.constraint is None else ()
+        self._interior = terms.interior(problem, trial)
+        self._boundary = [terms.boundary(problem, trial, c) for c in soft]
+        uniform = UniformSobol(problem.domain, seed + 1, dtype)
+        self._samplers: dict[str, Sampler] = {
+            "uniform": uniform,
+            "importance": ResidualImportance(uniform, seed),
+            "warped": WarpedSobol(uniform),
+        }
+        self._faces = [
+            terms.FaceSampler(
+                UniformSobol(problem.domain, seed + 2 + index, dtype),
+                problem.domain.part(condition.on),
+            )
+            for index, condition in enumerate(soft)
+        ]
+        self._held_out = UniformSobol(problem.domain, seed + 1000, dtype).unit(HELD_OUT)
+        self._domain = problem.domain
+        self._current = Current(self._fields, self._residual_size)
+
+    def draw(self, stage: Stage) -> list[Sample]:
+        """A sample for each term, the equations first."""
+        inside = self._samplers[stage.sampler].draw(stage.points, self._current)
+        on_faces = [face.draw(max(stage.points // 8, 16)) for face in self._faces]
+        return [inside, *on_faces]
+
+    def held_out(self, stage: Stage) -> list[Weighted]:
+        """Terms on points that are never trained on, dense where the stage's sampler is dense."""
+        sampler = self._samplers[stage.sampler]
+        if isinstance(sampler, WarpedSobol):
+            inside = sampler.warp(self._held_out)
+        else:
+            points = self._domain.from_unit(self._held_out)
+            inside = Sample(points, torch.ones_like(points[:, 0]))
+        count = HELD_OUT // 8
+        on_faces = [
+            Sample(points, torch.ones_like(points[:, 0]))
+            for points in (
+                self._domain.on_face(f.face, self._held_out[:count]) for f in self._faces
+            )
+        ]
+        return self._pair([inside, *on_faces], {})
+
+    def weigh(
+        self, samples: Sequence[Sample], parameters: Sequence[nn.Parameter]
+    ) -> list[Weighted]:
+        """The samples with the weights that the loss gives their terms now."""
+        samples = list(samples)
+        if self._boundary:
+            self._loss.observe(
+                {
+                    term.name: measure(term, sample.points.to(self._device), parameters)
+                    for term, sample in zip(self._terms, samples, strict=True)
+                }
+            )
+        if self._loss.causal is not None:
+            squares = self._residual_size(samples[0].points).square()
+            samples[0] = self._loss.causal.reweight(samples[0], squares)
+        return self._pair(samples, self._loss.weights)
+
+    def weighted(self, states: Sequence[Mapping[str, Any]]) -> list[Weighted]:
+        """Weighted samples as they were saved, one for each term."""
+        pairs = zip(self._terms, states, strict=True) if states else ()
+        return [
+            Weighted(term, Sample(s["points"], s["weights"]).to(self._device), s["weight"])
+            for term, s in pairs
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """Positions of all random sequences, and the weights of the loss."""
+        return {
+            "samplers": {name: sampler.state() for name, sampler in self._samplers.items()},
+            "faces": [face.uniform.state() for face in self._faces],
+            "weights": dict(self._loss.weights),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from a state."""
+        for name, sampler in self._samplers.items():
+            sampler.restore(state["samplers"][name])
+        for face, saved in zip(self._faces, state["faces"], strict=True):
+            face.uniform.restore(saved)
+        self._loss.weights = dict(state["weights"])
+
+    @property
+    def _terms(self) -> list[terms.EquationTerm]:
+        return [self._interior, *self._boundary]
+
+    def _pair(self, samples: Sequence[Sample], weights: Mapping[str, float]) -> list[Weighted]:
+        return [
+            Weighted(term, sample.to(self._device), weights.get(term.name, 1.0))
+            for term, sample in zip(self._terms, samples, strict=True)
+        ]
+
+    def _fields(self, points: Tensor) -> Tensor:
+        return self._trial.at(points.to(self._device)).cpu()
+
+    def _residual_size(self, points: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self._interior.residual(points.to(self._device)).norm(dim=-1).cpu()

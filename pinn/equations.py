@@ -1,0 +1,145 @@
+"""From sympy to torch: expressions of coordinates, fields, derivatives and parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sympy
+import torch
+from torch import Tensor
+
+from sciformer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A field or one of its derivatives: which field, and the coordinates differentiated by.
+
+    `operator` is "1" for the field itself, else one letter a differentiation in the order of
+    the problem's coordinates, such as "xx" or "xt".
+    """
+
+    field: int
+    operator: str
+
+
+class Expressions:
+    """Several sympy expressions compiled into one torch function.
+
+    Args:
+        expressions: functions of the coordinates, the fields, their derivatives and parameters.
+        coordinates: the coordinate symbols, in order.
+        fields: the unknown functions applied to all coordinates, such as u(x, t), in order.
+        parameters: the symbols that are given values when the function is called.
+        who: the name a sentence about a mistake begins with.
+
+    Raises:
+        UsageError: a symbol or function that is none of these.
+    """
+
+    def __init__(
+        self,
+        expressions: Sequence[Any],
+        coordinates: Sequence[Any],
+        fields: Sequence[Any],
+        parameters: Sequence[Any],
+        *,
+        who: str,
+    ) -> None:
+        self._coordinates = tuple(coordinates)
+        self._fields = tuple(fields)
+        plain, unknowns = self._name_unknowns([sympy.sympify(e).doit() for e in expressions], who)
+        self.unknowns: tuple[Unknown, ...] = tuple(unknowns)
+        self.parameters: tuple[str, ...] = tuple(p.name for p in parameters)
+        known = {*self._coordinates, *parameters, *unknowns.values()}
+        _refuse_strangers(plain, known, who)
+        arguments = [*self._coordinates, *parameters, *unknowns.values()]
+        self._function: Callable[..., list[Any]] = sympy.lambdify(
+            arguments, plain, modules="torch", cse=True
+        )
+        self._count = len(plain)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __call__(
+        self,
+        columns: Sequence[Any],
+        unknown: Callable[[Unknown], Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> list[Any]:
+        """The values of the expressions, one tensor (or jet) each, of the columns' shape.
+
+        Args:
+            columns: one tensor or jet for each coordinate.
+            unknown: gives the tensor of a field or derivative; may be left out when none occurs.
+            parameters: a number or tensor for each parameter name.
+        """
+        given = parameters or {}
+        values = self._function(
+            *columns,
+            *(given[name] for name in self.parameters),
+            *(unknown(u) for u in self.unknowns if unknown is not None),
+        )
+        return [_like(value, columns[0]) for value in values]
+
+    def _name_unknowns(
+        self, expressions: list[Any], who: str
+    ) -> tuple[list[Any], dict[Unknown, Any]]:
+        """Replaces fields and derivatives by plain symbols."""
+        unknowns: dict[Unknown, Any] = {}
+        names: dict[Any, Any] = {}
+        atoms = {a for e in expressions for a in e.atoms(sympy.Derivative, *_heads(self._fields))}
+        # Highest derivatives first, so that u(x, t) is not replaced inside its own derivatives.
+        for atom in sorted(atoms, key=lambda a: (-a.count(sympy.Derivative), sympy.srepr(a))):
+            unknown = self._unknown(atom, who)
+            symbol = sympy.Symbol(f"_{self._fields[unknown.field].func}_{unknown.operator}")
+            unknowns[unknown] = names[atom] = symbol
+        derivatives = {a: s for a, s in names.items() if isinstance(a, sympy.Derivative)}
+        plain = [e.xreplace(derivatives).xreplace(names) for e in expressions]
+        # A field found only inside its own derivatives is not needed by itself.
+        used = set().union(*(e.free_symbols for e in plain)) if plain else set()
+        return plain, {u: s for u, s in unknowns.items() if s in used}
+
+    def _unknown(self, atom: Any, who: str) -> Unknown:
+        base = atom.expr if isinstance(atom, sympy.Derivative) else atom
+        if base not in self._fields:
+            arguments = ", ".join(map(str, self._coordinates))
+            raise UsageError(
+                f"{who}: {atom} is not a derivative of a field at ({arguments}); "
+                f"write fields as functions of all coordinates in this order."
+            )
+        counts = dict(atom.variable_count) if isinstance(atom, sympy.Derivative) else {}
+        operator = "".join(str(c) * int(counts.get(c, 0)) for c in self._coordinates)
+        return Unknown(self._fields.index(base), operator or "1")
+
+
+def _heads(fields: Sequence[Any]) -> list[Any]:
+    return [field.func for field in fields]
+
+
+def _refuse_strangers(expressions: Sequence[Any], known: set[Any], who: str) -> None:
+    for expression in expressions:
+        strangers = (expression.free_symbols - known) | expression.atoms(
+            sympy.core.function.AppliedUndef
+        )
+        if strangers:
+            names = ", ".join(sorted(map(str, strangers)))
+            allowed = ", ".join(sorted(str(k) for k in known if not str(k).startswith("_")))
+            raise UsageError(
+                f"{who}: unknown symbol {names} in {expression}; "
+                f"known are {allowed} (give a value to others in `parameters`)."
+            )
+
+
+def _like(value: Any, column: Any) -> Any:
+    """Constants become tensors of the columns' shape, so that results can be stacked."""
+    if isinstance(value, (int, float)):
+        return column * 0 + float(value)
+    if isinstance(value, Tensor) and isinstance(column, Tensor) and value.shape != column.shape:
+        return torch.broadcast_to(value, column.shape)
+    return value

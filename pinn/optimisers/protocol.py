@@ -1,0 +1,104 @@
+"""What an optimiser is given and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class FlatParameters:
+    """The parameters of modules seen as one vector.
+
+    Args:
+        parameters: in a fixed order; all of one dtype and device.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self.tensors = list(parameters)
+
+    def __len__(self) -> int:
+        return sum(p.numel() for p in self.tensors)
+
+    def read(self) -> Tensor:
+        """A copy of the vector (P,)."""
+        return torch.cat([p.detach().reshape(-1) for p in self.tensors])
+
+    def write(self, vector: Tensor) -> None:
+        """Puts a vector (P,) into the modules."""
+        with torch.no_grad():
+            parts = vector.split([p.numel() for p in self.tensors])
+            for parameter, part in zip(self.tensors, parts, strict=True):
+                parameter.copy_(part.view_as(parameter))
+
+
+@dataclass(frozen=True)
+class Linearisation:
+    """Rows r (R,) and their exact Jacobian J (R, P) at one point."""
+
+    rows: Tensor
+    jacobian: Tensor
+
+
+class Objective(Protocol):
+    """A sum of squares |r|^2 of weighted rows on fixed points."""
+
+    parameters: FlatParameters
+
+    def rows(self) -> Tensor:
+        """The rows (R,) at the present parameters, without gradients."""
+        ...
+
+    def linearise(self) -> Linearisation:
+        """The rows and their exact Jacobian at the present parameters."""
+        ...
+
+    def value_and_gradient(self) -> tuple[float, Tensor]:
+        """|r|^2 and its gradient (P,) at the present parameters."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did.
+
+    Attributes:
+        before: the objective before the step.
+        after: the objective after it; equal to `before` when nothing was accepted.
+        accepted: whether the parameters changed.
+        evaluations: how often the rows were computed.
+        figures: further numbers worth logging, such as the damping.
+        note: why the step failed, in words; empty otherwise.
+    """
+
+    before: float
+    after: float
+    accepted: bool
+    evaluations: int
+    figures: Mapping[str, float]
+    note: str = ""
+
+
+class Optimiser(Protocol):
+    """One step at a time; between steps the objective may change its points."""
+
+    def step(self, objective: Objective) -> StepReport:
+        """Moves the parameters of the objective, never to a larger value of it if it can tell."""
+        ...
+
+    def points_changed(self) -> None:
+        """Told when the objective has other points, so that stale curvature can be dropped."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Everything the next step depends on, as tensors and plain values."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from a state."""
+        ...

@@ -1,0 +1,1 @@
+"""Reference solutions: oracles that share no code with the solver."""

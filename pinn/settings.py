@@ -1,0 +1,184 @@
+"""Every choice of a solve in one value that is written beside its result."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from sciformer.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from pinn.dynamics import DynamicsWeightedLoss
+    from pinn.optimisers import Optimiser
+    from pinn.plan import Plan
+    from pinn.problem import Problem
+
+
+@dataclass(frozen=True)
+class PhysicsFormerOptions:
+    """Sizes of a PhysicsFormer; `step` is in units of the whole time span."""
+
+    steps: int = 5
+    step: float = 0.1
+    width: int = 8
+    heads: int = 2
+    encoder_layers: int = 1
+    decoder_layers: int = 1
+    feed_forward: int = 10
+    activation: str = "tanh"
+    sharpness: float = 4.0
+
+    def build(self, problem: Problem) -> nn.Module:
+        """The network, freshly initialised from torch's random state."""
+        from pinn.networks import PhysicsFormer
+
+        options = {**asdict(self), "activation": _activation(self.activation)}
+        names = problem.domain.coordinates
+        along = names.index(problem.time) if problem.time else -1
+        return PhysicsFormer(len(names), len(problem.fields), along=along, **options)
+
+
+@dataclass(frozen=True)
+class MLPOptions:
+    """Sizes of a fully connected network."""
+
+    width: int = 20
+    layers: int = 4
+    activation: str = "tanh"
+
+    def build(self, problem: Problem) -> nn.Module:
+        """The network, freshly initialised from torch's random state."""
+        from pinn.networks import MLP
+
+        options = {**asdict(self), "activation": _activation(self.activation)}
+        return MLP(len(problem.coordinates), len(problem.fields), **options)
+
+
+MODELS: dict[str, type[PhysicsFormerOptions] | type[MLPOptions]] = {
+    "physicsformer": PhysicsFormerOptions,
+    "mlp": MLPOptions,
+}
+OPTIMISERS = ("levenberg-marquardt", "self-scaled-broyden", "lbfgs", "adam")
+BALANCES = ("ntk-trace", "gradient-norm", "fixed")
+CONDITIONS = ("hard", "soft", "auto")
+
+
+def default_threads() -> int:
+    """Threads that a solve uses when it is not told: two where there are two processors."""
+    return min(2, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All choices of a solve.
+
+    Attributes:
+        model: a key of `MODELS`.
+        network: options of the model that differ from its defaults.
+        optimiser: one of `OPTIMISERS`.
+        balance: how soft terms are weighted, one of `BALANCES`.
+        causal: strength of causal weights in time, 0 for none.
+        conditions: "hard" builds initial and boundary conditions into the solution, "soft" adds
+            them to the loss, "auto" takes hard ones where they exist.
+        points: factor on the number of collocation points.
+        seed: of the initial weights and of all points.
+        threads: worker threads.
+        dtype: "float64" or "float32".
+        device: a torch device.
+    """
+
+    model: str = "physicsformer"
+    network: Mapping[str, Any] = field(default_factory=dict)
+    optimiser: str = "levenberg-marquardt"
+    balance: str = "ntk-trace"
+    causal: float = 0.0
+    conditions: str = "auto"
+    points: float = 1.0
+    seed: int = 0
+    threads: int = field(default_factory=default_threads)
+    dtype: str = "float64"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        choices = {
+            "model": MODELS,
+            "optimiser": OPTIMISERS,
+            "balance": BALANCES,
+            "conditions": CONDITIONS,
+            "dtype": ("float64", "float32"),
+        }
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise unknown_name("solve", name, str(getattr(self, name)), known)
+        options = [option.name for option in fields(MODELS[self.model])]
+        for name in self.network:
+            if name not in options:
+                raise unknown_name(f"solve: {self.model}", "option", name, options)
+        if not self.points > 0:
+            raise UsageError(f"solve: points must be a factor > 0; got {self.points:g}.")
+        if self.causal < 0:
+            raise UsageError(f"solve: causal must be a strength >= 0; got {self.causal:g}.")
+        if self.threads < 1:
+            raise UsageError(f"solve: threads must be >= 1; got {self.threads}.")
+
+    def options(self) -> PhysicsFormerOptions | MLPOptions:
+        """The model's options, defaults included."""
+        return MODELS[self.model](**self.network)
+
+    def make_optimiser(self) -> Optimiser:
+        """A fresh optimiser."""
+        from pinn import optimisers
+
+        makers: dict[str, type[Any]] = {
+            "levenberg-marquardt": optimisers.LevenbergMarquardt,
+            "self-scaled-broyden": optimisers.SelfScaledBroyden,
+            "lbfgs": optimisers.LBFGS,
+            "adam": optimisers.Adam,
+        }
+        made: Optimiser = makers[self.optimiser]()
+        return made
+
+    def make_plan(self) -> Plan:
+        """How many points, when."""
+        from pinn.plan import GRADIENT, LEAST_SQUARES
+
+        plan = LEAST_SQUARES if self.optimiser == "levenberg-marquardt" else GRADIENT
+        return plan.scaled(self.points)
+
+    def make_loss(self, problem: Problem) -> DynamicsWeightedLoss:
+        """The weights of the terms."""
+        from pinn import dynamics
+
+        balances: dict[str, dynamics.Balance] = {
+            "ntk-trace": dynamics.NTKTrace(),
+            "gradient-norm": dynamics.GradientNorm(),
+            "fixed": dynamics.FixedWeights({}),
+        }
+        causal = None
+        if self.causal:
+            if problem.time is None:
+                raise UsageError(f"solve: causal weights need a time t; {problem.name} has none.")
+            axis = problem.domain.coordinates.index(problem.time)
+            causal = dynamics.CausalInTime(axis, self.causal)
+        return dynamics.DynamicsWeightedLoss(balances[self.balance], causal)
+
+
+def _activation(name: str) -> type[nn.Module]:
+    from torch import nn
+
+    from pinn.networks import Wavelet
+
+    known: dict[str, type[nn.Module]] = {
+        "tanh": nn.Tanh,
+        "wavelet": Wavelet,
+        "gelu": nn.GELU,
+        "silu": nn.SiLU,
+    }
+    if name not in known:
+        raise unknown_name("solve", "activation", name, known)
+    return known[name]

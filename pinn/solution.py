@@ -1,0 +1,196 @@
+"""The answer: a function of points that knows its problem and its error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pinn.constraints import HardConstraint, TrialSolution
+from pinn.networks import Rescale
+from pinn.settings import Settings
+from sciformer.errors import DataError, DomainError, ShapeError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from pinn.problem import Problem
+    from sciformer.runs import Run
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Distance to the reference on a grid over the domain, over all fields together.
+
+    Attributes:
+        relative_l2: |u - u*| / |u*| in the Euclidean norm over the grid.
+        mse: mean (u - u*)^2.
+        max_error: max |u - u*|.
+    """
+
+    relative_l2: float
+    mse: float
+    max_error: float
+
+
+class Reference:
+    """A problem's reference solution on a fixed grid, computed once.
+
+    Args:
+        problem: must have a reference.
+        most: the grid has about as many points.
+    """
+
+    def __init__(self, problem: Problem, most: int = 26_000) -> None:
+        if problem.reference is None:
+            raise DataError(f"{problem.name}: has no reference solution to compare with.")
+        self.points = problem.domain.grid(grid_counts(problem, most))
+        values = problem.reference(self.points.numpy())
+        columns = [np.asarray(values[name]) for name in problem.field_names]
+        self.values = torch.from_numpy(np.stack(columns, axis=-1))  # (p, f)
+
+    def errors(self, solution: Solution) -> Errors:
+        """Errors of a solution on the grid."""
+        fields = solution(self.points)
+        columns = [fields[name] for name in solution.problem.field_names]
+        gap = torch.stack(columns, dim=-1).double() - self.values
+        return Errors(
+            relative_l2=float(gap.norm() / self.values.norm()),
+            mse=float(gap.square().mean()),
+            max_error=float(gap.abs().max()),
+        )
+
+
+class Solution:
+    """Fields at any points of the domain.
+
+    `solution(points)` takes points (n, c), numpy or torch, in the order of
+    `solution.problem.coordinates`, and gives {field name: (n,)} of the same kind.
+
+    Args:
+        problem: what was solved.
+        trial: the trained network with its conditions.
+        settings: how it was solved.
+    """
+
+    def __init__(self, problem: Problem, trial: TrialSolution, settings: Settings) -> None:
+        self.problem, self.trial, self.settings = problem, trial, settings
+
+    def __call__(self, points: Any) -> dict[str, Any]:
+        """Fields at points (n, c).
+
+        Raises:
+            ShapeError: points of another shape.
+        """
+        given = torch.as_tensor(np.asarray(points) if not isinstance(points, Tensor) else points)
+        count = len(self.problem.coordinates)
+        if given.ndim != 2 or given.shape[1] != count:
+            names = ", ".join(map(str, self.problem.coordinates))
+            raise ShapeError(
+                f"Solution: points must have shape (n, {count}), columns {names}; "
+                f"got {tuple(given.shape)}."
+            )
+        first = next(self.trial.parameters())
+        fields = self.trial.at(given.to(first.device, first.dtype))
+        columns = dict(zip(self.problem.field_names, fields.unbind(-1), strict=True))
+        if isinstance(points, Tensor):
+            return {name: column.to(points.device) for name, column in columns.items()}
+        return {name: column.cpu().numpy() for name, column in columns.items()}
+
+    def errors(self) -> Errors:
+        """Errors against the problem's reference.
+
+        Raises:
+            DataError: the problem has none.
+        """
+        return Reference(self.problem).errors(self)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained parameters."""
+        return sum(p.numel() for p in self.trial.parameters())
+
+    def plot(self) -> Figure:
+        """Solution, reference, error and slices as a matplotlib figure."""
+        from pinn.figures import solution_figure
+
+        return solution_figure(self)
+
+    def on_grid(self, most: int = 26_000) -> tuple[list[NDArray[np.float64]], dict[str, Any]]:
+        """The axes of a grid over the domain, and each field on it, axis by axis."""
+        counts = grid_counts(self.problem, most)
+        ends = zip(self.problem.domain.low, self.problem.domain.high, counts, strict=True)
+        axes = [np.linspace(low, high, count) for low, high, count in ends]
+        fields = self(self.problem.domain.grid(counts).numpy())
+        return axes, {name: value.reshape(counts) for name, value in fields.items()}
+
+    def save(self, run: Run) -> None:
+        """Writes the trained parameters and the fields on a grid into a run directory."""
+        from safetensors.torch import save_file
+
+        with run.file("network.safetensors") as path:
+            save_file({k: v.contiguous() for k, v in self.trial.state_dict().items()}, path)
+        axes, fields = self.on_grid()
+        names = self.problem.domain.coordinates
+        run.write_array("solution.npz", **dict(zip(names, axes, strict=True)), **fields)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Solution:
+        """The solution that a finished run left.
+
+        Raises:
+            DataError: the directory is no run, or the run has not finished.
+        """
+        from safetensors.torch import load_file
+
+        from pinn.registry import find_problem
+        from sciformer.runs import Run
+
+        config = Run.open(directory).config
+        path = Path(directory) / "network.safetensors"
+        if not path.exists():
+            raise DataError(
+                f"Solution: {directory} has not finished; continue it by --resume {directory}."
+            )
+        problem = find_problem(config["problem"], config["parameters"])
+        settings = Settings(**config["settings"])
+        trial = build_trial(problem, settings)
+        trial.load_state_dict(load_file(path))
+        return cls(problem, trial, settings)
+
+
+def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
+    """The network of the settings, freshly initialised from the seed, with conditions around it.
+
+    Raises:
+        DomainError: hard conditions were asked for and do not exist.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = settings.options().build(problem)
+    network = torch.nn.Sequential(Rescale(problem.domain, problem.time), network)
+    trial = TrialSolution(network, _constraint(problem, settings.conditions))
+    return trial.to(device=settings.device, dtype=getattr(torch, settings.dtype))
+
+
+def grid_counts(problem: Problem, most: int) -> list[int]:
+    """Points along each coordinate of a grid of about `most` points; 5 : 2 for space and time."""
+    share = [0.4 if name == problem.time else 1.0 for name in problem.domain.coordinates]
+    unit = (most / float(np.prod(share))) ** (1 / len(share))
+    return [max(2, round(unit * s)) + (round(unit * s) % 2 == 0) for s in share]
+
+
+def _constraint(problem: Problem, conditions: str) -> HardConstraint | None:
+    if conditions == "soft" or not problem.conditions:
+        return None
+    try:
+        return HardConstraint(problem)
+    except DomainError:
+        if conditions == "hard":
+            raise
+        return None

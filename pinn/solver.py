@@ -1,0 +1,286 @@
+"""The training of a physics-informed network: points, objective, step, selection, checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pinn.collocation import Collocation
+from pinn.losses import LeastSquares
+from pinn.optimisers import FlatParameters
+from pinn.plan import Stage
+from pinn.state import pack, unpack
+from pinn.workers import Workers
+from sciformer.errors import ConvergenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+    from pinn.constraints import TrialSolution
+    from pinn.dynamics import DynamicsWeightedLoss
+    from pinn.losses import Weighted
+    from pinn.optimisers import Optimiser
+    from pinn.plan import Plan
+    from pinn.problem import Problem
+    from sciformer.runs import Run
+
+VALIDATE_EVERY = 5
+REPORT_SECONDS = 1.0
+CHECKPOINT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a training stands.
+
+    Attributes:
+        iteration: steps taken.
+        elapsed: seconds of training.
+        points: collocation points at present.
+        loss: the objective on them.
+        validation: mean squared residual on points that are never trained on.
+        error: relative L2 against the reference, which steers nothing; None without one.
+        figures: the optimiser's own numbers.
+    """
+
+    iteration: int
+    elapsed: float
+    points: int
+    loss: float
+    validation: float
+    error: float | None
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a training ends: after `iterations` steps or `budget` seconds, whichever is first.
+
+    Seconds count over all parts of a resumed training; None is no limit.
+    """
+
+    budget: float | None = None
+    iterations: int | None = None
+
+    def reached(self, progress: Progress) -> str | None:
+        """Why the training ends now, or None."""
+        if self.iterations is not None and progress.iteration >= self.iterations:
+            return f"{self.iterations} iterations done"
+        if self.budget is not None and progress.elapsed >= self.budget:
+            return f"budget of {self.budget:g} s spent"
+        return None
+
+
+@dataclass
+class Progress:
+    """What changes during a training, apart from network, optimiser and points."""
+
+    iteration: int = 0
+    elapsed: float = 0.0
+    age: int = 0
+    stage: Stage | None = None
+    loss: float = float("inf")
+    validation: float = float("inf")
+    best_validation: float = float("inf")
+    best_iteration: int = 0
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def state(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Progress:
+        """From plain values."""
+        stage = state["stage"]
+        return cls(**{**state, "stage": None if stage is None else Stage(**stage)})
+
+
+class Solver:
+    """Trains a trial solution; the iterate with the least held-out residual is kept.
+
+    Args:
+        problem: what is solved.
+        trial: the network, with hard conditions around it or without.
+        optimiser: takes the steps.
+        plan: how many points, when.
+        loss: weights of the terms.
+        seed: of all random points.
+        threads: threads that share the points.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        trial: TrialSolution,
+        optimiser: Optimiser,
+        plan: Plan,
+        loss: DynamicsWeightedLoss,
+        seed: int = 0,
+        threads: int = 1,
+    ) -> None:
+        self._problem, self._trial = problem, trial
+        self._optimiser, self._plan, self._threads = optimiser, plan, threads
+        self._parameters = FlatParameters(list(trial.parameters()))
+        self._collocation = Collocation(problem, trial, loss, seed)
+        self.progress = Progress()
+        self._best = self._parameters.read()
+        self._weighted: list[Weighted] = []
+        self._held_out: list[Weighted] = []
+
+    def train(
+        self,
+        limits: Limits,
+        *,
+        error: Callable[[], float] | None = None,
+        observers: Sequence[Callable[[Report], None]] = (),
+        run: Run | None = None,
+    ) -> str:
+        """Trains, and leaves the network at the best iterate.
+
+        Args:
+            limits: when to end.
+            error: relative L2 against a reference, for the reports only.
+            observers: are told about once a second.
+            run: keeps checkpoints, and holds the one to continue from, if any.
+
+        Returns:
+            Why the training ended.
+
+        Raises:
+            ConvergenceError: a term stopped being finite; the last checkpoint is kept.
+            KeyboardInterrupt: after the step in which it came, with a checkpoint written.
+        """
+        if run is not None:
+            self._continue_from(run)
+        started = time.monotonic() - self.progress.elapsed
+        reported = saved = self.progress.elapsed
+        with Workers(self._threads) as workers, deferred_interrupt() as interrupted:
+            while (reason := limits.reached(self.progress)) is None and not interrupted():
+                self._step(workers)
+                self.progress.elapsed = elapsed = time.monotonic() - started
+                if elapsed - reported >= REPORT_SECONDS:
+                    self._report(error, observers)
+                    reported = elapsed
+                if run is not None and elapsed - saved >= CHECKPOINT_SECONDS:
+                    self._save(run)
+                    saved = elapsed
+            if run is not None:
+                self._save(run)
+            if reason is None:
+                raise KeyboardInterrupt
+            self._validate(workers)
+        self._parameters.write(self._best)
+        self._report(error, observers)
+        return reason
+
+    def _step(self, workers: Workers) -> None:
+        """New points if they are due, one step, and now and then a look at the held-out points."""
+        progress = self.progress
+        stage = self._plan.at(progress.iteration)
+        if stage != progress.stage or progress.age >= stage.every:
+            self._weighted = self._collocation.weigh(
+                self._collocation.draw(stage), self._parameters.tensors
+            )
+            if progress.stage is None or stage.sampler != progress.stage.sampler:
+                self._held_out = self._collocation.held_out(stage)
+                progress.best_validation = float("inf")
+            self._optimiser.points_changed()
+            progress.stage, progress.age = stage, 0
+        try:
+            done = self._optimiser.step(LeastSquares(self._parameters, self._weighted, workers))
+        except ConvergenceError as failure:
+            raise ConvergenceError(
+                f"{self._problem.name}: {failure} at step {progress.iteration + 1} (last loss "
+                f"{progress.loss:.3g}); resume from the last checkpoint with another seed, "
+                f"optimiser or float64."
+            ) from failure
+        progress.loss, progress.figures = done.after, dict(done.figures)
+        progress.iteration += 1
+        # A step that failed on these points is tried again on others.
+        progress.age = progress.age + 1 if done.accepted else stage.every
+        if progress.iteration % VALIDATE_EVERY == 0:
+            self._validate(workers)
+
+    def _validate(self, workers: Workers) -> None:
+        """Keeps the present network if its held-out residual is the least so far."""
+        rows = LeastSquares(self._parameters, self._held_out, workers).rows()
+        progress = self.progress
+        progress.validation = float(rows @ rows)
+        if progress.validation < progress.best_validation:
+            progress.best_validation = progress.validation
+            progress.best_iteration = progress.iteration
+            self._best = self._parameters.read()
+
+    def _report(
+        self, error: Callable[[], float] | None, observers: Sequence[Callable[[Report], None]]
+    ) -> None:
+        if not observers:
+            return
+        progress = self.progress
+        report = Report(
+            iteration=progress.iteration,
+            elapsed=progress.elapsed,
+            points=sum(len(w.sample) for w in self._weighted),
+            loss=progress.loss,
+            validation=progress.validation,
+            error=None if error is None else error(),
+            figures=progress.figures,
+        )
+        for observer in observers:
+            observer(report)
+
+    def _save(self, run: Run) -> None:
+        tensors, state = pack(
+            {
+                "parameters": self._parameters.read(),
+                "best": self._best,
+                "optimiser": self._optimiser.state(),
+                "collocation": self._collocation.state(),
+                "weighted": [w.state() for w in self._weighted],
+                "held_out": [w.state() for w in self._held_out],
+                "progress": self.progress.state(),
+            }
+        )
+        run.save_checkpoint(tensors, state)
+
+    def _continue_from(self, run: Run) -> None:
+        checkpoint = run.load_checkpoint()
+        if checkpoint is None:
+            return
+        state = unpack(*checkpoint)
+        self._parameters.write(state["parameters"])
+        self._best = state["best"]
+        self._optimiser.restore(state["optimiser"])
+        self._collocation.restore(state["collocation"])
+        self._weighted = self._collocation.weighted(state["weighted"])
+        self._held_out = self._collocation.weighted(state["held_out"])
+        self.progress = Progress.of(state["progress"])
+
+
+@contextlib.contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Lets the step in which Ctrl-C comes end first; a second Ctrl-C interrupts at once.
+
+    Yields:
+        Whether an interrupt has come.
+    """
+    came = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield came.is_set
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.set()
+        signal.signal(signal.SIGINT, previous)
+
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)
