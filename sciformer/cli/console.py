@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import sys
 import time
 from collections.abc import Sequence
@@ -132,7 +133,7 @@ def _is_number(value: Any) -> bool:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    if not _is_number(value) or isinstance(value, int):
+    if not _is_number(value) or isinstance(value, numbers.Integral):
         return str(value)
     return f"{float(value):.4g}"
 

@@ -25,7 +25,8 @@ def run(arguments: argparse.Namespace) -> None:
     for part in ("config", "environment", "summary", "last_metrics", "files"):
         if content[part]:
             print()
-            print_table(list(content[part].items()), (part.replace("_", " "), ""))
+            rows = [(key, str(value)) for key, value in content[part].items()]
+            print_table(rows, (part.replace("_", " "), ""))
 
 
 def _describe(run: Run) -> dict[str, Any]:

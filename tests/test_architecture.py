@@ -1,0 +1,59 @@
+"""The arrows between the rooms are really checked, and oracles know nothing of what they check."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("sciformer", "pinn", "theory")
+
+# A wrong import for every contract: file, import, words of the contract that must break.
+WRONG = [
+    ("sciformer/runs/run.py", "import pinn", "sciformer knows neither pinn nor theory"),
+    ("pinn/domain.py", "import theory", "pinn and theory know neither each other"),
+    ("theory/__init__.py", "import sciformer.cli.main", "pinn and theory know neither each other"),
+    ("sciformer/attention/__init__.py", "import sciformer.runs", "the rooms of sciformer"),
+    ("pinn/domain.py", "import pinn.problem", "the rooms of pinn"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "statement", "contract"), WRONG)
+def test_a_wrong_import_breaks_its_contract(
+    tmp_path: Path, file: str, statement: str, contract: str
+) -> None:
+    """Kills: a contract whose modules are misspelt or all optional and absent."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / file).open("a") as source:
+        source.write(f"\n{statement}\n")
+    program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    answer = subprocess.run(
+        [sys.executable, "-c", program, "--no-cache"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    broken = [line for line in answer.stdout.splitlines() if line.endswith("BROKEN")]
+    assert any(line.startswith(contract) for line in broken), answer.stdout
+
+
+def test_oracles_import_nothing_that_they_check() -> None:
+    """Kills: an oracle that shares code with what it is compared to."""
+    for path in (ROOT / "tests" / "oracles").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            foreign = [name for name in names if name.partition(".")[0] in PACKAGES]
+            assert not foreign, f"{path} imports {foreign}"
