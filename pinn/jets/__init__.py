@@ -1,0 +1,27 @@
+"""Derivatives through any network: a Jet carries a value and its derivatives, and dispatches."""
+
+from __future__ import annotations
+
+from pinn.jets import rules_arithmetic, rules_linear, rules_shape
+from pinn.jets.algebra import Operators as Operators
+from pinn.jets.jacobian import fallback_jacobian as fallback_jacobian
+from pinn.jets.jacobian import residual_jacobian as residual_jacobian
+from pinn.jets.jet import Jet as Jet
+from pinn.jets.kernels import Smooth as Smooth
+from pinn.jets.registry import MissingRuleError as MissingRuleError
+from pinn.jets.registry import rule as rule
+from pinn.jets.rules_arithmetic import compose as compose
+
+__all__ = [
+    "Jet",
+    "MissingRuleError",
+    "Operators",
+    "Smooth",
+    "compose",
+    "fallback_jacobian",
+    "residual_jacobian",
+    "rule",
+    "rules_arithmetic",
+    "rules_linear",
+    "rules_shape",
+]

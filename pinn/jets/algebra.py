@@ -1,0 +1,223 @@
+"""Sets of differential operators closed under the product rule, and its coefficients."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sciformer.errors import DomainError, unknown_name
+
+Exponents = tuple[int, ...]
+Polynomial = Mapping[Exponents, float]
+Term = tuple[tuple[int, ...], float]
+
+_TERM = re.compile(r"\s*([+-]?)\s*(\d*)\*?([A-Za-z]+|1)\s*")
+_ROUNDING = 1e-9
+
+
+class Operators:
+    """A finite set of linear differential operators that is closed under the product rule.
+
+    D_c(f g) = sum_{a,b} T[c][a, b] (D_a f)(D_b g),    D_0 = identity
+
+    A name is a sum of words in the coordinates: "xx" is the second derivative in x, "xx+yy" the
+    Laplacian, "1" the identity. Integer factors and minus signs are allowed ("3xx-yy").
+
+    Args:
+        coordinates: one letter each, in the order of the columns of the points.
+        names: the operators asked for. The identity comes first; it is added where it is missing,
+            and so is every operator that the product rule of the others needs.
+
+    Raises:
+        DomainError: a coordinate that is not one letter, or a name that is no operator in them.
+
+    Cost: the table is computed once, from binomial coefficients, when the object is made.
+    Source: Leibniz's rule; the composition rule is Faà di Bruno's formula. The completion is ours.
+    """
+
+    def __init__(self, coordinates: Sequence[str], names: Sequence[str]) -> None:
+        self.coordinates = tuple(coordinates)
+        if any(len(letter) != 1 or not letter.isalpha() for letter in self.coordinates):
+            raise DomainError(
+                "Operators: coordinates must be single letters, so that 'xx' can be read; "
+                f"got {self.coordinates}."
+            )
+        if len(set(self.coordinates)) != len(self.coordinates):
+            raise DomainError(f"Operators: coordinates must differ; got {self.coordinates}.")
+        asked = [name for name in names if name != "1"]
+        polynomials = {name: self._parse(name) for name in ("1", *asked)}
+        self._polynomials = self._complete(polynomials)
+        self.names = tuple(self._polynomials)
+        self.order = max(sum(word) for poly in self._polynomials.values() for word in poly)
+        self.table = self._table()
+        self.cross = tuple(
+            (c, a, b, weight)
+            for c, row in enumerate(self.table)
+            for (a, b), weight in row.items()
+            if a and b
+        )
+        self.powers = tuple(self._power(degree) for degree in range(2, self.order + 1))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"Operators({self.coordinates}, {self.names})"
+
+    def index(self, name: str) -> int:
+        """The channel of an operator.
+
+        Args:
+            name: as in `names`; a word may be spelled in any order ("tx" is "xt").
+
+        Raises:
+            UnknownNameError: the operator is not in the set.
+        """
+        if name in self._polynomials:
+            return self.names.index(name)
+        wanted = self._parse(name)
+        for position, polynomial in enumerate(self._polynomials.values()):
+            if polynomial == wanted:
+                return position
+        raise unknown_name("Operators", "operator", name, self.names)
+
+    def slopes(self) -> list[list[float]]:
+        """(operators, coordinates): what each operator makes of each coordinate, value excluded."""
+        units = [
+            tuple(int(i == j) for j in range(len(self.coordinates)))
+            for i in range(len(self.coordinates))
+        ]
+        return [[poly.get(unit, 0.0) for unit in units] for poly in self._polynomials.values()]
+
+    def _parse(self, name: str) -> Polynomial:
+        if name == "1":
+            return {(0,) * len(self.coordinates): 1.0}
+        polynomial: dict[Exponents, float] = {}
+        position = 0
+        while position < len(name):
+            match = _TERM.match(name, position)
+            letters = match.group(3) if match else ""
+            joined = bool(match and (position == 0 or match.group(1)))
+            if match is None or not joined or not set(letters) <= set(self.coordinates):
+                raise DomainError(
+                    f"Operators: {name!r} is no operator; write words in the coordinates "
+                    f"{', '.join(self.coordinates)} joined by + or -, such as 'xx' or 'xx+yy'."
+                )
+            word = tuple(letters.count(letter) for letter in self.coordinates)
+            factor = float(match.group(2) or 1)
+            signed = -factor if match.group(1) == "-" else factor
+            polynomial[word] = polynomial.get(word, 0.0) + signed
+            position = match.end()
+        return {word: factor for word, factor in polynomial.items() if factor}
+
+    def _spell(self, polynomial: Polynomial) -> str:
+        terms = []
+        for word, factor in polynomial.items():
+            letters = "".join(
+                letter * power for letter, power in zip(self.coordinates, word, strict=True)
+            )
+            size = "" if abs(factor) == 1 else f"{abs(factor):g}"
+            terms.append(("-" if factor < 0 else "+") + size + letters)
+        return "".join(terms).removeprefix("+")
+
+    def _complete(self, polynomials: dict[str, Polynomial]) -> dict[str, Polynomial]:
+        """Add the left factors of every product rule until none lies outside the span."""
+        queue = list(polynomials.values())
+        while queue:
+            for factor in _left_factors(queue.pop(0)):
+                if not _spans(list(polynomials.values()), factor):
+                    polynomials[self._spell(factor)] = factor
+                    queue.append(factor)
+        return polynomials
+
+    def _table(self) -> tuple[dict[tuple[int, int], float], ...]:
+        polynomials = list(self._polynomials.values())
+        words, basis = _basis(polynomials, polynomials)
+        if np.linalg.matrix_rank(basis) < len(polynomials):
+            raise DomainError(
+                f"Operators: {self.names} are linearly dependent; leave out those that are sums "
+                "of others."
+            )
+        inverse = np.linalg.pinv(basis)
+        table = []
+        for polynomial in polynomials:
+            split = np.zeros((len(words), len(words)))
+            for left, row in _coproduct(polynomial).items():
+                for right, weight in row.items():
+                    split[words[left], words[right]] = weight
+            weights = inverse.T @ split @ inverse
+            assert np.allclose(basis.T @ weights @ basis, split, atol=_ROUNDING), "not closed"
+            table.append(
+                {
+                    (int(a), int(b)): round(float(weights[a, b]), 12)
+                    for a, b in np.argwhere(np.abs(weights) > _ROUNDING)
+                }
+            )
+        return tuple(table)
+
+    def _power(self, degree: int) -> tuple[tuple[Term, ...], ...]:
+        """Per channel c the terms of [delta^degree / degree!]_c, delta = jet minus value."""
+        previous = (
+            [{(c,): 1.0} if c else {} for c in range(len(self))]
+            if degree == 2
+            else [dict(row) for row in self._power(degree - 1)]
+        )
+        terms: list[tuple[Term, ...]] = []
+        for row in self.table:
+            total: dict[tuple[int, ...], float] = {}
+            for (a, b), weight in row.items():
+                if a and b:
+                    for factors, inner in previous[b].items():
+                        key = tuple(sorted((a, *factors)))
+                        total[key] = total.get(key, 0.0) + weight * inner / degree
+            terms.append(tuple((factors, weight) for factors, weight in total.items() if weight))
+        return tuple(terms)
+
+
+def _coproduct(polynomial: Polynomial) -> dict[Exponents, dict[Exponents, float]]:
+    """D(f g) = sum over words of split[left][right] (D_left f)(D_right g)."""
+    split: dict[Exponents, dict[Exponents, float]] = {}
+    for word, factor in polynomial.items():
+        for left in itertools.product(*[range(power + 1) for power in word]):
+            ways = math.prod(math.comb(n, k) for n, k in zip(word, left, strict=True))
+            right = tuple(n - k for n, k in zip(word, left, strict=True))
+            row = split.setdefault(left, {})
+            row[right] = row.get(right, 0.0) + factor * ways
+    return split
+
+
+def _left_factors(polynomial: Polynomial) -> list[Polynomial]:
+    """The operators that meet some word of f in D(f g), each with leading coefficient 1."""
+    factors: list[Polynomial] = []
+    for row in _coproduct(polynomial).values():
+        lead = next(iter(row.values()))
+        whole = all(abs(v / lead - round(v / lead)) < _ROUNDING for v in row.values())
+        scale = lead if whole else 1.0
+        factors.append({word: value / scale for word, value in row.items()})
+    return factors
+
+
+def _basis(
+    rows: Sequence[Polynomial], words_of: Sequence[Polynomial]
+) -> tuple[dict[Exponents, int], np.ndarray]:
+    found = {
+        word
+        for polynomial in words_of
+        for top in polynomial
+        for word in itertools.product(*[range(power + 1) for power in top])
+    }
+    words = {word: position for position, word in enumerate(sorted(found))}
+    matrix = np.zeros((len(rows), len(words)))
+    for position, polynomial in enumerate(rows):
+        for word, factor in polynomial.items():
+            matrix[position, words[word]] = factor
+    return words, matrix
+
+
+def _spans(polynomials: Sequence[Polynomial], wanted: Polynomial) -> bool:
+    _, matrix = _basis([*polynomials, wanted], [*polynomials, wanted])
+    return int(np.linalg.matrix_rank(matrix[:-1])) == int(np.linalg.matrix_rank(matrix))

@@ -1,0 +1,165 @@
+"""Smooth functions of one variable with their derivatives to any order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+class Autonomous:
+    """A solution of y' = rate(y) with a polynomial rate: its derivatives are polynomials in y.
+
+    P_1 = rate,    P_{n+1} = P_n' rate
+
+    Args:
+        function: the torch function.
+        rate: coefficients of the rate, lowest power first.
+    """
+
+    def __init__(self, function: object, rate: tuple[float, ...]) -> None:
+        assert callable(function)
+        self._function = function
+        self._polynomials = [rate]
+
+    def value(self, x: Tensor) -> Tensor:
+        result: Tensor = self._function(x)
+        return result
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        rate = self._polynomials[0]
+        polynomials = list(self._polynomials)
+        while len(polynomials) < order:
+            polynomials.append(_times(_slope(polynomials[-1]), rate))
+        return [_horner(polynomial, value) for polynomial in polynomials[:order]]
+
+
+class Sine:
+    """sin; the derivatives go round."""
+
+    def value(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        cosine = torch.cos(x)
+        return [(cosine, -value, -cosine, value)[n % 4] for n in range(order)]
+
+
+class Cosine:
+    """cos; the derivatives go round."""
+
+    def value(self, x: Tensor) -> Tensor:
+        return torch.cos(x)
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        sine = torch.sin(x)
+        return [(-sine, -value, sine, value)[n % 4] for n in range(order)]
+
+
+class Exponential:
+    """exp, its own derivative."""
+
+    def value(self, x: Tensor) -> Tensor:
+        return torch.exp(x)
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        return [value] * order
+
+
+@dataclass(frozen=True)
+class Power:
+    """x ** exponent; derivatives past a whole exponent are exactly zero, also at x = 0."""
+
+    exponent: float
+
+    def value(self, x: Tensor) -> Tensor:
+        return x**self.exponent
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        found, factor = [], 1.0
+        for n in range(order):
+            factor *= self.exponent - n
+            exponent = self.exponent - n - 1
+            found.append(factor * x**exponent if factor else torch.zeros_like(x))
+        return found
+
+
+class Logarithm:
+    """log."""
+
+    def value(self, x: Tensor) -> Tensor:
+        return torch.log(x)
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        inverse = 1 / x
+        found = [inverse]
+        for n in range(1, order):
+            found.append(found[-1] * inverse * -n)
+        return found
+
+
+class Erf:
+    """erf, whose derivatives are Hermite polynomials times a Gaussian."""
+
+    def value(self, x: Tensor) -> Tensor:
+        return torch.erf(x)
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        gaussian = torch.exp(-x * x) * (2 / math.sqrt(math.pi))
+        polynomial: tuple[float, ...] = (1.0,)
+        found = []
+        for _ in range(order):
+            found.append(gaussian * _horner(polynomial, x))
+            polynomial = _sum(_slope(polynomial), _times((0.0, -2.0), polynomial))
+        return found
+
+
+@dataclass(frozen=True)
+class Softplus:
+    """log(1 + exp(beta x)) / beta, and x itself where beta x exceeds the threshold, as in torch."""
+
+    beta: float
+    threshold: float
+
+    def value(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.softplus(x, self.beta, self.threshold)
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        slope = torch.sigmoid(self.beta * x)
+        linear = self.beta * x > self.threshold
+        rest = SIGMOID.derivatives(x, slope, order - 1)
+        scaled = [r * self.beta**n for n, r in enumerate(rest, start=1)]
+        return [slope.masked_fill(linear, 1.0), *(r.masked_fill(linear, 0.0) for r in scaled)]
+
+
+TANH = Autonomous(torch.tanh, (1.0, 0.0, -1.0))
+SIGMOID = Autonomous(torch.sigmoid, (0.0, 1.0, -1.0))
+
+
+def _slope(polynomial: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(n * c for n, c in enumerate(polynomial))[1:] or (0.0,)
+
+
+def _times(left: tuple[float, ...], right: tuple[float, ...]) -> tuple[float, ...]:
+    total = [0.0] * (len(left) + len(right) - 1)
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            total[i + j] += a * b
+    return tuple(total)
+
+
+def _sum(left: tuple[float, ...], right: tuple[float, ...]) -> tuple[float, ...]:
+    size = max(len(left), len(right))
+    padded = [[*p, *[0.0] * (size - len(p))] for p in (left, right)]
+    return tuple(a + b for a, b in zip(*padded, strict=True))
+
+
+def _horner(polynomial: tuple[float, ...], x: Tensor) -> Tensor:
+    total = torch.full_like(x, polynomial[-1])
+    for coefficient in reversed(polynomial[:-1]):
+        total.mul_(x)
+        if coefficient:
+            total.add_(coefficient)
+    return total
