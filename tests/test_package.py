@@ -62,7 +62,10 @@ def test_the_check_is_an_executable_script_that_parses() -> None:
 def test_the_wheel_holds_three_typed_packages_and_its_program_runs(tmp_path: Path) -> None:
     """Kills: a package left out of the wheel; tests shipped; a program that needs the checkout."""
     source = tmp_path / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*", "runs", "__pycache__"))
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, source / package)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
     build = ["pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(source)]
     subprocess.run([sys.executable, "-m", *build], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("sciformer-*.whl")
