@@ -98,8 +98,10 @@ class PositionContract:
         """Kills: a block that forgets its query_start, a mask that is not cut into rows."""
         query, key, value = random_heads(n, n + 2, n + 2, seed=seed)
         generator = torch.Generator().manual_seed(seed)
-        mask = Padding(torch.tensor(max(1, n - 1))) & (
-            torch.rand(HEADS, n, n + 2, generator=generator) < 0.7
+        mask = (
+            Padding(torch.tensor(max(1, n - 1)))
+            & (torch.rand(HEADS, n, n + 2, generator=generator) < 0.7)
+            & torch.randn(n, n + 2, generator=generator)
         )
         if is_causal:
             mask = Causal() & mask

@@ -24,13 +24,17 @@ class LearnedAbsolute(Position):
     Source: Gehring et al. 2017, section 3.1; Devlin et al. 2019. Initialised as in the latter.
     """
 
+    length: int
+
     def __init__(self, width: int, length: int) -> None:
         super().__init__()
+        self.width = width
+        self.length = length
         self.table = nn.Parameter(torch.randn(length, width) * 0.02)
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
         """See `Position.tokens`."""
-        stop, length = start + tokens.shape[-2], len(self.table)
+        stop, length = start + tokens.shape[-2], self.length
         if start < 0 or stop > length:
             raise DomainError(
                 f"LearnedAbsolute: the table holds positions 0 to {length - 1}; got positions "

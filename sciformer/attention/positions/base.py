@@ -13,10 +13,14 @@ class Position(nn.Module):
     A = softmax(rotate(q) rotate(k)^T + content(q) + relative[j - i]) * gain[j - i]
     out_i = sum_j A_ij v_j + values(A)_i
 
-    `heads` is the number of heads the scheme was made for, None if it does not care.
+    `heads`, `width` (of the tokens), `head_width` and `length` (of the longest sequence) are what
+    the scheme was made for, None where it does not care.
     """
 
     heads: int | None = None
+    width: int | None = None
+    head_width: int | None = None
+    length: int | None = None
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
         """Tokens (..., n, width) at positions start, start + 1, ..., before the projections."""

@@ -29,6 +29,7 @@ class RelativeTable(Position):
     def __init__(self, heads: int, length: int) -> None:
         super().__init__()
         self.heads = heads
+        self.length = length
         self.table = nn.Parameter(torch.zeros(heads, 2 * length - 1))
 
     def relative(self, patch: Patch) -> Tensor | None:

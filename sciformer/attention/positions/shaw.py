@@ -26,6 +26,7 @@ class ShawKey(Position):
     def __init__(self, head_width: int, clip: int) -> None:
         super().__init__()
         self.clip = clip
+        self.head_width = head_width
         self.key_table = nn.Parameter(torch.randn(2 * clip + 1, head_width) * 0.02)
 
     def content(self, query: Tensor, patch: Patch) -> Tensor | None:

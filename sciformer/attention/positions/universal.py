@@ -39,6 +39,9 @@ class Universal(Position):
             )
         self.base = base
         self.heads = heads
+        self.width = base.width
+        self.head_width = base.head_width
+        self.length = length if base.length is None else min(length, base.length)
         self.table = nn.Parameter(torch.ones(heads, 2 * length - 1))
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
