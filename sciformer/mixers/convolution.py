@@ -1,0 +1,94 @@
+"""Convolutions along the sequence, causal or with a few steps of lookahead."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from sciformer.errors import DomainError
+from sciformer.mixers.protocol import (
+    OpCount,
+    State,
+    TokenMixer,
+    check_causal,
+    check_sequence,
+    silence,
+)
+
+
+class Convolution(TokenMixer):
+    """y_t = sum_j W_j x_{t - kernel + 1 + lookahead + j} + b, with zeros outside the sequence.
+
+    Args:
+        inputs: width d of the tokens.
+        outputs: width e of the result.
+        kernel: taps, >= 1.
+        lookahead: how many of them lie after the present token, 0 .. kernel - 1.
+        bias: whether there is a b.
+
+    Raises:
+        DomainError: kernel < 1, or a lookahead outside its range.
+
+    `weight` has shape (e, kernel, d): the tokens of a window lie one after the other, so that a
+    window is one vector and the whole map one matrix product, for sequences as for steps.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, *, lookahead: int = 0, bias: bool = True
+    ) -> None:
+        super().__init__()
+        if kernel < 1 or not 0 <= lookahead < kernel:
+            raise DomainError(
+                "Convolution: kernel must be >= 1 and lookahead in 0 .. kernel - 1; "
+                f"got kernel {kernel} and lookahead {lookahead}."
+            )
+        self.inputs, self.outputs, self.kernel, self.lookahead = inputs, outputs, kernel, lookahead
+        bound = 1 / math.sqrt(kernel * inputs)
+        self.weight = nn.Parameter(torch.empty(outputs, kernel, inputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(outputs).uniform_(-bound, bound)) if bias else None
+
+    def forward(
+        self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """See `TokenMixer.forward`."""
+        check_sequence("Convolution", x, self.inputs)
+        check_causal("Convolution", self, state)
+        x = silence(x, mask)
+        ahead = self.lookahead or 0
+        before = self.init_state(x.shape[0]) if state is None else state
+        padded = torch.cat([*_tensors(before), x], 1)[:, ahead:]
+        padded = functional.pad(padded, (0, 0, 0, ahead))
+        n = x.shape[1]
+        windows = torch.cat([padded[:, j : j + n] for j in range(self.kernel)], -1)
+        return self._apply_weight(windows), (padded[:, n:],)
+
+    def init_state(self, batch: int) -> State:
+        """See `TokenMixer.init_state`; the last kernel - 1 tokens, (b, kernel - 1, d)."""
+        return (self._empty(batch, self.kernel - 1, self.inputs),)
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `TokenMixer.step`."""
+        check_causal("Convolution", self, state)
+        window = torch.cat([*_tensors(state), x_t.unsqueeze(1)], 1)
+        return self._apply_weight(window.flatten(1)), (window[:, 1:],)
+
+    def operations(self, length: int, *, spikes: bool = False) -> OpCount:
+        """See `TokenMixer.operations`; the zeros before the first token are counted too."""
+        return OpCount.synapses(length * self.weight.numel(), spikes=spikes)
+
+    def _apply_weight(self, windows: Tensor) -> Tensor:
+        return functional.linear(windows, self.weight.flatten(1), self.bias)
+
+
+class CausalConvolution(Convolution):
+    """A convolution that reads no later token; arguments as `Convolution`."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, kernel, bias=bias)
+
+
+def _tensors(state: State) -> list[Tensor]:
+    return [part for part in state if isinstance(part, Tensor)]

@@ -1,0 +1,153 @@
+"""What every token mixer offers: sequences, steps, state as a value, operation counts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from sciformer.errors import ShapeError, UsageError
+
+State: TypeAlias = "tuple[Tensor | State, ...]"
+
+
+@dataclass(frozen=True)
+class OpCount:
+    """Synaptic operations of a network that runs one token at a time, batch 1.
+
+    Attributes:
+        macs: multiply-accumulates, one a weight and real-valued input.
+        acs: accumulates, one a weight and spike input, if every such input spiked.
+    """
+
+    macs: int = 0
+    acs: int = 0
+
+    def __add__(self, other: OpCount) -> OpCount:
+        return OpCount(self.macs + other.macs, self.acs + other.acs)
+
+    @classmethod
+    def synapses(cls, count: int, *, spikes: bool) -> OpCount:
+        """`count` weights met once each, by spikes or by real numbers."""
+        return cls(acs=count) if spikes else cls(macs=count)
+
+
+class TokenMixer(nn.Module, ABC):
+    """A map (b, n, d) -> (b, n, e) of sequences that can carry its state from one part to the next.
+
+    forward(x) = forward(x[:, :k]) followed by forward(x[:, k:], state) = n calls of step,
+    for every mixer whose `causal` is True; a module holds parameters, never a state.
+
+    Attributes:
+        lookahead: how many later tokens an output reads; None if it reads them all.
+        spikes: whether all outputs are 0 or 1.
+    """
+
+    lookahead: int | None = 0
+    spikes: bool = False
+
+    @property
+    def causal(self) -> bool:
+        """Whether no output reads a later token, so that the mixer can be stepped."""
+        return self.lookahead == 0
+
+    @abstractmethod
+    def forward(
+        self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Mixes a sequence.
+
+        Args:
+            x: (b, n, d) with b, n >= 1.
+            mask: (b, n) bool, True where a token is there; no output reads the others.
+            state: what the tokens before left behind; None at the start of a sequence.
+
+        Returns:
+            y of shape (b, n, e) and the state after the last token.
+        """
+
+    @abstractmethod
+    def init_state(self, batch: int) -> State:
+        """The state before the first token, in the dtype and on the device of the parameters."""
+
+    @abstractmethod
+    def operations(self, length: int, *, spikes: bool = False) -> OpCount:
+        """Operations for `length` tokens, memory update included.
+
+        Args:
+            length: number of tokens.
+            spikes: whether the inputs are spikes.
+        """
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        """Mixes one token.
+
+        Args:
+            x_t: (b, d).
+            state: as `init_state` or the step before returned it.
+
+        Returns:
+            y_t of shape (b, e) and the new state.
+        """
+        y, state = self(x_t.unsqueeze(1), state=state)
+        return y.squeeze(1), state
+
+    def _empty(self, *shape: int) -> Tensor:
+        """Zeros in the dtype and on the device of the parameters."""
+        first = next(self.parameters(), None)
+        return torch.zeros(shape) if first is None else first.new_zeros(shape)
+
+
+class Parallel(nn.Module):
+    """A token mixer as a plain map of whole sequences, for blocks that carry no state."""
+
+    def __init__(self, mixer: TokenMixer) -> None:
+        super().__init__()
+        self.mixer = mixer
+
+    def forward(self, x: Tensor, *, mask: Tensor | None = None) -> Tensor:
+        y: Tensor = self.mixer(x, mask=mask)[0]
+        return y
+
+
+def check_sequence(who: str, x: Tensor, width: int) -> None:
+    """Refuses what is not a sequence batch of the right width.
+
+    Raises:
+        ShapeError: x is not (b, n, width) with b, n >= 1.
+    """
+    if x.dim() != 3 or x.shape[-1] != width or 0 in x.shape:
+        raise ShapeError(
+            f"{who}: wants a sequence of shape (batch >= 1, length >= 1, {width}); "
+            f"got {tuple(x.shape)}."
+        )
+
+
+def check_causal(who: str, mixer: TokenMixer, state: State | None) -> None:
+    """Refuses to carry a state through a mixer that reads later tokens.
+
+    Raises:
+        UsageError: a state came and the mixer is not causal.
+    """
+    if state is not None and not mixer.causal:
+        raise UsageError(
+            f"{who}: only a causal mixer can be continued or stepped, this one reads "
+            f"{'all' if mixer.lookahead is None else mixer.lookahead} later tokens; "
+            "use a causal one."
+        )
+
+
+def silence(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x with zeros where no token is."""
+    return x if mask is None else x * mask.unsqueeze(-1).to(x.dtype)
+
+
+def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:
+    """The state with `function` applied to each of its tensors."""
+    return tuple(
+        function(part) if isinstance(part, Tensor) else map_state(function, part) for part in state
+    )
