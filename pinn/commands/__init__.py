@@ -1,0 +1,1 @@
+"""Commands of physics-informed networks; each module's top imports the standard library only."""

@@ -1,0 +1,247 @@
+"""Solve a differential equation with a physics-informed transformer."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pinn.settings import Settings
+    from pinn.solve import Solved
+    from pinn.solver import Limits, Report
+    from sciformer.runs import Run
+
+EPILOG = """examples:
+  sciformer solve burgers
+  sciformer solve burgers --budget 120 --seed 3 --out runs/fine
+  sciformer solve burgers --model mlp --set width=24 --json
+  sciformer solve burgers --set viscosity=0.02 --ablation
+  sciformer solve --resume runs/fine --budget 240
+  sciformer solve my_pde.py
+
+The network that is kept is the one with the least residual on points it was never trained on; the
+error against a reference is shown, and steers nothing. A run with --budget stops by the clock;
+for the same numbers twice, bit for bit, give --iterations."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    from sciformer.cli.arguments import add_run_arguments, positive_integer, positive_number
+
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "problem", nargs="?", help="a name (see `sciformer list problems`) or a Python file"
+    )
+    add_run_arguments(parser)
+    # None means "as in the resumed run, or else the default".
+    parser.set_defaults(seed=None, dtype=None, device=None)
+    parser.add_argument("--model", metavar="NAME", help="physicsformer (default) or mlp")
+    parser.add_argument(
+        "--budget", type=positive_number, metavar="SECONDS", help="training time (default 30)"
+    )
+    parser.add_argument(
+        "--iterations", type=positive_integer, metavar="N", help="steps, instead of --budget"
+    )
+    parser.add_argument(
+        "--optimiser",
+        metavar="NAME",
+        help="levenberg-marquardt (default), self-scaled-broyden, lbfgs or adam",
+    )
+    parser.add_argument("--steps", type=positive_integer, metavar="K", help="tokens per point")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="pairs",
+        help="a parameter of the problem, of the network or of the training; repeatable",
+    )
+    parser.add_argument(
+        "--ablation",
+        action="store_true",
+        help="then solve with one token per point, and print both (twice the time)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Solves, writes the run directory, prints the result."""
+    import dataclasses
+
+    from sciformer.cli.console import print_json
+
+    request = _Request(arguments)
+    solved, run = request.solve(request.settings, arguments.out)
+    results = [_described(solved, run)]
+    if arguments.ablation:
+        network = {**request.settings.network, "steps": 1}
+        one_token = dataclasses.replace(request.settings, network=network)
+        results.append(_described(*request.solve(one_token, None)))
+    if arguments.json:
+        print_json({**results[0], **({"ablation": results[1]} if arguments.ablation else {})})
+    else:
+        _print(results)
+
+
+class _Request:
+    """What the arguments ask for, after a resumed run's own choices."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        from pinn.registry import find_problem
+
+        self._arguments = arguments
+        self._old = self._resumed()
+        name = arguments.problem or (self._old.config["problem"] if self._old else None)
+        if name is None:
+            from sciformer.errors import UsageError
+
+            raise UsageError(
+                "sciformer solve: which problem? For example `sciformer solve burgers`; "
+                "`sciformer list problems` shows all."
+            )
+        self.name: str = name
+        parameters, self.settings = self._choices()
+        self.problem = find_problem(self.name, parameters)
+        self._config = {"problem": self.name, "parameters": parameters}
+
+    def solve(self, settings: Settings, directory: Any) -> tuple[Solved, Run]:
+        from dataclasses import asdict
+
+        from pinn.solve import solve
+        from sciformer.cli.console import Progress
+        from sciformer.runs import Run
+
+        config = {**self._config, "settings": asdict(settings)}
+        if self._old is None or directory is not self._arguments.out:
+            run = Run.create(directory, self.problem.name, config)
+        else:
+            run = Run.resume(self._arguments.resume, config)
+        limits = self._limits()
+        with Progress(total=1.0, label=self.problem.name) as progress:
+            solved = solve(
+                self.problem,
+                settings,
+                limits,
+                observers=[lambda report: _show(progress, report, limits)],
+                run=run,
+            )
+        return solved, run
+
+    def _resumed(self) -> Run | None:
+        from sciformer.runs import Run
+
+        return Run.open(self._arguments.resume) if self._arguments.resume else None
+
+    def _limits(self) -> Limits:
+        from pinn.solver import Limits
+
+        budget, iterations = self._arguments.budget, self._arguments.iterations
+        if budget is None and iterations is None:
+            budget = 30.0
+        return Limits(budget, iterations)
+
+    def _choices(self) -> tuple[dict[str, Any], Settings]:
+        """Parameters of the problem, and settings: arguments over the resumed run over defaults."""
+        import dataclasses
+
+        from pinn.settings import MODELS, Settings
+        from sciformer.cli.arguments import resolve_device
+        from sciformer.errors import unknown_name
+
+        given = self._arguments
+        old = self._old.config if self._old else {"parameters": {}, "settings": {}}
+        model = given.model or old["settings"].get("model", "physicsformer")
+        if model not in MODELS:
+            raise unknown_name("sciformer solve", "model", model, MODELS)
+        parameters, network, changed = _split(self.name, model, given.pairs)
+        if given.steps is not None:
+            network["steps"] = given.steps
+        named = ("model", "optimiser", "seed", "threads", "dtype", "device")
+        chosen = {n: getattr(given, n) for n in named if getattr(given, n) is not None}
+        base = Settings(**old["settings"])
+        network = {**(base.network if base.model == model else {}), **network}
+        settings = dataclasses.replace(base, **{**chosen, **changed, "network": network})
+        resolve_device(settings.device)
+        return {**old["parameters"], **parameters}, settings
+
+
+def _split(
+    problem: str, model: str, pairs: list[str]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Words key=value as parameters of the problem, options of the network, and settings."""
+    import dataclasses
+
+    from pinn.registry import parameters_of
+    from pinn.settings import MODELS
+    from sciformer.cli.settings import parse_settings
+    from sciformer.errors import unknown_name
+
+    own = parameters_of(problem)
+    as_fields = dataclasses.make_dataclass("Parameters", [(k, type(v)) for k, v in own.items()])
+    training = dataclasses.make_dataclass(
+        "Training", [("balance", str), ("causal", float), ("conditions", str), ("points", float)]
+    )
+    groups = (as_fields, MODELS[model], training)
+    names = [[f.name for f in dataclasses.fields(group)] for group in groups]
+    for pair in pairs:
+        key, equals, _ = pair.partition("=")
+        if equals and not any(key in group for group in names):
+            raise unknown_name("sciformer solve", "--set key", key, [k for g in names for k in g])
+    found = [
+        parse_settings("sciformer solve", [p for p in pairs if p.partition("=")[0] in keys], group)
+        for keys, group in zip(names, groups, strict=True)
+    ]
+    return found[0], found[1], found[2]
+
+
+def _show(progress: Any, report: Report, limits: Limits) -> None:
+    spent = [0.0]
+    if limits.budget is not None:
+        spent.append(report.elapsed / limits.budget)
+    if limits.iterations is not None:
+        spent.append(report.iteration / limits.iterations)
+    figures: dict[str, Any] = {
+        "step": report.iteration,
+        "points": report.points,
+        "held-out residual": report.validation,
+    }
+    if report.error is not None:
+        figures["relative L2"] = report.error
+    progress.update(min(1.0, max(spent)), **figures)
+
+
+def _described(solved: Solved, run: Run) -> dict[str, Any]:
+    return {**solved.summary(), "run": str(run.path)}
+
+
+def _print(results: list[dict[str, Any]]) -> None:
+    from sciformer.cli.console import print_table
+
+    shown = {
+        "problem": "problem",
+        "model": "model",
+        "seed": "seed",
+        "parameters": "parameters",
+        "iterations": "steps",
+        "train_seconds": "training, s",
+        "validation": "held-out residual, mean square",
+        "relative_l2": "relative L2 error",
+        "mse": "mean squared error",
+        "max_error": "largest error",
+        "attention": "attention",
+        "stopped": "stopped",
+        "run": "run",
+    }
+    rows = [
+        (label, *(_cell(key, result.get(key)) for result in results))
+        for key, label in shown.items()
+        if any(key in result for result in results)
+    ]
+    headers = ["", "solution", "one token"][: len(results) + 1]
+    print_table(rows, headers)
+
+
+def _cell(key: str, value: Any) -> Any:
+    if key == "attention" and value is not None:
+        entropies = ", ".join(f"{h:.4f}" for h in value["entropy"].values())
+        return f"entropy/log k {entropies}; cut to one token changes {value['cut_to_one']:.1%}"
+    return value
