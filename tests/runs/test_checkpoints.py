@@ -26,6 +26,7 @@ def test_tensors_of_any_layout_and_dtype_come_back_bit_for_bit(tmp_path: Path) -
         "transposed": base.T,
         "shared": base,
         "part": base[1:, 2],
+        "rows": base[1:],
         "half": torch.randn(2).bfloat16(),
         "empty": torch.empty(0, 5),
         "scalar": torch.tensor(3, dtype=torch.int64),
