@@ -191,9 +191,12 @@ def _coproduct(polynomial: Polynomial) -> dict[Exponents, dict[Exponents, float]
 
 
 def _left_factors(polynomial: Polynomial) -> list[Polynomial]:
-    """The operators that meet some word of f in D(f g), each with leading coefficient 1."""
+    """The operators that meet some word of f in D(f g), without the identity, which is there."""
     factors: list[Polynomial] = []
-    for row in _coproduct(polynomial).values():
+    for whole_row in _coproduct(polynomial).values():
+        row = {word: value for word, value in whole_row.items() if any(word)}
+        if not row:
+            continue
         lead = next(iter(row.values()))
         whole = all(abs(v / lead - round(v / lead)) < _ROUNDING for v in row.values())
         scale = lead if whole else 1.0

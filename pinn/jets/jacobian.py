@@ -19,6 +19,7 @@ def residual_jacobian(
     parameters: Sequence[Tensor],
     *,
     weights: Tensor | None = None,
+    out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Residuals at points, and their exact Jacobian from one backward pass an equation.
 
@@ -29,6 +30,8 @@ def residual_jacobian(
         points: shape (p, c).
         parameters: leaf tensors that require gradients, P entries in all.
         weights: shape (p,); row i of both results is multiplied by entry i.
+        out: memory for J, shape (P, e, p), e = 1 for residuals (p,); it is overwritten. A solver
+            that gives the same memory every time saves the system a fresh one.
 
     Returns:
         The residuals r, shape (p,) or (p, e), and J of shape (*r.shape, P), both detached. J is
@@ -47,7 +50,8 @@ def residual_jacobian(
     _check(r, points, weights)
     equations = r.unsqueeze(1) if r.ndim == 1 else r
     size = sum(parameter.numel() for parameter in parameters)
-    rows = r.new_zeros((size, equations.shape[1], len(points)))
+    shape = (size, equations.shape[1], len(points))
+    rows = r.new_zeros(shape) if out is None else _emptied(out, shape)
     whole = len(points) > 2 and all(
         _write_rows(recorder, parameters, equation, rows[:, e])
         for e, equation in enumerate(equations.unbind(1))
@@ -130,6 +134,15 @@ def _mixes(equation: Tensor, recorder: Recorder) -> bool:
             if not torch.allclose(expected, other.movedim(axis, -1), rtol=1e-9, atol=0.0):
                 return True
     return False
+
+
+def _emptied(out: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    if out.shape != shape or not out.is_contiguous():
+        raise ShapeError(
+            f"residual_jacobian: out must be contiguous of shape {shape} (parameters, equations, "
+            f"points); got {tuple(out.shape)}."
+        )
+    return out.zero_()
 
 
 def _check(r: Tensor, points: Tensor, weights: Tensor | None) -> None:
