@@ -1,0 +1,112 @@
+"""Compile a formula into one Transformer layer with a certificate of its error."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theory.universal.certificate import CompiledLayer
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the formula and what is asked of the layer."""
+    parser.add_argument(
+        "formula", help='for example "x1*x2; sin(2*x1 + x2)": rows are tokens, commas part outputs'
+    )
+    parser.add_argument("--tokens", type=int, required=True, metavar="N", help="sequence length")
+    parser.add_argument("--width", type=int, default=1, metavar="D", help="channels, default 1")
+    parser.add_argument("--epsilon", type=float, required=True, metavar="E", help="largest error")
+    parser.add_argument(
+        "--domain", nargs=2, default=("-1", "1"), metavar=("A", "B"), help="default -1 1"
+    )
+    parser.add_argument(
+        "--construction",
+        default="auto",
+        help="auto (default), copy, relative, linear, hybrid or tilted",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write the layer")
+    parser.add_argument("--force", action="store_true", help="compile at any estimated cost")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compiles, writes and reports."""
+    start = time.perf_counter()
+    from sciformer.cli.console import Progress, note, print_json, print_table
+    from sciformer.runs import Run
+    from theory.universal import compile as compile_formula
+
+    domain = (_end(arguments.domain[0]), _end(arguments.domain[1]))
+    with Progress(total=1.0, label="compile") as progress:
+        layer = compile_formula(
+            arguments.formula,
+            arguments.tokens,
+            arguments.width,
+            arguments.epsilon,
+            domain=domain,
+            construction=arguments.construction,
+            force=arguments.force,
+            report=lambda phase, done: progress.update(done, phase=phase),
+        )
+    config = {
+        "formula": arguments.formula,
+        "tokens": arguments.tokens,
+        "width": arguments.width,
+        "epsilon": arguments.epsilon,
+        "domain": list(domain),
+        "construction": arguments.construction,
+    }
+    directory = Run.create(arguments.out, "compile", config)
+    layer.save(directory.path)
+    figures = summary(layer, time.perf_counter() - start, directory.path)
+    directory.write_json("summary.json", figures)
+    drawn = _draw(layer, directory)
+    if arguments.json:
+        print_json(figures)
+        return 0
+    print_table([[name, value] for name, value in figures.items()], ["compile", ""])
+    note(layer.certificate.construction)
+    note(f"written to {directory.path}" + (", with figure.png" if drawn else ""))
+    return 0
+
+
+def _end(text: str) -> float:
+    """An end of the domain: a number, or an expression such as pi/2."""
+    from theory.universal.parsing import parse_rows
+
+    ((value,),) = parse_rows(text, {})
+    return float(value)
+
+
+def _draw(layer: CompiledLayer, directory: Any) -> bool:
+    """The figure, for two inputs."""
+    from theory.universal.figures import draw, is_drawable
+
+    if not is_drawable(layer.certificate):
+        return False
+    with directory.file("figure.png") as path:
+        draw(layer, path)
+    return True
+
+
+def summary(layer: CompiledLayer, seconds: float, path: Path) -> dict[str, Any]:
+    """The figures of a compilation."""
+    from theory.universal.attack import observed_error
+    from theory.universal.layer import weights_of
+
+    certificate, weights = layer.certificate, weights_of(layer.module)
+    return {
+        "epsilon": certificate.epsilon,
+        "certified_bound": certificate.bound,
+        "observed_error": observed_error(layer),
+        "heads": weights.heads,
+        "hidden_units": weights.hidden_units,
+        "parameters": weights.parameters,
+        "boxes": certificate.boxes,
+        "construction": certificate.construction,
+        "seconds": seconds,
+        "path": str(path),
+    }

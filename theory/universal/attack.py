@@ -1,0 +1,78 @@
+"""Searching for the largest error of a layer: samples, then ascent. An anchor, never a proof."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import nn
+
+from theory.universal.construction import sequences_in
+from theory.universal.formula import Target, read_target
+from theory.universal.intervals import Array
+from theory.universal.layer import apply
+from theory.universal.ridge import sample_cube
+
+if TYPE_CHECKING:
+    from theory.universal.certificate import CompiledLayer
+
+_SAMPLES = 40_000
+_CLIMBERS = 24
+_STEPS = 40
+
+
+def observed_error(layer: CompiledLayer) -> float:
+    """Largest |layer - formula| that `attack` finds on the domain of a compiled layer."""
+    certificate = layer.certificate
+    target = read_target(
+        certificate.formula, certificate.tokens, certificate.width, certificate.domain
+    )
+    return float(attack(layer.module, target).max())
+
+
+def attack(module: nn.Module, target: Target) -> Array:
+    """Largest errors found, (n, m): random and extreme points, then compass search from the worst.
+
+    Args:
+        module: the layer.
+        target: formula and domain.
+    """
+    rng = np.random.default_rng(1)
+    cube = np.concatenate(
+        [sample_cube(target.dimension), rng.uniform(-1, 1, (_SAMPLES, target.dimension))]
+    )
+    error = _errors(module, target, cube)
+    found = error.max(0)
+    for token in range(target.tokens):
+        for output in range(target.outputs):
+            best = cube[np.argsort(-error[:, token, output])[:_CLIMBERS]]
+            climbed = _climb(module, target, best, (token, output))
+            found[token, output] = max(found[token, output], climbed)
+    return np.asarray(found)
+
+
+def _errors(module: nn.Module, target: Target, cube: Array) -> Array:
+    sequences = sequences_in(target, cube)
+    error: Array = apply(module, sequences) - target.values(sequences)
+    return np.abs(error)
+
+
+def _climb(module: nn.Module, target: Target, points: Array, entry: tuple[int, int]) -> float:
+    """Compass search: steps along the axes and at random, halved where none helps."""
+    token, output = entry
+    rng = np.random.default_rng(2)
+    size = target.dimension
+    axes = np.concatenate([np.eye(size), -np.eye(size)])
+    reached = _errors(module, target, points)[:, token, output]
+    step = np.full(len(points), 0.05)
+    for _ in range(_STEPS):
+        moves = np.concatenate([axes, rng.choice((-1.0, 1.0), (size, size))])
+        trials = np.clip(points[:, None] + step[:, None, None] * moves, -1.0, 1.0)
+        error = _errors(module, target, trials.reshape(-1, size))[:, token, output]
+        error = error.reshape(len(points), -1)
+        best = error.argmax(1)
+        better = error.max(1) > reached
+        points = np.where(better[:, None], trials[np.arange(len(points)), best], points)
+        reached = np.maximum(reached, error.max(1))
+        step = np.where(better, step * 1.2, step / 2)
+    return float(reached.max())

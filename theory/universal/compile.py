@@ -1,0 +1,133 @@
+"""Compiles a formula into the weights of one Transformer layer, with a certificate of its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sciformer.errors import ConvergenceError, DomainError
+from theory.universal.assemble import assemble
+from theory.universal.certificate import Certificate, CompiledLayer
+from theory.universal.certify import Entry, certify
+from theory.universal.checks import check_continuous, check_cost, check_defined
+from theory.universal.construction import Construction, Hybrid, Tilted, choose
+from theory.universal.entries import EntryFits
+from theory.universal.formula import Formula, Target, read_target
+from theory.universal.intervals import Array
+from theory.universal.layer import LayerWeights, SingleLayer
+from theory.universal.pieces import domain_limit
+from theory.universal.ridge import Ridges
+
+_FIRST_SHARE = 0.92
+_SHRINK = 0.96
+_ROUNDS = 12
+
+Report = Callable[[str, float], None]
+
+
+def compile(  # noqa: A001 (the verb of this room)
+    formula: Formula,
+    tokens: int,
+    width: int = 1,
+    epsilon: float = 0.05,
+    *,
+    domain: tuple[float, float] = (-1.0, 1.0),
+    construction: Construction | str = "auto",
+    force: bool = False,
+    report: Report | None = None,
+) -> CompiledLayer:
+    """Emits one self-attention layer with one hidden ReLU layer, and proves its error.
+
+    sup over [a, b]^(n x d) of |layer(x) - formula(x)| <= certificate.bound <= epsilon
+
+    Args:
+        formula: rows (tokens) separated by ";", entries (outputs) by ","; or lists of sympy
+            expressions. One row is the output of every token.
+        tokens: n >= 1.
+        width: d >= 1, channels of an input token.
+        epsilon: > 0, in units of the outputs.
+        domain: ends of every coordinate.
+        construction: "auto", a name, or an object of `theory.universal.construction`.
+        force: compile even if the estimated cost is out of reach.
+        report: called with a phase and the fraction of it that is done.
+
+    Returns:
+        The module (float64) and its certificate.
+
+    Raises:
+        DataError, UnknownNameError, ShapeError: a formula that cannot be read.
+        DomainError: epsilon <= 0, a pole in the domain, a discontinuous target, too high a cost.
+        ConvergenceError: no layer was found within the caps.
+
+    Accuracy: the bound holds for the float64 forward pass; see `Certificate.assumptions`.
+    Source: theorems T1-T3 of docs/theory/single-layer-theorem.md.
+    Deviates: the ridge functions are found by fitting, not by the explicit formula of theorem T0,
+        which needs 100 to 10000 times as many units; the certificate does not care.
+    """
+    target = read_target(formula, tokens, width, domain)
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise DomainError(f"compile: epsilon must be a finite number > 0; got {epsilon:g}.")
+    check_continuous(target)
+    check_defined(target)
+    if not force:
+        check_cost(target, epsilon)
+    chosen, reason = choose(construction, target, epsilon)
+    emission = _Emission(target, epsilon, chosen, report or (lambda phase, done: None))
+    weights, entries = emission.run()
+    certificate = Certificate.of(target, epsilon, weights, entries, reason)
+    return CompiledLayer(SingleLayer(weights), certificate)
+
+
+@dataclass
+class _Emission:
+    """Fit, certify, learn from the witnesses, fit again."""
+
+    target: Target
+    epsilon: float
+    construction: Construction
+    report: Report
+
+    def run(self) -> tuple[LayerWeights, list[Entry]]:
+        target = self.target
+        heads = self.construction.heads(target)
+        on_features = isinstance(self.construction, Hybrid | Tilted)
+        fits = EntryFits(target, heads, follows=not on_features)
+        shared = target.is_shared or heads.gate is None
+        tokens = range(1 if shared else target.tokens)
+        share = np.full((len(tokens), target.outputs), _FIRST_SHARE)
+        extra: dict[tuple[int, int], list[Array]] = {}
+        parts: list[list[Ridges]] = [[]]
+        todo = [(i, k) for i in tokens for k in range(target.outputs)]
+        parts = [[_nothing(heads.decode.shape[1])] * target.outputs for _ in tokens]
+        for _ in range(_ROUNDS):
+            for done, (i, k) in enumerate(todo):
+                self.report("fit", done / len(todo))
+                tolerance = float(share[i, k]) * self.epsilon
+                parts[i][k] = fits.fit(i, k, tolerance, extra.get((i, k), []))
+            weights = assemble(heads, parts, max(domain_limit(target), 1e-300))
+            entries = certify(weights, target, self.epsilon, report=self._certified)
+            refused = [e for e in entries if not e.accepted]
+            if not refused:
+                return weights, entries
+            todo = sorted({(0 if shared else e.token, e.output) for e in refused})
+            for e in refused:
+                share[0 if shared else e.token, e.output] *= _SHRINK
+                if e.witness is not None:
+                    place = extra.setdefault((0 if shared else e.token, e.output), [])
+                    place.append(e.witness.point)
+        raise ConvergenceError(
+            f"compile: after {_ROUNDS} rounds {len(refused)} entries are still not proven within "
+            f"{self.epsilon:g}; raise epsilon, or take another construction than "
+            f"{self.construction.name!r}."
+        )
+
+    def _certified(self, done: int, of: int) -> None:
+        self.report("certify", done / of)
+
+
+def _nothing(features: int) -> Ridges:
+    zero = np.zeros(features)
+    return Ridges(np.zeros((0, features)), np.zeros(0), np.zeros(0), zero, 0.0)

@@ -1,0 +1,107 @@
+"""Ridge functions for every entry of a target, with the points that a certifier brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sciformer.errors import ConvergenceError
+from theory.universal.construction import sequences_in
+from theory.universal.decompose import Block, decompose
+from theory.universal.formula import Target
+from theory.universal.heads import Heads
+from theory.universal.intervals import Array
+from theory.universal.pieces import reach_of
+from theory.universal.program import evaluate
+from theory.universal.ridge import Ridges, fit, merge, sample_cube
+
+Key = tuple[object, ...]
+
+
+@dataclass
+class EntryFits:
+    """Fits entries block by block, and remembers what it has fitted.
+
+    Args:
+        target: the formula.
+        heads: the attention whose features the hidden layer works on.
+        follows: whether the features are the sequence itself; else the fit is on the features.
+    """
+
+    target: Target
+    heads: Heads
+    follows: bool
+    known: dict[Key, Ridges] = field(default_factory=dict)
+    latest: dict[Key, Ridges] = field(default_factory=dict)
+
+    def fit(self, token: int, output: int, tolerance: float, extra: Sequence[Array]) -> Ridges:
+        """Ridge functions of the features of one token, within `tolerance` at sample points.
+
+        Args:
+            token, output: the entry.
+            tolerance: allowed error, > 0.
+            extra: further points (D,) of the domain to be met.
+
+        Raises:
+            ConvergenceError: the largest number of units does not suffice.
+        """
+        if not self.follows:
+            return self._fit_features(token, output, tolerance, extra)
+        target = self.target
+        blocks = decompose(target.entries[token][output], target.variables)
+        left, parts = tolerance, []
+        for done, block in enumerate(sorted(blocks, key=lambda b: b.dimension)):
+            share = left / (len(blocks) - done)
+            part, error = self._fit_block(block, share, extra)
+            left -= min(error, share)
+            parts.append(part)
+        return merge(parts, target.dimension)
+
+    def _fit_block(
+        self, block: Block, tolerance: float, extra: Sequence[Array]
+    ) -> tuple[Ridges, float]:
+        lower, upper = reach_of(block, self.target)
+        middle, half = (upper + lower) / 2, (upper - lower) / 2
+        half = np.where(half > 0, half, 1.0)
+        cube = sample_cube(block.dimension)
+        if extra:
+            cube = np.concatenate([cube, (np.array(extra) @ block.matrix.T - middle) / half])
+        values = evaluate(block.program, middle + half * cube)
+        place: Key = (block.expression, tuple(lower), tuple(upper))
+        key: Key = (*place, tolerance, len(extra))
+        if key not in self.known:
+            # A refused fit is moved first, with the witness among its points.
+            self.known[key] = _fitted(cube, values, tolerance, self.latest.get(place))
+        found = self.latest[place] = self.known[key]
+        error = float(np.abs(found(cube) - values).max())
+        return found.composed(block.matrix / half[:, None], -middle / half), error
+
+    def _fit_features(
+        self, token: int, output: int, tolerance: float, extra: Sequence[Array]
+    ) -> Ridges:
+        target = self.target
+        sequences = sequences_in(target, sample_cube(target.dimension))
+        if extra:
+            shape = (-1, target.tokens, target.width)
+            sequences = np.concatenate([sequences, np.array(extra).reshape(shape)])
+        features = self.heads.features(sequences, token)
+        lower, upper = features.min(0), features.max(0)
+        half = np.where(upper > lower, (upper - lower) / 2, 1.0)
+        middle = (upper + lower) / 2
+        values = target.values(sequences)[:, token, output]
+        place: Key = (token, output)
+        cube = (features - middle) / half
+        found = self.latest[place] = _fitted(cube, values, tolerance, self.latest.get(place))
+        return found.composed(np.diag(1.0 / half), -middle / half)
+
+
+def _fitted(cube: Array, values: Array, tolerance: float, start: Ridges | None) -> Ridges:
+    found = fit(cube, values, tolerance, start)
+    if found is None:
+        raise ConvergenceError(
+            f"compile: no sum of ridge functions within {tolerance:.3g} was found for a part of "
+            f"{cube.shape[1]} coordinates; raise epsilon or take a smaller domain."
+        )
+    return found

@@ -1,0 +1,68 @@
+"""The figure of a compiled layer of two inputs: target, layer, and error beside its bound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from theory.universal.certificate import Certificate, CompiledLayer
+from theory.universal.construction import sequences_in
+from theory.universal.formula import read_target
+from theory.universal.layer import apply
+
+_POINTS = 161
+
+
+def is_drawable(certificate: Certificate) -> bool:
+    """Whether the layer has exactly two input coordinates."""
+    return certificate.tokens * certificate.width == 2
+
+
+def draw(layer: CompiledLayer, path: Path) -> None:
+    """Writes a row of three panels for every output entry: target, layer, error within its bound.
+
+    Args:
+        layer: with two input coordinates.
+        path: file to write; its suffix gives the format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    certificate = layer.certificate
+    target = read_target(
+        certificate.formula, certificate.tokens, certificate.width, certificate.domain
+    )
+    axis = np.linspace(-1, 1, _POINTS)
+    cube = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    sequences = sequences_in(target, cube)
+    wanted, given = target.values(sequences), apply(layer.module, sequences)
+    rows = target.tokens * target.outputs
+    figure = Figure(figsize=(11, 3.2 * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(rows, 3, squeeze=False)
+    extent = (target.lower, target.upper, target.lower, target.upper)
+    claims = {(c.token, c.output): c for c in certificate.entries}
+    for row, (token, output) in enumerate(sorted(claims)):
+        bound = claims[token, output].bound
+        values = wanted[:, token, output], given[:, token, output]
+        error = values[1] - values[0]
+        titles = (
+            f"token {token + 1}: {target.entries[token][output]}",
+            "layer",
+            f"error, |e| <= {bound:.3g} proven, {np.abs(error).max():.3g} seen",
+        )
+        limits = [(values[0].min(), values[0].max())] * 2 + [(-bound, bound)]
+        for column, (data, title) in enumerate(zip((*values, error), titles, strict=True)):
+            image = panels[row, column].imshow(
+                data.reshape(_POINTS, _POINTS).T,
+                origin="lower",
+                extent=extent,
+                cmap="RdBu_r" if column == 2 else "viridis",
+                vmin=limits[column][0],
+                vmax=limits[column][1],
+            )
+            names = [str(v) for v in target.variables]
+            panels[row, column].set(title=title, xlabel=names[0], ylabel=names[1])
+            figure.colorbar(image, ax=panels[row, column])
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,144 @@
+"""The emitted network: one self-attention layer and one hidden ReLU layer, nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sciformer.attention import MultiheadAttention
+from theory.universal.intervals import Array
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """Every number of a `SingleLayer`, float64; the names are those of its state dictionary.
+
+    Shapes: embedding (w, d); positions (n, w); query, key, value (heads * head_width, w);
+    output (w, heads * head_width); hidden (units, w); hidden_bias (units,);
+    readout (m, units); readout_bias (m,).
+    """
+
+    heads: int
+    embedding: Array
+    positions: Array
+    query: Array
+    key: Array
+    value: Array
+    output: Array
+    hidden: Array
+    hidden_bias: Array
+    readout: Array
+    readout_bias: Array
+
+    @property
+    def tokens(self) -> int:
+        return len(self.positions)
+
+    @property
+    def width(self) -> int:
+        return int(self.embedding.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        return len(self.readout)
+
+    @property
+    def hidden_units(self) -> int:
+        return len(self.hidden_bias)
+
+    @property
+    def head_width(self) -> int:
+        return len(self.query) // self.heads
+
+    @property
+    def parameters(self) -> int:
+        return sum(array.size for array in self.arrays().values())
+
+    def arrays(self) -> dict[str, Array]:
+        """All arrays by name, in a fixed order."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "heads"}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of names, shapes and little-endian bytes."""
+        hasher = hashlib.sha256(f"heads={self.heads}".encode())
+        for name, array in self.arrays().items():
+            hasher.update(f";{name}{array.shape}".encode())
+            hasher.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return hasher.hexdigest()
+
+
+_STATE_NAMES = {
+    "embedding": "embedding.weight",
+    "positions": "positions",
+    "query": "attention.query.weight",
+    "key": "attention.key.weight",
+    "value": "attention.value.weight",
+    "output": "attention.output.weight",
+    "hidden": "hidden.weight",
+    "hidden_bias": "hidden.bias",
+    "readout": "readout.weight",
+    "readout_bias": "readout.bias",
+}
+
+
+class SingleLayer(nn.Module):
+    """One softmax self-attention layer with residual, then one hidden ReLU layer, token by token.
+
+    h_j = W_E x_j + p_j,   z_i = h_i + W_O concat_k softmax_j(<q_ki, k_kj>) v_kj,
+    y_i = W_2 relu(W_1 z_i + b_1) + b_2
+
+    Deviates: no normalisation layer and no residual around the ReLU layer; a token-wise affine
+    embedding with absolute positions replaces the word embedding.
+    """
+
+    def __init__(self, weights: LayerWeights) -> None:
+        super().__init__()
+        width = len(weights.embedding)
+        with torch.device("meta"):
+            self.embedding = nn.Linear(weights.width, width, bias=False)
+            self.positions = nn.Parameter(torch.empty(weights.tokens, width))
+            self.attention = MultiheadAttention(
+                width, weights.heads, head_width=weights.head_width, bias=False
+            )
+            self.hidden = nn.Linear(width, weights.hidden_units)
+            self.readout = nn.Linear(weights.hidden_units, weights.outputs)
+        arrays = weights.arrays()
+        state = {state: torch.tensor(arrays[name]) for name, state in _STATE_NAMES.items()}
+        self.load_state_dict(state, assign=True)
+
+    def forward(self, sequences: Tensor) -> Tensor:
+        """Outputs (..., n, m) of sequences (..., n, d)."""
+        tokens = self.embedding(sequences) + self.positions  # (..., n, w)
+        tokens = tokens + self.attention(tokens)
+        outputs: Tensor = self.readout(torch.relu(self.hidden(tokens)))
+        return outputs
+
+
+def weights_of(layer: nn.Module) -> LayerWeights:
+    """The numbers of a `SingleLayer` of any dtype, as float64."""
+    state: Mapping[str, Tensor] = layer.state_dict()
+    arrays = {k: v.detach().cpu().to(torch.float64).numpy().copy() for k, v in state.items()}
+    attention = layer.attention
+    assert isinstance(attention, MultiheadAttention), "the attention of a SingleLayer"
+    return weights_from_state(arrays, attention.heads)
+
+
+def weights_from_state(state: Mapping[str, Array], heads: int) -> LayerWeights:
+    """The numbers of a state dictionary; names as in `SingleLayer`."""
+    return LayerWeights(
+        heads=heads, **{name: np.array(state[key]) for name, key in _STATE_NAMES.items()}
+    )
+
+
+@torch.no_grad()
+def apply(layer: nn.Module, sequences: Array) -> Array:
+    """Outputs of a layer at sequences (p, n, d), in blocks, as a float64 array (p, n, m)."""
+    points = torch.as_tensor(sequences, dtype=torch.float64)
+    blocks = [points[at : at + 8192] for at in range(0, len(points), 8192)]
+    return np.concatenate([layer(block).numpy() for block in blocks])
