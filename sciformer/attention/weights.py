@@ -16,7 +16,7 @@ def attention_weights(
 ) -> Tensor:
     """The attention matrix of one patch.
 
-    A = softmax(q k^T + content(q) + relative[j - i] + added mask) * gain[j - i]
+    A = softmax(attention_logits + added mask) * gain[j - i]
 
     Args:
         query: scaled and rotated, shape (..., h, n, d).
@@ -28,16 +28,24 @@ def attention_weights(
     Returns:
         Shape (..., h, n, m). Rows sum to 1 unless the scheme has a gain; fully masked rows are 0.
     """
+    weights = masked_softmax(attention_logits(query, key, patch, position), patch, mask)
+    gain = position.gain(patch)
+    return weights if gain is None else weights * toeplitz(gain, patch.n, patch.m).to(weights.dtype)
+
+
+def attention_logits(query: Tensor, key: Tensor, patch: Patch, position: Position) -> Tensor:
+    """What the softmax sees, before any mask; arguments as `attention_weights`.
+
+    logits = q k^T + content(q) + relative[j - i]
+    """
     logits = query @ key.transpose(-2, -1)  # (..., h, n, m)
     content = position.content(query, patch)
     if content is not None:
         logits = logits + content
     relative = position.relative(patch)
-    if relative is not None:
-        logits = logits + toeplitz(relative, patch.n, patch.m).to(logits.dtype)
-    weights = masked_softmax(logits, patch, mask)
-    gain = position.gain(patch)
-    return weights if gain is None else weights * toeplitz(gain, patch.n, patch.m).to(weights.dtype)
+    if relative is None:
+        return logits
+    return logits + toeplitz(relative, patch.n, patch.m).to(logits.dtype)
 
 
 def masked_softmax(logits: Tensor, patch: Patch, mask: Mask | None) -> Tensor:

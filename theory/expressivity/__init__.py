@@ -1,0 +1,1 @@
+"""What attention can say about positions: theorems as executable checks, constructions, tasks."""

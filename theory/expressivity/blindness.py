@@ -1,0 +1,258 @@
+"""Can a mechanism tell the positions of equal tokens apart? Measured, with the reason."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sciformer.attention import Causal, MultiheadAttention, Position
+from sciformer.blocks import EncoderBlock, FeedForward
+from sciformer.errors import DomainError, ShapeError
+
+# Rounding of a few layers in float64, far below any signal; see `Blindness.is_blind`.
+BLIND_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class Blindness:
+    """What a constant sequence became.
+
+    `spread` is the largest difference between two rows of the output, `size` the largest entry of
+    the output, both in float64. `row_sums` is the range of the row sums of the attention matrices
+    that met a constant sequence, None where there is no attention of the core.
+    """
+
+    spread: float
+    size: float
+    reason: str
+    row_sums: tuple[float, float] | None = None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the rows are equal up to rounding: spread <= 1e-10 (1 + size)."""
+        return self.spread <= BLIND_TOLERANCE * (1 + self.size)
+
+    @property
+    def verdict(self) -> str:
+        """The answer in words."""
+        return "blind" if self.is_blind else "sees positions"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How a mechanism is examined.
+
+    length: tokens in the sequence. width, heads: of the network built around a bare scheme.
+    layers: its depth. is_causal: whether later keys are hidden. seed: of the weights and token.
+    """
+
+    length: int = 11
+    width: int = 16
+    heads: int = 2
+    layers: int = 3
+    is_causal: bool = False
+    seed: int = 0
+
+
+def blindness(
+    subject: Position | nn.Module, probe: Probe | None = None, **changes: Any
+) -> Blindness:
+    """Feed a constant sequence and look whether the rows of the output are equal.
+
+    If A 1 = s 1 for every attention matrix, equal rows stay equal, and maps of single tokens keep
+    them so, at any depth and width: the network is blind on constant sequences. Masks before the
+    softmax do not help; what changes row sums, tokens or values by position does.
+
+    Args:
+        subject: a position scheme, examined inside a transformer with random weights, which stand
+            for all weights; or a module (b, n, width) -> (b, n, any), examined with the weights
+            it has. Neither is changed.
+        probe: how to examine it; the width of a module is found from its first parameter of two
+            or more axes unless given.
+        changes: fields of `Probe` to set, such as is_causal=True.
+
+    Returns:
+        Spread, verdict and reason, measured in float64.
+
+    Raises:
+        ShapeError: a module whose output has no row per token.
+        DomainError: fewer than two tokens, where there is nothing to tell apart.
+
+    Source: Luo et al. 2022, section 3 (the negative result) and 4 (the condition on row sums).
+    """
+    probe = Probe(**{**(vars(probe) if probe else {}), **changes})
+    generator = torch.Generator().manual_seed(probe.seed)
+    if isinstance(subject, Position):
+        probe = fit(subject, probe)
+        network = random_transformer(subject, probe, generator)
+    else:
+        network = copy.deepcopy(subject).double()
+        if "width" not in changes:
+            probe = Probe(**{**vars(probe), "width": _input_width(network, probe.width)})
+    if probe.length < 2:
+        raise DomainError(f"blindness: at least two tokens are needed; got {probe.length}.")
+    token = torch.randn(probe.width, generator=generator, dtype=torch.float64)
+    return examine(network, token.expand(1, probe.length, -1), is_causal=probe.is_causal)
+
+
+def examine(network: nn.Module, tokens: Tensor, *, is_causal: bool = False) -> Blindness:
+    """The blindness of a float64 network on one constant sequence (1, n, width)."""
+    options = {"mask": Causal()} if is_causal else {}
+    watch = _Watch(network)
+    with watch, torch.no_grad():
+        output = network(tokens, **options)
+    if output.dim() < 2 or output.shape[-2] != tokens.shape[-2]:
+        raise ShapeError(
+            f"blindness: the module must give one row per token; got {tuple(output.shape)} for "
+            f"{tuple(tokens.shape)}."
+        )
+    return Blindness(spread(output), float(output.abs().max()), watch.reason(), watch.row_sums)
+
+
+def spread(rows: Tensor) -> float:
+    """The largest difference between two rows of (..., n, width), over columns and batch."""
+    return float((rows.amax(-2) - rows.amin(-2)).max())
+
+
+def fit(scheme: Position, probe: Probe) -> Probe:
+    """The probe with the sizes the scheme was made for."""
+    heads = probe.heads if scheme.heads is None else scheme.heads
+    width = probe.width if scheme.width is None else scheme.width
+    width = width if scheme.head_width is None else heads * scheme.head_width
+    length = probe.length if scheme.length is None else min(probe.length, scheme.length)
+    return Probe(**{**vars(probe), "heads": heads, "width": width, "length": length})
+
+
+def random_transformer(scheme: Position, probe: Probe, generator: torch.Generator) -> nn.Module:
+    """A float64 pre-norm transformer over a scheme, every parameter random, one scheme a layer."""
+    return randomise(
+        Layers(
+            MultiheadAttention(probe.width, probe.heads, position=copy.deepcopy(scheme))
+            for _ in range(probe.layers)
+        ),
+        generator,
+    )
+
+
+def randomise(network: nn.Module, generator: torch.Generator) -> nn.Module:
+    """The network in float64 with normal parameters: matrices of unit gain, tables of size 2.
+
+    Tables are those that the position schemes hold; their size makes biases and gains matter.
+    """
+    network = network.double()
+    tables = {
+        id(parameter)
+        for module in network.modules()
+        if isinstance(module, Position)
+        for parameter in module.parameters()
+    }
+    for parameter in network.parameters():
+        unit = parameter.shape[-1] ** -0.5 if parameter.dim() > 1 else 1.0
+        size = 2.0 if id(parameter) in tables else unit
+        nn.init.normal_(parameter, std=size, generator=generator)
+    return network
+
+
+class Layers(nn.Module):
+    """Pre-norm transformer layers around given mixers.
+
+    Args:
+        mixers: each of tokens (..., n, width) to the same; with an attribute of that width or not.
+        width: width of the tokens; taken from the first mixer's query map if None.
+    """
+
+    def __init__(self, mixers: Any, width: int | None = None) -> None:
+        super().__init__()
+        mixers = list(mixers)
+        width = mixers[0].query.in_features if width is None else width
+        self.blocks = nn.ModuleList(
+            EncoderBlock(
+                mixer,
+                FeedForward(width, 4 * width),
+                before_mixer=nn.LayerNorm(width),
+                before_channels=nn.LayerNorm(width),
+            )
+            for mixer in mixers
+        )
+
+    def forward(self, tokens: Tensor, **options: Any) -> Tensor:
+        """Tokens (..., n, width) to the same shape; options such as mask= reach the mixers."""
+        for block in self.blocks:
+            tokens = block(tokens, **options)
+        return tokens
+
+
+class _Watch:
+    """Follows a constant sequence through a network: who was the first to tell rows apart?"""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._names = {module: name or "the module" for name, module in network.named_modules()}
+        self._handles: list[Any] = []
+        self._culprit: str | None = None
+        self.row_sums: tuple[float, float] | None = None
+
+    def __enter__(self) -> _Watch:
+        for module in self._names:
+            hook = module.register_forward_hook(self._look, with_kwargs=True)
+            self._handles.append(hook)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def reason(self) -> str:
+        """Why the rows are equal, or which module made them differ."""
+        if self._culprit is not None:
+            return self._culprit
+        if self.row_sums is None:
+            return "every part maps equal rows to equal rows"
+        low, high = self.row_sums
+        return (
+            "equal rows stay equal because in each attention matrix all rows have the same sum "
+            f"(between {low:.15g} and {high:.15g} over layers and heads)"
+        )
+
+    def _look(self, module: nn.Module, inputs: Any, keywords: Any, output: Any) -> None:
+        tokens = inputs[0] if inputs else None
+        if not isinstance(tokens, Tensor) or not isinstance(output, Tensor) or tokens.dim() < 2:
+            return
+        if self._culprit is not None or not _is_constant(tokens):
+            return
+        sums = None
+        if isinstance(module, MultiheadAttention):
+            sums = module.weights(*inputs, **keywords).sum(-1, keepdim=True)  # (..., h, n, 1)
+            low, high = self.row_sums or (float("inf"), -float("inf"))
+            self.row_sums = min(low, float(sums.min())), max(high, float(sums.max()))
+        if not _is_constant(output):
+            name = f"{self._names[module]} ({type(module).__name__})"
+            how = self._how(module, tokens, sums)
+            self._culprit = f"{name} is the first to tell equal rows apart: {how}"
+
+    @staticmethod
+    def _how(module: nn.Module, tokens: Tensor, sums: Tensor | None) -> str:
+        if sums is None or not isinstance(module, MultiheadAttention):
+            return "its output depends on the position"
+        if not _is_constant(module.position.tokens(tokens, 0)):
+            return "its scheme adds a different vector to each token"
+        if not _is_constant(sums):
+            return (
+                f"the row sums of its weights differ, from {float(sums.min()):.4g} to "
+                f"{float(sums.max()):.4g}"
+            )
+        return "its row sums are equal, but its values depend on the offset"
+
+
+def _is_constant(rows: Tensor) -> bool:
+    return spread(rows) <= BLIND_TOLERANCE * (1 + float(rows.abs().max()))
+
+
+def _input_width(network: nn.Module, default: int) -> int:
+    for parameter in network.parameters():
+        if parameter.dim() >= 2:
+            return int(parameter.shape[1])
+    return default
