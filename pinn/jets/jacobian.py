@@ -45,18 +45,14 @@ def residual_jacobian(
         place that has no rule, the whole Jacobian comes from `fallback_jacobian`.
     """
     recorder = Recorder(parameters, len(points))
-    with recorder.recording(), torch.enable_grad():
-        r = residual(points).as_subclass(Tensor)
-    _check(r, points, weights)
-    equations = r.unsqueeze(1) if r.ndim == 1 else r
-    size = sum(parameter.numel() for parameter in parameters)
-    shape = (size, equations.shape[1], len(points))
-    rows = r.new_zeros(shape) if out is None else _emptied(out, shape)
-    whole = len(points) > 2 and all(
-        _write_rows(recorder, parameters, equation, rows[:, e])
-        for e, equation in enumerate(equations.unbind(1))
-    )
-    if not whole:
+    try:
+        with recorder.recording(), torch.enable_grad():
+            r = residual(points).as_subclass(Tensor)
+        _check(r, points, weights)
+        rows = _recorded_rows(recorder, parameters, r, out)
+    finally:
+        recorder.release()
+    if rows is None:
         return fallback_jacobian(residual, points, parameters, weights=weights)
     scaled = r.detach()
     if weights is not None:
@@ -94,6 +90,21 @@ def fallback_jacobian(
         r = r * weights.view(-1, *[1] * (r.ndim - 1))
         jacobian *= weights.view(-1, *[1] * (jacobian.ndim - 1))
     return r, jacobian
+
+
+def _recorded_rows(
+    recorder: Recorder, parameters: Sequence[Tensor], r: Tensor, out: Tensor | None
+) -> Tensor | None:
+    """All rows, shape (P, e, p); None where they cannot be had this way."""
+    equations = r.unsqueeze(1) if r.ndim == 1 else r
+    size = sum(parameter.numel() for parameter in parameters)
+    shape = (size, equations.shape[1], len(equations))
+    rows = r.new_zeros(shape) if out is None else _emptied(out, shape)
+    whole = len(equations) > 2 and all(
+        _write_rows(recorder, parameters, equation, rows[:, e])
+        for e, equation in enumerate(equations.unbind(1))
+    )
+    return rows if whole else None
 
 
 def _write_rows(

@@ -76,6 +76,14 @@ class Recorder:
         finally:
             _LOCAL.recorder = before
 
+    def release(self) -> None:
+        """Let go of every tensor. The graph knows the recorder, so it would otherwise outlive its
+        use until the next garbage collection, and each Jacobian would need fresh memory."""
+        self.storage = None
+        self.noted.clear()
+        self._places.clear()
+        self._derived.clear()
+
     def place(self, tensor: Tensor, points: int) -> Place | None:
         """The place of a parameter, or of a tensor computed from parameters alone; else None."""
         if points != self.points or not tensor.requires_grad:
