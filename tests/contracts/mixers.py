@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from sciformer.errors import ShapeError, UsageError
 from sciformer.mixers import State, TokenMixer
+from sciformer.mixers.protocol import map_state
 
-EXAMPLES = settings(max_examples=8, deadline=None, derandomize=True)
+# The same law is run for many subclasses, which Hypothesis would otherwise take for a mistake.
+EXAMPLES = settings(max_examples=8, suppress_health_check=[HealthCheck.differing_executors])
 
 
 class MixerContract:
@@ -45,8 +45,10 @@ class MixerContract:
         return (x > 0).double() if self.inputs_are_spikes else 2 * x
 
     def close(self, result: Tensor, expected: Tensor) -> bool:
-        scale = float(expected.abs().max()) + 1.0
-        return float((result - expected).abs().max()) <= self.tolerance * scale
+        if result.numel() == 0 or result.dtype == torch.bool:
+            return torch.equal(result, expected)
+        difference = (result - expected).detach().abs()
+        return bool((difference <= self.tolerance * (expected.detach().abs().max() + 1)).all())
 
     @EXAMPLES
     @given(st.integers(1, 3), st.integers(1, 40), st.integers(0, 99))
@@ -91,6 +93,8 @@ class MixerContract:
         changed = x.clone()
         changed[:, cut:] = 1 - x[:, cut:]
         seen = max(cut - mixer.lookahead, 0)
+        if seen == 0:
+            return
         assert self.close(mixer(changed)[0][:, :seen], mixer(x)[0][:, :seen])
 
     def test_an_absent_token_is_read_by_no_other(self) -> None:
@@ -131,7 +135,7 @@ class MixerContract:
         if not mixer.causal:
             pytest.skip("only a causal mixer has a state to keep")
         _, state = mixer(x)
-        kept = copy.deepcopy(state)
+        kept = map_state(torch.clone, state)
         first, _ = mixer.step(x[:, 0], state)
         mixer.step(x[:, 1], state)
         again, _ = mixer.step(x[:, 0], state)

@@ -67,11 +67,11 @@ def test_polynomials_are_scipys() -> None:
 
 
 def decoding_error(shift: float) -> float:
-    """Root mean square error of all decoded delays of a signal below a tenth of the rate."""
+    """Root mean square error of all decoded delays of a signal below a fiftieth of the rate."""
     order, theta, length = 32, 128, 1000
     noise = torch.randn(length, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     spectrum = torch.fft.rfft(noise)
-    spectrum[torch.fft.rfftfreq(length) > 0.1] = 0
+    spectrum[torch.fft.rfftfreq(length) > 0.02] = 0
     signal = torch.fft.irfft(spectrum, length)
     signal = signal / signal.std()
     line, state, states = memory(order, theta), torch.zeros(order, dtype=torch.float64), []

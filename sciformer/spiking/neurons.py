@@ -1,0 +1,122 @@
+"""Leaky integrate-and-fire neurons over whole sequences; the sequence axis is their time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sciformer.errors import DomainError, ShapeError
+from sciformer.mixers.protocol import OpCount, State, TokenMixer
+from sciformer.spiking.surrogate import Sigmoid, Surrogate
+
+
+class LIF(TokenMixer):
+    """Leaky integrate-and-fire neurons, one a channel.
+
+    h_t = v_{t-1} + (x_t - v_{t-1}) / tau,   s_t = [h_t >= threshold],   v_t = h_t (1 - s_t)
+
+    The state is the membrane v, (b, d), or an empty tuple before the first token; the surrogate
+    gradient passes through s_t, no gradient through the reset.
+
+    Args:
+        tau: membrane time constant in steps, >= 1; beta of snnTorch is 1 - 1 / tau.
+        threshold: > 0.
+        surrogate: stands in for ds/dh.
+
+    Raises:
+        DomainError: tau < 1 or threshold <= 0.
+
+    Cost: no weights; one multiplication and two additions a value, not counted as operations.
+    Source: arXiv 2402.04882, eqs. 8-10, with the values of its code: tau 2, threshold 1.
+    """
+
+    spikes = True
+
+    def __init__(
+        self, tau: float = 2.0, *, threshold: float = 1.0, surrogate: Surrogate | None = None
+    ) -> None:
+        super().__init__()
+        if not (tau >= 1 and threshold > 0):
+            raise DomainError(
+                "LIF: tau must be >= 1 steps and threshold > 0; "
+                f"got tau {tau} and threshold {threshold}."
+            )
+        self.tau, self.threshold = tau, threshold
+        self.surrogate = Sigmoid() if surrogate is None else surrogate
+
+    def forward(
+        self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """See `TokenMixer.forward`; an absent token gives its neurons no input."""
+        if x.dim() != 3 or 0 in x.shape:
+            raise ShapeError(
+                "LIF: wants a sequence of shape (batch >= 1, length >= 1, channels >= 1); "
+                f"got {tuple(x.shape)}."
+            )
+        if mask is not None:
+            x = x * mask.unsqueeze(-1).to(x.dtype)
+        spikes, after = _integrate(x, self._membrane(x[:, 0], state or ()), self)
+        return spikes, (after,)
+
+    def init_state(self, batch: int) -> State:
+        """See `TokenMixer.init_state`; empty, because the neurons learn their number from x."""
+        return ()
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        """See `TokenMixer.step`; without gradient."""
+        h = torch.lerp(self._membrane(x_t, state), x_t, 1 / self.tau)
+        spikes = h >= self.threshold
+        return spikes.to(h.dtype), (torch.where(spikes, 0.0, h),)
+
+    def operations(self, length: int, *, spikes: bool = False) -> OpCount:
+        """See `TokenMixer.operations`."""
+        return OpCount()
+
+    def extra_repr(self) -> str:
+        return f"tau={self.tau}, threshold={self.threshold}, surrogate={self.surrogate}"
+
+    def _membrane(self, like: Tensor, state: State) -> Tensor:
+        if not state:
+            return torch.zeros_like(like)
+        (membrane,) = state
+        assert isinstance(membrane, Tensor)
+        return membrane
+
+
+def _integrate(x: Tensor, membrane: Tensor, neuron: LIF) -> tuple[Tensor, Tensor]:
+    """Spikes (b, n, d) and the last membrane (b, d)."""
+    spikes, after = _Integrate.apply(x, membrane, neuron)  # type: ignore[no-untyped-call]
+    return spikes, after
+
+
+class _Integrate(torch.autograd.Function):
+    """The whole sequence as one node of the graph: the surrogate at once, one recurrence back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, membrane: Tensor, neuron: LIF) -> tuple[Tensor, Tensor]:
+        inputs = x.transpose(0, 1).contiguous()  # (n, b, d): a step lies together
+        potentials = torch.empty_like(inputs)
+        v = membrane.clone()
+        for current, h in zip(inputs.unbind(), potentials.unbind(), strict=True):
+            torch.lerp(v, current, 1 / neuron.tau, out=h)
+            torch.mul(h, h < neuron.threshold, out=v)
+        ctx.save_for_backward(potentials)
+        ctx.neuron = neuron
+        return (potentials >= neuron.threshold).to(x.dtype).transpose(0, 1), v
+
+    @staticmethod
+    def backward(ctx: Any, grad_spikes: Tensor, grad_after: Tensor) -> tuple[Tensor, Tensor, None]:
+        """g_t = surrogate(h_t) ds_t + [h_t < threshold] (1 - 1/tau) g_{t+1};  dx_t = g_t / tau."""
+        (potentials,) = ctx.saved_tensors
+        tau, threshold = ctx.neuron.tau, ctx.neuron.threshold
+        surrogate = ctx.neuron.surrogate.derivative(potentials - threshold)
+        gradient = surrogate.mul_(grad_spikes.transpose(0, 1))
+        kept = (potentials < threshold).to(gradient.dtype)
+        gradient[-1].addcmul_(grad_after, kept[-1])
+        kept.mul_(1 - 1 / tau)
+        later = gradient[-1]
+        for g, keep in zip(gradient.unbind()[-2::-1], kept.unbind()[-2::-1], strict=True):
+            later = g.addcmul_(later, keep)
+        return (gradient / tau).transpose(0, 1), gradient[0] * (1 - 1 / tau), None
