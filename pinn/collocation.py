@@ -142,4 +142,6 @@ class Collocation:
 
     def _residual_size(self, points: Tensor) -> Tensor:
         with torch.no_grad():
-            return self._interior.residual(points.to(self._device)).norm(dim=-1).cpu()
+            residual = self._interior.residual(points.to(self._device))
+            size: Tensor = torch.linalg.vector_norm(residual, dim=-1)
+        return size.cpu()

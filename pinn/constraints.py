@@ -36,11 +36,10 @@ class HardConstraint(nn.Module):
     def __init__(self, problem: Problem) -> None:
         super().__init__()
         self.offset, self.factor = [], []
-        for index, field in enumerate(problem.fields):
+        for field in problem.fields:
             given = _dirichlet(problem, field)
             self.offset.append(_interpolate(problem, field, given))
             self.factor.append(_vanishing(problem, [face for face, _ in given]))
-            del index
         self._expressions = Expressions(
             [*self.offset, *self.factor],
             problem.coordinates,
@@ -123,8 +122,8 @@ def _interpolate(problem: Problem, field: Any, given: list[tuple[Face, Any]]) ->
         gap = sympy.simplify((offset - value).subs(on_face))
         if gap != 0:
             raise DomainError(
-                f"{problem.name}: the conditions on {field} do not meet at the edges of {face.name} "
-                f"(they differ by {gap}); solve with soft conditions."
+                f"{problem.name}: the conditions on {field} do not meet at the edges of "
+                f"{face.name} (they differ by {gap}); solve with soft conditions."
             )
     return offset
 

@@ -52,7 +52,8 @@ def _reference(solution: Solution, axes: list[Any]) -> dict[str, Any] | None:
 def _plane(values: Any) -> Any:
     """The field over its first and last coordinate, the others at their middle."""
     middle = tuple(size // 2 for size in values.shape[1:-1])
-    return values[(slice(None), *middle)] if values.ndim > 2 else values.reshape(len(values), -1)
+    cut = (slice(None), *middle)
+    return values[cut] if values.ndim > 2 else values.reshape(len(values), -1)
 
 
 def _map(
@@ -72,7 +73,7 @@ def _map(
         axes[-1], axes[0], values, shading="gouraud", rasterized=True, **colours
     )
     bar = figure.colorbar(image, ax=panel)
-    bar.formatter.set_powerlimits((-3, 3))
+    bar.ax.ticklabel_format(scilimits=(-3, 3))
     panel.set(xlabel=names[-1], ylabel=names[0], title=title)
 
 
@@ -81,7 +82,7 @@ def _slices(
 ) -> None:
     names = solution.problem.domain.coordinates
     last = axes[-1]
-    where = sorted({int(round(s * (plane.shape[1] - 1))) for s in (0.25, 0.5, 1.0)})
+    where = sorted({round(s * (plane.shape[1] - 1)) for s in (0.25, 0.5, 1.0)})
     for index, colour in zip(where, ("C0", "C1", "C2"), strict=False):
         label = f"{names[-1]} = {last[index]:.2g}" if len(axes) > 1 else solution.settings.model
         if exact is not None:

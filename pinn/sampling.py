@@ -79,7 +79,8 @@ class UniformSobol:
     def unit(self, count: int) -> Tensor:
         """The next points (count, c) of the unit cube."""
         self._drawn += count
-        return self._engine.draw(count, dtype=torch.float64).to(self.dtype)
+        drawn: Tensor = self._engine.draw(count, dtype=torch.float64)
+        return drawn.to(self.dtype)
 
     def state(self) -> dict[str, Any]:
         """How many points have been drawn."""
@@ -91,8 +92,9 @@ class UniformSobol:
         if self._drawn:
             self._engine.fast_forward(self._drawn)
 
-    def _fresh(self) -> torch.quasirandom.SobolEngine:
-        return torch.quasirandom.SobolEngine(len(self.domain.low), scramble=True, seed=self.seed)
+    def _fresh(self) -> Any:
+        engine: type[Any] = torch.quasirandom.SobolEngine
+        return engine(len(self.domain.low), scramble=True, seed=self.seed)
 
 
 class ResidualImportance:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pinn.settings import Settings
-    from pinn.solve import Solved
     from pinn.solver import Limits, Report
+    from pinn.solving import Solved
     from sciformer.runs import Run
 
 EPILOG = """examples:
@@ -106,7 +106,7 @@ class _Request:
     def solve(self, settings: Settings, directory: Any) -> tuple[Solved, Run]:
         from dataclasses import asdict
 
-        from pinn.solve import solve
+        from pinn.solving import solve
         from sciformer.cli.console import Progress
         from sciformer.runs import Run
 

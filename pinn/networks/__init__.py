@@ -1,4 +1,4 @@
-"""Networks that map coordinates (p, c) to fields (p, f), and jets of the one to jets of the other."""
+"""Networks from coordinates (p, c) to fields (p, f); jets of points give jets of fields."""
 
 from pinn.networks.activations import Wavelet as Wavelet
 from pinn.networks.mlp import MLP as MLP

@@ -32,7 +32,7 @@ class FlatParameters:
     def write(self, vector: Tensor) -> None:
         """Puts a vector (P,) into the modules."""
         with torch.no_grad():
-            parts = vector.split([p.numel() for p in self.tensors])
+            parts = torch.split(vector, [p.numel() for p in self.tensors])
             for parameter, part in zip(self.tensors, parts, strict=True):
                 parameter.copy_(part.view_as(parameter))
 

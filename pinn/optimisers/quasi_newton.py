@@ -115,14 +115,14 @@ class _Search:
     def strong_wolfe(self, direction: Tensor, curvature: float, most: int) -> float | None:
         import warnings
 
-        from scipy.optimize import LineSearchWarning, line_search
+        from scipy.optimize import line_search
 
         def along(x: Any) -> tuple[float, Tensor]:
             return self.at(torch.as_tensor(x, dtype=self.start.dtype))
 
         value, gradient = self.at(self.start)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LineSearchWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)  # failure is told by the result
             length = line_search(
                 lambda x: along(x)[0],
                 lambda x: along(x)[1].numpy(),
