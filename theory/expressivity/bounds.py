@@ -80,7 +80,7 @@ def relative_ceiling(n: int, vocabulary: int) -> float:
         n: length of the sequence.
         vocabulary: number V of equally likely tokens.
     """
-    return 1 - vocabulary ** (1.0 - n) * (1 - 1 / n)
+    return 1 - math.pow(vocabulary, 1 - n) * (1 - 1 / n)
 
 
 def causal_relative_ceiling(n: int, vocabulary: int) -> float:
@@ -91,7 +91,7 @@ def causal_relative_ceiling(n: int, vocabulary: int) -> float:
     """
     if vocabulary == 1:
         return 1 / n
-    expected = (1 - vocabulary ** float(-n)) / (1 - 1 / vocabulary)
+    expected = (1 - math.pow(vocabulary, -n)) / (1 - 1 / vocabulary)
     return (n + 1 - expected) / n
 
 
