@@ -180,6 +180,25 @@ class Jet:
     def __pow__(self, other: Any) -> Jet:
         return self._call(torch.pow, other)
 
+    def __rpow__(self, other: Any) -> Jet:
+        return self._call(torch.Tensor.__rpow__, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        result: Tensor = find(torch.gt)(self, other)
+        return result
+
+    def __lt__(self, other: Any) -> Tensor:
+        result: Tensor = find(torch.lt)(self, other)
+        return result
+
+    def __ge__(self, other: Any) -> Tensor:
+        result: Tensor = find(torch.ge)(self, other)
+        return result
+
+    def __le__(self, other: Any) -> Tensor:
+        result: Tensor = find(torch.le)(self, other)
+        return result
+
     def __neg__(self) -> Jet:
         return self._call(torch.neg)
 

@@ -101,7 +101,10 @@ def power(x: Any, exponent: Any) -> Jet:
     """x ** exponent; where the exponent is no number, exp(exponent log x)."""
     if isinstance(x, Jet) and not isinstance(exponent, (Jet, Tensor)):
         return compose(x, smooth.Power(float(exponent)))
-    base = log(x) if isinstance(x, Jet) else torch.log(torch.as_tensor(x))
+    jet = first_jet(x, exponent)
+    if isinstance(x, Jet):
+        return exp(mul(log(x), exponent))
+    base = torch.log(torch.as_tensor(x, dtype=jet.dtype, device=jet.device))
     return exp(mul(base, exponent))
 
 

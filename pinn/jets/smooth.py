@@ -157,9 +157,13 @@ def _sum(left: tuple[float, ...], right: tuple[float, ...]) -> tuple[float, ...]
 
 
 def _horner(polynomial: tuple[float, ...], x: Tensor) -> Tensor:
-    total = torch.full_like(x, polynomial[-1])
-    for coefficient in reversed(polynomial[:-1]):
-        total.mul_(x)
+    if len(polynomial) == 1:
+        return torch.full_like(x, polynomial[0])
+    *rest, lead = polynomial
+    total = x * lead
+    for power, coefficient in enumerate(reversed(rest)):
+        if power:
+            total.mul_(x)
         if coefficient:
             total.add_(coefficient)
     return total
