@@ -1,0 +1,23 @@
+"""Packages that bring data sets, asked for when needed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from sciformer.errors import DataError
+
+
+def wanted(module: str, package: str, dataset: str) -> Any:
+    """The module, or a sentence saying how to get it.
+
+    Raises:
+        DataError: it cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise DataError(
+            f"{dataset}: the package {package} is needed for this data set and cannot be imported "
+            f"({error}); install it by `pip install {package}`."
+        ) from error

@@ -1,0 +1,270 @@
+"""LMUFormer, spiking LMUFormer and relatives with attention: a body, a running mean, a head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sciformer.attention import Rotary, Universal
+from sciformer.errors import DomainError, unknown_name
+from sciformer.mixers import LMU, Attention, Convolution, Pipeline, Residual, TokenMixer, Window
+from sciformer.mixers.normalisation import BatchNorm
+from sciformer.mixers.protocol import OpCount, State
+from sciformer.spiking import LIF, LinearReadoutLMU, SpikingLMU
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of an LMUFormer.
+
+    Attributes:
+        features: width of the input frames.
+        classes: number of classes.
+        length: longest sequence in frames; only URPE's table needs it.
+        width: width d of the tokens.
+        depth: number of blocks.
+        convolutions: layers of the embedding before the residual one.
+        lookahead: later frames that each convolution reads; 0 can be streamed.
+        order, theta, channels: the memory, see `Window`.
+        expansion: hidden width of the channel mixer over d.
+        mixer: lmu, attention or urpe.
+        heads: of attention.
+        dropout: before the head.
+    """
+
+    features: int
+    classes: int
+    length: int
+    width: int
+    depth: int
+    convolutions: int
+    lookahead: int
+    order: int
+    theta: float
+    channels: int = 1
+    expansion: int = 4
+    mixer: str = "lmu"
+    heads: int = 4
+    dropout: float = 0.0
+
+    @property
+    def window(self) -> Window:
+        """What the memory remembers."""
+        return Window(self.order, self.theta, self.channels)
+
+
+class SequenceClassifier(nn.Module):
+    """Classes of sequences, and of all their beginnings.
+
+    logits_t = W mean_{s <= t} body(x)_s + b
+
+    Args:
+        body: frames (b, n, c) to tokens (b, n, d).
+        width: d.
+        classes: number of classes.
+        dropout: probability, applied to the mean.
+
+    Source: arXiv 2402.04882, section 4; the head is linear, so the mean of its outputs is its
+        output for the mean.
+    """
+
+    def __init__(self, body: TokenMixer, width: int, classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.body = body
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits (b, classes) of whole sequences x (b, n, c); mask as in `TokenMixer.forward`."""
+        tokens, _ = self.body(x, mask=mask)
+        return self._classify(_mean(tokens, mask))
+
+    def beginnings(self, x: Tensor) -> Tensor:
+        """Logits (b, n, classes) after each frame, in parallel."""
+        tokens, _ = self.body(x)
+        counts = torch.arange(1, x.shape[1] + 1, dtype=x.dtype, device=x.device)
+        return self._classify(tokens.cumsum(1) / counts[:, None])
+
+    def init_state(self, batch: int) -> State:
+        """The state before the first frame: the body's, the sum of its tokens, their number."""
+        total = self.head.weight.new_zeros(batch, self.head.in_features)
+        return self.body.init_state(batch), total, total.new_zeros(())
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        """Logits (b, classes) after one more frame x_t (b, c), and the new state."""
+        before, total, count = state
+        assert isinstance(before, tuple)
+        assert isinstance(total, Tensor)
+        assert isinstance(count, Tensor)
+        token, after = self.body.step(x_t, before)
+        total, count = total + token, count + 1
+        return self._classify(total / count), (after, total, count)
+
+    def operations(self, length: int) -> OpCount:
+        """Operations of a stream of `length` frames with a prediction after each."""
+        head = length * self.head.weight.numel()
+        return self.body.operations(length) + OpCount.synapses(head, spikes=self.body.spikes)
+
+    def parameter_count(self) -> int:
+        """Number of trained numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def _classify(self, mean: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.dropout(mean))
+        return logits
+
+
+class LMUFormer(SequenceClassifier):
+    """Convolutional embedding, then blocks of a Legendre memory (or attention) and channel mixer.
+
+    x <- x + N(W mixer(x));   x <- x + relu(N(W_2 gelu(N(W_1 x))))
+
+    Source: arXiv 2402.04882, figure 2, and its code for what the figure leaves open.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        width = architecture.width
+        blocks = {
+            f"block{i}": Pipeline(mix=_mix(architecture), channels=_channels(architecture))
+            for i in range(architecture.depth)
+        }
+        body = Pipeline(embedding=_embedding(architecture), **blocks)
+        super().__init__(body, width, architecture.classes, architecture.dropout)
+
+
+class SpikingLMUFormer(SequenceClassifier):
+    """The LMUFormer with spiking neurons before every weight, and real numbers on the shortcut.
+
+    Source: arXiv 2402.04882, section 4.2; the membrane-shortcut variant of its code.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        if architecture.mixer != "lmu":
+            raise DomainError(
+                f"SpikingLMUFormer: only the mixer lmu spikes; got {architecture.mixer}."
+            )
+        self.architecture = architecture
+        width = architecture.width
+        blocks = {
+            f"block{i}": Pipeline(
+                mix=_spiking_mix(architecture), channels=_spiking_channels(architecture)
+            )
+            for i in range(architecture.depth)
+        }
+        body = Pipeline(
+            embedding=_spiking_embedding(architecture),
+            **blocks,
+            norm=BatchNorm(width),
+            neuron=LIF(),
+        )
+        super().__init__(body, width, architecture.classes, architecture.dropout)
+
+
+def permuted_pixels_model(classes: int = 10) -> SequenceClassifier:
+    """One memory of order 468 over 784 pixels, 166,798 parameters.
+
+    Source: the psMNIST notebook of the code of arXiv 2402.04882.
+    """
+    embedding = Pipeline(linear=nn.Linear(1, 3), norm=BatchNorm(3))
+    body = Pipeline(embedding=embedding, lmu=LMU(3, Window(468, 784.0), hidden=346))
+    return SequenceClassifier(body, 346, classes, dropout=0.4)
+
+
+def spiking_permuted_pixels_model(classes: int = 10) -> SequenceClassifier:
+    """The same with spikes and without the embedding, 166,092 parameters."""
+    body = Pipeline(lmu=LinearReadoutLMU(1, Window(468, 784.0), hidden=346))
+    return SequenceClassifier(body, 346, classes, dropout=0.4)
+
+
+def _embedding(a: Architecture) -> Pipeline:
+    stages: dict[str, nn.Module] = {}
+    for i, inputs in enumerate(_widths(a)):
+        stages[f"convolution{i}"] = _convolution(a, inputs)
+        stages[f"activation{i}"] = nn.ReLU()
+        stages[f"norm{i}"] = BatchNorm(a.width)
+    return Pipeline(**stages, position=Residual(convolution=_convolution(a, a.width)))
+
+
+def _mix(a: Architecture) -> Residual:
+    mixer = _named_mixer(a)
+    return Residual(mixer=mixer, project=nn.Linear(a.width, a.width), norm=BatchNorm(a.width))
+
+
+def _channels(a: Architecture) -> Residual:
+    hidden = a.expansion * a.width
+    return Residual(
+        expand=nn.Linear(a.width, hidden),
+        norm=BatchNorm(hidden),
+        activation=nn.GELU(),
+        contract=nn.Linear(hidden, a.width),
+        norm_out=BatchNorm(a.width),
+        activation_out=nn.ReLU(),
+    )
+
+
+def _spiking_embedding(a: Architecture) -> Pipeline:
+    """The last convolution stays real: its spikes only lead to the residual one."""
+    stages: dict[str, nn.Module] = {}
+    for i, inputs in enumerate(_widths(a)):
+        if i:
+            stages |= {f"norm{i - 1}": BatchNorm(a.width), f"neuron{i - 1}": LIF()}
+        stages[f"convolution{i}"] = _convolution(a, inputs)
+    position = Residual(norm=BatchNorm(a.width), neuron=LIF(), convolution=_convolution(a, a.width))
+    return Pipeline(**stages, position=position)
+
+
+def _spiking_mix(a: Architecture) -> Residual:
+    return Residual(
+        norm=BatchNorm(a.width),
+        neuron=LIF(threshold=0.5),
+        mixer=SpikingLMU(a.width, a.window),
+        project=nn.Linear(a.width, a.width),
+        norm_out=BatchNorm(a.width),
+    )
+
+
+def _spiking_channels(a: Architecture) -> Residual:
+    hidden = a.expansion * a.width
+    return Residual(
+        norm=BatchNorm(a.width),
+        neuron=LIF(),
+        expand=nn.Linear(a.width, hidden),
+        norm_hidden=BatchNorm(hidden),
+        neuron_hidden=LIF(),
+        contract=nn.Linear(hidden, a.width),
+    )
+
+
+def _named_mixer(a: Architecture) -> TokenMixer:
+    position = Rotary(a.width // a.heads)
+    mixers: dict[str, Callable[[], TokenMixer]] = {
+        "lmu": lambda: LMU(a.width, a.window),
+        "attention": lambda: Attention(a.width, a.heads, position=position),
+        "urpe": lambda: Attention(
+            a.width, a.heads, position=Universal(position, a.heads, a.length)
+        ),
+    }
+    if a.mixer not in mixers:
+        raise unknown_name("LMUFormer", "mixer", a.mixer, mixers)
+    return mixers[a.mixer]()
+
+
+def _convolution(a: Architecture, inputs: int) -> Convolution:
+    return Convolution(inputs, a.width, 3, lookahead=a.lookahead, bias=False)
+
+
+def _widths(a: Architecture) -> list[int]:
+    """Input widths of the convolutions."""
+    return [a.features, *[a.width] * (a.convolutions - 1)]
+
+
+def _mean(tokens: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over the tokens that are there, (b, d)."""
+    if mask is None:
+        return tokens.mean(1)
+    present = mask.unsqueeze(-1).to(tokens.dtype)
+    return (tokens * present).sum(1) / present.sum(1).clamp(min=1)

@@ -1,0 +1,137 @@
+"""The published models: their sizes, their layers, their operations, and folding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sciformer.errors import DataError, UnknownNameError, UsageError
+from sciformer.mixers.normalisation import BatchNorm
+from sciformer.sequence.folding import fold
+from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.presets import make_model
+from sciformer.sequence.public_weights import load_public_weights
+from tests.oracles.public_lmuformer import PublicLMUFormer, PublicSpikingLMUFormer
+
+SMALL = {"features": 3, "width": 8, "classes": 4, "length": 20}
+
+
+def settled(model: SequenceClassifier, seed: int = 0) -> SequenceClassifier:
+    """The model with weights and statistics of no special value."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, BatchNorm):
+            for name in ("weight", "bias", "running_mean"):
+                tensor = getattr(module, name).data
+                tensor += 0.4 * torch.randn(tensor.shape, generator=generator)
+            module.running_var += torch.rand(module.running_var.shape, generator=generator)
+    return model.double().eval()
+
+
+@pytest.mark.parametrize(
+    ("family", "preset", "parameters"),
+    [
+        ("lmuformer", "speech-commands", 1_621_796),
+        ("lmuformer", "causal", 1_621_796),
+        ("spiking-lmuformer", "speech-commands", 1_689_894),
+        ("lmuformer", "psmnist", 166_798),
+        ("spiking-lmuformer", "psmnist", 166_092),
+    ],
+)
+def test_published_parameter_counts(family: str, preset: str, parameters: int) -> None:
+    """Kills: a bias or a normalisation too many or too few."""
+    assert make_model(family, preset).parameter_count() == parameters
+
+
+def test_published_operations() -> None:
+    """206.70 M and 215.09 M in weights, 8.42 M more in the memory.
+
+    Kills: leaving the memory out, as hooks on layers do.
+    """
+    memory = 128 * 256 * 257
+    assert make_model("lmuformer", "speech-commands").operations(128).macs - memory == 206_700_544
+    spiking = make_model("spiking-lmuformer", "speech-commands").operations(128)
+    memory = 128 * 512 * 513
+    assert spiking.macs + spiking.acs - memory == 215_089_152
+    assert spiking.macs == 128 * (128 * 256 * 3 + 512 * 512)
+
+
+@pytest.mark.parametrize("family", ["lmuformer", "spiking-lmuformer"])
+def test_layers_are_those_of_the_public_code(family: str) -> None:
+    """Weights moved by the name map give the same logits. Kills: any layer in another order.
+
+    Tolerance: float64 through about twenty layers; the FFT there against products here.
+    """
+    public = {"lmuformer": PublicLMUFormer, "spiking-lmuformer": PublicSpikingLMUFormer}[family]
+    torch.manual_seed(1)
+    theirs = public(features=3, width=8, classes=4, order=6, theta=20.0).double().eval()
+    for name, tensor in theirs.state_dict().items():
+        if ("bn" in name or ".3." in name) and tensor.is_floating_point():
+            tensor += 0.3 * torch.rand_like(tensor)
+    ours = make_model(family, "speech-commands", **SMALL, order=6, theta=20.0).double().eval()
+    load_public_weights(ours, theirs.state_dict())
+    x = 2 * torch.randn(2, 20, 3, dtype=torch.float64)
+    assert torch.allclose(ours(x), theirs(x), rtol=0, atol=1e-11)
+
+
+def test_weights_of_other_sizes_are_refused() -> None:
+    theirs = PublicLMUFormer(features=3, width=8, classes=4, order=6, theta=20.0)
+    ours = make_model("lmuformer", "speech-commands", **SMALL, order=5)
+    with pytest.raises(DataError, match=r"weights do not fit, the first is .*direct.weight"):
+        load_public_weights(ours, theirs.state_dict())
+    ours = make_model("lmuformer", "speech-commands", **SMALL, order=6)
+    with pytest.raises(DataError, match=r"1 weights do not fit, the first is odd"):
+        load_public_weights(ours, {**theirs.state_dict(), "odd": torch.ones(1)})
+
+
+@pytest.mark.parametrize("family", ["lmuformer", "spiking-lmuformer"])
+@pytest.mark.parametrize("preset", ["speech-commands", "small"])
+def test_folding_changes_nothing(family: str, preset: str) -> None:
+    """Kills: a shift pushed through zero padding, a scale applied to the bias only."""
+    model = settled(make_model(family, preset, **SMALL))
+    folded = fold(model)
+    x = torch.randn(2, 20, 3, dtype=torch.float64)
+    assert torch.allclose(folded(x), model(x), rtol=0, atol=1e-11)
+    assert not any(isinstance(module, BatchNorm) for module in folded.modules())
+    assert any(isinstance(module, BatchNorm) for module in model.modules())
+
+
+@pytest.mark.parametrize("mixer", ["lmu", "attention", "urpe"])
+def test_every_mixer_streams_in_the_same_block(mixer: str) -> None:
+    """Kills: a mixer whose state does not pass through the block."""
+    model = settled(make_model("lmuformer", "small", **SMALL, mixer=mixer))
+    x = torch.randn(2, 20, 3, dtype=torch.float64)
+    state, rows = model.init_state(2), []
+    for t in range(20):
+        logits, state = model.step(x[:, t], state)
+        rows.append(logits)
+    assert torch.allclose(torch.stack(rows, 1), model.beginnings(x), rtol=0, atol=1e-12)
+    assert torch.allclose(rows[-1], model(x), rtol=0, atol=1e-12)
+
+
+def test_padding_does_not_count() -> None:
+    """Kills: a mean over all frames, a convolution that reads the padding."""
+    model = settled(make_model("lmuformer", "speech-commands", **SMALL))
+    x = torch.randn(1, 20, 3, dtype=torch.float64)
+    mask = torch.arange(20)[None] < 13
+    assert torch.allclose(model(x, mask), model(x[:, :13]), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: make_model("lmuform", "small"), r"unknown model 'lmuform'. Did you mean 'lmuf"),
+        (lambda: make_model("lmuformer", "smal"), r"unknown preset 'smal'. Did you mean 'small'"),
+        (lambda: make_model("lmuformer", "small", mixer="lmi"), r"mixer 'lmi'. Did you mean 'lmu'"),
+    ],
+)
+def test_unknown_names_are_refused(call: object, sentence: str) -> None:
+    with pytest.raises(UnknownNameError, match=sentence):
+        call()  # type: ignore[operator]
+
+
+def test_what_a_model_cannot_be_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"psmnist reads one number a frame"):
+        make_model("lmuformer", "psmnist", features=2)
+    with pytest.raises(ValueError, match=r"only the mixer lmu spikes; got urpe"):
+        make_model("spiking-lmuformer", "small", mixer="urpe")
