@@ -14,13 +14,15 @@ class Position(nn.Module):
     out_i = sum_j A_ij v_j + values(A)_i
 
     `heads`, `width` (of the tokens), `head_width` and `length` (of the longest sequence) are what
-    the scheme was made for, None where it does not care.
+    the scheme was made for, None where it does not care. `is_toeplitz` says that content() and
+    values() do nothing, so that two tables by offset are all that attention itself needs to know.
     """
 
     heads: int | None = None
     width: int | None = None
     head_width: int | None = None
     length: int | None = None
+    is_toeplitz: bool = True
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
         """Tokens (..., n, width) at positions start, start + 1, ..., before the projections."""

@@ -23,6 +23,8 @@ class ShawKey(Position):
     Source: Shaw, Uszkoreit, Vaswani 2018, eq. 4 (a^K); `clip` is their k.
     """
 
+    is_toeplitz = False
+
     def __init__(self, head_width: int, clip: int) -> None:
         super().__init__()
         self.clip = clip

@@ -1,0 +1,120 @@
+"""URPE attention beside fused attention and materialised RPE: one thread, 8 heads of 64, float32.
+
+    python benchmarks/universal_attention.py
+
+Times are medians; forward is given as a ratio to `scaled_dot_product_attention` with a dense bias,
+forward and backward as a ratio to RPE with its matrices materialised. Memory is the growth of the
+peak resident size of a fresh process over one forward and backward pass.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from sciformer.attention import RelativeTable, Universal, attend
+from sciformer.attention.toeplitz import toeplitz
+from sciformer.attention.universal import LogSumExp, universal_attend
+from sciformer.cli.console import print_table
+
+HEADS, HEAD_WIDTH = 8, 64
+
+
+def problem(n: int) -> tuple[list[Tensor], Universal]:
+    generator = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(1, HEADS, n, HEAD_WIDTH, generator=generator) for _ in range(3)]
+    position = Universal(RelativeTable(HEADS, n), HEADS, n)
+    for table in position.parameters():
+        torch.nn.init.normal_(table, generator=generator)
+    return inputs, position
+
+
+def median_seconds(run: Callable[[], object], repeats: int = 9) -> float:
+    run()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def forward_ratios(n: int) -> list[object]:
+    """Fused attention with a bias, and what URPE costs beside it."""
+    inputs, position = problem(n)
+    with torch.no_grad():
+        bias = toeplitz(position.base.table, n, n)[None].contiguous()
+        fused = median_seconds(
+            lambda: functional.scaled_dot_product_attention(*inputs, attn_mask=bias)
+        )
+        ways = (
+            lambda: universal_attend(*inputs, position=position),
+            lambda: attend(*inputs, position=position),
+            lambda: universal_attend(*inputs, position=position, form=LogSumExp()),
+        )
+        return ["forward", n, fused * 1e3, *(median_seconds(way) / fused for way in ways)]
+
+
+def relative_pass(n: int) -> Callable[[], object]:
+    """Forward and backward of RPE, materialised."""
+    inputs, position = problem(n)
+    inputs = [part.requires_grad_() for part in inputs]
+    table = position.base.table
+    return lambda: torch.autograd.grad(
+        attend(*inputs, position=position.base, block=n).sum(), [*inputs, table]
+    )
+
+
+def universal_pass(n: int) -> Callable[[], object]:
+    """Forward and backward of URPE, row-blocked."""
+    inputs, position = problem(n)
+    inputs = [part.requires_grad_() for part in inputs]
+    return lambda: torch.autograd.grad(
+        universal_attend(*inputs, position=position).sum(), [*inputs, *position.parameters()]
+    )
+
+
+def peak_growth(make: Callable[[int], Callable[[], object]], n: int) -> float:
+    """MiB by which the peak resident size of a fresh process grows over one pass."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.SimpleQueue()
+    process = context.Process(target=_measure_peak, args=(make, n, queue))
+    process.start()
+    process.join()
+    return float(queue.get())
+
+
+def _measure_peak(
+    make: Callable[[int], Callable[[], object]], n: int, queue: multiprocessing.SimpleQueue
+) -> None:
+    torch.set_num_threads(1)
+    make(64)()
+    run = make(n)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run()
+    queue.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rows = [forward_ratios(n) for n in (512, 2048)]
+    print_table(rows, ["pass", "n", "fused ms", "universal", "attend", "log-sum-exp"])
+    print()
+    rows = []
+    for n in (512, 2048):
+        relative = median_seconds(relative_pass(n), 5)
+        universal = median_seconds(universal_pass(n), 5)
+        memory = peak_growth(relative_pass, n), peak_growth(universal_pass, n)
+        rows.append([n, relative * 1e3, universal / relative, *memory])
+    print_table(rows, ["n", "RPE fwd+bwd ms", "URPE / RPE", "RPE MiB", "URPE MiB"])
+
+
+if __name__ == "__main__":
+    main()
