@@ -11,6 +11,8 @@ from typing import Any
 _HOME = {
     "blindness": "theory.expressivity.blindness",
     "compile": "theory.universal.compile",
+    "diagnose": "theory.universal.diagnose",
+    "verify": "theory.universal.verify",
 }
 
 __all__ = [*_HOME]

@@ -20,10 +20,10 @@ from sciformer import __version__
 from sciformer.errors import DataError
 from sciformer.runs.files import atomic
 from theory.universal.certify import Entry
-from theory.universal.decompose import Block
-from theory.universal.formula import Target
+from theory.universal.formula import Target, printed
 from theory.universal.intervals import LIBM_ULPS, Array
 from theory.universal.layer import LayerWeights, SingleLayer
+from theory.universal.pieces import Piece
 from theory.universal.search import Codes, Outcome
 
 FORMAT = "sciformer-certificate-1"
@@ -44,24 +44,34 @@ class BlockClaim:
     Args:
         rows: linear forms of the coordinates, as rational strings, one list a coordinate.
         expression: the formula's part in y1, ..., yr.
+        start, stop: corners of the box that holds every (y1, ..., yr) of the domain.
+        slope, constant: the block's share of the units that are active on the whole domain.
         lower, upper: proven range of the net's part minus the expression.
         boxes: nodes of the bisection tree.
     """
 
     rows: list[list[str]]
     expression: str
+    start: list[float]
+    stop: list[float]
+    slope: list[float]
+    constant: float
     lower: float
     upper: float
     boxes: int
 
     @classmethod
-    def of(cls, block: Block, outcome: Outcome) -> BlockClaim:
+    def of(cls, piece: Piece, outcome: Outcome) -> BlockClaim:
         return cls(
-            [[str(v) for v in row] for row in block.rows],
-            str(block.expression),
-            outcome.lower,
-            outcome.upper,
-            len(outcome.tree),
+            rows=[[str(v) for v in row] for row in piece.block.rows],
+            expression=printed(piece.block.expression),
+            start=piece.lower.tolist(),
+            stop=piece.upper.tolist(),
+            slope=piece.error.units.linear.tolist(),
+            constant=piece.error.units.constant,
+            lower=outcome.lower,
+            upper=outcome.upper,
+            boxes=len(outcome.tree),
         )
 
 
@@ -131,7 +141,7 @@ class Certificate:
                 e.upper,
                 e.rounding,
                 e.bound,
-                [BlockClaim.of(block, outcome) for block, outcome in e.blocks],
+                [BlockClaim.of(piece, outcome) for piece, outcome in e.blocks],
             )
             for e in entries
         ]

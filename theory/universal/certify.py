@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.universal.collapse import collapse
-from theory.universal.decompose import Block
 from theory.universal.formula import Target
 from theory.universal.intervals import Array, Interval, down, up
 from theory.universal.layer import LayerWeights
@@ -55,7 +54,7 @@ class Entry:
     upper: float
     rounding: float
     boxes: int
-    blocks: tuple[tuple[Block, Outcome], ...]
+    blocks: tuple[tuple[Piece, Outcome], ...]
     witness: Witness | None = None
 
     @property
@@ -121,7 +120,7 @@ def _entry(view: View, epsilon: float, rounding: float, most_boxes: int) -> Entr
         upper=float(total.upper) if accepted else np.inf,
         rounding=rounding,
         boxes=sum(o.boxes for o in outcomes),
-        blocks=tuple((p.block, o) for p, o in zip(pieces, outcomes, strict=False)),
+        blocks=tuple(zip(pieces, outcomes, strict=False)),
         witness=witness,
     )
 

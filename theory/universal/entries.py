@@ -15,7 +15,7 @@ from theory.universal.heads import Heads
 from theory.universal.intervals import Array
 from theory.universal.pieces import reach_of
 from theory.universal.program import evaluate
-from theory.universal.ridge import Ridges, fit, merge, sample_cube
+from theory.universal.ridge import Ridges, fit, fit_function, merge, sample_cube
 
 Key = tuple[object, ...]
 
@@ -68,14 +68,20 @@ class EntryFits:
         cube = sample_cube(block.dimension)
         if extra:
             cube = np.concatenate([cube, (np.array(extra) @ block.matrix.T - middle) / half])
-        values = evaluate(block.program, middle + half * cube)
+
+        def function(points: Array) -> Array:
+            return evaluate(block.program, middle + half * points)
+
         place: Key = (block.expression, tuple(lower), tuple(upper))
         key: Key = (*place, tolerance, len(extra))
         if key not in self.known:
             # A refused fit is moved first, with the witness among its points.
-            self.known[key] = _fitted(cube, values, tolerance, self.latest.get(place))
+            start = self.latest.get(place)
+            self.known[key] = _found(
+                fit_function(function, cube, tolerance, start), block.dimension
+            )
         found = self.latest[place] = self.known[key]
-        error = float(np.abs(found(cube) - values).max())
+        error = float(np.abs(found(cube) - function(cube)).max())
         return found.composed(block.matrix / half[:, None], -middle / half), error
 
     def _fit_features(
@@ -93,15 +99,15 @@ class EntryFits:
         values = target.values(sequences)[:, token, output]
         place: Key = (token, output)
         cube = (features - middle) / half
-        found = self.latest[place] = _fitted(cube, values, tolerance, self.latest.get(place))
+        start = self.latest.get(place)
+        found = self.latest[place] = _found(fit(cube, values, tolerance, start), cube.shape[1])
         return found.composed(np.diag(1.0 / half), -middle / half)
 
 
-def _fitted(cube: Array, values: Array, tolerance: float, start: Ridges | None) -> Ridges:
-    found = fit(cube, values, tolerance, start)
-    if found is None:
+def _found(ridges: Ridges | None, coordinates: int) -> Ridges:
+    if ridges is None:
         raise ConvergenceError(
-            f"compile: no sum of ridge functions within {tolerance:.3g} was found for a part of "
-            f"{cube.shape[1]} coordinates; raise epsilon or take a smaller domain."
+            "compile: no sum of ridge functions that is near enough was found for a part of "
+            f"{coordinates} coordinates; raise epsilon or take a smaller domain."
         )
-    return found
+    return ridges

@@ -29,6 +29,21 @@ def token_symbols(tokens: int, width: int) -> list[list[sympy.Symbol]]:
     ]
 
 
+def printed(expression: sympy.Expr) -> str:
+    """The expression in the grammar of `parse_rows`."""
+    from sympy.printing.str import StrPrinter
+
+    class Printer(StrPrinter):  # type: ignore[misc]
+        def _print_Piecewise(self, piecewise: sympy.Piecewise) -> str:
+            *cases, (last, _) = piecewise.args
+            text = str(self._print(last))
+            for value, condition in reversed(cases):
+                text = f"where({self._print(condition)}, {self._print(value)}, {text})"
+            return text
+
+    return str(Printer().doprint(expression))
+
+
 @dataclass(frozen=True)
 class Target:
     """A map [lower, upper]^(n x d) -> R^(n x m), entry by entry.
@@ -70,7 +85,7 @@ class Target:
     @property
     def text(self) -> str:
         """The formula again, readable by `read_target`."""
-        return "; ".join(", ".join(sympy.sstr(e) for e in row) for row in self.entries)
+        return "; ".join(", ".join(printed(e) for e in row) for row in self.entries)
 
     @property
     def is_shared(self) -> bool:
@@ -136,6 +151,7 @@ def _rows(formula: Formula, tokens: int, width: int) -> list[list[sympy.Expr]]:
             if isinstance(entry, str):
                 ((entry,),) = parse_rows(entry, names)
             expression = sympy.sympify(entry)
-            by_name = {s: names[s.name] for s in expression.free_symbols if s.name in names}
-            rows[-1].append(expression.xreplace(by_name))
+            exact = {s: names[s.name] for s in expression.free_symbols if s.name in names}
+            exact |= {f: sympy.Rational(float(f)) for f in expression.atoms(sympy.Float)}
+            rows[-1].append(expression.xreplace(exact))
     return rows

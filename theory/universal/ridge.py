@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +18,19 @@ from numpy.typing import NDArray
 
 from theory.universal.intervals import Array
 
-_SAMPLES = {1: 500, 2: 1800, 3: 3500, 4: 6000}
+_SAMPLES = {1: 400, 2: 1200, 3: 2400, 4: 5000}
 _DIRECTIONS = {1: 1, 2: 4, 3: 2, 4: 1}
 _HINGES = {1: 63, 2: 13, 3: 9, 4: 9}
 _FIRST_UNITS = 8
 _GROWTH = 1.4
 _POLISH_STEPS = 80
+_HOPELESS = {12: 2.0, 24: 1.4, 40: 1.15, 60: 1.06}
+"""After so many steps, a largest error that is still so many times the goal will not reach it."""
+_NOTHING = 1e-13
 _CHUNKS = 8
 _SAFETY = 0.97
+_FINER = 16
+_REFINEMENTS = 6
 _EXACT = 1e-10
 
 
@@ -80,9 +86,9 @@ def merge(parts: list[Ridges], width: int) -> Ridges:
     )
 
 
-def sample_cube(dimension: int) -> Array:
+def sample_cube(dimension: int, factor: int = 1) -> Array:
     """A fixed set of points in [-1, 1]^r: evenly spread inside, a third on faces, and a lattice."""
-    count = _SAMPLES[min(dimension, 4)]
+    count = factor * _SAMPLES[min(dimension, 4)]
     root = 2.0
     for _ in range(64):
         root = (1.0 + root) ** (1.0 / (dimension + 1))
@@ -112,6 +118,35 @@ def dictionary(dimension: int) -> tuple[Array, Array]:
     return np.repeat(rows, len(hinges), 0), np.tile(-hinges, len(rows))
 
 
+def fit_function(
+    function: Callable[[Array], Array],
+    points: Array,
+    tolerance: float,
+    start: Ridges | None = None,
+) -> Ridges | None:
+    """Few ridge units within `tolerance` of a function, also on many more points than are fitted.
+
+    Args:
+        function: values (p,) at points (p, r) of [-1, 1]^r.
+        points: where it is fitted at first; the worst of a finer set join them.
+        tolerance: largest allowed |error|, > 0.
+        start: units that may need no more than a polish.
+    """
+    fine = sample_cube(points.shape[1], _FINER)
+    fine_values = function(fine)
+    for _ in range(_REFINEMENTS):
+        found = fit(points, function(points), tolerance, start)
+        if found is None:
+            return None
+        error = np.abs(found(fine) - fine_values)
+        if error.max() <= tolerance:
+            break
+        worst = np.argsort(-error)[: len(points) // 10]
+        points = np.concatenate([points, fine[worst[error[worst] > _SAFETY * tolerance]]])
+        start = found
+    return found
+
+
 def fit(
     points: Array,
     values: Array,
@@ -132,22 +167,17 @@ def fit(
         The units, or None if `most_units` do not suffice.
     """
     goal = _SAFETY * tolerance
-    if start is not None:
-        moved = polish(start, points, values, goal)
-        if _worst(moved, points, values) <= goal:
-            return moved
-    affine = affine_fit(points, values)
-    if _worst(affine, points, values) <= goal:
-        return affine
-    count = _FIRST_UNITS
-    while count <= most_units:
-        start = _pursue(points, values, count)
-        found = start if start.units < count else polish(start, points, values, goal)
+    found = affine_fit(points, values) if start is None else polish(start, points, values, goal)
+    if _worst(found, points, values) <= goal:
+        return found
+    while found.units <= most_units:
+        count = max(_FIRST_UNITS, math.ceil(_GROWTH * found.units)) - found.units
+        grown = _pursue(found, points, values, count)
+        if grown.units == found.units:
+            return None
+        found = polish(grown, points, values, goal)
         if _worst(found, points, values) <= goal:
             return prune(found, points, values, goal)
-        if start.units < count:
-            return None
-        count = math.ceil(count * _GROWTH)
     return None
 
 
@@ -166,12 +196,13 @@ def affine_fit(points: Array, values: Array) -> Ridges:
     return polish(empty, points, values, 0.0)
 
 
-def _pursue(points: Array, values: Array, count: int) -> Ridges:
-    """Orthogonal matching pursuit; stops early once the fit is exact."""
+def _pursue(ridges: Ridges, points: Array, values: Array, count: int) -> Ridges:
+    """Orthogonal matching pursuit: adds up to `count` dictionary units and refits all weights."""
     rows, offsets = dictionary(points.shape[1])
     units = np.maximum(points @ rows.T + offsets, 0.0)
-    basis = np.linalg.qr(_with_one(points))[0]
-    bent = units - basis @ (basis.T @ units)  # what the affine part cannot do
+    own = np.maximum(points @ ridges.directions.T + ridges.offsets, 0.0)
+    basis = np.linalg.qr(np.hstack([_with_one(points), own]))[0]
+    bent = units - basis @ (basis.T @ units)  # what the present units cannot do
     sizes = np.linalg.norm(bent, axis=0)
     usable = sizes > 1e-9
     residual = values - basis @ (basis.T @ values)
@@ -188,10 +219,16 @@ def _pursue(points: Array, values: Array, count: int) -> Ridges:
         if size > 1e-9:
             basis = np.hstack([basis, column[:, None] / size])
             residual = residual - basis[:, -1] * (basis[:, -1] @ residual)
-    design = np.hstack([units[:, chosen], _with_one(points)])
+    design = np.hstack([own, units[:, chosen], _with_one(points)])
     found = np.linalg.lstsq(design, values, rcond=None)[0]
-    k = len(chosen)
-    return Ridges(rows[chosen], offsets[chosen], found[:k], found[k:-1], float(found[-1]))
+    k = ridges.units + len(chosen)
+    return Ridges(
+        np.concatenate([ridges.directions, rows[chosen]]),
+        np.concatenate([ridges.offsets, offsets[chosen]]),
+        found[:k],
+        found[k:-1],
+        float(found[-1]),
+    )
 
 
 def _balanced(ridges: Ridges) -> Ridges:
@@ -233,9 +270,7 @@ def _jacobian(ridges: Ridges, points: Array, weights: Array) -> Array:
     return rows
 
 
-def polish(
-    ridges: Ridges, points: Array, values: Array, goal: float, steps: int = _POLISH_STEPS
-) -> Ridges:
+def polish(ridges: Ridges, points: Array, values: Array, goal: float) -> Ridges:
     """Moves all numbers to make the largest error small; stops at `goal`.
 
     Lawson: the weight of a point grows with its error, so that the weighted least-squares problem,
@@ -247,11 +282,11 @@ def polish(
     error = ridges(points) - values
     weights = np.full(len(points), 1.0 / len(points))
     best, best_error, damping = ridges, np.inf, 1e-3
-    for _ in range(steps):
+    for step in range(_POLISH_STEPS):
         largest = float(np.abs(error).max())
         if largest < best_error:
             best, best_error = ridges, largest
-        if largest <= goal or largest == 0.0:
+        if largest <= max(goal, _NOTHING) or best_error > _HOPELESS.get(step, np.inf) * goal > 0:
             break
         weights = weights * (np.abs(error) / largest + 0.05)
         weights /= weights.sum()
@@ -278,7 +313,7 @@ def prune(ridges: Ridges, points: Array, values: Array, goal: float) -> Ridges:
     chunk = max(1, ridges.units // _CHUNKS)
     while ridges.units:
         order = _importance(ridges, points).argsort()
-        choices = [order[:chunk]] if chunk > 1 else [order[k : k + 1] for k in range(3)]
+        choices = [order[:chunk]] if chunk > 1 else list(order[:3, None])
         for gone in choices:
             fewer = polish(_without(ridges, points, gone), points, values, goal)
             if _worst(fewer, points, values) <= goal:

@@ -1,0 +1,85 @@
+"""What a formula needs of a network, with the error of every network that lacks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from theory.universal.checks import largest_jump
+from theory.universal.construction import choose
+from theory.universal.formula import Formula, Target, read_target
+from theory.universal.obstructions import (
+    Obstruction,
+    bits_needed,
+    heads_needed,
+    with_a_jump,
+    with_relative_positions_only,
+    without_attention,
+    without_positions,
+)
+
+_NOTHING = 1e-9
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a target needs.
+
+    Args:
+        obstructions: lower bounds of the error of networks that lack something.
+        needs: what follows from them, in sentences.
+        heads: heads needed and heads that suffice to bring the sequence to every token.
+        bits: parameters x bits for the worst 1-Lipschitz map of this shape at error 0.05.
+        construction: what `compile` would take, and why.
+    """
+
+    obstructions: tuple[Obstruction, ...]
+    needs: tuple[str, ...]
+    heads: tuple[int, int]
+    bits: int
+    construction: str
+
+
+def diagnose(
+    formula: Formula,
+    tokens: int,
+    width: int = 1,
+    *,
+    epsilon: float = 0.05,
+    domain: tuple[float, float] = (-1.0, 1.0),
+) -> Diagnosis:
+    """Judges a formula: positions, attention, heads, continuity.
+
+    Args:
+        formula, tokens, width, domain: as for `compile`.
+        epsilon: error that is aimed at, for the construction and the information bound.
+    """
+    target = read_target(formula, tokens, width, domain)
+    found = [without_positions(target), without_attention(target)]
+    found.append(with_relative_positions_only(target))
+    jump = max(largest_jump(p, target)[0] for row in target.programs for p in row)
+    if jump > 1e-6:
+        found.append(with_a_jump(jump))
+    return Diagnosis(
+        obstructions=tuple(found),
+        needs=tuple(_sentence(target, o) for o in found),
+        heads=heads_needed(tokens, width),
+        bits=bits_needed(target.dimension, tokens * target.outputs, epsilon),
+        construction=choose("auto", target, epsilon)[1],
+    )
+
+
+def _sentence(target: Target, obstruction: Obstruction) -> str:
+    bound = f"{obstruction.bound:.4g}"
+    if obstruction.bound <= _NOTHING:
+        return {
+            "N1": "positions: not needed, the target is equivariant at all points tried",
+            "N2": "attention: not needed, every token's output depends on that token alone",
+            "N3": "absolute positions: constant sequences do not ask for them",
+        }[obstruction.name]
+    return {
+        "N1": f"positions: needed, without them every network errs by at least {bound}",
+        "N2": f"attention: needed, a token-wise network errs by at least {bound}",
+        "N3": "absolute positions: needed, with relative positions alone every network of any "
+        f"depth errs by at least {bound}",
+        "N6": f"continuity: the target jumps, every continuous network errs by at least {bound}",
+    }[obstruction.name]
