@@ -173,8 +173,9 @@ class _RowBlocks(torch.autograd.Function):
         rows: int,
     ) -> Tensor:
         output = value.new_empty(*query.shape[:-1], value.shape[-1])
+        room = query.new_empty(0)
         for heads, block in _blocks(len(query), query.shape[1], key.shape[1], rows):
-            weights = _softmax(query, key, relative, heads, block)
+            weights = _softmax(query, key, relative, heads, block, room)
             weights.mul_(_window(gain, heads, block, key.shape[1]))
             output[heads, block] = weights @ value[heads]
         ctx.save_for_backward(query, key, value, relative, gain, output)
@@ -188,10 +189,11 @@ class _RowBlocks(torch.autograd.Function):
         m = key.shape[1]
         slopes = [torch.zeros_like(part) for part in (query, key, value, relative, gain)]
         inner = (gradient * output).sum(-1, keepdim=True)
+        room = query.new_empty(0)
         for heads, block in _blocks(len(query), query.shape[1], m, ctx.rows):
             diagonals = slice(block.start, block.stop + m - 1)
             factor = _window(gain, heads, block, m)
-            softmax = _softmax(query, key, relative, heads, block)
+            softmax = _softmax(query, key, relative, heads, block, room)
             outer = gradient[heads, block]
             # softmax ∘ d(out)/d(weights), from which all the rest follows
             both = (outer @ value[heads].transpose(-2, -1)).mul_(softmax)
@@ -208,9 +210,15 @@ def _window(table: Tensor, heads: slice, block: slice, m: int) -> Tensor:
     return hankel(table[heads, block.start : block.stop + m - 1], block.stop - block.start, m)
 
 
-def _softmax(query: Tensor, key: Tensor, relative: Tensor, heads: slice, block: slice) -> Tensor:
-    bias = _window(relative, heads, block, key.shape[1])
-    return torch.baddbmm(bias, query[heads, block], key[heads].transpose(-2, -1)).softmax(-1)
+def _softmax(
+    query: Tensor, key: Tensor, relative: Tensor, heads: slice, block: slice, room: Tensor
+) -> Tensor:
+    """The softmax of one block, written into `room`: fresh memory would cost as much again."""
+    asking, answering = query[heads, block], key[heads].transpose(-2, -1)
+    shape = (*asking.shape[:2], key.shape[1])
+    logits = room.resize_(shape)
+    torch.baddbmm(_window(relative, heads, block, key.shape[1]), asking, answering, out=logits)
+    return torch.softmax(logits, -1, out=logits)
 
 
 def _tables(

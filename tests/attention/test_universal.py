@@ -1,0 +1,193 @@
+"""The fast forms of URPE attention against the materialised one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as functional
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from sciformer.attention import (
+    ALiBi,
+    Causal,
+    LearnedAbsolute,
+    NoPosition,
+    Padding,
+    RelativeTable,
+    Rotary,
+    ShawKey,
+    Universal,
+    attend,
+)
+from sciformer.attention.linear import linear_universal_attend, toeplitz_product
+from sciformer.attention.toeplitz import toeplitz
+from sciformer.attention.universal import LogSumExp, Rows, universal_attend
+from sciformer.errors import DomainError, ShapeError
+
+LENGTH = 700
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def scheme(base: str = "table") -> Universal:
+    bases = {
+        "table": lambda: RelativeTable(2, LENGTH),
+        "rotary": Rotary,
+        "alibi": lambda: ALiBi(2),
+        "none": NoPosition,
+    }
+    position = Universal(bases[base](), 2, LENGTH).double()
+    generator = torch.Generator().manual_seed(5)
+    for table in position.parameters():
+        torch.nn.init.normal_(table, generator=generator)
+    return position
+
+
+def inputs(n: int, m: int, seed: int = 0) -> list[Tensor]:
+    return [
+        random(3, 2, size, 4, seed=seed + k).requires_grad_() for k, size in enumerate((n, m, m))
+    ]
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    n=st.integers(1, 20),
+    m=st.integers(1, 20),
+    rows=st.integers(1, 9),
+    base=st.sampled_from(["table", "rotary", "alibi", "none"]),
+    is_causal=st.booleans(),
+)
+def test_rows_equal_the_materialised_form(
+    n: int, m: int, rows: int, base: str, is_causal: bool
+) -> None:
+    """Forward and every gradient. Kills: a window that starts a row late, a block of the wrong
+    size, a gradient that forgets the gain, the inner product or a batch."""
+    position, parts = scheme(base), inputs(n, m)
+    options = {"position": position, "mask": Causal() if is_causal else None, "query_start": 2}
+    results = []
+    for output in (
+        attend(*parts, **options, block=n),
+        universal_attend(*parts, **options, form=Rows(rows)),
+    ):
+        slopes = torch.autograd.grad(output.square().sum(), [*parts, *position.parameters()])
+        results.append([output, *slopes])
+    for wanted, got in zip(*results, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_long_sequences_take_a_head_at_a_time() -> None:
+    """Kills: heads exchanged when they are not together; 600 x 520 pairs, no multiple of 128."""
+    position, parts = scheme(), inputs(600, 520)
+    wanted = attend(*parts, position=position)
+    got = universal_attend(*parts, position=position)
+    torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
+    for output in torch.autograd.grad(wanted.sum() - got.sum(), [*parts, *position.parameters()]):
+        assert output.abs().max() < 1e-10
+
+
+@settings(deadline=None, max_examples=15)
+@given(n=st.integers(1, 20), sign=st.sampled_from([0, 1, -1]), is_causal=st.booleans())
+def test_log_sum_exp_equals_the_materialised_form(n: int, sign: int, is_causal: bool) -> None:
+    """Kills: a forgotten lse(S), a row without positive gain, a sign. Gains: signed, >0, <0."""
+    position, parts = scheme(), inputs(n, n)
+    if sign:
+        position.table.data = sign * position.table.data.abs()
+    mask = Causal() if is_causal else None
+    wanted = attend(*parts, position=position, mask=mask)
+    got = universal_attend(*parts, position=position, mask=mask, form=LogSumExp())
+    torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_zero_gain_gives_zero() -> None:
+    """Kills: the logarithm of 0 turning into nan."""
+    position, parts = scheme(), inputs(5, 5)
+    position.table.data.zero_()
+    got = universal_attend(*parts, position=position, form=LogSumExp())
+    assert torch.equal(got, torch.zeros_like(got))
+
+
+def test_never_holds_the_matrix() -> None:
+    """Kills: a materialised bias or gain, forward or backward; a block is 128 rows of one head."""
+    from tests.attention.test_attend import LargestTensor
+
+    n = 700
+    position, parts = scheme(), inputs(n, n)
+    with LargestTensor() as made:
+        universal_attend(*parts, position=position).sum().backward()
+    assert made.largest <= 128 * (n + 128)
+
+
+def test_refuses_second_derivatives() -> None:
+    """Kills: a silent zero."""
+    parts = inputs(3, 3)
+    output = universal_attend(*parts, position=scheme())
+    (slope,) = torch.autograd.grad(output.square().sum(), parts[0], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"position": ShawKey(4, 2)}, r"ShawKey is no table by offset; use attend"),
+        ({"position": Universal(ShawKey(4, 2), 2, 9)}, r"Universal is no table by offset"),
+        ({"position": ALiBi(2), "mask": Padding(torch.ones(1))}, r"only a causal mask .* Padding"),
+        (
+            {"position": ALiBi(2), "mask": Causal(), "key_start": 1},
+            r"query at 0 sees no key from 1",
+        ),
+    ],
+)
+def test_refuses_what_is_no_table(options: dict[str, object], message: str) -> None:
+    """Kills: each of the checks at the door."""
+    parts = [part.detach().float() for part in inputs(3, 3)]
+    with pytest.raises(DomainError, match=message):
+        universal_attend(*parts, **options)
+
+
+def test_absolute_schemes_are_tables_of_nothing() -> None:
+    """Their part is done before the heads. Kills: refusing too much."""
+    parts = inputs(3, 3)
+    got = universal_attend(*parts, position=LearnedAbsolute(8, 9))
+    torch.testing.assert_close(got, attend(*parts))
+
+
+def test_refuses_empty_blocks() -> None:
+    """Kills: a bound off by one."""
+    Rows(1)
+    with pytest.raises(DomainError, match="at least one row; got 0"):
+        Rows(0)
+
+
+@settings(deadline=None, max_examples=20)
+@given(n=st.integers(1, 33))
+def test_product_equals_the_matrix(n: int) -> None:
+    """Kills: a circle too short, an origin off by one."""
+    diagonals, columns = random(2, 2 * n - 1), random(2, n, 3, seed=1)
+    wanted = toeplitz(diagonals, n, n) @ columns
+    torch.testing.assert_close(toeplitz_product(diagonals, columns), wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+def test_linear_attention_equals_its_matrix(is_causal: bool) -> None:
+    """Kills: a gain in the normaliser, a bias that is not an exponential."""
+    n = 37
+    query, key = (functional.elu(random(2, 2, n, 4, seed=k)) + 1 for k in (0, 1))
+    value, relative, gain = random(2, 2, n, 3, seed=2), random(2, 2 * n - 1), random(2, 2 * n - 1)
+    if is_causal:
+        relative[:, n:] = -torch.inf
+    weights = query @ key.transpose(-1, -2) * toeplitz(relative, n, n).exp()
+    weights = weights / weights.sum(-1, keepdim=True) * toeplitz(gain, n, n)
+    got = linear_universal_attend(query, key, value, relative, gain)
+    torch.testing.assert_close(got, weights @ value, rtol=1e-12, atol=1e-12)
+
+
+def test_product_refuses_other_tables() -> None:
+    """Kills: padding in silence."""
+    with pytest.raises(ShapeError, match=r"3 rows need a table of 5 diagonals; got 4"):
+        toeplitz_product(torch.zeros(4), torch.zeros(3, 1))
