@@ -104,15 +104,8 @@ def relative_mixing_layer(mixing: Tensor, width: int) -> MultiheadAttention:
     """
     n = _length(mixing)
     mixing = mixing.double()
-    sums = mixing.sum(1)
-    worst = int((sums - sums[0]).abs().argmax())
-    if float((sums[worst] - sums[0]).abs()) > 1e-12 * n * float(mixing.abs().max()):
-        raise DomainError(
-            "relative_mixing_layer: relative positions mix by matrices whose rows have equal sums; "
-            f"row {worst} sums to {float(sums[worst]):.6g} and row 0 to {float(sums[0]):.6g}, so "
-            "take universal_mixing_layer."
-        )
-    heads: defaultdict[tuple[int, ...], float] = defaultdict(float, {(0,): float(sums[0])})
+    row_sum = equal_row_sum(mixing)
+    heads: defaultdict[tuple[int, ...], float] = defaultdict(float, {(0,): row_sum})
     for i, j in (mixing - mixing.diag().diag()).nonzero().tolist():
         entry = float(mixing[i, j])
         for row, sign in ((i, entry), (i + 1, -entry)):
@@ -122,6 +115,19 @@ def relative_mixing_layer(mixing: Tensor, width: int) -> MultiheadAttention:
                 heads[key] += sign
                 heads[without] -= sign
     return _priority_layer({key: c for key, c in heads.items() if c}, n, width)
+
+
+def equal_row_sum(mixing: Tensor) -> float:
+    """The sum that all rows have; DomainError, naming the row, if one differs."""
+    sums = mixing.sum(1)
+    worst = int((sums - sums[0]).abs().argmax())
+    if float((sums[worst] - sums[0]).abs()) > 1e-12 * len(mixing) * float(mixing.abs().max()):
+        raise DomainError(
+            "relative_mixing_layer: relative positions mix by matrices whose rows have equal sums; "
+            f"row {worst} sums to {float(sums[worst]):.6g} and row 0 to {float(sums[0]):.6g}, so "
+            "take universal_mixing_layer."
+        )
+    return float(sums[0])
 
 
 def _priority_layer(heads: dict[tuple[int, ...], float], n: int, width: int) -> MultiheadAttention:
