@@ -263,7 +263,7 @@ def content_heads(
 ) -> list[Dual]:
     """Outputs of the heads whose scores depend on the tokens, channel by channel."""
     embedding, positions = weights["embedding.weight"], weights["positions"]
-    n, d, count = len(positions), embedding.shape[1], len(inputs)
+    n, d, count = len(positions), embedding.shape[1], len(inputs[0].gradient)
     inner = len(weights["attention.query.weight"]) // int(weights["heads"])
     root = forms.numbers.function("sqrt", forms.numbers.exact(float(inner)))
 
