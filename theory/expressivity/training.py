@@ -27,9 +27,9 @@ class Recipe:
     width: int = 32
     heads: int = 4
     layers: int = 2
-    steps: int = 600
-    batch: int = 64
-    learning_rate: float = 3e-3
+    steps: int = 1000
+    batch: int = 32
+    learning_rate: float = 1e-2
     warm_up_steps: int = 50
     enough: float = 0.9995
     check_every: int = 25

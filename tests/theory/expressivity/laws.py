@@ -214,6 +214,7 @@ def symmetric_tables_commute_with_reversal(n: int, seed: int) -> None:
     blind.randomise(layer, source(seed))
     tokens = normal(n, 8, seed=seed)
 
+    @torch.no_grad()
     def difference() -> float:
         return float((layer(tokens.flip(0)) - layer(tokens).flip(0)).abs().max())
 
@@ -276,7 +277,7 @@ def two_layers_permute_within_the_bound(n: int, seed: int) -> None:
     tokens = normal(n, 3, seed=seed).clamp(-1, 1)
     for sharpness in (5.0, 10.0, 20.0):
         net = selection.selection_network(order.tolist(), 3, sharpness=sharpness)
-        error = float((net(tokens)[:, :3] - tokens[order]).abs().max())
+        error = float((net(tokens)[:, :3] - tokens[order]).detach().abs().max())
         # The logits reach 2 b (n/2)^2 and are rounded to eps of that, which moves the weights.
         rounding = 4 * sharpness * n * n * 2.3e-16
         bound = selection.selection_error(float(tokens.abs().max()), sharpness)
@@ -305,7 +306,7 @@ def blind_errors_are_at_least_chebyshevs(n: int, seed: int) -> None:
     targets = torch.arange(1.0, n + 1, dtype=torch.float64)
     radius = bounds.chebyshev_radius(targets)
     assert radius == (n - 1) / 2
-    output = blind_network(n, seed)(constant(n, seed))[0, :, 0]
+    output = blind_network(n, seed)(constant(n, seed))[0, :, 0].detach()
     assert float((output - targets).abs().max()) >= radius - 1e-9
     assert float((bounds.chebyshev_centre(targets) - targets).abs().max()) == radius
     assert bounds.lipschitz_error(targets, 3.0, 0.1) == pytest.approx(max(0.0, radius - 0.3))

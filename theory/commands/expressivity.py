@@ -1,0 +1,153 @@
+"""Train or construct position schemes and show which can tell positions apart."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theory.expressivity.survey import Row
+    from theory.expressivity.training import Recipe
+
+DEFAULT = [
+    "none",
+    "alibi",
+    "t5",
+    "relative",
+    "rotary",
+    "shaw-key",
+    "shaw-key-value",
+    "absolute",
+    "urpe",
+]
+TITLES = {"position": "Position identification", "even": "Even-token prediction"}
+HEADERS = ["scheme", "blind?", "ceiling", "reached", "ceiling", "reached", "steps", "s"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the schemes, the task and its size."""
+    from sciformer.cli.arguments import add_json_argument, natural_number, positive_integer
+
+    parser.add_argument(
+        "--position",
+        nargs="+",
+        default=DEFAULT,
+        metavar="NAME",
+        help=f"default {' '.join(DEFAULT)}",
+    )
+    parser.add_argument(
+        "--task", choices=sorted(TITLES), default="position", help="default position"
+    )
+    parser.add_argument(
+        "--length", type=positive_integer, default=16, metavar="N", help="default 16"
+    )
+    parser.add_argument(
+        "--vocabulary", type=positive_integer, default=10, metavar="V", help="default 10"
+    )
+    parser.add_argument(
+        "--steps", type=positive_integer, default=1000, metavar="N", help="at most, default 1000"
+    )
+    parser.add_argument("--construct", action="store_true", help="construct weights, do not train")
+    parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--threads",
+        type=positive_integer,
+        default=1,
+        metavar="N",
+        help="default 1, the fastest here",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Surveys the schemes and reports."""
+    start = time.perf_counter()
+    import torch
+
+    from sciformer.cli.console import print_json
+    from sciformer.runs import Run
+    from theory.expressivity.figures import draw_survey
+    from theory.expressivity.schemes import mechanism
+    from theory.expressivity.survey import constructed_rows
+    from theory.expressivity.tasks import TASKS
+    from theory.expressivity.training import Recipe
+
+    torch.set_num_threads(arguments.threads)
+    task = TASKS[arguments.task](arguments.vocabulary, arguments.length)
+    for name in arguments.position:
+        mechanism(name, "sciformer expressivity")
+    recipe = Recipe(steps=arguments.steps)
+    config = {
+        name: getattr(arguments, name)
+        for name in ("position", "task", "length", "vocabulary", "steps", "construct", "seed")
+    }
+    folder = Run.create(arguments.out, kind="expressivity", config=config)
+    rows = [] if arguments.construct else _train(arguments, task, recipe)
+    rows += constructed_rows(task, arguments.seed)
+    title = f"{TITLES[arguments.task]}, length {arguments.length}, {arguments.vocabulary} tokens"
+    with folder.file("figure.png") as path:
+        draw_survey(rows, title, path)
+    summary = {
+        **config,
+        "schemes": [asdict(row) for row in rows],
+        "wall_seconds": time.perf_counter() - start,
+        "run": str(folder.path),
+    }
+    folder.write_json("summary.json", summary)
+    if arguments.json:
+        print_json(summary)
+    else:
+        _tell(rows, title, str(folder.path))
+    return 0
+
+
+def _train(arguments: argparse.Namespace, task: Any, recipe: Recipe) -> list[Row]:
+    from sciformer.cli.console import Progress
+    from theory.expressivity.survey import trained_row
+
+    rows = []
+    names = arguments.position
+    with Progress(total=len(names) * recipe.steps, label="expressivity") as progress:
+        for k, name in enumerate(names):
+
+            def report(step: int, constant: float, random: float, k: int = k) -> None:
+                progress.update(
+                    k * recipe.steps + step, scheme=names[k], constant=constant, random=random
+                )
+
+            rows.append(trained_row(name, task, recipe, seed=arguments.seed, report=report))
+    return rows
+
+
+def _tell(rows: list[Row], title: str, folder: str) -> None:
+    from sciformer.cli.console import note, print_table
+
+    note(title)
+    note("ceiling and reached: share of right answers, first on constant, then on random sequences")
+    print_table(
+        [
+            [
+                row.scheme,
+                "blind" if row.is_blind else "sees",
+                row.limit.constant,
+                row.constant,
+                row.limit.random,
+                row.random,
+                row.steps,
+                row.seconds,
+            ]
+            for row in rows
+        ],
+        HEADERS,
+    )
+    solved = [row.scheme for row in rows if row.is_blind and row.random > 0.99 and row.steps]
+    if solved:
+        note(
+            f"{', '.join(solved)}: blind, and yet right on random sequences. Relative positions "
+            "can count from a place where the tokens change; on constant sequences there is none."
+        )
+    note(f"figure and summary in {folder}")
