@@ -24,6 +24,7 @@ DEFAULT = [
     "urpe",
 ]
 TITLES = {"position": "Position identification", "even": "Even-token prediction"}
+STEPS = {"position": 800, "even": 1500}
 HEADERS = ["scheme", "blind?", "ceiling", "reached", "ceiling", "reached", "steps", "s"]
 
 
@@ -48,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--vocabulary", type=positive_integer, default=10, metavar="V", help="default 10"
     )
     parser.add_argument(
-        "--steps", type=positive_integer, default=1000, metavar="N", help="at most, default 1000"
+        "--steps", type=positive_integer, metavar="N", help="at most; default 800, even 1500"
     )
     parser.add_argument("--construct", action="store_true", help="construct weights, do not train")
     parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
@@ -80,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     task = TASKS[arguments.task](arguments.vocabulary, arguments.length)
     for name in arguments.position:
         mechanism(name, "sciformer expressivity")
+    arguments.steps = arguments.steps or STEPS[arguments.task]
     recipe = Recipe(steps=arguments.steps)
     config = {
         name: getattr(arguments, name)

@@ -8,10 +8,10 @@ import numpy as np
 from torch import nn
 
 from theory.universal.construction import sequences_in
+from theory.universal.fit import sample_cube
 from theory.universal.formula import Target, read_target
 from theory.universal.intervals import Array
 from theory.universal.layer import apply
-from theory.universal.ridge import sample_cube
 
 if TYPE_CHECKING:
     from theory.universal.certificate import CompiledLayer

@@ -112,6 +112,8 @@ def _entry(view: View, epsilon: float, rounding: float, most_boxes: int) -> Entr
     total = Interval.point(0.0)
     for outcome in outcomes:
         total = total + Interval(np.asarray(outcome.lower), np.asarray(outcome.upper))
+    largest = float(up(np.maximum(-total.lower, total.upper) + rounding))
+    accepted = accepted and largest <= epsilon
     return Entry(
         token=view.token,
         output=view.output,

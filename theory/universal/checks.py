@@ -9,10 +9,10 @@ from sciformer.errors import DomainError
 from theory.universal.construction import sequences_in
 from theory.universal.decompose import decompose
 from theory.universal.enclosures import enclose
+from theory.universal.fit import sample_cube
 from theory.universal.formula import Target
 from theory.universal.intervals import Array
 from theory.universal.program import Program, evaluate
-from theory.universal.ridge import sample_cube
 from theory.universal.search import bisect
 
 MOST_COUPLED = 5

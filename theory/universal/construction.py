@@ -9,11 +9,11 @@ import numpy as np
 import sympy
 
 from sciformer.errors import DomainError, unknown_name
+from theory.universal.fit import affine_fit, sample_cube
 from theory.universal.formula import Target
 from theory.universal.heads import Heads, copy_heads, tilted_copy_heads
 from theory.universal.heads_few import linear_heads, relative_heads, tilted_heads
 from theory.universal.intervals import Array
-from theory.universal.ridge import affine_fit, sample_cube
 
 _TILTS = (4.0, 8.0, 16.0, 32.0)
 _MARGIN = 0.85

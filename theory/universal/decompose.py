@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from math import factorial
 
@@ -69,7 +69,8 @@ def whole(expression: sympy.Expr, variables: Sequence[sympy.Symbol]) -> Block:
     return Block(rows, renamed)
 
 
-def decompose(expression: sympy.Expr, variables: Sequence[sympy.Symbol]) -> tuple[Block, ...]:
+@lru_cache(maxsize=256)
+def decompose(expression: sympy.Expr, variables: tuple[sympy.Symbol, ...]) -> tuple[Block, ...]:
     """Blocks whose sum is `expression`; a single block if nothing splits off.
 
     1. additive terms that share no variable go apart;

@@ -10,12 +10,13 @@ import numpy as np
 from sciformer.errors import ConvergenceError
 from theory.universal.construction import sequences_in
 from theory.universal.decompose import Block, decompose
+from theory.universal.fit import fit, fit_function, sample_cube
 from theory.universal.formula import Target
 from theory.universal.heads import Heads
 from theory.universal.intervals import Array
 from theory.universal.pieces import reach_of
 from theory.universal.program import evaluate
-from theory.universal.ridge import Ridges, fit, fit_function, merge, sample_cube
+from theory.universal.ridge import Ridges, merge
 
 Key = tuple[object, ...]
 

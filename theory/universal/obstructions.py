@@ -14,9 +14,9 @@ import numpy as np
 
 from sciformer.errors import DomainError
 from theory.universal.construction import sequences_in
+from theory.universal.fit import sample_cube
 from theory.universal.formula import Target
 from theory.universal.intervals import Array
-from theory.universal.ridge import sample_cube
 
 _FULL_PERMUTATIONS = 6
 _ROWS = 33

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from theory.universal.exact import Number, Numbers
 from theory.universal.formula import Target
 from theory.universal.intervals import Array
 from theory.universal.layer import SingleLayer, weights_from_state
-from theory.universal.verify_forms import Dual, Forms, affine, content_heads, require
+from theory.universal.verify_forms import Dual, Forms, require
+from theory.universal.verify_net import affine, content_heads, mixed
+from theory.universal.verify_tree import covers, read_expression, replay
 
 _MOST_SUBBOXES = 40_000
 _FORWARD_POINTS = 3
@@ -183,20 +185,10 @@ class EntryCheck:
         claimed = self.claim["blocks"][index]
         lower, upper = np.array(claimed["start"]), np.array(claimed["stop"])
         require(
-            self._covers(index, lower, upper),
+            covers(self.rows[index], (self.target.lower, self.target.upper), (lower, upper)),
             f"a block of {self.where} does not cover the domain.",
         )
         return lower, upper
-
-    def _covers(self, index: int, lower: Array, upper: Array) -> bool:
-        """Whether the box holds every linear form on the domain, in exact rational numbers."""
-        ends = sympy.Rational(self.target.lower), sympy.Rational(self.target.upper)
-        for row, low, high in zip(self.rows[index], lower, upper, strict=True):
-            least = sum(v * (ends[0] if v > 0 else ends[1]) for v in row)
-            most = sum(v * (ends[1] if v > 0 else ends[0]) for v in row)
-            if sympy.Rational(float(low)) > least or sympy.Rational(float(high)) < most:
-                return False
-        return True
 
     def _leaf(self, index: int, lower: Array, upper: Array) -> None:
         """The error of one block on one leaf, bisected until it is inside what the block claims."""
@@ -234,8 +226,11 @@ class EntryCheck:
             part = slope * (x - centre)
             total = total + part
             spread[axis] = numbers.upper(abs(part))
+        if not math.isfinite(numbers.upper(total)):  # no mean value where the slope is unbounded
+            total = self._form(index, box).value
         least, most = numbers.lower(total) - self.slack, numbers.upper(total) + self.slack
-        return least, most, np.nan_to_num(spread, nan=np.inf)
+        usable = bool(np.isfinite(spread).all())
+        return least, most, spread if usable else upper - lower
 
     def _form(self, index: int, point: list[Number]) -> Dual:
         """net - formula of one block at a point or on a box, with gradient."""
@@ -254,27 +249,12 @@ class EntryCheck:
             value = b + sum((x * v for x, v in zip(a, point, strict=True)), exact(0.0))
             unit = Dual(value, tuple(a))
             if heads:
-                unit = forms.add(unit, self._mixed(row, heads))
+                unit = forms.add(unit, mixed(self.weights, self.content, row, heads, self.forms))
             net = forms.add(net, forms.scale(forms.relu(unit), outer))
         symbols = [sympy.Symbol(f"y{k + 1}", real=True) for k in range(count)]
         known: dict[sympy.Basic, Dual] = dict(zip(symbols, inputs, strict=True))
         formula = forms.evaluate(self.expressions[index], known, count)
         return forms.add(net, forms.scale(formula, exact(-1.0)))
-
-    def _mixed(self, row: Array, heads: list[Dual]) -> Dual:
-        """The part of a pre-activation that comes from content heads."""
-        exact = self.numbers.exact
-        output = self.weights["attention.output.weight"]
-        inner = len(self.weights["attention.query.weight"]) // int(self.weights["heads"])
-        columns = [c for h in self.content for c in range(h * inner, (h + 1) * inner)]
-        total = self.forms.constant(exact(0.0), len(heads[0].gradient))
-        for column, dual in zip(columns, heads, strict=True):
-            used = np.flatnonzero(row * output[:, column])
-            factor = sum(
-                (exact(float(row[r])) * exact(float(output[r, column])) for r in used), exact(0.0)
-            )
-            total = self.forms.add(total, self.forms.scale(dual, factor))
-        return total
 
     def forward_pass(self, generator: np.random.Generator) -> int:
         """Compares the float64 forward pass with exact numbers at random points of the domain."""
@@ -310,37 +290,6 @@ class EntryCheck:
                 numbers.exact(0.0),
             )
             if heads:
-                active = active + self._mixed(row, heads).value
+                active = active + mixed(self.weights, self.content, row, heads, self.forms).value
             total = total + outer * forms.relu(Dual(active, ())).value
         return total
-
-
-def read_expression(text: str, names: dict[str, sympy.Symbol]) -> sympy.Expr:
-    """One expression in the coordinates of a block."""
-    from theory.universal.parsing import parse_rows
-
-    ((expression,),) = parse_rows(text, names)
-    return expression
-
-
-def replay(tree: Any, lower: Array, upper: Array, where: str) -> Iterator[tuple[Array, Array]]:
-    """Leaves of a bisection tree, level by level; both halves of every bisected box must follow."""
-    low, high, at = lower[None], upper[None], 0
-    while len(low):
-        codes = np.asarray(tree[at : at + len(low)]).astype(int)
-        at += len(low)
-        inner = codes != 255
-        require(
-            len(codes) == len(low) and bool(np.all(codes[inner] < len(lower))),
-            f"a bisection tree of {where} is broken.",
-        )
-        yield low[~inner], high[~inner]
-        rows, axis = np.arange(int(inner.sum())), codes[inner]
-        left, right = low[inner], high[inner]
-        cut = left[rows, axis] + (right[rows, axis] - left[rows, axis]) / 2
-        nearer, farther = right.copy(), left.copy()
-        nearer[rows, axis] = cut
-        farther[rows, axis] = cut
-        low = np.stack([left, farther], 1).reshape(-1, len(lower))
-        high = np.stack([nearer, right], 1).reshape(-1, len(lower))
-    require(at == len(tree), f"a bisection tree of {where} has boxes left over.")

@@ -1,14 +1,12 @@
-"""What the verifier evaluates: formulas and nets with gradients, in exact numbers.
+"""What the verifier evaluates: formulas with gradients, in exact numbers.
 
-Forward differentiation with the interval hull of Clarke's gradient, straight from the sympy tree
-and from the weights. It shares nothing with the certifier's enclosures.
+Forward differentiation with the interval hull of Clarke's gradient, straight from the sympy tree.
+It shares nothing with the certifier's enclosures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
@@ -142,7 +140,7 @@ class Forms:
         if exponent.is_Integer:
             return self.reciprocal(self._power(sympy.Pow(base, -exponent), known, count))
         if (2 * exponent).is_Integer:
-            root = self.numbers.function("sqrt", inner.value)
+            root = self._root(inner.value)
             rooted = self.chain(inner, root, 1 / (2 * root))
             symbol = sympy.Dummy()
             return self._power(symbol ** (2 * exponent), {symbol: rooted}, count)
@@ -156,6 +154,14 @@ class Forms:
         if exponent % 2 == 0 and self.numbers.lower(result) < 0:
             return self.numbers.between(0.0, self.numbers.upper(result))
         return result
+
+    def _root(self, value: Number) -> Number:
+        """The square root of the part that is not negative: all of it where the formula is real."""
+        numbers = self.numbers
+        if numbers.lower(value) >= 0:
+            return numbers.function("sqrt", value)
+        top = numbers.function("sqrt", numbers.exact(max(numbers.upper(value), 0.0)))
+        return numbers.between(0.0, numbers.upper(top))
 
     def _smooth(self, name: str, inner: Dual) -> Dual:
         call = self.numbers.function
@@ -188,122 +194,6 @@ class Forms:
             return otherwise
         hull = self.numbers.hull(then.value, otherwise.value)
         return Dual(hull, (self.numbers.between(-1e300, 1e300),) * count)
-
-
-def affine(
-    weights: Mapping[str, Any], token: int, forms: Forms
-) -> tuple[list[list[Number]], list[Number], list[int]]:
-    """Exact slope and offset of the state of one token, constant heads included.
-
-    Returns:
-        Slope (w, n d), offset (w,) and the heads whose scores depend on the tokens.
-    """
-    exact = forms.numbers.exact
-    embedding, positions = weights["embedding.weight"], weights["positions"]
-    n, (w, d) = len(positions), embedding.shape
-    zero = exact(0.0)
-    slope = [[zero] * (n * d) for _ in range(w)]
-    offset = [exact(float(positions[token, r])) for r in range(w)]
-    for r in range(w):
-        for c in range(d):
-            slope[r][token * d + c] = exact(float(embedding[r, c]))
-    content = []
-    heads = int(weights["heads"])
-    inner = len(weights["attention.query.weight"]) // heads
-    for head in range(heads):
-        rows = range(head * inner, (head + 1) * inner)
-        query, key = (
-            weights[f"attention.{k}.weight"][rows.start : rows.stop] for k in ("query", "key")
-        )
-        if (abs(query) @ abs(embedding)).any() or (abs(key) @ abs(embedding)).any():
-            content.append(head)
-            continue
-        shares = _constant_softmax(query, key, positions, token, forms)
-        for r in rows:
-            value = weights["attention.value.weight"][r]
-            passed = [_dot(value, embedding[:, c], forms) for c in range(d)]
-            shift = sum((shares[j] * _dot(value, positions[j], forms) for j in range(n)), zero)
-            for target in range(w):
-                out = float(weights["attention.output.weight"][target, r])
-                if out:
-                    offset[target] += shift * exact(out)
-                    for j in range(n):
-                        for c in range(d):
-                            slope[target][j * d + c] += shares[j] * passed[c] * exact(out)
-    return slope, offset, content
-
-
-def _dot(left: Any, right: Any, forms: Forms) -> Number:
-    exact = forms.numbers.exact
-    total = exact(0.0)
-    for a, b in zip(left, right, strict=True):
-        if a and b:
-            total = total + exact(float(a)) * exact(float(b))
-    return total
-
-
-def _constant_softmax(
-    query: Any, key: Any, positions: Any, token: int, forms: Forms
-) -> list[Number]:
-    asked = [_dot(row, positions[token], forms) for row in query]
-    scores = []
-    for position in positions:
-        pairs = zip(asked, key, strict=True)
-        scores.append(
-            sum((a * _dot(row, position, forms) for a, row in pairs), forms.numbers.exact(0.0))
-        )
-    root = forms.numbers.function("sqrt", forms.numbers.exact(float(len(query))))
-    terms = [forms.numbers.function("exp", s / root) for s in scores]
-    total = sum(terms[1:], terms[0])
-    return [t / total for t in terms]
-
-
-def content_heads(
-    weights: Mapping[str, Any], token: int, heads: Sequence[int], inputs: list[Dual], forms: Forms
-) -> list[Dual]:
-    """Outputs of the heads whose scores depend on the tokens, channel by channel."""
-    embedding, positions = weights["embedding.weight"], weights["positions"]
-    n, d, count = len(positions), embedding.shape[1], len(inputs[0].gradient)
-    inner = len(weights["attention.query.weight"]) // int(weights["heads"])
-    root = forms.numbers.function("sqrt", forms.numbers.exact(float(inner)))
-
-    def project(row: Any, j: int) -> Dual:
-        total = forms.constant(_dot(row, positions[j], forms), count)
-        for c in range(d):
-            factor = _dot(row, embedding[:, c], forms)
-            total = forms.add(total, forms.scale(inputs[j * d + c], factor))
-        return total
-
-    outputs = []
-    for head in heads:
-        query, key, value = (
-            weights[f"attention.{name}.weight"][head * inner : (head + 1) * inner]
-            for name in ("query", "key", "value")
-        )
-        asked = [project(row, token) for row in query]
-        scores = []
-        for j in range(n):
-            total = forms.constant(forms.numbers.exact(0.0), count)
-            for a, row in zip(asked, key, strict=True):
-                total = forms.add(total, forms.multiply(a, project(row, j)))
-            scores.append(forms.scale(total, 1 / root))
-        shares = [_share(scores, j, forms) for j in range(n)]
-        for row in value:
-            mixed = [forms.multiply(shares[j], project(row, j)) for j in range(n)]
-            total = mixed[0]
-            for part in mixed[1:]:
-                total = forms.add(total, part)
-            outputs.append(total)
-    return outputs
-
-
-def _share(scores: list[Dual], j: int, forms: Forms) -> Dual:
-    minus = forms.scale(scores[j], forms.numbers.exact(-1.0))
-    terms = [forms.exp(forms.add(s, minus)) for k, s in enumerate(scores) if k != j]
-    total = forms.constant(forms.numbers.exact(1.0), len(minus.gradient))
-    for term in terms:
-        total = forms.add(total, term)
-    return forms.reciprocal(total)
 
 
 def require(condition: bool, sentence: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sciformer.errors import DomainError
 from theory.universal.construction import sequences_in
 from theory.universal.diagnose import diagnose
+from theory.universal.fit import sample_cube
 from theory.universal.formula import read_target
 from theory.universal.obstructions import (
     bits_needed,
@@ -20,7 +21,6 @@ from theory.universal.obstructions import (
     without_attention,
     without_positions,
 )
-from theory.universal.ridge import sample_cube
 
 
 def test_n1_is_attained_by_the_mid_range_and_not_by_the_mean() -> None:

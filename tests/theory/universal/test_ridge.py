@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from theory.universal.fit import fit_function, sample_cube
 from theory.universal.intervals import Array
-from theory.universal.ridge import Ridges, fit_function, merge, polish, sample_cube
+from theory.universal.polish import polish
+from theory.universal.ridge import Ridges, merge
 
 
 def product(x: Array) -> Array:

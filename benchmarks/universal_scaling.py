@@ -1,0 +1,68 @@
+"""Units and boxes against epsilon and dimension, beside the worst-case width of theorem T0.
+
+Run: python benchmarks/universal_scaling.py scaling.png
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+import theory
+from theory.universal.layer import weights_of
+
+EPSILONS = (0.4, 0.2, 0.1, 0.05)
+FORMULAS = {
+    2: "tanh(x1*x2)",
+    3: "tanh(x2 + x1*x3)",
+    4: "tanh(x1*x2 + x3*x4)",
+    6: "x1*x2 + x3*x4 + x5*x6",
+}
+
+
+def worst_case(dimension: int, epsilon: float, lipschitz: float = 2.0) -> float:
+    """Theorem T0's width for |f| <= 1, half of epsilon for each of its two errors."""
+    degree = max(1, math.ceil(lipschitz * math.sqrt(dimension) * math.pi / epsilon) - 2)
+    eta = epsilon / (2 * (2 * degree + 1) ** (dimension / 2))
+    pieces = math.ceil(math.pi * dimension * degree / math.sqrt(8 * eta))
+    return ((2 * degree + 1) ** dimension - 1) / 2 * pieces + 1
+
+
+def measure() -> list[tuple[int, float, int, int, float]]:
+    """Dimension, epsilon, units, boxes and seconds of every case; printed as it goes."""
+    rows = []
+    for dimension, formula in FORMULAS.items():
+        for epsilon in EPSILONS if dimension != 4 else EPSILONS[:2]:
+            start = time.perf_counter()
+            layer = theory.compile(formula, dimension, epsilon=epsilon)
+            seconds = time.perf_counter() - start
+            units = weights_of(layer.module).hidden_units
+            rows.append((dimension, epsilon, units, layer.certificate.boxes, seconds))
+            print(*rows[-1], f"{worst_case(dimension, epsilon):.1e}", sep="\t", flush=True)
+    return rows
+
+
+def draw(rows: list[tuple[int, float, int, int, float]], path: str) -> None:
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    units, boxes = figure.subplots(1, 2)
+    for index, (dimension, formula) in enumerate(FORMULAS.items()):
+        mine = [row for row in rows if row[0] == dimension]
+        epsilons = [row[1] for row in mine]
+        label = f"D = {dimension}: {formula}"
+        units.loglog(epsilons, [r[2] for r in mine], "o-", color=f"C{index}", label=label)
+        worst = [worst_case(dimension, e) for e in epsilons]
+        units.loglog(epsilons, worst, ":", color=f"C{index}")
+        boxes.loglog(epsilons, [r[3] for r in mine], "o-", color=f"C{index}", label=label)
+    units.set(xlabel="epsilon", ylabel="hidden units", title="units (dotted: worst case of T0)")
+    boxes.set(xlabel="epsilon", ylabel="boxes", title="boxes of the certificate")
+    units.legend(fontsize=7)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    draw(measure(), sys.argv[1] if len(sys.argv) > 1 else "scaling.png")
