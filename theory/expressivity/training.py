@@ -31,7 +31,7 @@ class Recipe:
     batch: int = 32
     learning_rate: float = 1e-2
     warm_up_steps: int = 50
-    enough: float = 0.9995
+    enough: float = 1.0
     check_every: int = 25
     seconds: float = float("inf")
 

@@ -1,0 +1,107 @@
+"""theory.blindness against the table of what is known, mechanism by mechanism."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import theory
+from sciformer.attention import (
+    ALiBi,
+    LearnedAbsolute,
+    MultiheadAttention,
+    NoPosition,
+    Rotary,
+    ShawKeyValue,
+    Universal,
+)
+from sciformer.errors import DomainError, ShapeError, UnknownNameError
+from theory.expressivity.blindness import Layers, examine, randomise
+from theory.expressivity.mechanisms import Circulant, ConvolutionMixer
+from theory.expressivity.schemes import MECHANISMS, Sizes, mechanism
+
+CASES = [
+    (name, causal, found.is_blind[causal])
+    for name, found in MECHANISMS.items()
+    for causal in (False, True)
+    if found.is_blind[causal] is not None
+]
+
+
+@pytest.mark.parametrize(("name", "is_causal", "is_blind"), CASES)
+def test_table_of_mechanisms(name: str, is_causal: bool, is_blind: bool) -> None:
+    """Kills: a verdict that ignores the mask, a mechanism that is softmax after all."""
+    for seed in range(3):
+        torch.manual_seed(seed)
+        mixers = [MECHANISMS[name].make(Sizes()) for _ in range(3)]
+        network = randomise(Layers(mixers, 16), torch.Generator().manual_seed(seed))
+        found = theory.blindness(network, width=16, is_causal=is_causal, seed=seed)
+        assert found.is_blind == is_blind
+        assert found.verdict == ("blind" if is_blind else "sees positions")
+        assert (found.spread < 1e-12) if is_blind else (found.spread > 1e-8)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "reason"),
+    [
+        (NoPosition(), r"^equal rows stay equal because in each attention matrix all rows have"),
+        (Universal(Rotary(), 2, 9), r"mixer \(MultiheadAttention\) .* the row sums .* from -?\d"),
+        (LearnedAbsolute(8, 9), r"its scheme adds a different vector to each token$"),
+        (ShawKeyValue(8, 3), r"its row sums are equal, but its values depend on the offset$"),
+    ],
+)
+def test_reasons(scheme: nn.Module, reason: str) -> None:
+    """Kills: one reason for all."""
+    with torch.random.fork_rng():
+        found = theory.blindness(scheme)
+    assert pytest.approx(1.0) == (found.row_sums or (1.0, 1.0))[1] or not found.is_blind
+    import re
+
+    assert re.search(reason, found.reason), found.reason
+
+
+def test_first_culprit_is_named() -> None:
+    """Kills: naming the last module, or the container of the first."""
+    network = nn.Sequential(
+        MultiheadAttention(6, 2), ConvolutionMixer(6, "zeros"), ConvolutionMixer(6, "zeros")
+    )
+    found = theory.blindness(network)
+    assert "1.convolution" not in found.reason
+    assert found.reason.startswith("1 (ConvolutionMixer) is the first")
+
+
+def test_modules_keep_their_weights_and_type() -> None:
+    """Kills: a module cast to float64 in place."""
+    layer = MultiheadAttention(6, 2, position=Universal(ALiBi(2), 2, 12))
+    assert theory.blindness(layer).is_blind  # C starts at 1
+    nn.init.normal_(layer.position.table, generator=torch.Generator().manual_seed(0))
+    assert not theory.blindness(layer).is_blind
+    assert layer.query.weight.dtype == torch.float32
+
+
+def test_sizes_come_from_the_scheme() -> None:
+    """Kills: a probe longer than the table."""
+    assert not theory.blindness(Universal(LearnedAbsolute(12, 5), 3, 7)).is_blind
+    assert theory.blindness(Circulant(2, 5)).is_blind
+    with pytest.raises(DomainError, match="at least two tokens are needed; got 1"):
+        theory.blindness(Rotary(), length=1)
+
+
+def test_refuses_modules_without_rows() -> None:
+    """Kills: a spread over the wrong axis."""
+    with pytest.raises(ShapeError, match=r"one row per token; got \(1, 4\)"):
+        examine(nn.Sequential(nn.Flatten(), nn.Linear(6, 4)).double(), torch.ones(1, 3, 2).double())
+
+
+def test_other_errors() -> None:
+    """Kills: an unknown scheme taken for none, a ring of another length, a masked convolution."""
+    with pytest.raises(UnknownNameError, match=r"unknown position scheme 'alibbi'.*'alibi'"):
+        mechanism("alibbi")
+    part = torch.zeros(2, 4, 3)
+    from sciformer.attention import attend
+
+    with pytest.raises(DomainError, match=r"ring has 5 positions; got 4 keys"):
+        attend(part, part, part, position=Circulant(2, 5))
+    with pytest.raises(DomainError, match="a convolution has no mask"):
+        ConvolutionMixer(2, "zeros")(torch.zeros(1, 3, 2), mask=torch.ones(3, 3).bool())
