@@ -22,6 +22,7 @@ from sciformer.attention import (
     T5Buckets,
     Universal,
     attend,
+    toeplitz,
 )
 from sciformer.errors import DomainError, ShapeError
 from tests.contracts.positions import (
@@ -286,3 +287,17 @@ def test_patch_offsets_are_key_minus_query() -> None:
     assert patch.offsets().tolist() == [[-4, -3, -2], [-5, -4, -3]]
     assert patch.diagonals().tolist() == [-5, -4, -3, -2]
     assert patch.rows(1, 2) == Patch(1, 3, query_start=6, key_start=1)
+
+
+def test_universal_takes_its_gain_from_toeplitz_matrices() -> None:
+    """Kills: a transposed matrix, heads exchanged, a matrix taken by its first row alone."""
+    position = Universal(NoPosition(), 2, 3)
+    first, second = torch.arange(5.0), torch.arange(5.0) ** 2
+    gain = torch.stack([toeplitz(first, 3, 3), toeplitz(second, 3, 3)])
+    position.set_gain(gain)
+    assert torch.equal(position.table, torch.stack([first, second]))
+    gain[1, 2, 1] += 1
+    with pytest.raises(DomainError, match=r"constant along its diagonals; entry \(1, 0\) is 1 and"):
+        position.set_gain(gain)
+    with pytest.raises(ShapeError, match=r"C has shape \(2, 3, 3\).*got \(2, 4, 4\)"):
+        position.set_gain(torch.ones(2, 4, 4))

@@ -70,21 +70,22 @@ def constant_cross_entropy(classes: Tensor) -> float:
     return float(-(shares * shares.log()).sum())
 
 
-def relative_ceiling(n: int, vocabulary: int) -> float:
-    """The best accuracy of relative positions at position identification on random tokens.
+def relative_ceiling(n: int, vocabulary: int, constant: float) -> float:
+    """The best accuracy of relative positions on random tokens.
 
-    Constant sequences, of probability V^(1-n), are the only ones not solved; there 1 / n is the
-    best.
+    1 - V^(1-n) (1 - constant): constant sequences, of probability V^(1-n), are the only ones on
+    which the position cannot be read off.
 
     Args:
         n: length of the sequence.
         vocabulary: number V of equally likely tokens.
+        constant: the best accuracy on constant sequences.
     """
-    return 1 - math.pow(vocabulary, 1 - n) * (1 - 1 / n)
+    return 1 - math.pow(vocabulary, 1 - n) * (1 - constant)
 
 
 def causal_relative_ceiling(n: int, vocabulary: int) -> float:
-    """The same for causal relative positions: (n + 1 - E[L]) / n.
+    """The same for causal relative positions at position identification: (n + 1 - E[L]) / n.
 
     Within the constant prefix of length L one of L positions can be right; after it all.
     E[L] = (1 - V^-n) / (1 - 1/V).

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sciformer.errors import DomainError
-from theory.expressivity.bounds import constant_accuracy, constant_cross_entropy
+from theory.expressivity.bounds import constant_accuracy, constant_cross_entropy, relative_ceiling
 
 
 class Task(Protocol):
@@ -138,8 +138,7 @@ def ceiling(task: Task, *, is_blind: bool, is_symmetric: bool, is_exchangeable: 
         return Ceiling(constant, 1 / task.length if identifies else constant, loss)
     if is_symmetric:
         return Ceiling(constant, 0.5 if task.length % 2 == 0 else 1.0, loss)
-    chance_constant = task.vocabulary ** (1 - task.length)
-    return Ceiling(constant, 1 - chance_constant * (1 - constant), loss)
+    return Ceiling(constant, relative_ceiling(task.length, task.vocabulary, constant), loss)
 
 
 def _check(task: Task) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import Position
 from sciformer.attention.positions.relative import table_slice
+from sciformer.attention.toeplitz import toeplitz_diagonals
 from sciformer.errors import ShapeError
 
 
@@ -44,6 +45,25 @@ class Universal(Position):
         self.is_toeplitz = base.is_toeplitz
         self.length = length if base.length is None else min(length, base.length)
         self.table = nn.Parameter(torch.ones(heads, 2 * length - 1))
+
+    @torch.no_grad()
+    def set_gain(self, gain: Tensor) -> None:
+        """Take C from one matrix per head.
+
+        Args:
+            gain: shape (heads, k, k) with k the length of the table.
+
+        Raises:
+            ShapeError: another shape.
+            DomainError: a matrix that is not constant along its diagonals.
+        """
+        length = (self.table.shape[-1] + 1) // 2
+        if gain.shape != (self.heads, length, length):
+            raise ShapeError(
+                f"Universal: C has shape {(self.heads, length, length)}, heads first; got "
+                f"{tuple(gain.shape)}."
+            )
+        self.table.copy_(torch.stack([toeplitz_diagonals(matrix) for matrix in gain]))
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
         """See `Position.tokens`."""

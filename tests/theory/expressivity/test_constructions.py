@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linprog
 from torch import nn
 
-from sciformer.attention import MultiheadAttention
+from sciformer.attention import MultiheadAttention, Patch, RelativeTable
+from sciformer.attention.toeplitz import toeplitz
 from sciformer.errors import DomainError, ShapeError
 from theory.expressivity.bounds import quadratic_code_limit
 from theory.expressivity.decoder import PositionDecoder
@@ -119,16 +122,12 @@ def test_heads_needed() -> None:
 
 def test_least_departure_is_a_linear_programme() -> None:
     """min max|C - 1| with gaps of at least delta, solved by scipy."""
-    from scipy.optimize import linprog
-
     for n in (2, 3, 6, 10):
         rows = row_sum_map(n).numpy()
         gaps = rows[1:] - rows[:-1]
         count = 2 * n - 1
         identity = torch.eye(count).numpy()
         ones = torch.ones(count, 1).numpy()
-        import numpy as np
-
         solved = linprog(
             [0.0] * count + [1.0],
             A_ub=np.block([[-gaps, np.zeros((n - 1, 1))], [identity, -ones], [-identity, -ones]]),
@@ -168,9 +167,6 @@ def test_quadratic_limit_is_where_squares_stop() -> None:
 
 def test_float32_is_blind_only_up_to_rounding() -> None:
     """All rows differ in their last bits: equality is no test of blindness."""
-    from sciformer.attention import Patch, RelativeTable
-    from sciformer.attention.toeplitz import toeplitz
-
     n = 1024
     scheme = RelativeTable(1, n)
     nn.init.normal_(scheme.table, std=2.0, generator=torch.Generator().manual_seed(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import statistics
@@ -54,7 +55,6 @@ def test_ceilings() -> None:
     assert ceiling(even, is_blind=False, **kinds).constant == 1.0
     small = PositionIdentification(2, 3)
     assert ceiling(small, is_blind=True, **kinds).random == pytest.approx(1 - 1 / 4 * 2 / 3)
-    assert bounds.relative_ceiling(3, 2) == pytest.approx(1 - 1 / 4 * 2 / 3)
     assert bounds.causal_relative_ceiling(16, 10) == pytest.approx(0.99305, abs=1e-5)
     assert bounds.causal_relative_ceiling(4, 1) == 0.25
     free = ceiling(position, is_blind=True, is_symmetric=True, is_exchangeable=True)
@@ -65,8 +65,6 @@ def test_ceilings() -> None:
 
 def test_causal_ceiling_by_counting() -> None:
     """All binary sequences of length 5: of the L positions of the constant prefix one is right."""
-    import itertools
-
     right = 0
     for tokens in itertools.product((0, 1), repeat=5):
         prefix = next((k for k in range(1, 5) if tokens[k] != tokens[0]), 5)
