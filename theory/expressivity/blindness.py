@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from sciformer.errors import DomainError, ShapeError
 
 # Rounding of a few layers in float64, far below any signal; see `Blindness.is_blind`.
 BLIND_TOLERANCE = 1e-10
+DEFAULT_HEAD_WIDTH = 8
 
 
 @dataclass(frozen=True)
@@ -42,24 +44,15 @@ class Blindness:
         return "blind" if self.is_blind else "sees positions"
 
 
-@dataclass(frozen=True)
-class Probe:
-    """How a mechanism is examined.
-
-    length: tokens in the sequence. width, heads: of the network built around a bare scheme.
-    layers: its depth. is_causal: whether later keys are hidden. seed: of the weights and token.
-    """
-
-    length: int = 11
-    width: int = 16
-    heads: int = 2
-    layers: int = 3
-    is_causal: bool = False
-    seed: int = 0
-
-
 def blindness(
-    subject: Position | nn.Module, probe: Probe | None = None, **changes: Any
+    subject: Position | nn.Module,
+    *,
+    length: int = 11,
+    width: int | None = None,
+    heads: int = 2,
+    layers: int = 3,
+    is_causal: bool = False,
+    seed: int = 0,
 ) -> Blindness:
     """Feed a constant sequence and look whether the rows of the output are equal.
 
@@ -70,10 +63,14 @@ def blindness(
     Args:
         subject: a position scheme, examined inside a transformer with random weights, which stand
             for all weights; or a module (b, n, width) -> (b, n, any), examined with the weights
-            it has. Neither is changed.
-        probe: how to examine it; the width of a module is found from its first parameter of two
-            or more axes unless given.
-        changes: fields of `Probe` to set, such as is_causal=True.
+            it has, in evaluation mode. Neither is changed.
+        length: tokens in the sequence, >= 2; less if the scheme's table is shorter.
+        width: of the tokens; None takes it from the scheme, from the module's first parameter of
+            two or more axes, or 8 a head.
+        heads: of the transformer around a scheme that does not say.
+        layers: its depth.
+        is_causal: whether later keys are hidden; a module is handed mask=Causal().
+        seed: of the token, and of the weights around a scheme.
 
     Returns:
         Spread, verdict and reason, measured in float64.
@@ -84,19 +81,19 @@ def blindness(
 
     Source: Luo et al. 2022, section 3 (the negative result) and 4 (the condition on row sums).
     """
-    probe = Probe(**{**(vars(probe) if probe else {}), **changes})
-    generator = torch.Generator().manual_seed(probe.seed)
+    generator = torch.Generator().manual_seed(seed)
     if isinstance(subject, Position):
-        probe = fit(subject, probe)
-        network = random_transformer(subject, probe, generator)
+        length = length if subject.length is None else min(length, subject.length)
+        heads = heads if subject.heads is None else subject.heads
+        width = _scheme_width(subject, heads) if width is None else width
+        network = random_transformer(subject, width, heads, layers, generator)
     else:
-        network = copy.deepcopy(subject).double()
-        if "width" not in changes:
-            probe = Probe(**{**vars(probe), "width": _input_width(network, probe.width)})
-    if probe.length < 2:
-        raise DomainError(f"blindness: at least two tokens are needed; got {probe.length}.")
-    token = torch.randn(probe.width, generator=generator, dtype=torch.float64)
-    return examine(network, token.expand(1, probe.length, -1), is_causal=probe.is_causal)
+        network = copy.deepcopy(subject).double().eval()
+        width = _input_width(network) if width is None else width
+    if length < 2:
+        raise DomainError(f"blindness: at least two tokens are needed; got {length}.")
+    token = torch.randn(width, generator=generator, dtype=torch.float64)
+    return examine(network, token.expand(1, length, -1), is_causal=is_causal)
 
 
 def examine(network: nn.Module, tokens: Tensor, *, is_causal: bool = False) -> Blindness:
@@ -118,24 +115,14 @@ def spread(rows: Tensor) -> float:
     return float((rows.amax(-2) - rows.amin(-2)).max())
 
 
-def fit(scheme: Position, probe: Probe) -> Probe:
-    """The probe with the sizes the scheme was made for."""
-    heads = probe.heads if scheme.heads is None else scheme.heads
-    width = probe.width if scheme.width is None else scheme.width
-    width = width if scheme.head_width is None else heads * scheme.head_width
-    length = probe.length if scheme.length is None else min(probe.length, scheme.length)
-    return Probe(**{**vars(probe), "heads": heads, "width": width, "length": length})
-
-
-def random_transformer(scheme: Position, probe: Probe, generator: torch.Generator) -> nn.Module:
+def random_transformer(
+    scheme: Position, width: int, heads: int, layers: int, generator: torch.Generator
+) -> nn.Module:
     """A float64 pre-norm transformer over a scheme, every parameter random, one scheme a layer."""
-    return randomise(
-        Layers(
-            MultiheadAttention(probe.width, probe.heads, position=copy.deepcopy(scheme))
-            for _ in range(probe.layers)
-        ),
-        generator,
-    )
+    mixers = [
+        MultiheadAttention(width, heads, position=copy.deepcopy(scheme)) for _ in range(layers)
+    ]
+    return randomise(Layers(mixers, width), generator)
 
 
 def randomise(network: nn.Module, generator: torch.Generator) -> nn.Module:
@@ -161,14 +148,12 @@ class Layers(nn.Module):
     """Pre-norm transformer layers around given mixers.
 
     Args:
-        mixers: each of tokens (..., n, width) to the same; with an attribute of that width or not.
-        width: width of the tokens; taken from the first mixer's query map if None.
+        mixers: each of tokens (..., n, width) to the same.
+        width: width of the tokens.
     """
 
-    def __init__(self, mixers: Any, width: int | None = None) -> None:
+    def __init__(self, mixers: Iterable[nn.Module], width: int) -> None:
         super().__init__()
-        mixers = list(mixers)
-        width = mixers[0].query.in_features if width is None else width
         self.blocks = nn.ModuleList(
             EncoderBlock(
                 mixer,
@@ -251,8 +236,13 @@ def _is_constant(rows: Tensor) -> bool:
     return spread(rows) <= BLIND_TOLERANCE * (1 + float(rows.abs().max()))
 
 
-def _input_width(network: nn.Module, default: int) -> int:
-    for parameter in network.parameters():
-        if parameter.dim() >= 2:
-            return int(parameter.shape[1])
-    return default
+def _scheme_width(scheme: Position, heads: int) -> int:
+    if scheme.head_width is not None:
+        return heads * scheme.head_width
+    return heads * DEFAULT_HEAD_WIDTH if scheme.width is None else scheme.width
+
+
+def _input_width(network: nn.Module) -> int:
+    matrices = (parameter for parameter in network.parameters() if parameter.dim() >= 2)
+    matrix = next(matrices, None)
+    return DEFAULT_HEAD_WIDTH if matrix is None else matrix.shape[1]

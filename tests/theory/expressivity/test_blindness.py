@@ -72,12 +72,15 @@ def test_first_culprit_is_named() -> None:
 
 
 def test_modules_keep_their_weights_and_type() -> None:
-    """Kills: a module cast to float64 in place."""
+    """Kills: a module cast to float64 in place, dropout that tells rows apart."""
     layer = MultiheadAttention(6, 2, position=Universal(ALiBi(2), 2, 12))
     assert theory.blindness(layer).is_blind  # C starts at 1
     nn.init.normal_(layer.position.table, generator=torch.Generator().manual_seed(0))
     assert not theory.blindness(layer).is_blind
     assert layer.query.weight.dtype == torch.float32
+    theirs = nn.TransformerEncoderLayer(6, 2, 8, batch_first=True, dropout=0.5)
+    assert theory.blindness(theirs).is_blind
+    assert theirs.training
 
 
 def test_sizes_come_from_the_scheme() -> None:
