@@ -19,7 +19,7 @@ class Augmentation(ABC):
 
 @dataclass(frozen=True)
 class Roll(Augmentation):
-    """Turns each sequence round by 0 .. steps places, what leaves at the end enters at the start."""
+    """Turns each sequence round by 0 .. steps places; its end enters at the start."""
 
     steps: int
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from sciformer.errors import DomainError, unknown_name
 from sciformer.mixers import LMU, Attention, Convolution, Pipeline, Residual, TokenMixer, Window
 from sciformer.mixers.normalisation import BatchNorm
 from sciformer.mixers.protocol import OpCount, State
-from sciformer.spiking import LIF, LinearReadoutLMU, SpikingLMU
+from sciformer.spiking import LIF, LinearReadoutLMU, Sigmoid, SpikingLMU, Surrogate
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Architecture:
         mixer: lmu, attention or urpe.
         heads: of attention.
         dropout: before the head.
+        tau: membrane time constant of spiking neurons, in steps.
+        surrogate: their surrogate gradient.
     """
 
     features: int
@@ -49,11 +51,17 @@ class Architecture:
     mixer: str = "lmu"
     heads: int = 4
     dropout: float = 0.0
+    tau: float = 2.0
+    surrogate: Surrogate = field(default_factory=Sigmoid)
 
     @property
     def window(self) -> Window:
         """What the memory remembers."""
         return Window(self.order, self.theta, self.channels)
+
+    def neurons(self, width: int, threshold: float = 1.0) -> LIF:
+        """So many spiking neurons."""
+        return LIF(width, self.tau, threshold=threshold, surrogate=self.surrogate)
 
 
 class SequenceClassifier(nn.Module):
@@ -159,7 +167,7 @@ class SpikingLMUFormer(SequenceClassifier):
             embedding=_spiking_embedding(architecture),
             **blocks,
             norm=BatchNorm(width),
-            neuron=LIF(),
+            neuron=architecture.neurons(width),
         )
         super().__init__(body, width, architecture.classes, architecture.dropout)
 
@@ -211,17 +219,19 @@ def _spiking_embedding(a: Architecture) -> Pipeline:
     stages: dict[str, nn.Module] = {}
     for i, inputs in enumerate(_widths(a)):
         if i:
-            stages |= {f"norm{i - 1}": BatchNorm(a.width), f"neuron{i - 1}": LIF()}
+            stages |= {f"norm{i - 1}": BatchNorm(a.width), f"neuron{i - 1}": a.neurons(a.width)}
         stages[f"convolution{i}"] = _convolution(a, inputs)
-    position = Residual(norm=BatchNorm(a.width), neuron=LIF(), convolution=_convolution(a, a.width))
+    position = Residual(
+        norm=BatchNorm(a.width), neuron=a.neurons(a.width), convolution=_convolution(a, a.width)
+    )
     return Pipeline(**stages, position=position)
 
 
 def _spiking_mix(a: Architecture) -> Residual:
     return Residual(
         norm=BatchNorm(a.width),
-        neuron=LIF(threshold=0.5),
-        mixer=SpikingLMU(a.width, a.window),
+        neuron=a.neurons(a.width, 0.5),
+        mixer=SpikingLMU(a.width, a.window, neuron=a.neurons),
         project=nn.Linear(a.width, a.width),
         norm_out=BatchNorm(a.width),
     )
@@ -231,10 +241,10 @@ def _spiking_channels(a: Architecture) -> Residual:
     hidden = a.expansion * a.width
     return Residual(
         norm=BatchNorm(a.width),
-        neuron=LIF(),
+        neuron=a.neurons(a.width),
         expand=nn.Linear(a.width, hidden),
         norm_hidden=BatchNorm(hidden),
-        neuron_hidden=LIF(),
+        neuron_hidden=a.neurons(hidden),
         contract=nn.Linear(hidden, a.width),
     )
 

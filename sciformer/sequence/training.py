@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -42,12 +43,16 @@ class Recipe:
 
 @dataclass
 class Progress:
-    """Where a training stands; `best` holds the weights of the best epoch so far."""
+    """Where a training stands; `best` holds the weights of the best epoch so far.
+
+    `wall_seconds` is the time of its epochs, those before a resumption included.
+    """
 
     epoch: int = 0
     best_epoch: int = 0
     best_accuracy: float = -1.0
     best_loss: float = math.inf
+    wall_seconds: float = 0.0
     best: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -87,6 +92,7 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     progress = _restore(model, optimiser, run)
     for epoch in range(progress.epoch, recipe.epochs):
+        start = time.perf_counter()
         loss = _epoch(model, data.train, optimiser, recipe, epoch, report)
         score = evaluate(model, data.validation)
         progress.epoch = epoch + 1
@@ -100,6 +106,7 @@ def train(
             validation_loss=score.loss,
             validation_accuracy=score.accuracy,
         )
+        progress.wall_seconds += time.perf_counter() - start
         _save(model, optimiser, progress, run)
     model.load_state_dict(progress.best)
     return progress
@@ -170,7 +177,7 @@ def _epoch(
 
 def _batches(split: Split, recipe: Recipe, generator: torch.Generator) -> Iterator[Split]:
     order = torch.randperm(len(split), generator=generator)
-    for index in order.split(recipe.batch):
+    for index in torch.split(order, recipe.batch):
         part = split.select(index.to(split.labels.device))
         inputs = part.inputs
         for augment in recipe.augmentations:
@@ -185,7 +192,7 @@ def _save(
     tensors |= {f"best.{name}": value for name, value in progress.best.items()}
     for index, entries in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in entries.items()}
-    keys = ("epoch", "best_epoch", "best_accuracy", "best_loss")
+    keys = ("epoch", "best_epoch", "best_accuracy", "best_loss", "wall_seconds")
     run.save_checkpoint(tensors, {key: getattr(progress, key) for key in keys})
 
 

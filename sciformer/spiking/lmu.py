@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from sciformer.mixers.evaluation import ChunkedScan, Size, Trace, fastest
@@ -22,6 +24,7 @@ class SpikingLMU(TokenMixer):
         width: width d of the tokens.
         window: order, length and channels of the memory.
         hidden: width e of the output; `width` by default.
+        neuron: makes so many neurons.
 
     Source: arXiv 2402.04882, section 4.2 and its code; N is batch normalisation.
     """
@@ -29,8 +32,16 @@ class SpikingLMU(TokenMixer):
     spikes = True
     spiking_readout = True
 
-    def __init__(self, width: int, window: Window, *, hidden: int | None = None) -> None:
+    def __init__(
+        self,
+        width: int,
+        window: Window,
+        *,
+        hidden: int | None = None,
+        neuron: Callable[[int], LIF] = LIF,
+    ) -> None:
         super().__init__()
+        self._make_neuron = neuron
         self.width, self.window = width, window
         hidden = width if hidden is None else hidden
         self.signal = nn.Linear(width, window.channels)
@@ -86,7 +97,7 @@ class SpikingLMU(TokenMixer):
         )
 
     def _neuron(self, width: int) -> TokenMixer:
-        return Pipeline(norm=BatchNorm(width), lif=LIF())
+        return Pipeline(norm=BatchNorm(width), lif=self._make_neuron(width))
 
     def _memory_neuron(self, width: int) -> TokenMixer:
         return self._neuron(width)
@@ -114,7 +125,7 @@ class LinearReadoutLMU(SpikingLMU):
     spiking_readout = False
 
     def _neuron(self, width: int) -> TokenMixer:
-        return LIF()
+        return self._make_neuron(width)
 
     def _memory_neuron(self, width: int) -> TokenMixer:
         return Pipeline()

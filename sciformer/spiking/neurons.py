@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciformer.errors import DomainError, ShapeError
-from sciformer.mixers.protocol import OpCount, State, TokenMixer
+from sciformer.errors import DomainError
+from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, silence
 from sciformer.spiking.surrogate import Sigmoid, Surrogate
 
 
@@ -17,10 +17,10 @@ class LIF(TokenMixer):
 
     h_t = v_{t-1} + (x_t - v_{t-1}) / tau,   s_t = [h_t >= threshold],   v_t = h_t (1 - s_t)
 
-    The state is the membrane v, (b, d), or an empty tuple before the first token; the surrogate
-    gradient passes through s_t, no gradient through the reset.
+    The surrogate gradient passes through s_t, no gradient through the reset.
 
     Args:
+        width: number of neurons d.
         tau: membrane time constant in steps, >= 1; beta of snnTorch is 1 - 1 / tau.
         threshold: > 0.
         surrogate: stands in for ds/dh.
@@ -35,7 +35,12 @@ class LIF(TokenMixer):
     spikes = True
 
     def __init__(
-        self, tau: float = 2.0, *, threshold: float = 1.0, surrogate: Surrogate | None = None
+        self,
+        width: int,
+        tau: float = 2.0,
+        *,
+        threshold: float = 1.0,
+        surrogate: Surrogate | None = None,
     ) -> None:
         super().__init__()
         if not (tau >= 1 and threshold > 0):
@@ -43,30 +48,30 @@ class LIF(TokenMixer):
                 "LIF: tau must be >= 1 steps and threshold > 0; "
                 f"got tau {tau} and threshold {threshold}."
             )
-        self.tau, self.threshold = tau, threshold
+        self.width, self.tau, self.threshold = width, tau, threshold
+        self.register_buffer("rest", torch.zeros(width), persistent=False)
         self.surrogate = Sigmoid() if surrogate is None else surrogate
 
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
         """See `TokenMixer.forward`; an absent token gives its neurons no input."""
-        if x.dim() != 3 or 0 in x.shape:
-            raise ShapeError(
-                "LIF: wants a sequence of shape (batch >= 1, length >= 1, channels >= 1); "
-                f"got {tuple(x.shape)}."
-            )
-        if mask is not None:
-            x = x * mask.unsqueeze(-1).to(x.dtype)
-        spikes, after = _integrate(x, self._membrane(x[:, 0], state or ()), self)
+        check_sequence("LIF", x, self.width)
+        (membrane,) = self.init_state(x.shape[0]) if state is None else state
+        assert isinstance(membrane, Tensor)
+        spikes, after = _integrate(silence(x, mask), membrane, self)
         return spikes, (after,)
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; empty, because the neurons learn their number from x."""
-        return ()
+        """See `TokenMixer.init_state`; one tensor, the membranes v (b, d)."""
+        assert isinstance(self.rest, Tensor)
+        return (self.rest.expand(batch, -1),)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """See `TokenMixer.step`; without gradient."""
-        h = torch.lerp(self._membrane(x_t, state), x_t, 1 / self.tau)
+        (membrane,) = state
+        assert isinstance(membrane, Tensor)
+        h = torch.lerp(membrane, x_t, 1 / self.tau)
         spikes = h >= self.threshold
         return spikes.to(h.dtype), (torch.where(spikes, 0.0, h),)
 
@@ -75,14 +80,9 @@ class LIF(TokenMixer):
         return OpCount()
 
     def extra_repr(self) -> str:
-        return f"tau={self.tau}, threshold={self.threshold}, surrogate={self.surrogate}"
-
-    def _membrane(self, like: Tensor, state: State) -> Tensor:
-        if not state:
-            return torch.zeros_like(like)
-        (membrane,) = state
-        assert isinstance(membrane, Tensor)
-        return membrane
+        return (
+            f"{self.width}, tau={self.tau}, threshold={self.threshold}, surrogate={self.surrogate}"
+        )
 
 
 def _integrate(x: Tensor, membrane: Tensor, neuron: LIF) -> tuple[Tensor, Tensor]:

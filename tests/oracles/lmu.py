@@ -47,8 +47,12 @@ class PublicFFTCell:
 
     def __call__(self, x: Tensor, w_u: Tensor, w_h: Tensor) -> Tensor:
         """x (b, n, d), w_u (1, d), w_h (e, q + d) -> ReLU(w_h [m; x]) of shape (b, n, e)."""
-        n = self.length
-        u = torch.relu(torch.nn.functional.linear(x, w_u)).transpose(1, 2)
-        m = torch.fft.irfft(torch.fft.rfft(u, n=2 * n) * self.spectrum, n=2 * n)[..., :n]
-        joined = torch.cat([m.permute(0, 2, 1), x], -1)
+        signal = torch.relu(torch.nn.functional.linear(x, w_u))
+        joined = torch.cat([self.memory(signal), x], -1)
         return torch.relu(torch.nn.functional.linear(joined, w_h))
+
+    def memory(self, signal: Tensor) -> Tensor:
+        """(b, n, 1) -> (b, n, q)."""
+        n = self.length
+        product = torch.fft.rfft(signal.transpose(1, 2), n=2 * n) * self.spectrum
+        return torch.fft.irfft(product, n=2 * n)[..., :n].permute(0, 2, 1)

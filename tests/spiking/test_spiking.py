@@ -29,11 +29,7 @@ class TestLIF(MixerContract):
     tolerance = 0.0
 
     def make(self) -> TokenMixer:
-        return LIF(1.7, threshold=0.6)
-
-    @pytest.mark.parametrize("shape", [])
-    def test_what_is_no_sequence_is_refused(self, shape: tuple[int, ...]) -> None:
-        """Any width will do; see `test_empty_sequences_are_refused`."""
+        return LIF(3, 1.7, threshold=0.6)
 
 
 class TestSpikingLMU(MixerContract):
@@ -56,7 +52,7 @@ class TestLinearReadoutLMU(MixerContract):
 def run(x: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
     """Spikes and the gradient of their weighted sum."""
     x = x.clone().requires_grad_()
-    y, (after,) = LIF(1.7, threshold=0.6, surrogate=surrogate)(x)
+    y, (after,) = LIF(4, 1.7, threshold=0.6, surrogate=surrogate).double()(x)
     weights = torch.cos(torch.arange(y.numel())).view_as(y)
     (gradient,) = torch.autograd.grad((y * weights).sum() + (3 * after).sum(), x)
     return y.detach(), gradient
@@ -101,7 +97,10 @@ def test_a_triangle_has_a_foot() -> None:
 
 def test_the_threshold_itself_spikes() -> None:
     """Kills: > instead of >=."""
-    assert LIF(1.0, threshold=0.5)(torch.tensor([[[0.5], [0.49]]]))[0].flatten().tolist() == [1, 0]
+    assert LIF(1, 1.0, threshold=0.5)(torch.tensor([[[0.5], [0.49]]]))[0].flatten().tolist() == [
+        1,
+        0,
+    ]
 
 
 def test_spikes_are_snntorchs() -> None:
@@ -113,7 +112,7 @@ def test_spikes_are_snntorchs() -> None:
     for t in range(200):
         spikes, membrane = neuron(x[:, t] / 2, membrane)
         rows.append(spikes)
-    assert torch.equal(LIF()(x)[0], torch.stack(rows, 1))
+    assert torch.equal(LIF(5)(x)[0], torch.stack(rows, 1))
 
 
 def test_spikes_are_spikingjellys() -> None:
@@ -121,20 +120,14 @@ def test_spikes_are_spikingjellys() -> None:
     neurons = pytest.importorskip("spikingjelly.activation_based.neuron", exc_type=ImportError)
     x = 3 * torch.randn(64, 200, 5)
     neuron = neurons.LIFNode(tau=2.0, detach_reset=True, step_mode="m")
-    assert torch.equal(LIF()(x)[0], neuron(x.transpose(0, 1)).transpose(0, 1))
-
-
-@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 2), (2, 3, 0), (2, 3)])
-def test_empty_sequences_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"LIF: wants a sequence of shape .* channels >= 1"):
-        LIF()(torch.zeros(shape))
+    assert torch.equal(LIF(5)(x)[0], neuron(x.transpose(0, 1)).transpose(0, 1))
 
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: LIF(0.9), r"LIF: tau must be >= 1 steps and threshold > 0; got tau 0\.9"),
-        (lambda: LIF(threshold=0.0), r"threshold 0\.0"),
+        (lambda: LIF(2, 0.9), r"LIF: tau must be >= 1 steps and threshold > 0; got tau 0\.9"),
+        (lambda: LIF(2, threshold=0.0), r"threshold 0\.0"),
         (lambda: Sigmoid(0.0), r"Sigmoid: sharpness must be > 0; got 0\.0"),
     ],
 )

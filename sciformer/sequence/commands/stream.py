@@ -1,0 +1,94 @@
+"""Run a trained sequence model on a stream, frame by frame."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sciformer.sequence.streaming import Streamer
+
+EPILOG = """examples:
+  sciformer stream runs/words --input hello.wav
+  producer | sciformer stream runs/signal --input - --json
+  sciformer stream runs/signal --input first.csv --save-state state.safetensors
+  sciformer stream runs/signal --input second.csv --load-state state.safetensors
+
+A csv line is a frame, on - they are read as they come; a npy file holds frames (n, features); a wav
+file at 16 kHz becomes log-mel frames. One line a frame: its number, the class, its probability."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    from sciformer.cli.arguments import add_json_argument, positive_integer
+
+    parser.epilog = EPILOG
+    parser.add_argument("run", type=Path, help="run directory of `sciformer train`")
+    parser.add_argument(
+        "--input", required=True, metavar="FILE", help="csv, npy or wav; - is stdin"
+    )
+    parser.add_argument(
+        "--save-state", type=Path, metavar="FILE", help="write the state at the end"
+    )
+    parser.add_argument("--load-state", type=Path, metavar="FILE", help="go on from a saved state")
+    parser.add_argument("--threads", type=positive_integer, default=1, metavar="N", help="1")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Streams, prints a prediction a frame and the latencies at the end."""
+    from sciformer.cli.arguments import set_threads
+    from sciformer.cli.console import note, print_json
+    from sciformer.sequence.saved import load_model
+    from sciformer.sequence.sources import frames
+    from sciformer.sequence.streaming import Streamer
+
+    set_threads(arguments.threads)
+    model, choice = load_model(arguments.run)
+    streamer = Streamer(model)
+    if arguments.load_state:
+        streamer.load(arguments.load_state)
+    source = frames(arguments.input, choice.features)
+    latencies_us, last = _predict(streamer, source, choice.classes, quiet=arguments.json)
+    if arguments.save_state:
+        streamer.save(arguments.save_state)
+    summary = {"frames": streamer.frames, **last, **_percentiles(latencies_us)}
+    if arguments.json:
+        print_json(summary)
+    else:
+        note("  ".join(f"{key} {value}" for key, value in _percentiles(latencies_us).items()))
+
+
+def _predict(
+    streamer: Streamer, source: Iterator[Tensor], classes: tuple[str, ...], *, quiet: bool
+) -> tuple[list[float], dict[str, Any]]:
+    """Latencies in microseconds, and the last prediction."""
+    import sys
+    import time
+
+    dtype = streamer.model.head.weight.dtype
+    latencies: list[float] = []
+    last: dict[str, Any] = {"class": None, "probability": None}
+    for frame in source:
+        start = time.perf_counter()
+        probabilities = streamer.push(frame.to(dtype).unsqueeze(0))[0]
+        latencies.append(1e6 * (time.perf_counter() - start))
+        best = int(probabilities.argmax())
+        last = {"class": classes[best], "probability": float(probabilities[best])}
+        if not quiet:
+            sys.stdout.write(f"{streamer.frames}\t{last['class']}\t{last['probability']:.6f}\n")
+            sys.stdout.flush()
+    return latencies, last
+
+
+def _percentiles(latencies_us: list[float]) -> dict[str, float | None]:
+    import numpy as np
+
+    names = {"latency_us_median": 50, "latency_us_95": 95, "latency_us_99": 99}
+    if not latencies_us:
+        return dict.fromkeys(names)
+    return {name: round(float(np.percentile(latencies_us, p)), 1) for name, p in names.items()}

@@ -1,0 +1,173 @@
+"""Train a sequence classifier on Legendre memories, spiking neurons or attention."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciformer.runs import Run
+    from sciformer.sequence.data import SequenceData
+    from sciformer.sequence.model import SequenceClassifier
+    from sciformer.sequence.saved import Choice
+    from sciformer.sequence.training import Progress
+
+EPILOG = """examples:
+  sciformer train lmuformer --dataset mnist1d
+  sciformer train spiking-lmuformer --dataset mnist1d --epochs 60 --out runs/spikes
+  sciformer train lmuformer --dataset mnist1d --mixer urpe --json
+  sciformer train lmuformer --dataset speech-commands --data ~/speech_commands_v0.02
+  sciformer train --resume runs/spikes
+
+Data sets: mnist1d, digits, japanese-vowels and listops come from packages or are generated;
+psmnist, fashion-psmnist and speech-commands are read from --data. The weights that are kept are
+those of the best epoch on a validation split; the test split is looked at once, at the end."""
+DEFAULT_PRESETS = {
+    "psmnist": "psmnist",
+    "fashion-psmnist": "psmnist",
+    "speech-commands": "causal",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    from sciformer.cli.arguments import add_run_arguments, positive_integer, positive_number
+
+    parser.epilog = EPILOG
+    parser.add_argument("model", nargs="?", help="lmuformer or spiking-lmuformer")
+    parser.add_argument("--dataset", metavar="NAME", help="see below")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="where the files of the data lie")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="small, causal, speech-commands or psmnist; by data set"
+    )
+    parser.add_argument("--mixer", default="lmu", metavar="NAME", help="lmu, attention or urpe")
+    parser.add_argument("--epochs", type=positive_integer, default=25, metavar="N", help="25")
+    parser.add_argument("--batch", type=positive_integer, default=100, metavar="N", help="100")
+    parser.add_argument("--rate", type=positive_number, default=3e-3, metavar="R", help="0.003")
+    parser.add_argument(
+        "--export", choices=("nir",), help="also write the spiking network for other tools"
+    )
+    add_run_arguments(parser, dtype="float32")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Trains, writes the run directory, prints the result."""
+    from dataclasses import replace
+
+    from sciformer.cli.arguments import resolve_device, resolve_dtype, set_threads
+    from sciformer.cli.console import Progress, note
+    from sciformer.sequence.training import train
+
+    set_threads(arguments.threads)
+    device, run, choice, data = (resolve_device(arguments.device), *_opened(arguments))
+    dtype = resolve_dtype(choice.dtype)
+    splits = ("train", "validation", "test")
+    data = replace(data, **{name: getattr(data, name).to(device, dtype) for name in splits})
+    model = choice.make().to(device)
+    note(f"{choice.model} on {choice.dataset}: {model.parameter_count():,} parameters, {run.path}")
+    with Progress(total=1.0, label=choice.dataset) as shown:
+        progress = train(
+            model, data, choice.recipe(), run, lambda done, figures: shown.update(done, **figures)
+        )
+    _finish(arguments, model, data, run, choice, progress)
+
+
+def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
+    """The run, new or resumed, what it is asked for, and its data."""
+    from dataclasses import asdict
+
+    from sciformer.errors import UsageError
+    from sciformer.runs import Run
+    from sciformer.sequence.data import load_data
+    from sciformer.sequence.saved import KIND, chosen
+
+    if arguments.resume:
+        choice = chosen(Run.open(arguments.resume))
+        run = Run.resume(arguments.resume, asdict(choice))
+        return run, choice, load_data(choice.dataset, arguments.data, choice.seed)
+    if arguments.model is None or arguments.dataset is None:
+        raise UsageError(
+            "sciformer train: name a model and a data set, for example "
+            "`sciformer train lmuformer --dataset mnist1d`."
+        )
+    data = load_data(arguments.dataset, arguments.data, arguments.seed)
+    choice = _choice(arguments, data)
+    choice.make()  # refuses wrong names before a directory is made
+    return Run.create(arguments.out, KIND, asdict(choice)), choice, data
+
+
+def _choice(arguments: argparse.Namespace, data: SequenceData) -> Choice:
+    from sciformer.sequence.saved import Choice
+
+    return Choice(
+        model=arguments.model,
+        preset=arguments.preset or DEFAULT_PRESETS.get(arguments.dataset, "small"),
+        dataset=arguments.dataset,
+        mixer=arguments.mixer,
+        features=data.features,
+        classes=data.classes,
+        length=data.length,
+        epochs=arguments.epochs,
+        batch=arguments.batch,
+        rate=arguments.rate,
+        seed=arguments.seed,
+        dtype=arguments.dtype,
+    )
+
+
+def _finish(
+    arguments: argparse.Namespace,
+    model: SequenceClassifier,
+    data: SequenceData,
+    run: Run,
+    choice: Choice,
+    progress: Progress,
+) -> None:
+    """Tests, draws, writes and prints."""
+    import torch
+
+    from sciformer.cli.console import print_json, print_table
+    from sciformer.sequence.figures import confusion_matrix, early_exit, learning_curve
+    from sciformer.sequence.operations import measure
+    from sciformer.sequence.saved import save_model
+    from sciformer.sequence.streaming import early_exit_curve, frames_needed
+    from sciformer.sequence.training import evaluate
+
+    score = evaluate(model, data.test)
+    save_model(model, run)
+    cost = measure(model, data.test.select(torch.arange(min(100, len(data.test)))).inputs)
+    summary: dict[str, Any] = {
+        "accuracy": score.accuracy,
+        "validation_accuracy": progress.best_accuracy,
+        "best_epoch": progress.best_epoch,
+        "parameters": cost.parameters,
+        "macs": round(cost.macs * choice.length),
+        "acs": round(cost.acs * choice.length),
+        "energy_nj": cost.energy_pj * choice.length / 1000,
+        "state_numbers": cost.state_numbers,
+        "wall_seconds": progress.wall_seconds,
+        "run": str(run.path),
+    }
+    _draw(run, "learning_curve.png", learning_curve(run.metrics(), progress.best_epoch))
+    _draw(run, "confusion.png", confusion_matrix(score.confusion, data.classes))
+    if model.body.causal and data.test.lengths is None:
+        curve = early_exit_curve(model, data.test.inputs, data.test.labels)
+        summary["frames_for_99_percent"] = frames_needed(curve)
+        run.write_array("early_exit.npz", accuracy=curve)
+        _draw(run, "early_exit.png", early_exit(curve, frames_needed(curve)))
+    if arguments.export:
+        from sciformer.sequence.nir_export import write_nir
+
+        with run.file("model.nir") as path:
+            write_nir(model, path)
+    run.write_json("summary.json", summary)
+    if arguments.json:
+        print_json(summary)
+    else:
+        print_table(list(summary.items()), ("figure", "value"))
+
+
+def _draw(run: Run, name: str, figure: Any) -> None:
+    with run.file(name) as path:
+        figure.savefig(path, format="png")

@@ -1,0 +1,96 @@
+"""Images as sequences of single pixels in a fixed random order, from IDX files."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciformer.errors import DataError
+from sciformer.sequence.data.dataset import SequenceData, Split, hold_out
+
+HELD_OUT = 5000 / 60000
+ORDER_SEED = 0
+
+
+def load(directory: Path | None, seed: int) -> SequenceData:
+    """psMNIST from the four files of MNIST in `directory`, gz or not."""
+    return permuted("psmnist", tuple("0123456789"), directory, seed)
+
+
+def permuted(
+    name: str, classes: tuple[str, ...], directory: Path | None, seed: int
+) -> SequenceData:
+    """Pixels in [0, 1] in the order of `pixel_order`; a twelfth of the training images validates.
+
+    Raises:
+        DataError: no directory, files missing or damaged.
+    """
+    if directory is None:
+        raise DataError(
+            f"{name}: its files are not part of this package; name the directory that holds "
+            "train-images-idx3-ubyte (or .gz) and its three companions by --data."
+        )
+    whole, test = _split(directory, "train"), _split(directory, "t10k")
+    train, validation = hold_out(whole, HELD_OUT, seed)
+    return SequenceData(name, classes, train, validation, test)
+
+
+def pixel_order(count: int) -> Tensor:
+    """A fixed permutation of the pixels; our choice, published ones were not published."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(ORDER_SEED))
+
+
+def read_idx(path: Path) -> Tensor:
+    """The array of an IDX file of unsigned bytes, gz or not, as uint8.
+
+    Layout: two zero bytes, the type 0x08, the number of axes, each length as a big-endian 32-bit
+    number, the values.
+
+    Raises:
+        DataError: no such file, another type, or another size than the header says.
+    """
+    try:
+        raw = path.read_bytes()
+        content = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); fetch the file again.") from error
+    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
+        raise DataError(
+            f"{path}: is no IDX file of unsigned bytes, it begins with {content[:4].hex()!r}; "
+            "fetch the file again."
+        )
+    axes = content[3]
+    start = 4 + 4 * axes
+    shape = struct.unpack(f">{axes}I", content[4:start]) if len(content) >= start else ()
+    if len(content) != start + int(np.prod(shape, dtype=np.int64)) or not shape:
+        raise DataError(
+            f"{path}: the header promises {shape or axes} values or axes, the file holds "
+            f"{max(len(content) - start, 0)} bytes after it; fetch the file again."
+        )
+    values = np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return torch.from_numpy(values.copy())
+
+
+def _split(directory: Path, part: str) -> Split:
+    images = read_idx(_file(directory, f"{part}-images-idx3-ubyte"))
+    labels = read_idx(_file(directory, f"{part}-labels-idx1-ubyte"))
+    if images.dim() != 3 or labels.dim() != 1 or len(images) != len(labels):
+        raise DataError(
+            f"{directory}: wants images (N, rows, columns) and N labels in the {part} files; "
+            f"got {tuple(images.shape)} and {tuple(labels.shape)}."
+        )
+    pixels = images.flatten(1)
+    pixels = pixels[:, pixel_order(pixels.shape[1])]
+    return Split(pixels.unsqueeze(-1).float() / 255, labels.long())
+
+
+def _file(directory: Path, name: str) -> Path:
+    for path in (directory / name, directory / f"{name}.gz"):
+        if path.exists():
+            return path
+    raise DataError(f"{directory}: holds neither {name} nor {name}.gz; name their directory.")

@@ -1,0 +1,117 @@
+"""A trained model in its run directory: what was chosen, the weights, reading them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sciformer.errors import DataError
+from sciformer.runs import Run
+from sciformer.sequence.augmentation import Augmentation, Noise, Rescale, Roll, Tilt
+from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.presets import make_model
+from sciformer.sequence.training import Recipe
+
+WEIGHTS = "model.safetensors"
+KIND = "train"
+# Changes that leave the class as it is, data set by data set.
+AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
+    "mnist1d": (Roll(39), Rescale(0.1), Tilt(0.3), Noise(0.03)),
+    "speech-commands": (Rescale(0.05), Noise(0.05)),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a training was asked for; with the data it determines the result.
+
+    Attributes:
+        model: family, see `make_model`.
+        preset: its sizes.
+        dataset: name of the data set.
+        mixer: lmu, attention or urpe.
+        features, classes, length: of the data set.
+        epochs, batch, rate: see `Recipe`.
+        seed: of the weights, the validation split and the training.
+        dtype: of weights and data.
+    """
+
+    model: str
+    preset: str
+    dataset: str
+    mixer: str
+    features: int
+    classes: tuple[str, ...]
+    length: int
+    epochs: int
+    batch: int
+    rate: float
+    seed: int
+    dtype: str
+
+    def make(self) -> SequenceClassifier:
+        """The model with fresh weights; sets the global seed, as torch's initialisers want it."""
+        import torch
+
+        torch.manual_seed(self.seed)
+        sizes = {"features": self.features, "classes": len(self.classes), "length": self.length}
+        if self.preset == "small":
+            sizes["theta"] = self.length
+        model = make_model(self.model, self.preset, **sizes, mixer=self.mixer)
+        return model.to(getattr(torch, self.dtype))
+
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        return Recipe(
+            epochs=self.epochs,
+            batch=self.batch,
+            rate=self.rate,
+            seed=self.seed,
+            augmentations=AUGMENTATIONS.get(self.dataset, ()),
+        )
+
+
+def chosen(run: Run) -> Choice:
+    """The choice a run was made with.
+
+    Raises:
+        DataError: the run is no training of a sequence model.
+    """
+    try:
+        config = dict(run.config)
+        return Choice(**{**config, "classes": tuple(config["classes"])})
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"run: {run.path} is a run of {run.kind!r}, not of `sciformer train`; name another."
+        ) from error
+
+
+def save_model(model: SequenceClassifier, run: Run) -> None:
+    """Writes the weights into the run."""
+    from safetensors.torch import save_file
+
+    tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    with run.file(WEIGHTS) as path:
+        save_file(tensors, path)
+
+
+def load_model(directory: Path | str) -> tuple[SequenceClassifier, Choice]:
+    """The trained model of a run, in evaluation mode, and what it was made with.
+
+    Raises:
+        DataError: the directory is no run, or its training has not ended.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    run = Run.open(directory)
+    choice = chosen(run)
+    model = choice.make()
+    try:
+        model.load_state_dict(load_file(run.path / WEIGHTS))
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"run: {run.path / WEIGHTS} cannot be read ({error}); "
+            "finish the training by `sciformer train --resume`."
+        ) from error
+    return model.eval(), choice

@@ -1,0 +1,104 @@
+"""The streaming model is the parallel model, frame by frame, wherever the stream is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sciformer.errors import DataError, ShapeError, UsageError
+from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.presets import make_model
+from sciformer.sequence.streaming import Streamer, early_exit_curve, flatten, frames_needed
+from tests.sequence.test_model import SMALL, settled
+
+FAMILIES = ("lmuformer", "spiking-lmuformer")
+
+
+def probabilities(streamer: Streamer, x: torch.Tensor) -> torch.Tensor:
+    return torch.stack([streamer.push(frame) for frame in x.unbind(1)], 1)
+
+
+def causal(family: str, dtype: torch.dtype = torch.float64) -> SequenceClassifier:
+    return settled(make_model(family, "small", **SMALL, depth=1)).to(dtype)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
+def test_streaming_is_the_parallel_model(family: str, dtype: torch.dtype, tolerance: float) -> None:
+    """Kills: a frame used twice, a mean over the wrong count, folding that is not exact.
+
+    Spikes may flip if a potential lies within rounding of its threshold; with this seed none does.
+    """
+    model = causal(family, dtype)
+    x = torch.randn(2, 20, 3, dtype=dtype)
+    expected = model.beginnings(x).softmax(-1)
+    assert (probabilities(Streamer(model, 2), x) - expected).abs().max() <= tolerance
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_stream_can_be_cut_and_continued(family: str, tmp_path: Path) -> None:
+    """To the bit. Kills: a part of the state that is not saved, or a frame count that restarts."""
+    model, x = causal(family), torch.randn(1, 20, 3, dtype=torch.float64)
+    whole = probabilities(Streamer(model), x)
+    first, second = Streamer(model), Streamer(model)
+    before = probabilities(first, x[:, :7])
+    first.save(tmp_path / "state.safetensors")
+    second.load(tmp_path / "state.safetensors")
+    assert second.frames == 7
+    after = probabilities(second, x[:, 7:])
+    assert torch.equal(torch.cat([before, after], 1), whole)
+
+
+def test_memory_does_not_grow() -> None:
+    """Kills: a state that keeps what it has seen."""
+    streamer = Streamer(causal("lmuformer"))
+    sizes = []
+    for _ in range(30):
+        streamer.push(torch.zeros(1, 3, dtype=torch.float64))
+        sizes.append(sum(tensor.numel() for tensor in flatten(streamer.state).values()))
+    assert len(set(sizes)) == 1
+    streamer.reset()
+    assert streamer.frames == 0
+    assert all((tensor == 0).all() for tensor in flatten(streamer.state).values())
+
+
+def test_what_cannot_be_streamed_is_refused(tmp_path: Path) -> None:
+    """Kills: a model that looks ahead run frame by frame, the state of another model."""
+    with pytest.raises(UsageError, match=r"reads 5 later frames and cannot run frame by frame"):
+        Streamer(make_model("lmuformer", "speech-commands", **SMALL))
+    streamer = Streamer(causal("lmuformer"))
+    with pytest.raises(ShapeError, match=r"wants a frame of shape \(1, features\); got \(2, 3\)"):
+        streamer.push(torch.zeros(2, 3, dtype=torch.float64))
+    with pytest.raises(DataError, match=r"is not a saved stream state"):
+        streamer.load(tmp_path / "missing.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"\x00" * 5)
+    with pytest.raises(DataError, match=r"is not a saved stream state"):
+        streamer.load(tmp_path / "broken.safetensors")
+    Streamer(causal("spiking-lmuformer")).save(tmp_path / "other.safetensors")
+    with pytest.raises(DataError, match=r"state of another model or batch \(it differs at 0\."):
+        streamer.load(tmp_path / "other.safetensors")
+    Streamer(causal("lmuformer"), 2).save(tmp_path / "two.safetensors")
+    with pytest.raises(DataError, match=r"state of another model or batch"):
+        streamer.load(tmp_path / "two.safetensors")
+
+
+def test_the_early_exit_curve_ends_at_the_accuracy() -> None:
+    """Kills: a curve of the parallel model, a batch left out."""
+    model, x = causal("lmuformer"), torch.randn(7, 12, 3, dtype=torch.float64)
+    labels = model(x).argmax(1)
+    labels[0] = (labels[0] + 1) % 4
+    curve = early_exit_curve(model, x, labels, batch=3)
+    expected = (model.beginnings(x).argmax(-1) == labels[:, None]).double().mean(0)
+    assert torch.equal(curve, expected)
+    assert curve[-1] == pytest.approx(6 / 7)
+
+
+@pytest.mark.parametrize(
+    ("curve", "frames"),
+    [([1.0, 1.0], 1), ([0.1, 0.99, 1.0], 2), ([0.1, 0.98, 1.0], 3), ([1.0, 0.5, 1.0], 3)],
+)
+def test_frames_needed_stay_enough(curve: list[float], frames: int) -> None:
+    """Kills: the first frame above instead of the last below, > instead of >=."""
+    assert frames_needed(torch.tensor(curve, dtype=torch.float64)) == frames
