@@ -133,7 +133,9 @@ def _importance(ridges: Ridges, points: Array) -> Array:
 def _without(ridges: Ridges, points: Array, gone: NDArray[np.integer]) -> Ridges:
     """The units left, with the affine part of the others added to the slope."""
     _, affine = _bends(ridges, points)
-    left = ridges.keep(np.setdiff1d(np.arange(ridges.units), gone))
+    kept = np.ones(ridges.units, dtype=bool)
+    kept[gone] = False
+    left = ridges.keep(kept)
     share = affine[:, gone].sum(1)
     return Ridges(
         left.directions,

@@ -41,7 +41,7 @@ class Ridges:
             float(self.constant + self.slope @ shift),
         )
 
-    def keep(self, units: NDArray[np.integer]) -> Ridges:
+    def keep(self, units: NDArray[np.bool_]) -> Ridges:
         return Ridges(
             self.directions[units],
             self.offsets[units],

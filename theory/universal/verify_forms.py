@@ -138,12 +138,12 @@ class Forms:
             slope = k * self._whole_power(inner.value, k - 1)
             return self.chain(inner, self._whole_power(inner.value, k), slope)
         if exponent.is_Integer:
-            return self.reciprocal(self._power(sympy.Pow(base, -exponent), known, count))
+            return self.reciprocal(self.evaluate(base**-exponent, known, count))
         if (2 * exponent).is_Integer:
             root = self._root(inner.value)
             rooted = self.chain(inner, root, 1 / (2 * root))
             symbol = sympy.Dummy()
-            return self._power(symbol ** (2 * exponent), {symbol: rooted}, count)
+            return self.evaluate(symbol ** (2 * exponent), {symbol: rooted}, count)
         logarithm = self.scale(self._smooth("log", inner), self._constant(exponent))
         return self.exp(logarithm)
 

@@ -29,11 +29,11 @@ def holds(found: Interval, exact: mpmath.mpf) -> bool:
     return mpmath.mpf(float(found.lower[0])) <= exact <= mpmath.mpf(float(found.upper[0]))
 
 
-@given(value=st.floats(allow_nan=False, allow_infinity=False))
+@given(value=st.floats(-1e308, 1e308))
 def test_down_and_up_leave_the_float(value: float) -> None:
     """Kills: a step of half an ulp, or none near zero."""
     array = np.array([value])
-    assert down(array)[0] < value < up(array)[0] or abs(value) > 1e308
+    assert down(array)[0] < value < up(array)[0]
 
 
 @settings(deadline=None, max_examples=150)

@@ -91,7 +91,7 @@ def test_forged_formulas_and_domains_are_refused_by_the_mathematics(copied: Path
 def test_a_forged_bound_is_refused_by_the_mathematics(copied: Path) -> None:
     record = json.loads((copied / "certificate.json").read_text())
     entries = record["entries"]
-    for entry in entries:
+    for entry in entries[:1]:
         for block in entry["blocks"]:
             block["lower"], block["upper"] = 0.9 * block["lower"], 0.9 * block["upper"]
         entry["lower"] = sum(b["lower"] for b in entry["blocks"])
