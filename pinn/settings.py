@@ -87,7 +87,7 @@ class Settings:
             them to the loss, "auto" takes hard ones where they exist.
         points: factor on the number of collocation points.
         seed: of the initial weights and of all points.
-        threads: worker threads.
+        threads: threads of tensor operations and of BLAS.
         dtype: "float64" or "float32".
         device: a torch device.
     """

@@ -14,7 +14,7 @@ from pinn.losses import LeastSquares
 from pinn.optimisers import FlatParameters
 from pinn.plan import Stage
 from pinn.state import pack, unpack
-from pinn.workers import Workers
+from pinn.threads import limit_threads
 from sciformer.errors import ConvergenceError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Solver:
         plan: how many points, when.
         loss: weights of the terms.
         seed: of all random points.
-        threads: threads that share the points.
+        threads: threads of tensor operations and of BLAS.
     """
 
     def __init__(
@@ -160,9 +160,9 @@ class Solver:
             self._continue_from(run)
         started = time.monotonic() - self.progress.elapsed
         reported = saved = self.progress.elapsed
-        with Workers(self._threads) as workers, deferred_interrupt() as interrupted:
+        with limit_threads(self._threads), deferred_interrupt() as interrupted:
             while (reason := limits.reached(self.progress)) is None and not interrupted():
-                self._step(workers)
+                self._step()
                 self.progress.elapsed = elapsed = time.monotonic() - started
                 if elapsed - reported >= REPORT_SECONDS:
                     self._report(error, observers)
@@ -174,12 +174,12 @@ class Solver:
                 self._save(run)
             if reason is None:
                 raise KeyboardInterrupt
-            self._validate(workers)
+            self._validate()
         self._parameters.write(self._best)
         self._report(error, observers)
         return reason
 
-    def _step(self, workers: Workers) -> None:
+    def _step(self) -> None:
         """New points if they are due, one step, and now and then a look at the held-out points."""
         progress = self.progress
         stage = self._plan.at(progress.iteration)
@@ -193,7 +193,7 @@ class Solver:
             self._optimiser.points_changed()
             progress.stage, progress.age = stage, 0
         try:
-            done = self._optimiser.step(LeastSquares(self._parameters, self._weighted, workers))
+            done = self._optimiser.step(LeastSquares(self._parameters, self._weighted))
         except ConvergenceError as failure:
             raise ConvergenceError(
                 f"{self._problem.name}: {failure} at step {progress.iteration + 1} (last loss "
@@ -205,11 +205,11 @@ class Solver:
         # A step that failed on these points is tried again on others.
         progress.age = progress.age + 1 if done.accepted else stage.every
         if progress.iteration % VALIDATE_EVERY == 0:
-            self._validate(workers)
+            self._validate()
 
-    def _validate(self, workers: Workers) -> None:
+    def _validate(self) -> None:
         """Keeps the present network if its held-out residual is the least so far."""
-        rows = LeastSquares(self._parameters, self._held_out, workers).rows()
+        rows = LeastSquares(self._parameters, self._held_out).rows()
         progress = self.progress
         progress.validation = float(rows @ rows)
         if progress.validation < progress.best_validation:

@@ -1,10 +1,12 @@
-"""Damped normal equations by LAPACK."""
+"""Damped normal equations with one triangle computed."""
 
 from __future__ import annotations
 
 import torch
-from scipy.linalg import get_blas_funcs, get_lapack_funcs
 from torch import Tensor
+
+# The lower triangle is built from this many block columns, which saves 3/8 of the products.
+_BLOCKS = 4
 
 
 class NormalEquations:
@@ -13,28 +15,24 @@ class NormalEquations:
     With fewer rows than parameters s = -J^T (J J^T + mu I)^-1 r is the same step.
 
     Args:
-        jacobian: (R, P), float32 or float64, contiguous.
+        jacobian: (R, P).
 
-    Cost: R P min(R, P) multiplications for the matrix, min(R, P)^3 / 3 for each factor.
+    Cost: R P min(R, P) 5/4 operations for the matrix, min(R, P)^3 / 3 for each factor. One thread
+        of scipy's OpenBLAS is faster at both than one of torch's MKL on processors of AMD, but two
+        libraries of threads that wait for each other cost more than that.
     """
 
     def __init__(self, jacobian: Tensor) -> None:
         self._jacobian = jacobian
         self._dual = jacobian.shape[0] < jacobian.shape[1]
-        rows = jacobian.cpu().numpy()
-        # scipy's OpenBLAS is about twice as fast as torch's MKL here on processors of AMD, and
-        # dsyrk computes one triangle only.
-        (syrk,) = get_blas_funcs(("syrk",), (rows,))
-        self._matrix = syrk(1.0, rows.T, lower=1, trans=int(self._dual))
-        self._diagonal = self._matrix.diagonal().copy()
-        self._factorise, self._substitute = get_lapack_funcs(("potrf", "potrs"), (self._matrix,))
+        self._matrix = _lower_gram(jacobian if self._dual else jacobian.T)
+        self._diagonal = self._matrix.diagonal().clone()
         self._factor = self._matrix
 
     def factorise(self, damping: float) -> bool:
         """Whether the damped matrix has a Cholesky factor in floating point."""
-        size = len(self._diagonal)
-        self._matrix.ravel(order="K")[:: size + 1] = self._diagonal + damping
-        self._factor, info = self._factorise(self._matrix, lower=1, clean=0)
+        self._matrix.diagonal().copy_(self._diagonal + damping)
+        self._factor, info = torch.linalg.cholesky_ex(self._matrix)
         return int(info) == 0
 
     def solve(self, rows: Tensor) -> Tensor:
@@ -44,5 +42,15 @@ class NormalEquations:
         return -self._inverse(self._jacobian.T @ rows)
 
     def _inverse(self, right: Tensor) -> Tensor:
-        solution, _ = self._substitute(self._factor, right.cpu().numpy(), lower=1)
-        return torch.as_tensor(solution, dtype=right.dtype, device=right.device).reshape(-1)
+        return torch.cholesky_solve(right[:, None], self._factor)[:, 0]
+
+
+def _lower_gram(rows: Tensor) -> Tensor:
+    """rows rows^T, only the lower triangle of which is meant; above it are other numbers."""
+    size = len(rows)
+    gram = rows.new_zeros(size, size)
+    width = -(-size // _BLOCKS)
+    for left in range(0, size, width):
+        block = rows[left : left + width]
+        gram[left:, left : left + width] = rows[left:] @ block.T
+    return gram

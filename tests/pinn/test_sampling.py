@@ -1,0 +1,98 @@
+"""Weighted samples estimate the same integral, whatever their density."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from pinn.domain import Box
+from pinn.sampling import Current, ResidualImportance, Sampler, UniformSobol, WarpedSobol
+
+BOX = Box(x=(-1, 3), t=(0, 2))
+
+
+def front(points: Tensor) -> Tensor:
+    """A steep front that moves with time."""
+    return torch.tanh(20 * (points[:, :1] - points[:, 1:]))
+
+
+CURRENT = Current(front, lambda p: torch.exp(-8 * (p[:, 0] - p[:, 1]) ** 2) + 0.01)
+
+
+def samplers() -> dict[str, Sampler]:
+    return {
+        "uniform": UniformSobol(BOX, seed=5),
+        "importance": ResidualImportance(UniformSobol(BOX, seed=5), seed=7),
+        "warped": WarpedSobol(UniformSobol(BOX, seed=5)),
+    }
+
+
+@pytest.mark.parametrize("name", samplers())
+def test_weighted_mean_is_the_mean_over_the_domain(name: str) -> None:
+    """Kills: weights equal to the density instead of its inverse; no weights at all."""
+    sampler = samplers()[name]
+    sample = sampler.draw(4096, CURRENT)
+    assert bool(BOX.contains(sample.points).all())
+    assert float(sample.weights.mean()) == pytest.approx(1, abs=1e-12)
+    integrand = torch.exp(-4 * (sample.points[:, 0] - sample.points[:, 1]) ** 2)
+    fine = BOX.from_unit(torch.rand(400_000, 2, dtype=torch.float64))
+    exact = torch.exp(-4 * (fine[:, 0] - fine[:, 1]) ** 2).mean()
+    # Plain random points of the largest density ratio would have an error of about 0.02.
+    assert float((sample.weights * integrand).mean()) == pytest.approx(float(exact), rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["importance", "warped"])
+def test_points_gather_at_the_front(name: str) -> None:
+    sample = samplers()[name].draw(2000, CURRENT)
+    near = (sample.points[:, 0] - sample.points[:, 1]).abs() < 0.1
+    assert float(near.double().mean()) > 1.7 * 0.2 / 4
+
+
+def test_warping_follows_the_front_in_time() -> None:
+    """Kills: one density for all times."""
+    points = samplers()["warped"].draw(8000, CURRENT).points
+    early = points[points[:, 1] < 0.3]
+    late = points[points[:, 1] > 1.7]
+
+    def share(p: Tensor, at: float) -> float:
+        return float(((p[:, 0] - at).abs() < 0.3).double().mean())
+
+    assert share(early, 0.15) > 2 * share(early, 1.85)
+    assert share(late, 1.85) > 2 * share(late, 0.15)
+
+
+def test_warped_density_is_rebuilt_every_fourth_draw() -> None:
+    asked = []
+    sampler = WarpedSobol(UniformSobol(BOX, seed=1), every=4)
+
+    def fields(points: Tensor) -> Tensor:
+        asked.append(len(points))
+        return front(points)
+
+    for _ in range(9):
+        sampler.draw(16, Current(fields, CURRENT.residual))
+    assert asked == [64 * 513] * 3
+
+
+@pytest.mark.parametrize("name", samplers())
+def test_restored_samplers_draw_the_same_points(name: str) -> None:
+    """Kills: a state without the generator, the number drawn, or the density."""
+    first = samplers()[name]
+    for count in (10, 33):
+        first.draw(count, CURRENT)
+    second = samplers()[name]
+    second.restore(first.state())
+    for _ in range(3):
+        one, other = first.draw(50, CURRENT), second.draw(50, CURRENT)
+        assert torch.equal(one.points, other.points)
+        assert torch.equal(one.weights, other.weights)
+
+
+def test_three_coordinates_are_warped_along_the_first() -> None:
+    box = Box(x=(0, 1), y=(0, 1), t=(0, 1))
+    current = Current(lambda p: torch.tanh(30 * (p[:, :1] - 0.5)), lambda p: p[:, 0])
+    sample = WarpedSobol(UniformSobol(box, seed=2)).draw(4000, current)
+    assert float(((sample.points[:, 0] - 0.5).abs() < 0.1).double().mean()) > 0.4
+    for axis in (1, 2):
+        assert float(sample.points[:, axis].mean()) == pytest.approx(0.5, abs=0.01)
