@@ -1,0 +1,1 @@
+"""Coefficients of an equation from data of its solution."""
