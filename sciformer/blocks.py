@@ -66,7 +66,7 @@ class EncoderBlock(nn.Module):
         before_mixer: applied to what the mixer sees.
         before_channels: applied to what the channel mixer sees.
 
-    Source: Zhao et al. 2024 (PINNsFormer), figure 2; Xiong et al. 2020, figure 1b (pre-norm).
+    Source: Zhao et al. 2024 (PINNsFormer); Xiong et al. 2020, figure 1b (pre-norm).
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class DecoderBlock(nn.Module):
         before_attention: applied to the tokens that ask, not to the memory.
         before_channels: applied to what the channel mixer sees.
 
-    Source: Zhao et al. 2024 (PINNsFormer), figure 2: no self-attention in the decoder.
+    Source: Zhao et al. 2024 (PINNsFormer): no self-attention in the decoder.
     """
 
     def __init__(

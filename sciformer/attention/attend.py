@@ -58,7 +58,7 @@ def attend(
         DomainError: block < 1.
 
     Cost: memory (..., h, block, m); in blocks the backward pass builds each block again.
-    Source: Vaswani et al. 2017, eq. 1 (softmax attention); Luo et al. 2022, eq. 9 (the gain C).
+    Source: Vaswani et al. 2017, eq. 1 (softmax attention); Luo et al. 2022, eq. 8 (the gain C).
     """
     position = _NO_POSITION if position is None else position
     _check(query, key, value, position)

@@ -32,7 +32,8 @@ def toeplitz_product(diagonals: Tensor, columns: Tensor) -> Tensor:
             f"toeplitz_product: {n} rows need a table of {2 * n - 1} diagonals; got "
             f"{diagonals.shape[-1]}."
         )
-    size = 1 << (3 * n - 3).bit_length()
+    # The full convolution has 3 n - 2 terms; a circle of 2 n - 1 folds only those not asked for.
+    size = 1 << (2 * n - 2).bit_length()
     kernel = torch.fft.rfft(diagonals.flip(-1), n=size)[..., None]
     product = torch.fft.irfft(kernel * torch.fft.rfft(columns, n=size, dim=-2), n=size, dim=-2)
     result: Tensor = product[..., n - 1 : 2 * n - 1, :]

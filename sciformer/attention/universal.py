@@ -20,7 +20,7 @@ from sciformer.errors import DomainError
 
 # Short sequences take all heads at a time, long ones a head at a time, so that a block of weights
 # stays in the cache; measured on one core with 1 MB of it.
-BLOCK_ROWS = 128
+BLOCK_ROWS = 256
 
 
 class Form(Protocol):
@@ -68,7 +68,7 @@ def universal_attend(
 
     Accuracy: as `attend`, up to the order of sums.
     Cost: memory (block, m) for a block of rows, forward and backward.
-    Source: Luo et al. 2022, eq. 9.
+    Source: Luo et al. 2022, eq. 8.
     """
     patch = Patch(query.shape[-2], key.shape[-2], query_start, key_start)
     _check(position, mask, patch)
@@ -137,8 +137,7 @@ class LogSumExp:
                     bias = toeplitz(relative + part.log(), n, m)
                     found, logarithm = _fused(query, key, value, bias)
                     ratio = (logarithm - normaliser).exp()[..., None].to(found.dtype)
-                    # A row without gain of this sign has lse = -inf and an undefined output.
-                    output = output + sign * torch.where(ratio > 0, found * ratio, 0.0)
+                    output = output + sign * found * ratio
             return output
 
 
@@ -173,9 +172,9 @@ class _RowBlocks(torch.autograd.Function):
         rows: int,
     ) -> Tensor:
         output = value.new_empty(*query.shape[:-1], value.shape[-1])
-        room = query.new_empty(0)
+        room, answering = query.new_empty(0), key.transpose(-2, -1).contiguous()
         for heads, block in _blocks(len(query), query.shape[1], key.shape[1], rows):
-            weights = _softmax(query, key, relative, heads, block, room)
+            weights = _softmax(query, answering, relative, heads, block, room)
             weights.mul_(_window(gain, heads, block, key.shape[1]))
             output[heads, block] = weights @ value[heads]
         ctx.save_for_backward(query, key, value, relative, gain, output)
@@ -189,11 +188,11 @@ class _RowBlocks(torch.autograd.Function):
         m = key.shape[1]
         slopes = [torch.zeros_like(part) for part in (query, key, value, relative, gain)]
         inner = (gradient * output).sum(-1, keepdim=True)
-        room = query.new_empty(0)
+        room, answering = query.new_empty(0), key.transpose(-2, -1).contiguous()
         for heads, block in _blocks(len(query), query.shape[1], m, ctx.rows):
             diagonals = slice(block.start, block.stop + m - 1)
             factor = _window(gain, heads, block, m)
-            softmax = _softmax(query, key, relative, heads, block, room)
+            softmax = _softmax(query, answering, relative, heads, block, room)
             outer = gradient[heads, block]
             # softmax ∘ d(out)/d(weights), from which all the rest follows
             both = (outer @ value[heads].transpose(-2, -1)).mul_(softmax)
@@ -211,13 +210,16 @@ def _window(table: Tensor, heads: slice, block: slice, m: int) -> Tensor:
 
 
 def _softmax(
-    query: Tensor, key: Tensor, relative: Tensor, heads: slice, block: slice, room: Tensor
+    query: Tensor, answering: Tensor, relative: Tensor, heads: slice, block: slice, room: Tensor
 ) -> Tensor:
-    """The softmax of one block, written into `room`: fresh memory would cost as much again."""
-    asking, answering = query[heads, block], key[heads].transpose(-2, -1)
-    shape = (*asking.shape[:2], key.shape[1])
-    logits = room.resize_(shape)
-    torch.baddbmm(_window(relative, heads, block, key.shape[1]), asking, answering, out=logits)
+    """The softmax of one block, written into `room`: fresh memory would cost as much again.
+
+    `answering` holds the keys as columns, (g, d, m) without gaps, which the product reads faster.
+    """
+    m = answering.shape[-1]
+    asking, bias = query[heads, block], _window(relative, heads, block, m)
+    logits = room.resize_(*asking.shape[:2], m)
+    torch.baddbmm(bias, asking, answering[heads], out=logits)
     return torch.softmax(logits, -1, out=logits)
 
 

@@ -79,7 +79,7 @@ def blindness(
         ShapeError: a module whose output has no row per token.
         DomainError: fewer than two tokens, where there is nothing to tell apart.
 
-    Source: Luo et al. 2022, section 3 (the negative result) and 4 (the condition on row sums).
+    Source: Luo et al. 2022: the negative result, and the condition on row sums.
     """
     generator = torch.Generator().manual_seed(seed)
     if isinstance(subject, Position):

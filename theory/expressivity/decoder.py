@@ -26,7 +26,7 @@ class PositionDecoder(nn.Module):
         DomainError: a constant sequence, which no relative scheme can tell apart.
 
     Accuracy: positions to 1e-9 for n up to 512.
-    Source: our own construction; the converse of Luo et al. 2022, section 3.
+    Source: our own construction; the converse of the negative result of Luo et al. 2022.
     """
 
     def __init__(self, length: int, vocabulary: int) -> None:

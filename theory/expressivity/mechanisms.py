@@ -71,7 +71,7 @@ class UnnormalisedAttention(MultiheadAttention):
 class SigmoidAttention(UnnormalisedAttention):
     """A_ij = sigmoid(logits_ij - log m).
 
-    Source: Ramapuram et al. 2024, eq. 3.
+    Source: Ramapuram et al. 2024 (with their bias of -log n).
     """
 
     def weigh(self, logits: Tensor, allowed: Tensor) -> Tensor:

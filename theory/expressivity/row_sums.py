@@ -68,7 +68,7 @@ def minimal_gain(row_sums: Tensor) -> Tensor:
         Shape (2n - 1,), float64, by offset 1 - n .. n - 1.
 
     Accuracy: exact for the index; otherwise the row sums are met to n eps max|v|.
-    Source: our own; the condition that v be distinct is Luo et al. 2022, definition 2.
+    Source: our own; the condition that v be distinct is Luo et al. 2022 (position-aware).
     """
     n, targets = len(row_sums), row_sums.double()
     if n == 1:

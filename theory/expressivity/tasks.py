@@ -38,7 +38,7 @@ class PositionIdentification:
 
     vocabulary: number of tokens. length: of the sequence, >= 2.
 
-    Source: Luo et al. 2022, section 5.1; official size: length 128.
+    Source: Luo et al. 2022, synthetic tasks; official size: length 128.
     """
 
     vocabulary: int = 10
@@ -63,7 +63,7 @@ class EvenTokenPrediction:
 
     vocabulary: number of tokens. length: of the sequence, >= 2.
 
-    Source: Luo et al. 2022, section 5.1; official size: length 128.
+    Source: Luo et al. 2022, synthetic tasks; official size: length 128.
     """
 
     vocabulary: int = 10

@@ -22,7 +22,7 @@ class RelativeTable(Position):
     Raises:
         DomainError: a pair further apart than the table reaches.
 
-    Source: Luo et al. 2022, eq. 3 (the general form of relative positional encoding). It starts
+    Source: Luo et al. 2022 (its B, the general form of relative positional encoding). It starts
         at 0, as no position; the start is our choice.
     """
 

@@ -29,7 +29,7 @@ class Universal(Position):
         ShapeError: a base made for another number of heads.
         DomainError: a pair further apart than the table reaches.
 
-    Source: Luo et al. 2022, eq. 9; `table` is their C.
+    Source: Luo et al. 2022, eq. 8; `table` is their C.
     """
 
     def __init__(self, base: Position, heads: int, length: int) -> None:
