@@ -129,7 +129,10 @@ def _tell(rows: list[Row], title: str, folder: str) -> None:
     from sciformer.cli.console import note, print_table
 
     note(title)
-    note("ceiling and reached: share of right answers, first on constant, then on random sequences")
+    note(
+        "ceiling and reached: share of right answers, first on all constant sequences, then on 512 "
+        "random ones, whose share may by chance exceed what is possible on average"
+    )
     print_table(
         [
             [
