@@ -33,7 +33,9 @@ class ShawKey(Position):
 
     def content(self, query: Tensor, patch: Patch) -> Tensor | None:
         """See `Position.content`."""
-        return torch.einsum("...nd,nmd->...nm", query, self.by_offset(self.key_table, patch))
+        lead = leading_axes(query)
+        vectors = self.by_offset(self.key_table, patch)
+        return torch.einsum(f"{lead}nd,nmd->{lead}nm", query, vectors)
 
     def by_offset(self, table: Tensor, patch: Patch) -> Tensor:
         """The vector of each pair, shape (n, m, head_width)."""
@@ -56,4 +58,11 @@ class ShawKeyValue(ShawKey):
 
     def values(self, weights: Tensor, patch: Patch) -> Tensor | None:
         """See `Position.values`."""
-        return torch.einsum("...nm,nmd->...nd", weights, self.by_offset(self.value_table, patch))
+        lead = leading_axes(weights)
+        vectors = self.by_offset(self.value_table, patch)
+        return torch.einsum(f"{lead}nm,nmd->{lead}nd", weights, vectors)
+
+
+def leading_axes(tensor: Tensor) -> str:
+    """One letter for each axis but the last two: "..." spelt out, for types that need it."""
+    return "abcefghijkl"[: tensor.dim() - 2]
