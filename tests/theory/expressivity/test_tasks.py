@@ -97,12 +97,14 @@ def test_universal_learns_short_sequences() -> None:
     assert (found.constant, found.random) == (1.0, 1.0)
 
 
-def test_constructions_need_no_training() -> None:
-    """Kills: a construction that fails on constants."""
-    for task in (PositionIdentification(3, 12), EvenTokenPrediction(3, 12)):
-        rows = {row.scheme: row for row in constructed_rows(task)}
-        assert (rows["urpe, constructed"].constant, rows["urpe, constructed"].random) == (1.0, 1.0)
-    assert constructed_rows(PositionIdentification(3, 12))[1].random == 1.0
+@pytest.mark.parametrize(("vocabulary", "length"), [(3, 12), (10, 128)])
+def test_constructions_need_no_training(vocabulary: int, length: int) -> None:
+    """Small, and at the official length. Kills: a construction that fails on constants."""
+    tasks = PositionIdentification(vocabulary, length), EvenTokenPrediction(vocabulary, length)
+    for task in tasks:
+        row = constructed_rows(task)[0]
+        assert (row.scheme, row.constant, row.random) == ("urpe, constructed", 1.0, 1.0)
+    assert constructed_rows(tasks[0])[1].random == 1.0
 
 
 def test_command_reports_and_draws(tmp_path, capsys) -> None:
