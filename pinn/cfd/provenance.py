@@ -1,4 +1,4 @@
-"""What made a wake, and how good it is."""
+"""What made a shipped reference, and how good it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from pinn.cfd.compression import Size
 from pinn.cfd.engine import finite_elements
+from pinn.cfd.steady import SteadyFlow
 from pinn.cfd.wake import Recording, WakeSettings
+from pinn.references.cavity import Cavity
 from pinn.references.chebyshev import lobatto_nodes
 from pinn.references.wake import Wake, load_wake
 
@@ -31,17 +33,34 @@ def describe_wake(
 ) -> dict[str, Any]:
     """Settings, figures and licence of a stored wake, as JSON values."""
     wake = load_wake(path)
+    return {
+        **_origin(path, "sciformer wake generate"),
+        "settings": asdict(settings),
+        "size": asdict(size),
+        "shedding": asdict(recording.shedding),
+        "accuracy": {**_distances(wake, recording, settings), **momentum_residual(wake)},
+    }
+
+
+def describe_cavity(path: Path, flow: SteadyFlow, cavity: Cavity) -> dict[str, Any]:
+    """Figures and licence of a stored cavity, as JSON values."""
+    return {
+        **_origin(path, "sciformer cavity --generate"),
+        "reynolds": cavity.reynolds,
+        "unknowns": flow.unknowns,
+        "nodes": len(cavity.axis),
+        "extrema": cavity.extrema(),
+    }
+
+
+def _origin(path: Path, command: str) -> dict[str, Any]:
     ngsolve, _ = finite_elements()
     return {
         "file": path.name,
         "bytes": path.stat().st_size,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "made_by": f"sciformer wake generate, NGSolve {ngsolve.__version__}",
+        "made_by": f"{command}, NGSolve {ngsolve.__version__}",
         "licence": LICENCE,
-        "settings": asdict(settings),
-        "size": asdict(size),
-        "shedding": asdict(recording.shedding),
-        "accuracy": {**_distances(wake, recording, settings), **momentum_residual(wake)},
     }
 
 

@@ -1,0 +1,84 @@
+"""Show the lid-driven cavity at Re = 100 beside Ghia's table, or compute it again."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pinn.references.cavity import Cavity
+
+EPILOG = """examples:
+  sciformer cavity
+  sciformer cavity --generate runs/cavity_re100.npz
+
+--generate needs pip install 'sciformer[cfd]' (NGSolve, LGPL-2.1); it writes the table, and what
+made it beside it as JSON."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    from pathlib import Path
+
+    from sciformer.cli.arguments import add_json_argument
+
+    parser.epilog = EPILOG
+    parser.add_argument("--generate", type=Path, metavar="FILE", help="compute it, write .npz")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints the extrema on the centre lines and Ghia's table."""
+    from pinn.references.cavity import embedded_cavity
+    from sciformer.cli.console import print_json
+
+    cavity = embedded_cavity() if arguments.generate is None else _generate(arguments.generate)
+    figures = {
+        name: {"place": place, "value": value} for name, (place, value) in cavity.extrema().items()
+    }
+    if arguments.json:
+        print_json({"reynolds": cavity.reynolds, **figures})
+    else:
+        _print(cavity)
+
+
+def _generate(path: Path) -> Cavity:
+    from pinn.cfd.cavity import sample_cavity, save_cavity, solve_cavity
+    from pinn.cfd.provenance import describe_cavity
+    from sciformer.cli.console import note
+    from sciformer.runs.encoding import encode
+    from sciformer.runs.files import atomic
+
+    flow = solve_cavity()
+    note(f"cavity: {flow.unknowns} unknowns")
+    cavity = sample_cavity(flow)
+    with atomic(path) as temporary:
+        save_cavity(temporary, cavity)
+    with atomic(path.with_suffix(".json")) as temporary:
+        text = encode(describe_cavity(path, flow, cavity), indent=2)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return cavity
+
+
+def _print(cavity: Cavity) -> None:
+    import numpy as np
+
+    from pinn.references.cavity import GHIA_U, GHIA_V, GHIA_X, GHIA_Y
+    from sciformer.cli.console import print_table
+
+    for name, along, places, published in (("u", "y", GHIA_Y, GHIA_U), ("v", "x", GHIA_X, GHIA_V)):
+        s = np.array(places, dtype=np.float64)
+        middle = np.full_like(s, 0.5)
+        columns = (middle, s) if name == "u" else (s, middle)
+        ours = cavity(np.stack(columns, 1))[name]
+        rows: list[tuple[Any, ...]] = [
+            (f"{at:.4f}", f"{value:+.5f}", f"{ghia:+.5f}", f"{value - ghia:+.5f}")
+            for at, value, ghia in zip(s, ours, published, strict=True)
+        ]
+        print_table(rows, [along, f"{name}, computed", "Ghia et al. 1982", "difference"])
+    rows = [
+        (name, f"{value:.7f}", f"{place:.4f}") for name, (place, value) in cavity.extrema().items()
+    ]
+    print_table(rows, ["", "value", "at"])
