@@ -98,7 +98,7 @@ class LeastSquares:
             torch.zeros_like(tensor) if gradient is None else gradient
             for tensor, gradient in zip(tensors, gradients, strict=True)
         ]
-        return float(value), torch.cat([gradient.reshape(-1) for gradient in flat])
+        return float(value.detach()), torch.cat([gradient.reshape(-1) for gradient in flat])
 
     def _linearise(self, weighted: Weighted) -> Linearisation:
         rows, jacobian = residual_jacobian(

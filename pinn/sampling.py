@@ -100,9 +100,10 @@ class UniformSobol:
 class ResidualImportance:
     """Points drawn where the residual is large, weighted by the inverse of their probability.
 
-    From a pool of candidates, q = 1/2 + 1/2 (s + floor) / mean(s + floor), s = |r| / mean|r|,
-    and weight 1/q. The weight matters: without it every draw has another objective, and the
-    error bounces.
+    Of a pool of candidates, each is taken with probability min(1, c q),
+    q = 1/2 + 1/2 (s + floor) / mean(s + floor), s = |r| / mean|r|, and weighted by its inverse; c
+    makes the expected number the one asked for, and systematic sampling makes it exact. Without
+    the weights every draw has another objective, and the error bounces.
 
     Args:
         uniform: where the candidates come from.
@@ -110,8 +111,9 @@ class ResidualImportance:
         pool: candidates for each point drawn.
         floor: added to the relative residual, so that no region is abandoned.
 
-    Source: the density of RAD, Wu et al. 2023, with k = 1 and c = floor.
-    Deviates: half of the density is uniform, and the weights 1/q are ours.
+    Source: the density of RAD, Wu et al. 2023, with k = 1 and c = floor; weights after Horvitz,
+        Thompson 1952; systematic sampling after Madow 1949.
+    Deviates: half of the density is uniform, and the use of the weights here is ours.
     """
 
     def __init__(
@@ -121,13 +123,15 @@ class ResidualImportance:
         self._generator = torch.Generator().manual_seed(seed)
 
     def draw(self, count: int, current: Current) -> Sample:
-        """Weighted points drawn without replacement from `pool * count` candidates."""
+        """Weighted points, all different, from `pool * count` candidates."""
         candidates = self._uniform.draw(self._pool * count).points
         size = current.residual(candidates)
         relative = size / size.mean() + self._floor
-        density = 0.5 + 0.5 * relative / relative.mean()
-        chosen = torch.multinomial(density, count, generator=self._generator)
-        return _weighted(candidates[chosen], density[chosen])
+        probability = _inclusion(0.5 + 0.5 * relative / relative.mean(), count)
+        offset = torch.rand((), generator=self._generator, dtype=size.dtype)
+        ticks = torch.arange(count, dtype=size.dtype) + offset
+        chosen = torch.searchsorted(probability.cumsum(0), ticks).clamp_max(len(candidates) - 1)
+        return _weighted(candidates[chosen], probability[chosen])
 
     def state(self) -> dict[str, Any]:
         """Positions of the Sobol sequence and of the random generator."""
@@ -232,6 +236,18 @@ class WarpedSobol:
         mean = monitor.mean(1, keepdim=True).clamp_min(torch.finfo(monitor.dtype).tiny)
         density = self._floor + (1 - self._floor) * monitor / mean
         return density / density.mean(1, keepdim=True)
+
+
+def _inclusion(density: Tensor, count: int) -> Tensor:
+    """min(1, c * density), with c such that the probabilities add up to `count`."""
+    certain = torch.zeros_like(density, dtype=torch.bool)
+    while True:
+        rest = density.masked_fill(certain, 0)
+        scaled = rest * ((count - certain.sum()) / rest.sum())
+        probability = scaled.masked_fill(certain, 1)
+        if bool((probability <= 1).all()):
+            return probability
+        certain = probability >= 1
 
 
 def _weighted(points: Tensor, density: Tensor) -> Sample:

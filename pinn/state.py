@@ -26,7 +26,8 @@ def unpack(tensors: dict[str, Tensor], plain: Any) -> Any:
     """Puts the tensors back."""
     if isinstance(plain, dict):
         if set(plain) == {"tensor"}:
-            return tensors[plain["tensor"]]
+            # A copy: a file puts tensors anywhere in memory, which can change last bits later.
+            return tensors[plain["tensor"]].clone()
         return {key: unpack(tensors, value) for key, value in plain.items()}
     if isinstance(plain, list):
         return [unpack(tensors, value) for value in plain]

@@ -52,12 +52,12 @@ class Adam:
     def state(self) -> dict[str, Any]:
         """Number of steps and both moments."""
         moments = self._optimiser.state_dict()["state"].get(0, {}) if self._optimiser else {}
-        return {"steps": self._steps, "moments": dict(moments)}
+        return {"steps": self._steps, "moments": {k: v.clone() for k, v in moments.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from a state."""
         self._steps, self._optimiser = int(state["steps"]), None
-        self._saved = dict(state["moments"])
+        self._saved = {key: value.clone() for key, value in state["moments"].items()}
 
     def _prepared(self) -> torch.optim.Adam:
         if self._optimiser is None:

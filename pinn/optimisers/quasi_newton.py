@@ -169,7 +169,8 @@ class _LimitedMemory:
         return {"pairs": [torch.stack(pair) for pair in self._pairs]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._pairs = [(pair[0], pair[1]) for pair in state["pairs"]]
+        # Copies, because where a tensor lies in memory can change the last bit of its products.
+        self._pairs = [(pair[0].clone(), pair[1].clone()) for pair in state["pairs"]]
 
 
 class _SelfScaled:
@@ -203,10 +204,11 @@ class _SelfScaled:
         self._matrix = None
 
     def state(self) -> dict[str, Any]:
-        return {} if self._matrix is None else {"matrix": self._matrix}
+        return {} if self._matrix is None else {"matrix": self._matrix.clone()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._matrix = state.get("matrix")
+        matrix = state.get("matrix")
+        self._matrix = None if matrix is None else matrix.clone()
 
 
 def _scaling(b: float, h: float, size: int) -> tuple[float, float]:

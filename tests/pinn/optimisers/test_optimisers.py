@@ -1,0 +1,167 @@
+"""Laws that every optimiser keeps, and what each is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from pinn.optimisers import (
+    LBFGS,
+    Adam,
+    FlatParameters,
+    LevenbergMarquardt,
+    Linearisation,
+    Optimiser,
+    SelfScaledBroyden,
+)
+from pinn.optimisers.normal_equations import NormalEquations
+
+MAKERS: dict[str, Callable[[], Optimiser]] = {
+    "levenberg-marquardt": LevenbergMarquardt,
+    "self-scaled-broyden": SelfScaledBroyden,
+    "lbfgs": LBFGS,
+    "adam": lambda: Adam(0.05),
+}
+
+
+class Objective:
+    """Rows f(theta) with their Jacobian by automatic differentiation."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor], start: Tensor) -> None:
+        self.function = function
+        self.parameters = FlatParameters([nn.Parameter(start.clone())])
+
+    def rows(self) -> Tensor:
+        return self.function(self.parameters.read())
+
+    def linearise(self) -> Linearisation:
+        at = self.parameters.read()
+        jacobian = torch.autograd.functional.jacobian(self.function, at)
+        assert isinstance(jacobian, Tensor)
+        return Linearisation(self.function(at), jacobian)
+
+    def value_and_gradient(self) -> tuple[float, Tensor]:
+        at = self.linearise()
+        return float(at.rows @ at.rows), 2 * at.rows @ at.jacobian
+
+
+def rosenbrock(theta: Tensor) -> Tensor:
+    return torch.stack([10 * (theta[1] - theta[0] ** 2), 1 - theta[0]])
+
+
+def valley() -> Objective:
+    return Objective(rosenbrock, torch.tensor([-1.2, 1.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", ["levenberg-marquardt", "self-scaled-broyden", "lbfgs"])
+def test_the_valley_is_walked_to_its_end(name: str) -> None:
+    objective, optimiser = valley(), MAKERS[name]()
+    for _ in range(120):
+        optimiser.step(objective)
+    assert torch.allclose(objective.parameters.read(), torch.ones(2).double(), atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["levenberg-marquardt", "self-scaled-broyden", "lbfgs"])
+def test_no_accepted_step_goes_up(name: str) -> None:
+    """Kills: accepting every trial."""
+    objective, optimiser = valley(), MAKERS[name]()
+    for _ in range(25):
+        report = optimiser.step(objective)
+        assert report.after <= report.before
+        rows = objective.rows()
+        assert float(rows @ rows) == pytest.approx(report.after, rel=1e-12, abs=1e-300)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_restored_optimiser_takes_the_same_steps(name: str) -> None:
+    """Kills: a state that leaves out damping, growth, pairs, the matrix or the moments."""
+    objective, optimiser = valley(), MAKERS[name]()
+    for _ in range(7):
+        optimiser.step(objective)
+    other_objective = Objective(rosenbrock, objective.parameters.read())
+    other = MAKERS[name]()
+    other.restore(optimiser.state())
+    for _ in range(5):
+        optimiser.step(objective)
+        other.step(other_objective)
+        assert torch.equal(objective.parameters.read(), other_objective.parameters.read())
+
+
+def test_adam_descends() -> None:
+    objective, optimiser = valley(), Adam(0.05)
+    first = optimiser.step(objective).before
+    for _ in range(300):
+        last = optimiser.step(objective)
+    assert last.before < first / 5
+
+
+@pytest.mark.parametrize("name", ["self-scaled-broyden", "lbfgs"])
+def test_a_failed_search_says_so_and_leaves_the_point(name: str) -> None:
+    """A value that no direction lowers, with a gradient that claims otherwise."""
+
+    class Liar(Objective):
+        def value_and_gradient(self) -> tuple[float, Tensor]:
+            value, gradient = super().value_and_gradient()
+            return value, -gradient
+
+    objective = Liar(lambda theta: theta + 0.1, torch.ones(2, dtype=torch.float64))
+    report = MAKERS[name]().step(objective)
+    assert not report.accepted
+    assert "line search failed" in report.note
+    assert torch.equal(objective.parameters.read(), torch.ones(2).double())
+
+
+def test_levenberg_marquardt_gives_up_at_a_minimum_and_says_so() -> None:
+    objective = Objective(lambda theta: torch.cat([theta, torch.ones(1)]), torch.zeros(2).double())
+    report = LevenbergMarquardt().step(objective)
+    assert not report.accepted
+    assert report.note == "no descent in 8 trials"
+
+
+def test_geodesic_acceleration_saves_steps_in_a_curved_valley() -> None:
+    """Kills: the wrong sign or factor of the second-order correction."""
+
+    def steps(optimiser: LevenbergMarquardt) -> int:
+        objective = valley()
+        for count in range(200):
+            if optimiser.step(objective).after < 1e-20:
+                return count
+        return 200
+
+    class Plain(LevenbergMarquardt):
+        @staticmethod
+        def _accelerated(step: Tensor, second: Tensor) -> Tensor:
+            return step
+
+    class Wrong(LevenbergMarquardt):
+        @staticmethod
+        def _accelerated(step: Tensor, second: Tensor) -> Tensor:
+            return LevenbergMarquardt._accelerated(step, -second)
+
+    assert steps(LevenbergMarquardt()) < steps(Plain()) < steps(Wrong())
+
+
+@given(
+    rows=st.integers(1, 12),
+    parameters=st.integers(1, 12),
+    transposed=st.booleans(),
+    damping=st.floats(1e-3, 10),
+)
+def test_damped_normal_equations(
+    rows: int, parameters: int, transposed: bool, damping: float
+) -> None:
+    """Kills: the dual form without its transpose, damping added twice."""
+    jacobian = torch.randn(rows, parameters, dtype=torch.float64)
+    right = torch.randn(rows, dtype=torch.float64)
+    system = NormalEquations(jacobian.T.contiguous().T if transposed else jacobian)
+    assert system.factorise(100 * damping)
+    assert system.factorise(damping)
+    matrix = jacobian.T @ jacobian + damping * torch.eye(parameters, dtype=torch.float64)
+    expected = -torch.linalg.solve(matrix, jacobian.T @ right)
+    bound = 1e-13 * (1 + float(jacobian.square().sum()) / damping)
+    assert torch.allclose(system.solve(right), expected, rtol=0, atol=bound * 10)
