@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,16 @@ TRAIN = ["--dataset", "digits", "--epochs", "2", "--threads", "1", "--json"]
 def toy_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every data set is the toy task."""
     monkeypatch.setattr(data_room, "load_data", lambda *_: DATA)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run directory that tests only read."""
+    directory = str(tmp_path_factory.mktemp("train") / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data_room, "load_data", lambda *_: DATA)
+        assert main(["train", "lmuformer", *TRAIN, "--out", directory]) == 0
+    return directory
 
 
 def trained(tmp_path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict:
@@ -57,12 +68,13 @@ def test_a_finished_run_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize("suffix", [".csv", ".npy", "-"])
 def test_streaming_gives_the_models_answers(
     suffix: str,
+    finished: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also cut in two. Kills: another prediction than the parallel model's, a state not saved."""
-    run = trained(tmp_path, capsys)["run"]
+    run = finished
     model, choice = load_model(run)
     x = DATA.test.inputs[:1]
     expected = model.beginnings(x).softmax(-1)[0].detach()
@@ -103,22 +115,27 @@ def test_streaming_gives_the_models_answers(
     ],
 )
 def test_bad_streams_are_refused(
-    name: str, content: bytes, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    content: bytes,
+    sentence: str,
+    finished: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run = trained(tmp_path, capsys)["run"]
     (tmp_path / name).write_bytes(content)
-    assert main(["stream", run, "--input", str(tmp_path / name)]) == 2
-    assert pytest.importorskip("re").search(sentence, capsys.readouterr().err)
+    assert main(["stream", finished, "--input", str(tmp_path / name)]) == 2
+    assert re.search(sentence, capsys.readouterr().err)
 
 
-def test_bad_arrays_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = trained(tmp_path, capsys)["run"]
+def test_bad_arrays_are_refused(
+    finished: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for array, sentence in (
         (np.zeros((3, 2)), "must hold frames of shape (n, 1); got (3, 2)"),
         (np.full((3, 1), np.inf), "frame 0 of"),
     ):
         np.save(tmp_path / "x.npy", array)
-        assert main(["stream", run, "--input", str(tmp_path / "x.npy")]) == 2
+        assert main(["stream", finished, "--input", str(tmp_path / "x.npy")]) == 2
         assert sentence in capsys.readouterr().err
 
 
