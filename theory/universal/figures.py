@@ -38,7 +38,8 @@ def draw(layer: CompiledLayer, path: Path) -> None:
     sequences = sequences_in(target, cube)
     wanted, given = target.values(sequences), apply(layer.module, sequences)
     rows = target.tokens * target.outputs
-    figure = Figure(figsize=(11, 3.2 * rows), layout="constrained")
+    figure = Figure(figsize=(12, 3.4 * rows))
+    figure.subplots_adjust(left=0.06, right=0.97, wspace=0.3, hspace=0.4)
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, 3, squeeze=False)
     extent = (target.lower, target.upper, target.lower, target.upper)
@@ -65,4 +66,4 @@ def draw(layer: CompiledLayer, path: Path) -> None:
             names = [str(v) for v in target.variables]
             panels[row, column].set(title=title, xlabel=names[0], ylabel=names[1])
             figure.colorbar(image, ax=panels[row, column])
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=100)

@@ -56,7 +56,7 @@ def pieces_of(view: View) -> list[Piece]:
 def whole_pieces(view: View, alive: _Alive | None = None) -> list[Piece]:
     """The same error as one block of all coordinates."""
     block = all_coordinates(view.target, view.token, view.output)
-    pieces = _split(view, alive or _alive(view), (block,))
+    pieces = _split(view, alive or _alive(view), (block,), np.inf)
     assert pieces is not None, "a block of all coordinates takes every unit"
     return pieces
 
@@ -131,21 +131,23 @@ def domain_limit(target: Target) -> float:
     return max(abs(target.lower), abs(target.upper))
 
 
-def _split(view: View, alive: _Alive, blocks: tuple[Block, ...]) -> list[Piece] | None:
-    """One piece a block, or None if a unit or the affine part fits none of them."""
+def _split(
+    view: View, alive: _Alive, blocks: tuple[Block, ...], foreign: float = _FOREIGN
+) -> list[Piece] | None:
+    """One piece a block, or None if a unit or the affine part has too much that is foreign."""
     limit = np.full(view.target.dimension, domain_limit(view.target))
-    homes = _homes(alive.slope, blocks, limit)
-    affine = _affine(alive.linear, blocks, limit)
+    homes = _homes(alive.slope, blocks, limit, foreign)
+    affine = _affine(alive.linear, blocks, limit, foreign)
     if homes is None or affine is None:
         return None
     pieces = []
     for index, block in enumerate(blocks):
         mine = homes == index
-        linear, foreign = affine[index]
+        linear, left = affine[index]
         units = _units(view, alive, mine, block, linear)
         if index == 0:
             constant = alive.constant
-            slack = float(padded(constant.radius + foreign, 4))
+            slack = float(padded(constant.radius + left, 4))
             units = replace(units, constant=float(constant.middle), constant_slack=slack)
         lower, upper = reach_of(block, view.target)
         error = LayerError(
@@ -155,13 +157,13 @@ def _split(view: View, alive: _Alive, blocks: tuple[Block, ...]) -> list[Piece] 
     return pieces
 
 
-def _homes(slope: Ball, blocks: tuple[Block, ...], limit: Array) -> Array | None:
+def _homes(slope: Ball, blocks: tuple[Block, ...], limit: Array, tolerance: float) -> Array | None:
     """The first block whose linear forms span each unit's slope."""
     homes = np.full(len(slope.middle), -1)
     size = np.abs(slope.middle) @ limit + UNIT
     for index, block in enumerate(blocks):
         _, foreign = _in_block(slope, block)
-        homes[(homes < 0) & (foreign @ limit <= _FOREIGN * size)] = index
+        homes[(homes < 0) & (foreign @ limit <= tolerance * size)] = index
     return None if np.any(homes < 0) else homes
 
 
@@ -177,7 +179,7 @@ def _in_block(slope: Ball, block: Block) -> tuple[Array, Array]:
 
 
 def _affine(
-    linear: Ball, blocks: tuple[Block, ...], limit: Array
+    linear: Ball, blocks: tuple[Block, ...], limit: Array, tolerance: float
 ) -> list[tuple[Array, float]] | None:
     """The affine part in each block's coordinates; the first also carries what is left out."""
     stacked = np.concatenate([b.matrix for b in blocks])
@@ -187,7 +189,7 @@ def _affine(
     left = np.abs(linear.middle - found @ stacked) + linear.radius
     size = np.abs(found) @ np.abs(stacked) + np.abs(linear.middle)
     foreign = float(padded((left + gamma(operations) * size) @ limit, operations + len(limit)))
-    if foreign > _FOREIGN * (1.0 + float(np.abs(linear.middle) @ limit)):
+    if foreign > tolerance * (1.0 + float(np.abs(linear.middle) @ limit)):
         return None
     ends = np.cumsum([b.dimension for b in blocks])
     parts = np.split(found, ends[:-1])

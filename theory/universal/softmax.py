@@ -141,6 +141,7 @@ class ContentHeads:
         with np.errstate(over="ignore"):
             low = 1.0 / np.exp(reach - difference).sum(-1) * (1.0 - self.relative)
             high = 1.0 / np.exp(-difference - reach).sum(-1) * (1.0 + self.relative)
+        high = np.minimum(high, 1.0)
         return (low + high) / 2, padded((high - low) / 2, 4) + UNIT
 
     def _output_slopes(

@@ -37,6 +37,9 @@ def violations(formula: str, shrink: float = 1.0) -> int:
             if slope is None:
                 continue
             low, high = (np.broadcast_to(e, len(lower))[box] for e in (slope.lower, slope.upper))
+            if not np.isfinite(high - low):
+                least, most = -np.inf, np.inf
+                break
             middle, half = (low + high) / 2, (high - low) / 2 * shrink
             move = points[:, j] - centre[box, j]
             with np.errstate(invalid="ignore"):

@@ -93,11 +93,11 @@ def test_a_forged_bound_is_refused_by_the_mathematics(copied: Path) -> None:
     entries = record["entries"]
     for entry in entries[:1]:
         for block in entry["blocks"]:
-            block["lower"], block["upper"] = 0.9 * block["lower"], 0.9 * block["upper"]
+            block["lower"], block["upper"] = 0.5 * block["lower"], 0.5 * block["upper"]
         entry["lower"] = sum(b["lower"] for b in entry["blocks"])
         entry["upper"] = sum(b["upper"] for b in entry["blocks"])
-        entry["bound"] = 0.91 * entry["bound"]
-    rewrite(copied, {"entries": entries, "bound": 0.91 * record["bound"]})
+        entry["bound"] = 0.51 * entry["bound"]
+    rewrite(copied, {"entries": entries, "bound": 0.51 * record["bound"]})
     with pytest.raises(
         CertificateError, match=r"leaves its certified range|could not be confirmed"
     ):
