@@ -2,9 +2,9 @@
 
     python benchmarks/universal_attention.py
 
-Times are medians; forward is given as a ratio to `scaled_dot_product_attention` with a dense bias,
-forward and backward as a ratio to RPE with its matrices materialised. Memory is the growth of the
-peak resident size of a fresh process over one forward and backward pass.
+Times are medians over turns. Forward is given as a ratio to `scaled_dot_product_attention` with a
+dense bias, forward and backward as a ratio to RPE with its matrices materialised. Memory is the
+growth of the peak resident size of a fresh process over one forward and backward pass.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -36,14 +36,25 @@ def problem(n: int) -> tuple[list[Tensor], Universal]:
     return inputs, position
 
 
-def median_seconds(run: Callable[[], object], repeats: int = 9) -> float:
+def seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
     run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
+    return time.perf_counter() - start
+
+
+def compare(
+    reference: Callable[[], object], ways: Sequence[Callable[[], object]], repeats: int
+) -> list[float]:
+    """Median milliseconds of the reference, and median ratios of the ways to it.
+
+    All take turns, so that a slow moment of the machine meets them alike.
+    """
+    for run in (reference, *ways):
         run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    rounds = [[seconds(run) for run in (reference, *ways)] for _ in range(repeats)]
+    ratios = zip(*[[one / first for one in rest] for first, *rest in rounds], strict=True)
+    milliseconds = 1e3 * statistics.median(first for first, *_ in rounds)
+    return [milliseconds, *(statistics.median(ratio) for ratio in ratios)]
 
 
 def forward_ratios(n: int) -> list[object]:
@@ -51,15 +62,17 @@ def forward_ratios(n: int) -> list[object]:
     inputs, position = problem(n)
     with torch.no_grad():
         bias = toeplitz(position.base.table, n, n)[None].contiguous()
-        fused = median_seconds(
-            lambda: functional.scaled_dot_product_attention(*inputs, attn_mask=bias)
-        )
         ways = (
             lambda: universal_attend(*inputs, position=position),
             lambda: attend(*inputs, position=position),
             lambda: universal_attend(*inputs, position=position, form=LogSumExp()),
         )
-        return ["forward", n, fused * 1e3, *(median_seconds(way) / fused for way in ways)]
+        return [
+            n,
+            *compare(
+                lambda: functional.scaled_dot_product_attention(*inputs, attn_mask=bias), ways, 15
+            ),
+        ]
 
 
 def relative_pass(n: int) -> Callable[[], object]:
@@ -111,14 +124,13 @@ def _peak_kib() -> int:
 def main() -> None:
     torch.set_num_threads(1)
     rows = [forward_ratios(n) for n in (512, 2048)]
-    print_table(rows, ["pass", "n", "fused ms", "universal", "attend", "log-sum-exp"])
+    print_table(rows, ["n", "fused forward ms", "universal", "attend", "log-sum-exp"])
     print()
     rows = []
     for n in (512, 2048):
-        relative = median_seconds(relative_pass(n), 5)
-        universal = median_seconds(universal_pass(n), 5)
+        times = compare(relative_pass(n), [universal_pass(n)], 5)
         memory = peak_growth(relative_pass, n), peak_growth(universal_pass, n)
-        rows.append([n, relative * 1e3, universal / relative, *memory])
+        rows.append([n, *times, *memory])
     print_table(rows, ["n", "RPE fwd+bwd ms", "URPE / RPE", "RPE MiB", "URPE MiB"])
 
 
