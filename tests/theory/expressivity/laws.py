@@ -310,6 +310,7 @@ def blind_errors_are_at_least_chebyshevs(n: int, seed: int) -> None:
     assert float((output - targets).abs().max()) >= radius - 1e-9
     assert float((bounds.chebyshev_centre(targets) - targets).abs().max()) == radius
     assert bounds.lipschitz_error(targets, 3.0, 0.1) == pytest.approx(max(0.0, radius - 0.3))
+    assert bounds.lipschitz_error(targets, 1.0, float(n)) == 0
 
 
 IDENTIFIER = "relative"
