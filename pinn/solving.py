@@ -114,19 +114,9 @@ def solve(
     begun = time.monotonic()
     settings = Settings() if settings is None else settings
     problem = find_problem(problem) if isinstance(problem, str) else problem
-    trial = build_trial(problem, settings)
-    solution = Solution(problem, trial, settings)
+    solution = Solution(problem, build_trial(problem, settings), settings)
     reference = Reference(problem) if problem.reference is not None else None
-    solver = Solver(
-        problem,
-        trial,
-        settings.make_optimiser(),
-        settings.make_plan(),
-        settings.make_loss(problem),
-        settings.seed,
-        settings.threads,
-    )
-
+    solver = make_solver(solution)
     stopped = solver.train(
         Limits(budget=30.0) if limits is None else limits,
         error=None if reference is None else lambda: reference.errors(solution).relative_l2,
@@ -148,6 +138,20 @@ def solve(
     if run is not None:
         _write(run, solved)
     return solved
+
+
+def make_solver(solution: Solution) -> Solver:
+    """What trains a solution's network in place, by the solution's settings."""
+    settings = solution.settings
+    return Solver(
+        solution.problem,
+        solution.trial,
+        settings.make_optimiser(),
+        settings.make_plan(),
+        settings.make_loss(solution.problem),
+        settings.seed,
+        settings.threads,
+    )
 
 
 def attention_use(solution: Solution, points: int = 2000) -> AttentionUse | None:

@@ -132,7 +132,9 @@ def _mixes(equation: Tensor, recorder: Recorder) -> bool:
     noted = recorder.noted
     if not noted:
         return False
-    signs = torch.randint(0, 2, equation.shape, device=equation.device).to(equation.dtype) * 2 - 1
+    generator = torch.Generator().manual_seed(0)  # of its own: torch's is not ours to move
+    bits = torch.randint(0, 2, equation.shape, generator=generator)
+    signs = (2 * bits - 1).to(equation)
     seeds = (torch.ones_like(equation), signs)
     plain, signed = (
         torch.autograd.grad(equation, noted, seed, retain_graph=True, allow_unused=True)

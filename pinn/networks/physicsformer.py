@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -166,7 +167,7 @@ def attention_entropy(network: nn.Module, points: torch.Tensor) -> dict[str, flo
             weights = module.weights(*inputs)
             if weights.shape[-1] > 1:
                 entropy = torch.special.entr(weights).sum(-1).mean()
-                found[name] = float(entropy / torch.log(torch.tensor(float(weights.shape[-1]))))
+                found[name] = float(entropy) / math.log(weights.shape[-1])
 
         return hook
 

@@ -32,14 +32,20 @@ def samplers() -> dict[str, Sampler]:
 def test_weighted_mean_is_the_mean_over_the_domain(name: str) -> None:
     """Kills: weights equal to the density instead of its inverse; no weights at all."""
     sampler = samplers()[name]
-    sample = sampler.draw(4096, CURRENT)
-    assert bool(BOX.contains(sample.points).all())
-    assert float(sample.weights.mean()) == pytest.approx(1, abs=1e-12)
-    integrand = torch.exp(-4 * (sample.points[:, 0] - sample.points[:, 1]) ** 2)
-    fine = BOX.from_unit(torch.rand(400_000, 2, dtype=torch.float64))
-    exact = torch.exp(-4 * (fine[:, 0] - fine[:, 1]) ** 2).mean()
-    # Plain random points of the largest density ratio would have an error of about 0.02.
-    assert float((sample.weights * integrand).mean()) == pytest.approx(float(exact), rel=0.03)
+
+    def ridge(points: Tensor) -> Tensor:
+        return torch.exp(-4 * (points[:, 0] - points[:, 1]) ** 2)
+
+    estimates = []
+    for _ in range(12):
+        sample = sampler.draw(2048, CURRENT)
+        assert bool(BOX.contains(sample.points).all())
+        assert float(sample.weights.mean()) == pytest.approx(1, abs=1e-12)
+        estimates.append(float((sample.weights * ridge(sample.points)).mean()))
+    exact = float(ridge(BOX.grid([1001, 501])).mean())
+    # Twelve draws of about 1,500 effective points each scatter by 1 %; ignoring the limited pool,
+    # as a draw by weights without replacement does, is 14 % off.
+    assert sum(estimates) / 12 == pytest.approx(exact, rel=0.025)
 
 
 @pytest.mark.parametrize("name", ["importance", "warped"])
