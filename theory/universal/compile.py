@@ -99,7 +99,6 @@ class _Emission:
         tokens = range(1 if shared else target.tokens)
         share = np.full((len(tokens), target.outputs), _FIRST_SHARE)
         extra: dict[tuple[int, int], list[Array]] = {}
-        parts: list[list[Ridges]] = [[]]
         todo = [(i, k) for i in tokens for k in range(target.outputs)]
         parts = [[_nothing(heads.decode.shape[1])] * target.outputs for _ in tokens]
         for _ in range(_ROUNDS):
