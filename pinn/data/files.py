@@ -67,11 +67,10 @@ def _flow(name: str, found: Mapping[str, Any]) -> FlowData:
             f"{name}: t must have the shape (n_t,) or (n_t, 1), and has {time.shape}; "
             "give one time a snapshot."
         )
-    if arrays["X_star"].ndim != 2:
-        raise DataError(
-            f"{name}: X_star must have the shape (p, 2), and has {arrays['X_star'].shape}; "
-            "give x and y of each point."
-        )
+    shape = arrays["X_star"].shape
+    if len(shape) != 2 or shape[1] != 2:
+        hint = "it seems transposed" if shape[:1] == (2,) else "give x and y of each point"
+        raise DataError(f"{name}: X_star must have the shape (p, 2), and has {shape}; {hint}.")
     return FlowData(name, arrays["X_star"], time.ravel(), arrays["U_star"], pressure)
 
 
