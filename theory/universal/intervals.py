@@ -89,7 +89,7 @@ class Interval:
 
     def reciprocal(self) -> Interval:
         """1/x; NaN where the interval holds 0."""
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             lower, upper = down(1.0 / self.upper), up(1.0 / self.lower)
         bad = self.has_zero
         return Interval(np.where(bad, np.nan, lower), np.where(bad, np.nan, upper))
