@@ -22,7 +22,7 @@ def test_shedding_of_a_known_signal() -> None:
     assert found.drag == pytest.approx(1.38, abs=1e-4)
     assert found.lift == pytest.approx(0.34, abs=1e-4)
     assert abs(found.drift) < 1e-4
-    with pytest.raises(ConvergenceError, match="crossed its mean upwards [01] times"):
+    with pytest.raises(ConvergenceError, match=r"crossed its mean upwards [01] times"):
         shedding(time[:500], drag[:500], lift[:500])
 
 
