@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +67,6 @@ BALANCES = ("ntk-trace", "gradient-norm", "fixed")
 CONDITIONS = ("hard", "soft", "auto")
 
 
-def default_threads() -> int:
-    """Threads that a solve uses when it is not told: two where there are two processors."""
-    return min(2, os.cpu_count() or 1)
-
-
 @dataclass(frozen=True)
 class Settings:
     """All choices of a solve.
@@ -87,7 +81,7 @@ class Settings:
             them to the loss, "auto" takes hard ones where they exist.
         points: factor on the number of collocation points.
         seed: of the initial weights and of all points.
-        threads: threads of tensor operations and of BLAS.
+        threads: threads of BLAS; tensor operations use one.
         dtype: "float64" or "float32".
         device: a torch device.
     """
@@ -100,7 +94,7 @@ class Settings:
     conditions: str = "auto"
     points: float = 1.0
     seed: int = 0
-    threads: int = field(default_factory=default_threads)
+    threads: int = 1
     dtype: str = "float64"
     device: str = "cpu"
 

@@ -111,7 +111,7 @@ class Solver:
         plan: how many points, when.
         loss: weights of the terms.
         seed: of all random points.
-        threads: threads of tensor operations and of BLAS.
+        threads: threads of BLAS; tensor operations use one.
     """
 
     def __init__(
