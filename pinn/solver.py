@@ -44,7 +44,8 @@ class Report:
         points: collocation points at present.
         loss: the objective on them.
         validation: mean squared residual on points that are never trained on.
-        error: relative L2 against the reference, which steers nothing; None without one.
+        error: relative L2 against the reference on a coarse grid, which steers nothing; None
+            without one.
         figures: the optimiser's own numbers.
     """
 
