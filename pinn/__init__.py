@@ -9,8 +9,7 @@ Public names are imported on first use, so that `import pinn` stays cheap.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from sciformer.lazy import on_first_use
 
 _HOME = {
     "Box": "pinn.domain",
@@ -27,12 +26,4 @@ _HOME = {
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'pinn' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOME)

@@ -5,8 +5,7 @@ Public names are imported on first use, so that `import sciformer` stays cheap.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from sciformer.lazy import on_first_use
 
 __version__ = "0.1.0"
 
@@ -15,14 +14,6 @@ _HOME = {
     "MultiheadAttention": "sciformer.attention",
 }
 
-__all__ = ["__version__", *_HOME]
+__all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'sciformer' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOME)

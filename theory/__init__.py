@@ -5,8 +5,7 @@ Public names are imported on first use.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from sciformer.lazy import on_first_use
 
 _HOME = {
     "blindness": "theory.expressivity.blindness",
@@ -17,12 +16,4 @@ _HOME = {
 
 __all__ = [*_HOME]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'theory' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = on_first_use(__name__, _HOME)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from sciformer.sequence.folding import fold as fold
-from sciformer.sequence.model import Architecture as Architecture
-from sciformer.sequence.model import LMUFormer as LMUFormer
-from sciformer.sequence.model import SequenceClassifier as SequenceClassifier
-from sciformer.sequence.model import SpikingLMUFormer as SpikingLMUFormer
-from sciformer.sequence.presets import make_model as make_model
+from sciformer.lazy import on_first_use
+
+_HOME = {
+    "Architecture": "sciformer.sequence.model",
+    "LMUFormer": "sciformer.sequence.model",
+    "SequenceClassifier": "sciformer.sequence.model",
+    "SpikingLMUFormer": "sciformer.sequence.model",
+    "fold": "sciformer.sequence.folding",
+    "make_model": "sciformer.sequence.presets",
+}
+
+__all__ = list(_HOME)
+
+__getattr__, __dir__ = on_first_use(__name__, _HOME)
