@@ -14,7 +14,7 @@ from pinn.registry import find_problem
 from pinn.sampling import UniformSobol
 from pinn.settings import Settings
 from pinn.solution import Errors, Reference, Solution, build_trial
-from pinn.solver import Limits, Report, Solver
+from pinn.solver import DEFAULT_BUDGET_SECONDS, Limits, Report, Solver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,8 +102,8 @@ def solve(
 
     Args:
         problem: a `Problem`, a registered name, or a Python file.
-        settings: all choices; the defaults solve Burgers' equation to about 2e-5 in 30 s.
-        limits: when to end; 30 seconds by default.
+        settings: all choices; the defaults solve Burgers' equation to about 5e-5.
+        limits: when to end; `DEFAULT_BUDGET_SECONDS` by default.
         observers: called about once a second with a `Report`.
         run: where checkpoints, solution, figure and summary are written, and whose checkpoint is
             continued if there is one; nothing is written without it.
@@ -124,7 +124,7 @@ def solve(
     glance = Reference(problem, PROGRESS_GRID) if has_reference else None
     solver = make_solver(solution)
     stopped = solver.train(
-        Limits(budget=30.0) if limits is None else limits,
+        Limits(budget=DEFAULT_BUDGET_SECONDS) if limits is None else limits,
         error=None if glance is None else lambda: glance.errors(solution).relative_l2,
         observers=[*observers, *([] if run is None else [_logger(run)])],
         run=run,

@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(seed=None, dtype=None, device=None)
     parser.add_argument("--model", metavar="NAME", help="physicsformer (default) or mlp")
     parser.add_argument(
-        "--budget", type=positive_number, metavar="SECONDS", help="training time (default 30)"
+        "--budget", type=positive_number, metavar="SECONDS", help="training time (default 28)"
     )
     parser.add_argument(
         "--iterations", type=positive_integer, metavar="N", help="steps, instead of --budget"
@@ -135,11 +135,11 @@ class _Request:
         return Run.open(self._arguments.resume) if self._arguments.resume else None
 
     def _limits(self) -> Limits:
-        from pinn.solver import Limits
+        from pinn.solver import DEFAULT_BUDGET_SECONDS, Limits
 
         budget, iterations = self._arguments.budget, self._arguments.iterations
         if budget is None and iterations is None:
-            budget = 30.0
+            budget = DEFAULT_BUDGET_SECONDS
         return Limits(budget, iterations)
 
     def _choices(self) -> tuple[dict[str, Any], Settings]:
