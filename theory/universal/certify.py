@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.universal.collapse import collapse
+from theory.universal.defined import check_defined
 from theory.universal.formula import Target
 from theory.universal.intervals import Array, Interval, down, up
 from theory.universal.layer import LayerWeights
@@ -83,7 +84,12 @@ def certify(
     Returns:
         One entry for each token and output, in order. Equal rows of a layer whose tokens see the
         same numbers are not taken for granted: each is bounded by itself.
+
+    Raises:
+        DomainError: a formula that is not proven to be real and finite on the whole domain. The
+            blocks are bounded afterwards, because splitting may cancel an undefined part.
     """
+    check_defined(target)
     rounding = forward_rounding(weights, domain_limit(target))
     entries = []
     for token in range(target.tokens):

@@ -1,4 +1,4 @@
-"""What a target must be before it is worth compiling: defined, continuous, affordable."""
+"""What a target must be before it is worth compiling: continuous and affordable."""
 
 from __future__ import annotations
 
@@ -6,62 +6,17 @@ import numpy as np
 import sympy
 
 from sciformer.errors import DomainError
-from theory.universal.construction import sequences_in
 from theory.universal.decompose import decompose
-from theory.universal.enclosures import enclose
-from theory.universal.fit import sample_cube
+from theory.universal.defined import shown
 from theory.universal.formula import Target
 from theory.universal.intervals import Array
 from theory.universal.program import Program, evaluate
-from theory.universal.search import bisect
 
 MOST_COUPLED = 5
 """Coordinates of one block up to which a certificate is within reach."""
 _BOXES_PER_COORDINATE = 15.0
-_DEFINED_BOXES = 40_000
 _SEGMENTS = 400
 _JUMP = 1e-6
-
-
-def check_defined(target: Target) -> None:
-    """Refuses a formula that is not finite on the whole domain, or cannot be shown to be.
-
-    Raises:
-        DomainError: names the entry and a point at or near the pole.
-    """
-    for row in target.programs:
-        for program in row:
-            point = _undefined_near(program, target)
-            if point is not None:
-                raise DomainError(
-                    f"compile: {_named(target, program)} is not finite on the whole domain "
-                    f"[{target.lower:g}, {target.upper:g}]: look near {_shown(target, point)}; "
-                    "choose a domain without the pole."
-                )
-
-
-def _undefined_near(program: Program, target: Target) -> Array | None:
-    """A point where the formula is not finite, or the middle of a box that cannot be cleared."""
-    points = sequences_in(target, sample_cube(target.dimension)).reshape(-1, target.dimension)
-    bad = ~np.isfinite(evaluate(program, points))
-    if bad.any():
-        return np.asarray(points[int(bad.argmax())])
-    lower = np.full((1, target.dimension), target.lower)
-    upper = np.full((1, target.dimension), target.upper)
-    looked = 0
-    while len(lower):
-        looked += len(lower)
-        centre = lower + (upper - lower) / 2
-        value = enclose(program, lower, centre, upper).value
-        clear = np.broadcast_to(np.isfinite(value.lower) & np.isfinite(value.upper), len(lower))
-        lower, upper, centre = lower[~clear], upper[~clear], centre[~clear]
-        if looked > _DEFINED_BOXES:
-            smallest = int((upper - lower).max(1).argmin())
-            return np.asarray(centre[smallest])
-        lower, upper = (
-            bisect(lower, upper, (upper - lower).argmax(1)) if len(lower) else (lower, upper)
-        )
-    return None
 
 
 def check_continuous(target: Target) -> None:
@@ -78,7 +33,7 @@ def check_continuous(target: Target) -> None:
             if jump > _JUMP:
                 raise DomainError(
                     f"compile: {entry} is discontinuous, it jumps by {jump:.4g} near "
-                    f"{_shown(target, point)}, and no continuous layer comes nearer than "
+                    f"{shown(target, point)}, and no continuous layer comes nearer than "
                     f"{jump / 2:.4g}; join the branches."
                 )
 
@@ -118,16 +73,3 @@ def check_cost(target: Target, epsilon: float) -> None:
                     f"{boxes:.0e} boxes would be needed and at most {MOST_COUPLED} coordinates are "
                     "within reach; split the formula, or insist with force."
                 )
-
-
-def _named(target: Target, program: Program) -> sympy.Expr:
-    for row, programs in zip(target.entries, target.programs, strict=True):
-        for entry, known in zip(row, programs, strict=True):
-            if known is program:
-                return entry
-    raise AssertionError("the program is one of the target's")
-
-
-def _shown(target: Target, point: Array) -> str:
-    pairs = zip(target.variables, point, strict=True)
-    return ", ".join(f"{name} = {value:.4g}" for name, value in pairs)

@@ -12,8 +12,9 @@ from sciformer.errors import ConvergenceError, DomainError
 from theory.universal.assemble import assemble
 from theory.universal.certificate import Certificate, CompiledLayer
 from theory.universal.certify import Entry, certify
-from theory.universal.checks import check_continuous, check_cost, check_defined
+from theory.universal.checks import check_continuous, check_cost
 from theory.universal.construction import Construction, Hybrid, Tilted, choose
+from theory.universal.defined import check_defined
 from theory.universal.entries import EntryFits
 from theory.universal.formula import Formula, Target, read_target
 from theory.universal.intervals import Array

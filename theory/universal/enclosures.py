@@ -200,8 +200,12 @@ def _blend(share: Interval, left: Slopes, right: Slopes) -> Slopes:
 
 
 def _side(margin: Interval, left: Interval, right: Interval) -> Interval:
-    """`left` where margin > 0, `right` where it is < 0, else the hull of both."""
+    """`left` where margin > 0, `right` where it is < 0, else the hull of both; NaN if margin is."""
     hull = left.hull(right)
+    hull = Interval(
+        np.where(np.isnan(margin.lower), np.nan, hull.lower),
+        np.where(np.isnan(margin.upper), np.nan, hull.upper),
+    )
     is_left, is_right = margin.lower > 0, margin.upper < 0
     return Interval(
         np.where(is_left, left.lower, np.where(is_right, right.lower, hull.lower)),

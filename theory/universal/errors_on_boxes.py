@@ -135,6 +135,9 @@ class LayerError:
             reach = padded(steepest.sum(1), 8 + lower.shape[1]) + 2.0 * self.value_slack
             lowest = np.fmax(lowest, down(value - reach - formula.value.upper))
             highest = np.fmin(highest, up(value + reach - formula.value.lower))
+        # A mean value needs a formula that is real on the whole box: NaN fits no limit.
+        real = np.isfinite(formula.value.lower) & np.isfinite(formula.value.upper)
+        lowest, highest = np.where(real, lowest, np.nan), np.where(real, highest, np.nan)
         return Enclosed(lowest, highest, centre, spread)
 
     def net(self, points: Array) -> Array:

@@ -35,6 +35,18 @@ def up(value: Array) -> Array:
     return value + (np.abs(value) * _EPS + _TINY)
 
 
+def _sum_down(value: Array) -> Array:
+    """`down` for sums and differences: a float sum of 0 or in the subnormal range is exact.
+
+    So a sum of numbers that are not negative has a lower end that is not negative.
+    """
+    return value - np.abs(value) * _EPS
+
+
+def _sum_up(value: Array) -> Array:
+    return value + np.abs(value) * _EPS
+
+
 def _library(lower: Array, upper: Array) -> Interval:
     """Widens the values of a library function by its assumed error."""
     width = LIBM_ULPS * _EPS
@@ -65,10 +77,10 @@ class Interval:
         return (self.lower <= 0) & (self.upper >= 0)
 
     def __add__(self, other: Interval) -> Interval:
-        return Interval(down(self.lower + other.lower), up(self.upper + other.upper))
+        return Interval(_sum_down(self.lower + other.lower), _sum_up(self.upper + other.upper))
 
     def __sub__(self, other: Interval) -> Interval:
-        return Interval(down(self.lower - other.upper), up(self.upper - other.lower))
+        return Interval(_sum_down(self.lower - other.upper), _sum_up(self.upper - other.lower))
 
     def __neg__(self) -> Interval:
         return Interval(-self.upper, -self.lower)
@@ -82,7 +94,7 @@ class Interval:
         c, d = self.upper * other.lower, self.upper * other.upper
         lower = np.minimum(np.minimum(a, b), np.minimum(c, d))
         upper = np.maximum(np.maximum(a, b), np.maximum(c, d))
-        return Interval(down(lower), up(upper))
+        return Interval(_above_zero(down(lower), self, other), up(upper))
 
     def hull(self, other: Interval) -> Interval:
         return Interval(np.minimum(self.lower, other.lower), np.maximum(self.upper, other.upper))
@@ -134,11 +146,11 @@ class Interval:
         return Interval(np.where(self.has_zero, 0.0, least), self.magnitude)
 
     def sqrt(self) -> Interval:
-        """sqrt of the nonnegative part; NaN where the interval lies below 0."""
+        """sqrt; NaN where the interval reaches below 0, if only by a rounding error."""
         with np.errstate(invalid="ignore"):
-            upper = up(np.sqrt(self.upper))
-        lower = np.sqrt(np.maximum(self.lower, 0.0))
-        return Interval(np.maximum(down(lower), 0.0), upper)
+            lower, upper = np.sqrt(self.lower), up(np.sqrt(self.upper))
+        bad = ~(self.lower >= 0)
+        return Interval(np.maximum(down(lower), 0.0), np.where(bad, np.nan, upper))
 
     def exp(self) -> Interval:
         with np.errstate(over="ignore"):
@@ -198,7 +210,14 @@ HALF_PI = Interval(down(np.asarray(_HALF_PI)), up(np.asarray(_HALF_PI)))
 
 def _scaled(interval: Interval, factor: Array) -> Interval:
     a, b = interval.lower * factor, interval.upper * factor
-    return Interval(down(np.minimum(a, b)), up(np.maximum(a, b)))
+    lower = _above_zero(down(np.minimum(a, b)), interval, Interval(factor, factor))
+    return Interval(lower, up(np.maximum(a, b)))
+
+
+def _above_zero(lower: Array, left: Interval, right: Interval) -> Array:
+    """The lower end of a product, which is not negative if neither factor is."""
+    positive = (left.lower >= 0) & (right.lower >= 0)
+    return np.where(positive, np.maximum(lower, 0.0), lower)
 
 
 def _odd_power(point: Interval, exponent: int) -> Interval:

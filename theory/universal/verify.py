@@ -18,6 +18,7 @@ import numpy as np
 
 from sciformer.errors import CertificateError, SciformerError
 from theory.universal.certificate import digest_of_payload, load
+from theory.universal.defined import check_defined
 from theory.universal.exact import Numbers, best_numbers
 from theory.universal.formula import Target, read_target
 from theory.universal.verify_entry import EntryCheck
@@ -72,6 +73,7 @@ def verify(
 
     Raises:
         CertificateError: a digest, a block, a tree or a bound that does not hold.
+        DomainError: a formula that is not proven to be real on the whole domain.
         DataError: files that cannot be read.
 
     Cost: about a millisecond a leaf and sub-box with python-flint, a hundred times that in mpmath.
@@ -122,6 +124,7 @@ class _Check:
         target = read_target(
             record["formula"], record["tokens"], record["width"], tuple(record["domain"])
         )
+        check_defined(target)
         weights = {**self.state, "heads": record["heads"]}
         checks = self._entries(target, weights)
         leaves = sum(c.leaves for c in checks)

@@ -55,7 +55,7 @@ def test_diagnose(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("x1 +", [], "^"),
         ("foo(x1)", [], "unknown function 'foo'"),
-        ("1/x1", [], "not finite on the whole domain"),
+        ("1/x1", [], "not finite and real on the whole domain"),
         ("x1", ["--epsilon", "-1"], "epsilon must be a finite number > 0; got -1"),
         ("sign(x1)", [], "no continuous layer comes nearer than 1"),
         ("sin(x1*x2*x3 + x4*x5*x6)*x1", ["--tokens", "6"], "couples 6 coordinates"),
