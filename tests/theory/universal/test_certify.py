@@ -65,9 +65,9 @@ def check_boxes(seed: int, positions: bool = True) -> None:
     known = error.enclose(lower, upper)
     for box in range(len(lower)):
         points = points_inside(rng, lower[box], upper[box], 150)
-        found = sampled(weights, target, token, points)
+        first = found = sampled(weights, target, token, points)
         for sign in (1.0, -1.0):
-            point = points[(sign * found).argmax()]
+            point = points[(sign * first).argmax()]
             for step in 0.3 ** np.arange(1, 6):
                 size = step * (upper[box] - lower[box]) * rng.choice((-1, 0, 1), (24, len(point)))
                 trials = np.clip(point + size, lower[box], upper[box])
