@@ -63,11 +63,8 @@ def test_n4_counts_heads(tokens: int, width: int, needed: int) -> None:
     assert heads_needed(tokens, width)[0] == needed
 
 
-@pytest.mark.parametrize(("tokens", "width", "heads"), [(4, 4, 1), (3, 3, 1), (3, 3, 2)])
-def test_n4_collision_exists_iff_there_are_too_few_numbers(
-    tokens: int, width: int, heads: int
-) -> None:
-    """P13. What token 1 knows, for random heads: some X and -X coincide iff q < n d."""
+def nearest_collision(tokens: int, width: int, heads: int) -> float:
+    """Least squared gap found between what token 1 knows of X and of -X, |X| = 1, random heads."""
     from scipy.optimize import least_squares
 
     rng = np.random.default_rng(0)
@@ -84,11 +81,19 @@ def test_n4_collision_exists_iff_there_are_too_few_numbers(
     def gap(flat: np.ndarray) -> np.ndarray:
         return np.concatenate([known(flat) - known(-flat), [flat @ flat - 1]])
 
-    numbers = width + heads * (tokens + width - 1)
-    found = min(
+    return min(
         least_squares(gap, rng.normal(size=tokens * width), xtol=1e-15, ftol=1e-15, gtol=1e-15).cost
         for _ in range(12)
     )
+
+
+@pytest.mark.parametrize(("tokens", "width", "heads"), [(4, 4, 1), (3, 3, 1), (3, 3, 2)])
+def test_n4_collision_exists_iff_there_are_too_few_numbers(
+    tokens: int, width: int, heads: int
+) -> None:
+    """P13. What token 1 knows, for random heads: some X and -X coincide iff q < n d."""
+    numbers = width + heads * (tokens + width - 1)
+    found = nearest_collision(tokens, width, heads)
     assert (found < 1e-18) == (numbers < tokens * width)
 
 
