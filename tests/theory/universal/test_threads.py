@@ -29,9 +29,9 @@ def compiled(threads: int, path: Path) -> dict[str, np.ndarray]:
 def test_one_and_two_threads_emit_the_same_layer(tmp_path: Path) -> None:
     """Kills: a cap by the clock, which the speed of the machine would decide.
 
-    Tolerance: 1e-6, our choice. Fits stop by a count of steps, so sums in another order can only
-    move the weights by rounding times the condition of the normal equations, at most 1e9 by their
-    damping; a pruning that decides otherwise would change the shapes.
+    Tolerance: 1e-6, our choice; fits stop by a count of steps, so sums taken in another order can
+    only move the weights by rounding times the condition of a least-squares step (0 was seen). A
+    pruning that decided otherwise would change the shapes.
     """
     one, two = (compiled(t, tmp_path / str(t)) for t in (1, 2))
     assert one.keys() == two.keys()
