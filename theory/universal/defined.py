@@ -25,8 +25,8 @@ def check_defined(target: Target) -> None:
     """Proves that every entry is real and finite on the whole domain, or refuses.
 
     Raises:
-        DomainError: names the entry and a point where it is undefined; or says that no proof was
-            found, and near which point.
+        DomainError: names the entry and a point where float64 arithmetic gives no finite number;
+            or says that no proof was found, and near which point.
 
     Cost: at most 40 000 boxes an entry; one if all its functions are defined everywhere.
     """
@@ -43,7 +43,7 @@ def _check_entry(target: Target, entry: sympy.Expr, program: Program) -> None:
         witness = _undefined(program, doubt[None])
     if witness is not None:
         raise DomainError(
-            f"formula: {entry} is not finite and real {where}: it is undefined at "
+            f"formula: {entry} is not finite and real {where}: float64 has no value for it at "
             f"{shown(target, witness)}; choose a domain without such points."
         )
     if doubt is not None:

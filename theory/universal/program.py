@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import sympy
 
-from sciformer.errors import DataError
+from sciformer.errors import DataError, DomainError
 from theory.universal.intervals import Array
 
 T = TypeVar("T")
@@ -119,6 +119,11 @@ class _Compiler:
         if isinstance(expression, sympy.Symbol):
             raise DataError(f"formula: {expression} is no variable of this target; remove it.")
         if expression.is_number:
+            if not expression.is_real:
+                raise DomainError(
+                    f"formula: the constant {expression} is not known to be a finite real number; "
+                    "remove it."
+                )
             return self.emit(Step("constant", value=expression))
         if isinstance(expression, sympy.Add):
             return self.fold("add", expression.args)
@@ -183,6 +188,7 @@ def compile_expression(expression: sympy.Expr, variables: Sequence[sympy.Symbol]
 
     Raises:
         DataError: an unknown symbol, function or condition.
+        DomainError: a constant that is not real, such as sqrt(-1), or not finite, such as 1/0.
     """
     compiler = _Compiler(variables)
     place = compiler.place(sympy.sympify(expression))
