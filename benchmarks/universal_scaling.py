@@ -1,6 +1,7 @@
 """Units and boxes against epsilon and dimension, beside the worst-case width of theorem T0.
 
 Run: python benchmarks/universal_scaling.py scaling.png
+The figure is drawn again after each formula, so that an interrupted run leaves what it measured.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ FORMULAS = {
     2: "tanh(x1*x2)",
     3: "tanh(x2 + x1*x3)",
     4: "tanh(x1*x2 + x3*x4)",
-    6: "x1*x2 + x3*x4 + x5*x6",
+    6: "(x1*x2 + x3*x4 + x5*x6)/3",
 }
+"""All with |f| <= 1 and Lipschitz constant at most 2 on [-1, 1]^D, as `worst_case` assumes."""
 
 
 def worst_case(dimension: int, epsilon: float, lipschitz: float = 2.0) -> float:
@@ -32,9 +34,9 @@ def worst_case(dimension: int, epsilon: float, lipschitz: float = 2.0) -> float:
     return ((2 * degree + 1) ** dimension - 1) / 2 * pieces + 1
 
 
-def measure() -> list[tuple[int, float, int, int, float]]:
-    """Dimension, epsilon, units, boxes and seconds of every case; printed as it goes."""
-    rows = []
+def measure(path: str) -> None:
+    """Dimension, epsilon, units, boxes and seconds of every case; printed and drawn as it goes."""
+    rows: list[tuple[int, float, int, int, float]] = []
     for dimension, formula in FORMULAS.items():
         for epsilon in EPSILONS if dimension != 4 else EPSILONS[:2]:
             start = time.perf_counter()
@@ -43,7 +45,7 @@ def measure() -> list[tuple[int, float, int, int, float]]:
             units = weights_of(layer.module).hidden_units
             rows.append((dimension, epsilon, units, layer.certificate.boxes, seconds))
             print(*rows[-1], f"{worst_case(dimension, epsilon):.1e}", sep="\t", flush=True)
-    return rows
+        draw(rows, path)
 
 
 def draw(rows: list[tuple[int, float, int, int, float]], path: str) -> None:
@@ -52,17 +54,24 @@ def draw(rows: list[tuple[int, float, int, int, float]], path: str) -> None:
     units, boxes = figure.subplots(1, 2)
     for index, (dimension, formula) in enumerate(FORMULAS.items()):
         mine = [row for row in rows if row[0] == dimension]
+        if not mine:
+            continue
         epsilons = [row[1] for row in mine]
         label = f"D = {dimension}: {formula}"
         units.loglog(epsilons, [r[2] for r in mine], "o-", color=f"C{index}", label=label)
         worst = [worst_case(dimension, e) for e in epsilons]
         units.loglog(epsilons, worst, ":", color=f"C{index}")
         boxes.loglog(epsilons, [r[3] for r in mine], "o-", color=f"C{index}", label=label)
-    units.set(xlabel="epsilon", ylabel="hidden units", title="units (dotted: worst case of T0)")
+    units.set(
+        xlabel="epsilon", ylabel="hidden units", title="units (dotted: any |f| <= 1, L = 2, by T0)"
+    )
     boxes.set(xlabel="epsilon", ylabel="boxes", title="boxes of the certificate")
+    for axes in (units, boxes):
+        axes.set_xticks(EPSILONS, [str(e) for e in EPSILONS])
+        axes.minorticks_off()
     units.legend(fontsize=7)
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=80)
 
 
 if __name__ == "__main__":
-    draw(measure(), sys.argv[1] if len(sys.argv) > 1 else "scaling.png")
+    measure(sys.argv[1] if len(sys.argv) > 1 else "scaling.png")
