@@ -1,0 +1,62 @@
+"""One picture of a paper's verdicts: how far each figure is from its limit."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from pathlib import Path
+
+from sciformer.reproduce.claims import Claim, Paper
+from sciformer.reproduce.report import Row
+from sciformer.reproduce.verdicts import Verdict
+
+COLOURS = {
+    Verdict.BETTER: "#1b7837",
+    Verdict.HOLDS: "#5aae61",
+    Verdict.FAILS: "#b2182b",
+    Verdict.UNTESTABLE: "#999999",
+    Verdict.UNFINISHED: "#cccccc",
+    Verdict.BROKEN: "#000000",
+}
+
+
+def draw_verdicts(paper: Paper, rows: tuple[Row, ...], path: Path) -> None:
+    """A line per claim: the ratio of every seed to the limit, or the verdict in words.
+
+    Args:
+        paper: for the heading.
+        rows: its claims with what was measured.
+        path: of the picture.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 1.2 + 0.45 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    for height, row in enumerate(reversed(rows)):
+        colour = COLOURS[row.verdict]
+        ratios = _ratios(row)
+        if ratios:
+            axes.plot(ratios, [height] * len(ratios), "o", color=colour, alpha=0.7)
+        else:
+            axes.text(1.0, height, row.verdict.value, color=colour, ha="center", va="center")
+    labels = [textwrap.shorten(row.claim.statement, 70) for row in reversed(rows)]
+    axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.set(
+        yticks=range(len(rows)),
+        yticklabels=labels,
+        ylim=(-0.7, len(rows) - 0.3),
+        xscale="log",
+        xlabel="ours relative to the limit of the verdict (left of the line it holds)",
+        title=f"{paper.title} ({paper.source})",
+    )
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, 0.3), max(high, 3.0))
+    axes.grid(True, axis="x", alpha=0.3)
+    figure.savefig(path, dpi=130)
+
+
+def _ratios(row: Row) -> list[float]:
+    if not isinstance(row.claim, Claim):
+        return []
+    ratios = [row.claim.rule.ratio(value) for value in row.values]
+    return [ratio for ratio in ratios if math.isfinite(ratio) and ratio > 0]
