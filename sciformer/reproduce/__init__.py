@@ -14,6 +14,7 @@ _HOME = {
     "Between": "sciformer.reproduce.verdicts",
     "Campaign": "sciformer.reproduce.campaign",
     "Claim": "sciformer.reproduce.claims",
+    "Command": "sciformer.reproduce.command",
     "Effort": "sciformer.reproduce.claims",
     "Experiment": "sciformer.reproduce.claims",
     "Paper": "sciformer.reproduce.claims",

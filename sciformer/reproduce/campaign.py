@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -95,8 +96,9 @@ class Campaign:
 
     def _attempt(self, experiment: Experiment, seed: int) -> Outcome:
         """A trial; one that raises must not take the others with it."""
-        directory = self.run.path / "figures"
-        directory.mkdir(exist_ok=True)
+        directory = self.run.path / "trials" / f"{experiment.name}-{seed}"
+        shutil.rmtree(directory, ignore_errors=True)  # of an attempt that was killed
+        directory.mkdir(parents=True)
         trial = Trial(seed, self.efforts[experiment.name].options, directory)
         begun = time.monotonic()
         try:

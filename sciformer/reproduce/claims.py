@@ -17,7 +17,7 @@ class Trial:
     Attributes:
         seed: of everything random in it.
         options: of the effort, such as a budget in seconds.
-        directory: for figures; the names of files start with the experiment's.
+        directory: of this trial alone, empty; what is written there is kept.
     """
 
     seed: int

@@ -1,131 +1,92 @@
-"""Measure what the papers claim, and print claim, paper's number, ours and verdict."""
+"""Experiments that are a command: what is measured is what a reader can type."""
 
 from __future__ import annotations
 
-import argparse
-from typing import TYPE_CHECKING
+import collections
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
 
-if TYPE_CHECKING:
-    from sciformer.reproduce.campaign import Campaign
-    from sciformer.reproduce.claims import Paper
-    from sciformer.reproduce.report import Report
+from sciformer.errors import RunError
+from sciformer.reproduce.claims import Effort, Experiment, Trial
 
-EPILOG = """examples:
-  sciformer reproduce all --quick
-  sciformer reproduce physicsformer --out runs/physicsformer
-  sciformer reproduce --resume runs/physicsformer
-  sciformer list claims
-
-Every verdict comes from a limit that stands in the code and in the table. Finished trials survive
-a kill: --resume runs only what is missing. The run directory holds report.md, report.json, one
-picture a paper, and the figures of the experiments."""
+Reading = Callable[[Mapping[str, Any]], Mapping[str, float]]
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments."""
-    from pathlib import Path
-
-    from sciformer.cli.arguments import add_json_argument, positive_integer
-
-    parser.epilog = EPILOG
-    parser.add_argument("paper", nargs="?", help="a paper (see `sciformer list claims`), or all")
-    parser.add_argument("--quick", action="store_true", help="fewer seeds, shorter trainings")
-    parser.add_argument("--seeds", type=positive_integer, metavar="N", help="trials of everything")
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
-    place.add_argument("--resume", type=Path, metavar="DIR", help="run directory to continue")
-    add_json_argument(parser)
+def flat(result: Mapping[str, Any]) -> dict[str, float]:
+    """Every number of a JSON object by its dotted path; truth values count as 0 and 1."""
+    return dict(_numbers(result, ""))
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Runs what is missing; the report is rewritten after every trial."""
-    from sciformer.cli.console import note, print_json
-    from sciformer.reproduce.report import Report
+@dataclass(frozen=True)
+class Command:
+    """A `sciformer` command in a process of its own; calling it runs one trial.
 
-    campaign, label = _campaign(arguments)
-    total = len(campaign.open_trials())
-    note(
-        f"reproduce: {total} trials, about {campaign.forecast_minutes():.0f} minutes on two "
-        f"cores; results in {campaign.run.path}"
-    )
-    report = Report.of(campaign, label)
-    for count, (experiment, seed, outcome) in enumerate(campaign.go(), 1):
-        ended = outcome.failure or f"done in {outcome.seconds:.0f} s"
-        note(
-            f"[{count}/{total}] {experiment.name}, seed {seed}: {ended}; "
-            f"about {campaign.forecast_minutes():.0f} minutes left"
-        )
-        report = Report.of(campaign, label)
-        _write(report, campaign)
-    _write(report, campaign)
-    if arguments.json:
-        print_json({**report.summary(), "run": str(campaign.run.path)})
-    else:
-        _print(report, campaign)
-    return int(report.has_broken())
+    Options of the effort are added as `--key value`, then the seed, the trial's directory and
+    --json. Progress goes to stderr as it comes.
 
+    Attributes:
+        words: the command and its arguments.
+        read: takes the figures from the JSON object.
+        seed: the option for the trial's seed; None if the command has none.
+        out: the option for the run directory; None if the command writes none.
+    """
 
-def _campaign(arguments: argparse.Namespace) -> tuple[Campaign, str]:
-    """The campaign asked for, or the one to continue, and what its effort is called."""
-    from operator import attrgetter
+    words: tuple[str, ...]
+    read: Reading = flat
+    seed: str | None = "--seed"
+    out: str | None = "--out"
 
-    from sciformer.reproduce.campaign import Campaign
-    from sciformer.runs import Run
+    def __str__(self) -> str:
+        return f"sciformer {shlex.join(self.words)}"
 
-    if arguments.resume:
-        old = Run.open(arguments.resume).config
-        asked = {"paper": arguments.paper, "seeds": arguments.seeds}
-        config = {**old, **{key: value for key, value in asked.items() if value is not None}}
-        if arguments.quick:
-            config["effort"] = "quick"
-        run = Run.resume(arguments.resume, config)
-    else:
-        effort = "quick" if arguments.quick else "full"
-        config = {"paper": _named(arguments.paper), "effort": effort, "seeds": arguments.seeds}
-        run = Run.create(arguments.out, "reproduce", config)
-    papers, seeds = _papers(config["paper"]), config["seeds"]
-    label = config["effort"] + ("" if seeds is None else f", {seeds} seeds")
-    return Campaign(papers, attrgetter(config["effort"]), run, seeds), label
+    def __call__(self, trial: Trial) -> Mapping[str, float]:
+        """The figures of one trial.
 
+        Raises:
+            RunError: the command failed; its last words are the reason.
+        """
+        words = [sys.executable, "-m", "sciformer", *self.words]
+        for key, value in trial.options.items():
+            words += [f"--{key}", str(value)]
+        words += [] if self.seed is None else [self.seed, str(trial.seed)]
+        words += [] if self.out is None else [self.out, str(trial.directory / "run")]
+        result = trial.directory / "result.json"
+        with (
+            result.open("w", encoding="utf-8") as stdout,
+            subprocess.Popen(
+                [*words, "--json"], stdout=stdout, stderr=subprocess.PIPE, text=True
+            ) as process,
+        ):
+            last = _passed_on(process.stderr)
+        if process.returncode:
+            raise RunError(f"{self} ended with status {process.returncode}: {last}")
+        return self.read(json.loads(result.read_text(encoding="utf-8")))
 
-def _named(paper: str | None) -> str:
-    from sciformer.cli.registry import entries
-    from sciformer.errors import UsageError, unknown_name
-
-    known = [*entries("claims"), "all"]
-    if paper is None:
-        raise UsageError(f"sciformer reproduce: which paper? Known: {', '.join(known)}.")
-    if paper not in known:
-        raise unknown_name("sciformer reproduce", "paper", paper, known)
-    return paper
+    def experiment(self, name: str, *, full: Effort, quick: Effort) -> Experiment:
+        """An experiment whose trials run this command."""
+        return Experiment(name, self, str(self), full, quick)
 
 
-def _papers(name: str) -> list[Paper]:
-    from sciformer.cli.registry import entries
-
-    known = entries("claims")
-    return [known[key].load()() for key in (known if name == "all" else [name])]
-
-
-def _print(report: Report, campaign: Campaign) -> None:
-    from sciformer.cli.console import note, print_table
-
-    for paper, rows in report.sections:
-        note(f"\n{paper.title} ({paper.source}), effort: {report.effort}")
-        cells = [
-            (row.claim.statement, row.claim.published, row.ours, row.verdict.value) for row in rows
-        ]
-        print_table(cells, ("claim", "paper", "ours", "verdict"))
-    note(f"\nlimits, commands, remarks and pictures: {campaign.run.path}/report.md")
+def _passed_on(lines: IO[str] | None) -> str:
+    """Shows lines as they come; the last few of them as one."""
+    last: collections.deque[str] = collections.deque(maxlen=3)
+    for line in lines or ():
+        sys.stderr.write(line)
+        last.append(line.strip())
+    return " ".join(last)
 
 
-def _write(report: Report, campaign: Campaign) -> None:
-    from sciformer.reproduce.figures import draw_verdicts
-
-    run = campaign.run
-    run.write_json("report.json", report.summary())
-    with run.file("report.md") as path:
-        path.write_text(report.markdown(), encoding="utf-8")
-    for paper, rows in report.sections:
-        with run.file(f"{paper.name}.png") as path:
-            draw_verdicts(paper, rows, path)
+def _numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _numbers(child, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _numbers(child, f"{path}.{index}")
+    elif isinstance(value, bool | int | float):
+        yield path, float(value)

@@ -229,3 +229,21 @@ def test_what_cannot_be_reproduced_is_refused(
     assert main(["reproduce", "toy", "--quick", "--out", str(tmp_path / "run")]) == 0
     assert main(["reproduce", "--resume", str(tmp_path / "run"), "--seeds", "1"]) == 2
     assert "seeds None -> 1" in capsys.readouterr().err
+
+
+def test_a_trial_has_an_empty_directory_of_its_own(bench: Bench, run: Run) -> None:
+    """Kills: one directory for all; leftovers of an attempt that was killed."""
+    seen: list[Path] = []
+
+    def note(trial: Trial) -> Mapping[str, float]:
+        assert list(trial.directory.iterdir()) == []
+        (trial.directory / "kept").touch()
+        seen.append(trial.directory)
+        return {"error": 0.0}
+
+    leftover = run.path / "trials" / "tidy-0" / "half"
+    leftover.mkdir(parents=True)
+    claim = Claim("-", "-", "-", bench.experiment("tidy", note), "error", AtMost(1.0))
+    list(Campaign([Paper("p", "P", "-", (claim,))], attrgetter("quick"), run).go())
+    assert seen == [run.path / "trials" / "tidy-0", run.path / "trials" / "tidy-1"]
+    assert all((directory / "kept").exists() for directory in seen)
