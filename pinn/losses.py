@@ -40,7 +40,7 @@ class Weighted:
 
     def rows(self) -> Tensor:
         """Rows (p * e,) whose squares add up to what the term contributes."""
-        return (self.term.residual(self.sample.points) * self.factors[:, None]).reshape(-1)
+        return (self.term.residual(self.sample.points) * self.factors[:, None]).T.reshape(-1)
 
     @property
     def factors(self) -> Tensor:
@@ -51,7 +51,7 @@ class Weighted:
 class LeastSquares:
     """sum over terms of weight * mean(w |r|^2) = |rows|^2.
 
-    Rows are ordered by term, then point, then equation.
+    Rows are ordered by term, then equation, then point.
 
     Args:
         parameters: what is optimised.
@@ -76,9 +76,10 @@ class LeastSquares:
         pieces = [self._linearise(term) for term in self._terms]
         if len(pieces) == 1:
             return pieces[0]
+        # Joined along the points, which are innermost: normal equations then need no copy.
         return Linearisation(
             torch.cat([piece.rows for piece in pieces]),
-            torch.cat([piece.jacobian for piece in pieces]),
+            torch.cat([piece.jacobian.T for piece in pieces], dim=1).T,
         )
 
     def value_and_gradient(self) -> tuple[float, Tensor]:
@@ -108,7 +109,7 @@ class LeastSquares:
             weights=weighted.factors,
         )
         _refuse_nonfinite(rows, weighted.term)
-        return Linearisation(rows.reshape(-1), jacobian.flatten(0, -2))
+        return Linearisation(rows.T.reshape(-1), jacobian.transpose(0, 1).flatten(0, -2))
 
 
 def _refuse_nonfinite(rows: Tensor, term: Term) -> None:
