@@ -6,24 +6,16 @@ a function without arguments that returns a `Paper`. Nothing here knows any of t
 
 from __future__ import annotations
 
-from sciformer.lazy import on_first_use
-
-_HOME = {
-    "AtLeast": "sciformer.reproduce.verdicts",
-    "AtMost": "sciformer.reproduce.verdicts",
-    "Between": "sciformer.reproduce.verdicts",
-    "Campaign": "sciformer.reproduce.campaign",
-    "Claim": "sciformer.reproduce.claims",
-    "Command": "sciformer.reproduce.command",
-    "Effort": "sciformer.reproduce.claims",
-    "Experiment": "sciformer.reproduce.claims",
-    "Paper": "sciformer.reproduce.claims",
-    "Report": "sciformer.reproduce.report",
-    "Trial": "sciformer.reproduce.claims",
-    "Untestable": "sciformer.reproduce.claims",
-    "Verdict": "sciformer.reproduce.verdicts",
-}
-
-__all__ = list(_HOME)
-
-__getattr__, __dir__ = on_first_use(__name__, _HOME)
+from sciformer.reproduce.campaign import Campaign as Campaign
+from sciformer.reproduce.claims import Claim as Claim
+from sciformer.reproduce.claims import Effort as Effort
+from sciformer.reproduce.claims import Experiment as Experiment
+from sciformer.reproduce.claims import Paper as Paper
+from sciformer.reproduce.claims import Trial as Trial
+from sciformer.reproduce.claims import Untestable as Untestable
+from sciformer.reproduce.command import Command as Command
+from sciformer.reproduce.report import Report as Report
+from sciformer.reproduce.verdicts import AtLeast as AtLeast
+from sciformer.reproduce.verdicts import AtMost as AtMost
+from sciformer.reproduce.verdicts import Between as Between
+from sciformer.reproduce.verdicts import Verdict as Verdict

@@ -1,0 +1,139 @@
+"""What the PhysicsFormer paper claims, and the commands that measure it.
+
+Only the abstracts and a short public summary of the paper were available to us. A limit that no
+published number gives is ours; its claim says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sciformer.reproduce import (
+    AtLeast,
+    AtMost,
+    Claim,
+    Command,
+    Effort,
+    Experiment,
+    Paper,
+    Untestable,
+)
+
+OURS = "No number of the paper is known to us; the limit is our choice."
+WEAK = (
+    "By the weak form from every velocity of the grid of the embedded wake, never the pressure; "
+    "the paper trains a network on 5,000 samples. The size of the error is compared."
+)
+
+
+def physicsformer() -> Paper:
+    """PhysicsFormer: Burgers, ablations, attention, and the coefficients of a wake."""
+    former, one_token, mlp = _burgers(), _burgers("--steps", "1"), _burgers("--model", "mlp")
+    clean = _weak("clean", seeds=1)
+    noisy = _weak("noisy", "--noise", "0.01", seeds=5)
+    return Paper(
+        "physicsformer",
+        "PhysicsFormer, an attention-based physics-informed network",
+        "arXiv 2601.03613",
+        (
+            Claim(
+                "Burgers' equation: mean squared error of the order 1e-6",
+                "abstract",
+                "~1e-6",
+                former,
+                "mse",
+                AtMost(1e-6, better=1e-7),
+            ),
+            Claim(
+                "the same network with one token: the sequence is what helps",
+                "design",
+                "-",
+                one_token,
+                "relative_l2",
+                AtLeast(1e-4),
+                f"{OURS} Twice the worst error of five tokens would show a benefit.",
+            ),
+            Claim(
+                "an MLP with as many parameters: attention is what helps",
+                "design",
+                "-",
+                mlp,
+                "relative_l2",
+                AtLeast(1e-4),
+                f"{OURS} Twice the worst error of five tokens would show a benefit.",
+            ),
+            Claim(
+                "attention selects among the tokens (largest entropy of the weights over log k)",
+                "design",
+                "-",
+                former,
+                "entropy",
+                AtMost(0.9),
+                f"{OURS} 1 is uniform attention.",
+            ),
+            Claim(
+                "the sequence is used (change of the solution when it is cut to one token)",
+                "design",
+                "-",
+                former,
+                "attention.cut_to_one",
+                AtLeast(0.01),
+                OURS,
+            ),
+            *_coefficients(clean, "clean data", "0 %", "0 %", 0.005, 0.05),
+            *_coefficients(noisy, "1 % noise", "0.07 %", "0 %", 0.07, 0.05),
+            Untestable(
+                "cylinder wake at Re = 3900",
+                "abstract of version 2",
+                "-",
+                "No data of that flow can be had here, and its simulation takes a cluster.",
+            ),
+        ),
+    )
+
+
+def _burgers(*options: str) -> Experiment:
+    name = "-".join(["burgers", *(option.strip("-") for option in options)])
+    return Command(("solve", "burgers", *options), read=_solved).experiment(
+        name, full=Effort(5, 0.6), quick=Effort(1, 0.6)
+    )
+
+
+def _solved(result: Mapping[str, Any]) -> dict[str, float]:
+    from sciformer.reproduce.command import flat
+
+    entropies = (result.get("attention") or {}).get("entropy", {})
+    return {**flat(result), **({"entropy": max(entropies.values())} if entropies else {})}
+
+
+def _weak(name: str, *options: str, seeds: int) -> Experiment:
+    command = Command(
+        ("identify", "navier-stokes", "--method", "weak", *options),
+        read=_sizes_of_errors,
+        out=None,
+    )
+    return command.experiment(f"weak-form-{name}", full=Effort(seeds, 0.15), quick=Effort(1, 0.15))
+
+
+def _sizes_of_errors(result: Mapping[str, Any]) -> dict[str, float]:
+    names = ("lambda_1_error_percent", "lambda_2_error_percent")
+    return {name: abs(float(result[name])) for name in names}
+
+
+def _coefficients(
+    experiment: Experiment, data: str, first: str, second: str, *limits: float
+) -> list[Claim]:
+    published = {"lambda_1": first, "lambda_2": second}
+    return [
+        Claim(
+            f"error of {name} in %, {data}",
+            "abstract",
+            number,
+            experiment,
+            f"{name}_error_percent",
+            AtMost(limit),
+            WEAK,
+        )
+        for (name, number), limit in zip(published.items(), limits, strict=True)
+    ]
