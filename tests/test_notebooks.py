@@ -1,0 +1,73 @@
+"""Notebooks: short, paired, without outputs, of public names only, and they run.
+
+Every notebook begins with a cell of parameters, tagged as such; the fast run replaces it, the slow
+one does not. It ends in an assertion on a figure.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbclient
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
+FAST = {
+    "01_burgers": "seconds, wanted_error = 3, 1.0",
+    "02_your_own_pde": "seconds, wanted_residual = 3, 10.0",
+    "05_compile_a_formula": "epsilon = 0.2",
+    "06_what_relative_positions_cannot_see": "steps = 100",
+}
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def code_cells(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def execute(notebook: Any, directory: Path) -> None:
+    """In a kernel of its own, in an empty directory."""
+    client = nbclient.NotebookClient(
+        notebook, timeout=600, resources={"metadata": {"path": str(directory)}}
+    )
+    client.execute()
+
+
+def test_there_is_a_fast_run_for_each() -> None:
+    assert {path.stem for path in NOTEBOOKS} == set(FAST)
+
+
+@each
+def test_it_is_short_public_and_ends_in_an_assertion(path: Path) -> None:
+    notebook = jupytext.read(path)
+    assert len(notebook.cells) <= 12
+    source = "\n".join(cell.source for cell in code_cells(notebook))
+    assert not re.search(r"\b_[a-z]|\._[a-z]", source)
+    assert "assert " in code_cells(notebook)[-1].source
+    assert code_cells(notebook)[0].metadata.get("tags") == ["parameters"]
+
+
+@each
+def test_the_pair_agrees_and_has_no_outputs(path: Path) -> None:
+    """Made by `jupytext --to ipynb notebooks/*.py`."""
+    text, paired = jupytext.read(path), jupytext.read(path.with_suffix(".ipynb"))
+    assert [(c.cell_type, c.source) for c in text.cells] == [
+        (c.cell_type, c.source) for c in paired.cells
+    ]
+    assert all(not c.outputs and c.execution_count is None for c in code_cells(paired))
+
+
+@each
+def test_it_runs_quickly(path: Path, tmp_path: Path) -> None:
+    notebook = jupytext.read(path)
+    code_cells(notebook)[0].source = FAST[path.stem]
+    execute(notebook, tmp_path)
+
+
+@pytest.mark.slow
+@each
+def test_it_runs_in_full(path: Path, tmp_path: Path) -> None:
+    execute(jupytext.read(path), tmp_path)
