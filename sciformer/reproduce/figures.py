@@ -19,6 +19,8 @@ COLOURS = {
     Verdict.BROKEN: "#000000",
 }
 
+FARTHEST = 1e3  # what lies farther from the limit is drawn there, as a diamond
+
 
 def draw_verdicts(paper: Paper, rows: tuple[Row, ...], path: Path) -> None:
     """A line per claim: the ratio of every seed to the limit, or the verdict in words.
@@ -30,28 +32,24 @@ def draw_verdicts(paper: Paper, rows: tuple[Row, ...], path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 1.2 + 0.45 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(9.5, 1.3 + 0.45 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     for height, row in enumerate(reversed(rows)):
         colour = COLOURS[row.verdict]
         ratios = _ratios(row)
-        if ratios:
-            axes.plot(ratios, [height] * len(ratios), "o", color=colour, alpha=0.7)
-        else:
-            axes.text(1.0, height, row.verdict.value, color=colour, ha="center", va="center")
+        for ratio in ratios:
+            shown = min(max(ratio, 1 / FARTHEST), FARTHEST)
+            axes.plot(shown, height, "o" if shown == ratio else "d", color=colour, alpha=0.7)
+        if not ratios:
+            words = row.verdict.value
+            axes.text(1.15, height, words, color=colour, ha="left", va="center", fontsize=9)
     labels = [textwrap.shorten(row.claim.statement, 70) for row in reversed(rows)]
     axes.axvline(1.0, color="black", linewidth=0.8)
-    axes.set(
-        yticks=range(len(rows)),
-        yticklabels=labels,
-        ylim=(-0.7, len(rows) - 0.3),
-        xscale="log",
-        xlabel="ours relative to the limit of the verdict (left of the line it holds)",
-        title=f"{paper.title} ({paper.source})",
-    )
-    low, high = axes.get_xlim()
-    axes.set_xlim(min(low, 0.3), max(high, 3.0))
+    axes.set(ylim=(-0.7, len(rows) - 0.3), xscale="log", xlim=(0.7 / FARTHEST, 1.4 * FARTHEST))
+    axes.set_yticks(range(len(rows)), labels, fontsize=9)
+    axes.set_xlabel("ours over the limit: left of the line it holds")
     axes.grid(True, axis="x", alpha=0.3)
+    figure.suptitle(f"{paper.title}\n{paper.source}", fontsize=11)
     figure.savefig(path, dpi=130)
 
 
