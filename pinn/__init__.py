@@ -14,13 +14,17 @@ from sciformer.lazy import on_first_use
 _HOME = {
     "Box": "pinn.domain",
     "Condition": "pinn.problem",
+    "FitSettings": "pinn.identification.network",
+    "InverseProblem": "pinn.identification.inverse",
     "Limits": "pinn.solver",
     "MLP": "pinn.networks",
     "PhysicsFormer": "pinn.networks",
+    "Observations": "pinn.data.observations",
     "Problem": "pinn.problem",
     "Settings": "pinn.settings",
     "Solution": "pinn.solution",
     "find_problem": "pinn.registry",
+    "identify": "pinn.identification.network",
     "solve": "pinn.solving",
 }
 

@@ -6,18 +6,29 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pinn.data.flow import FlowGrid
-    from pinn.identification.navier_stokes import Identified, Truth
+    from collections.abc import Callable
+
+    from pinn.identification.fit import FitReport
+    from pinn.identification.network import FitSettings
+    from pinn.identification.study import Study
 
 EPILOG = """examples:
   sciformer identify navier-stokes
   sciformer identify navier-stokes --noise 0.01 --seeds 5
-  sciformer identify navier-stokes --data cylinder_nektar_wake.mat --json
+  sciformer identify navier-stokes --method network --periodic-in-time --noise 0.01 --budget 300
+  sciformer identify navier-stokes --data cylinder_nektar_wake.mat --method both --json
+  sciformer identify burgers --noise 0.01
 
-navier-stokes is u_t + lambda_1 (u.grad) u + grad p - lambda_2 lap u = 0 with div u = 0. The
-coefficient of u_t is taken as 1, which sets the scale of both. Without --data the wake of the
-package is used, on 100 x 50 points and 200 snapshots. The weak method sees the velocity of every
-point and snapshot, and never the pressure."""
+navier-stokes is u_t + lambda_1 (u.grad) u + grad p - lambda_2 lap u = 0 with div u = 0; burgers is
+u_t + lambda_1 u u_x - lambda_2 u_xx = 0. The coefficient of u_t is taken as 1, which sets the
+scale of both. Without --data the wake of the package is used, on 100 x 50 points and 200
+snapshots, and for burgers the exact solution.
+
+The weak method sees the velocity of every point and snapshot, the network --samples of them;
+neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0."""
+
+DEFAULT_BUDGET_SECONDS = 240.0
+FIRST_PERIOD = 6.0  # in D / U; the network learns the period, near a Strouhal number of 1 / 6
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +43,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
     parser.epilog = EPILOG
-    parser.add_argument("problem", choices=("navier-stokes",), help="the equation")
+    parser.add_argument("problem", choices=("navier-stokes", "burgers"), help="the equation")
     parser.add_argument(
         "--data",
         type=Path,
         metavar="FILE",
         help="a flow as .mat, .npz, .h5 or .nc with X_star, t, U_star",
     )
-    parser.add_argument("--method", choices=("weak",), default="weak", help="default weak")
+    parser.add_argument(
+        "--method",
+        choices=("weak", "network", "both"),
+        help="default weak for navier-stokes; burgers knows the network only",
+    )
     parser.add_argument(
         "--noise",
         type=positive_number,
@@ -49,91 +64,142 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
     parser.add_argument(
-        "--seeds", type=positive_integer, default=1, metavar="N", help="noise from N seeds"
+        "--seeds", type=positive_integer, default=1, metavar="N", help="N runs, seed by seed"
     )
     parser.add_argument(
         "--reynolds",
         type=positive_number,
-        default=100.0,
         metavar="RE",
-        help="errors are against lambda_1 = 1, lambda_2 = 1 / RE (default 100)",
+        help="errors are against lambda_2 = 1 / RE (default 100; burgers 100 pi)",
     )
+    network = parser.add_argument_group("the network")
+    network.add_argument(
+        "--samples", type=positive_integer, metavar="N", help="default 5000; burgers 2000"
+    )
+    network.add_argument(
+        "--periodic-in-time",
+        action="store_true",
+        help="take the flow to have one period, which is learned; knowledge beyond the equations",
+    )
+    network.add_argument(
+        "--form", choices=("streamfunction", "velocity"), default="streamfunction",
+        help="psi and p (default), or u, v and p with continuity",
+    )  # fmt: skip
+    network.add_argument("--model", choices=("mlp", "physicsformer"), default="mlp")
+    network.add_argument(
+        "--budget",
+        type=positive_number,
+        default=DEFAULT_BUDGET_SECONDS,
+        metavar="SECONDS",
+        help=f"training time of each run (default {DEFAULT_BUDGET_SECONDS:g})",
+    )
+    network.add_argument("--iterations", type=positive_integer, metavar="N", help="steps at most")
+    network.add_argument("--threads", type=positive_integer, default=2, help="of BLAS (default 2)")
     add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Identifies and prints."""
-    from pinn.identification.navier_stokes import Truth, identify_weak
-    from sciformer.cli.console import Progress, print_json
+    from sciformer.cli.console import Progress, note, print_json, print_table
 
-    grid, truth = _grid(arguments), Truth(1.0, 1 / arguments.reynolds)
-    results: list[Identified] = []
-    with Progress(total=arguments.seeds, label="identify navier-stokes") as progress:
-        for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-            results.append(identify_weak(grid, noise=arguments.noise, seed=seed, truth=truth))
-            last = results[-1]
-            progress.update(len(results), lambda_1=last.lambda_1, lambda_2=last.lambda_2)
+    study = _burgers(arguments) if arguments.problem == "burgers" else _flow(arguments)
+    methods = study.methods
+    with Progress(total=float(len(methods) * arguments.seeds), label=study.label) as progress:
+        for number, method in enumerate(methods):
+            for index in range(arguments.seeds):
+                done = number * arguments.seeds + index
+                show = _shower(progress, done, arguments)
+                study.run(method, arguments.seed + index, [show])
+                progress.update(done + 1)
     if arguments.json:
-        runs = [result.summary() for result in results]
-        print_json({**runs[0], "data": grid.name, "over_seeds": _over_seeds(results), "runs": runs})
-    else:
-        _print(results, grid, truth)
+        print_json(study.summary())
+        return
+    print_table(*study.table())
+    for sentence in study.notes():
+        note(sentence)
 
 
-def _grid(arguments: argparse.Namespace) -> FlowGrid:
-    if arguments.data is not None:
-        from pinn.data.files import load_flow
+def _flow(arguments: argparse.Namespace) -> Study:
+    """The study of a flow: of the file that is given, or of the wake of the package."""
+    from pinn.data.embedded import embedded_wake_data
+    from pinn.data.files import load_flow
+    from pinn.identification.flow_network import NetworkRequest, identify_network
+    from pinn.identification.navier_stokes import Truth, identify_weak
+    from pinn.identification.study import Method, Study
+    from pinn.problems.navier_stokes import FORMS
 
-        return load_flow(arguments.data).grid()
-    from pinn.data.embedded import embedded_wake_grid
+    data = embedded_wake_data() if arguments.data is None else load_flow(arguments.data)
+    truth, noise = Truth(1.0, 1 / (arguments.reynolds or 100.0)), arguments.noise
+    period = FIRST_PERIOD if arguments.periodic_in_time else 0.0
+    request = NetworkRequest(
+        arguments.samples or 5000,
+        noise,
+        FORMS[arguments.form](),
+        _settings(arguments, period),
+        truth,
+    )
+    methods: dict[str, Method] = {}
+    if arguments.method != "network":
+        grid = data.grid()
+        methods["weak"] = lambda seed, _: identify_weak(grid, noise=noise, seed=seed, truth=truth)
+    if arguments.method in ("network", "both"):
+        methods["network"] = lambda seed, observers: identify_network(
+            data, request.with_seed(seed), observers
+        )[0]
+    return Study("identify navier-stokes", data.name, truth, methods)
 
-    return embedded_wake_grid()
 
+def _burgers(arguments: argparse.Namespace) -> Study:
+    """The study of Burgers' equation."""
+    import math
+    from dataclasses import replace
 
-def _over_seeds(results: list[Identified]) -> dict[str, Any]:
-    """Median and range of the signed errors, in percent."""
-    import numpy as np
+    from pinn.identification.burgers import SCHEDULE, identify_burgers
+    from pinn.identification.navier_stokes import Truth
+    from pinn.identification.study import Study
+    from sciformer.errors import UsageError
 
-    figures = {}
-    for name in ("lambda_1_error_percent", "lambda_2_error_percent"):
-        errors = [getattr(result, name) for result in results]
-        figures[name] = {
-            "median": float(np.median(errors)),
-            "least": min(errors),
-            "greatest": max(errors),
-        }
-    return figures
-
-
-def _print(results: list[Identified], grid: FlowGrid, truth: Truth) -> None:
-    from sciformer.cli.console import note, print_table
-
-    rows = [
-        (
-            result.seed,
-            f"{result.lambda_1:.6f}",
-            _interval(result.interval_1),
-            f"{result.lambda_1_error_percent:+.4f}",
-            f"{result.lambda_2:.7f}",
-            _interval(result.interval_2),
-            f"{result.lambda_2_error_percent:+.4f}",
-            f"{result.wall_seconds:.1f}",
+    if arguments.method in ("weak", "both") or arguments.data or arguments.periodic_in_time:
+        raise UsageError(
+            "sciformer identify: burgers takes samples of its exact solution and knows the network "
+            "only; leave out --data, --periodic-in-time and --method."
         )
-        for result in results
-    ]
-    headers = ["seed", "lambda_1", "95 % interval", "error, %"]
-    print_table(rows, [*headers, "lambda_2", "95 % interval", "error, %", "time, s"])
-    first = results[0]
-    u, v = first.noise_found
-    note(
-        f"{grid.name}: {first.samples} velocities seen, no pressure; noise found in u {u:.2%}, in "
-        f"v {v:.2%}.\nErrors are against lambda_1 = {truth.lambda_1:g}, lambda_2 = "
-        f"{truth.lambda_2:g}. The coefficient of u_t is taken as 1, which sets the scale.\n"
-        "Intervals count the spread over noise realisations and over the width of the test "
-        f"functions;\nthe latter alone is {first.floor_1:.4f} % of lambda_1 and "
-        f"{first.floor_2:.4f} % of lambda_2: the floor of these data."
+    viscosity = 1 / (arguments.reynolds or 100 * math.pi)
+    settings = replace(_settings(arguments, 0.0), schedule=SCHEDULE)
+    methods = {
+        "network": lambda seed, observers: identify_burgers(
+            arguments.samples or 2000,
+            arguments.noise,
+            viscosity,
+            replace(settings, seed=seed),
+            observers,
+        )[0]
+    }
+    truth = Truth(1.0, viscosity)
+    return Study("identify burgers", "burgers, exact solution", truth, methods)
+
+
+def _settings(arguments: argparse.Namespace, period: float) -> FitSettings:
+    from pinn.identification.network import MODELS, FitSettings
+
+    return FitSettings(
+        network=MODELS[arguments.model],
+        period=period,
+        budget=arguments.budget,
+        iterations=arguments.iterations,
+        threads=arguments.threads,
     )
 
 
-def _interval(ends: tuple[float, float]) -> str:
-    return f"[{ends[0]:.7f}, {ends[1]:.7f}]"
+def _shower(progress: Any, done: int, arguments: argparse.Namespace) -> Callable[[FitReport], None]:
+    """Shows a fit about once a second."""
+    last = [-1.0]
+
+    def show(report: FitReport) -> None:
+        if report.elapsed - last[0] < 1:
+            return
+        last[0] = report.elapsed
+        share = min(1.0, report.elapsed / arguments.budget)
+        progress.update(done + share, step=report.iteration, loss=report.loss, **report.values)
+
+    return show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinn.data.flow import FlowGrid
+from pinn.data.flow import FlowData, FlowGrid
 from pinn.references.wake import embedded_wake
 
 POINTS, SNAPSHOTS, STEP = (100, 50), 200, 0.1
@@ -19,3 +19,12 @@ def embedded_wake_grid() -> FlowGrid:
     t = np.linspace(0.0, STEP * (SNAPSHOTS - 1), SNAPSHOTS)
     fields = wake.grid(x, y, t)
     return FlowGrid("the embedded wake", x, y, t, fields["u"], fields["v"])
+
+
+def embedded_wake_data() -> FlowData:
+    """The same with its pressure, as points and snapshots."""
+    grid = embedded_wake_grid()
+    fields = embedded_wake().grid(grid.x, grid.y, grid.t)
+    points = np.stack(np.meshgrid(grid.x, grid.y, indexing="ij"), -1).reshape(-1, 2)
+    u, v, p = (fields[name].reshape(len(points), -1) for name in ("u", "v", "p"))
+    return FlowData(grid.name, points, grid.t, np.stack([u, v], axis=1), p)

@@ -1,0 +1,227 @@
+"""Network and unknown parameters as one least squares, solved by Levenberg-Marquardt."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pinn.identification.coefficients import Coefficients, LiveParameters
+from pinn.identification.model import Model, spread
+from pinn.losses import LeastSquares, Weighted
+from pinn.optimisers import FlatParameters, LevenbergMarquardt
+from pinn.sampling import Sample
+from pinn.solver import deferred_interrupt
+from pinn.terms import EquationTerm
+from pinn.threads import limit_threads
+from sciformer.errors import ConvergenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pinn.data.observations import Observations
+    from pinn.identification.inverse import InverseProblem
+
+SETTLED = 1e-5  # a fall of the loss in a step, below which it has settled
+PATIENCE = 8  # settled steps in a row that end the fit
+
+
+@dataclass(frozen=True)
+class Stage:
+    """From iteration `start` on: `points` for the equations, the first `observations` samples, and
+    equations held to `slack` times the noise."""
+
+    start: int
+    points: int
+    observations: int
+    slack: float
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Stages in the order of their starts, the first at 0; new points every `every` iterations.
+
+    First the samples are fitted and the equations hold loosely, then both to the noise. Points
+    that change at every iteration would make the objective bounce.
+    """
+
+    stages: tuple[Stage, ...]
+    every: int = 15
+
+    def at(self, iteration: int) -> Stage:
+        """The stage that an iteration belongs to."""
+        return [stage for stage in self.stages if stage.start <= iteration][-1]
+
+
+FLOW = Schedule(
+    (
+        Stage(0, 200, 1500, 30.0),
+        Stage(15, 1000, 2500, 10.0),
+        Stage(30, 2000, 3000, 3.0),
+        Stage(42, 2500, 10**9, 1.0),
+    )
+)
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """Where a fit stands.
+
+    Attributes:
+        iteration: steps taken.
+        elapsed: seconds.
+        loss: sum of squares of a point's rows in units of the noise, on average over points; two
+            quantities fitted to their noise give 2.
+        values: the unknown parameters.
+    """
+
+    iteration: int
+    elapsed: float
+    loss: float
+    values: dict[str, float]
+
+
+class ObservationTerm:
+    """(quantity - its sample) / noise, at the first of the observed points."""
+
+    name = "observations"
+
+    def __init__(self, inverse: InverseProblem, observations: Observations, model: Model) -> None:
+        names = tuple(observations.values)
+        self._quantities = quantities_term(inverse, model, names)
+        self._samples = torch.tensor([observations.values[n].tolist() for n in names]).double().T
+        self._noise = torch.tensor([observations.noise[n] for n in names]).double()
+        self.points = torch.from_numpy(observations.points)
+
+    def residual(self, points: Tensor) -> Tensor:
+        """Rows (p, quantities) at the first p observed points."""
+        return (self._quantities.residual(points) - self._samples[: len(points)]) / self._noise
+
+
+class Fit:
+    """A model and coefficients being fitted to observations and equations.
+
+    |rows|^2 = noise_0^2 * mean over points of ((quantity - sample) / noise)^2 and
+    (residual / (slack * noise_0))^2, with noise_0 the least noise. The factor in front keeps rows
+    of the size of the fields, to which the optimiser's damping is made.
+
+    Args:
+        inverse: the problem.
+        observations: shuffled, because early stages use the first of them.
+        model: the fields.
+        coefficients: the unknown parameters.
+        schedule: how many rows, when.
+        seed: of the points where the equations are imposed.
+    """
+
+    def __init__(
+        self,
+        inverse: InverseProblem,
+        observations: Observations,
+        model: Model,
+        coefficients: Coefficients,
+        schedule: Schedule,
+        seed: int,
+    ) -> None:
+        problem = inverse.problem
+        live = LiveParameters(problem.parameter_values, coefficients)
+        names = problem.domain.coordinates
+        self._equations = EquationTerm("equations", model, problem.residual, names, live)
+        self._observed = ObservationTerm(inverse, observations, model)
+        self._noise = min(observations.noise.values())
+        self.coefficients, self._schedule, self._domain = coefficients, schedule, problem.domain
+        self.parameters = FlatParameters([*model.parameters(), coefficients.scaled])
+        self._sobol = torch.quasirandom.SobolEngine(len(problem.coordinates), True, seed)  # type: ignore[no-untyped-call]
+        self._optimiser = LevenbergMarquardt()
+        self._name = problem.name
+        self.iteration, self.elapsed, self.loss = 0, 0.0, float("inf")
+        self.weighted: list[Weighted] = []
+
+    def train(
+        self,
+        budget: float,
+        *,
+        iterations: int | None = None,
+        threads: int = 1,
+        observers: Sequence[Callable[[FitReport], None]] = (),
+    ) -> str:
+        """Steps until the budget of seconds or of iterations is spent or the loss has settled.
+
+        Returns:
+            Why it ended.
+
+        Raises:
+            ConvergenceError: rows stopped being finite.
+            KeyboardInterrupt: after the step in which it came.
+        """
+        began, age, settled, stage = time.monotonic(), 0, 0, None
+        with limit_threads(threads), deferred_interrupt() as interrupted:
+            while True:
+                if iterations is not None and self.iteration >= iterations:
+                    return f"{iterations} iterations done"
+                if self.elapsed >= budget:
+                    return f"budget of {budget:g} s spent"
+                if settled >= PATIENCE:
+                    return "settled"
+                if interrupted():
+                    raise KeyboardInterrupt
+                now = self._schedule.at(self.iteration)
+                if now != stage or age >= self._schedule.every:
+                    self.weighted = self._draw(now)
+                    stage, age = now, 0
+                before, moved = self._step()
+                age = age + 1 if moved else self._schedule.every
+                last = stage == self._schedule.stages[-1]
+                settled = settled + 1 if last and before - self.loss < SETTLED * before else 0
+                self.elapsed = time.monotonic() - began
+                report = FitReport(self.iteration, self.elapsed, self.loss, self.values())
+                for observer in observers:
+                    observer(report)
+
+    def values(self) -> dict[str, float]:
+        """The unknown parameters as they stand."""
+        return self.coefficients.values()
+
+    def objective(self) -> LeastSquares:
+        """The least squares on the present points."""
+        return LeastSquares(self.parameters, self.weighted)
+
+    def _step(self) -> tuple[float, bool]:
+        try:
+            done = self._optimiser.step(self.objective())
+        except ConvergenceError as failure:
+            raise ConvergenceError(
+                f"{self._name}: {failure} at step {self.iteration + 1} (last loss {self.loss:.3g});"
+                " try another seed, or check the units and the noise level of the data."
+            ) from failure
+        self.iteration += 1
+        self.loss = done.after / self._noise**2
+        return done.before / self._noise**2, done.accepted
+
+    def _draw(self, stage: Stage) -> list[Weighted]:
+        inside = spread(self._sobol.draw(stage.points, dtype=torch.float64), self._domain)
+        observed = self._observed.points[: stage.observations]
+        samples = [
+            Sample(points, torch.ones(len(points)).double()) for points in (inside, observed)
+        ]
+        total = len(inside) + len(observed)
+        return [
+            Weighted(self._equations, samples[0], len(inside) / total / stage.slack**2),
+            Weighted(self._observed, samples[1], len(observed) / total * self._noise**2),
+        ]
+
+    def noise_units(self) -> float:
+        """What the objective's rows are multiplied by to be residuals in units of the noise."""
+        return math.sqrt(sum(len(w.sample) for w in self.weighted)) / self._noise
+
+
+def quantities_term(inverse: InverseProblem, model: Model, names: tuple[str, ...]) -> EquationTerm:
+    """Quantities of a model, as rows that are no residuals yet."""
+    expressions, problem = inverse.measured(names), inverse.problem
+    return EquationTerm(
+        "quantities", model, expressions, problem.domain.coordinates, problem.parameter_values
+    )

@@ -1,0 +1,91 @@
+"""lambda_1 and lambda_2 of a plane flow by a network, with what it makes of u, v and p."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pinn.identification.fit import FitReport
+from pinn.identification.flows import flow_problem, sample_flow
+from pinn.identification.navier_stokes import Truth
+from pinn.identification.network import FitSettings, Identification, identify
+from pinn.identification.result import FieldError, NetworkIdentified
+from pinn.problems.navier_stokes import Flow, streamfunction_pressure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pinn.data.flow import FlowData
+
+SNAPSHOTS = 25  # at which errors of the fields are taken, at every point of the data
+
+
+@dataclass(frozen=True)
+class NetworkRequest:
+    """What is asked of the network.
+
+    Attributes:
+        samples: velocities that it sees, each u and v at one point of one snapshot.
+        noise: added, as a share of each component's standard deviation.
+        flow: form of the equations.
+        settings: of the fit; its seed is also that of samples and noise.
+        truth: what errors are against.
+    """
+
+    samples: int = 5000
+    noise: float = 0.0
+    flow: Flow = field(default_factory=streamfunction_pressure)
+    settings: FitSettings = field(default_factory=FitSettings)
+    truth: Truth = field(default_factory=Truth)
+
+    def with_seed(self, seed: int) -> NetworkRequest:
+        """The same with other samples, noise, weights and points."""
+        return replace(self, settings=replace(self.settings, seed=seed))
+
+
+def identify_network(
+    data: FlowData,
+    request: NetworkRequest | None = None,
+    observers: Sequence[Callable[[FitReport], None]] = (),
+) -> tuple[NetworkIdentified, Identification]:
+    """lambda_1 and lambda_2 from some of the data's velocities, and the fields that go with them.
+
+    Args:
+        data: a flow; its pressure, if there is one, is only compared with.
+        request: samples, noise, form and settings.
+        observers: called after every step.
+
+    Returns:
+        The estimate and the fit behind it.
+
+    Raises:
+        DataError: too few samples, a constant flow, or noise above the signal.
+    """
+    request = request or NetworkRequest()
+    truth, seed = request.truth, request.settings.seed
+    inverse = flow_problem(request.flow, data, lambda_1=truth.lambda_1, lambda_2=truth.lambda_2)
+    observations = sample_flow(data, request.samples, request.noise, seed)
+    found = identify(inverse, observations, request.settings, observers)
+    errors = field_errors(data, found)
+    return NetworkIdentified.of(found, errors, noise=request.noise, seed=seed), found
+
+
+def field_errors(data: FlowData, found: Identification) -> dict[str, FieldError]:
+    """Errors of u, v and, where it is known, centred p, at all points of 25 snapshots."""
+    chosen = np.unique(np.linspace(0, len(data.time) - 1, SNAPSHOTS).round().astype(int))
+    times = np.repeat(data.time[chosen], len(data.points))
+    fields = found.fields(np.column_stack([np.tile(data.points, (len(chosen), 1)), times]))
+    wanted = {"u": data.velocity[:, 0], "v": data.velocity[:, 1]}
+    if data.pressure is not None:
+        wanted["p"] = data.pressure
+    errors = {}
+    for name, snapshots in wanted.items():
+        truth = snapshots[:, chosen].T
+        mine = fields[name].reshape(truth.shape)
+        if name in found.inverse.gauge:
+            mine = mine - mine.mean(1, keepdims=True)
+            truth = truth - truth.mean(1, keepdims=True)
+        errors[name] = FieldError.between(mine, truth)
+    return errors

@@ -1,0 +1,100 @@
+"""Plane flows as inverse problems, and their samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pinn.data.observations import Observations
+from pinn.domain import Box
+from pinn.identification.inverse import InverseProblem
+from pinn.problem import Problem
+from pinn.problems.navier_stokes import LAMBDA_1, LAMBDA_2, Flow
+from sciformer.errors import DataError
+
+if TYPE_CHECKING:
+    from pinn.data.flow import FlowData
+
+# Our choice, after trials on the wake of a cylinder: lengths in diameters, times in D / U.
+SCALES = {"x": 1.5, "y": 1.0, "t": 2.0}
+SIZES = {"lambda_1": 1.0, "lambda_2": 0.03}
+# Clean data are taken to be this accurate, as a share of the standard deviation of u.
+LEAST_NOISE = 1e-3
+
+
+def flow_problem(
+    flow: Flow, data: FlowData, *, lambda_1: float = 1.0, lambda_2: float = 0.01
+) -> InverseProblem:
+    """lambda_1 and lambda_2 of a flow, in the smallest box around its data.
+
+    The mean of u over all data is added to what the network gives.
+
+    Args:
+        flow: the form of the equations.
+        data: whose extent and mean speed are taken; no more of it is seen.
+        lambda_1, lambda_2: what errors are against.
+    """
+    (x_0, y_0), (x_1, y_1) = data.points.min(0).tolist(), data.points.max(0).tolist()
+    domain = Box(x=(x_0, x_1), y=(y_0, y_1), t=(float(data.time[0]), float(data.time[-1])))
+    stream = float(data.velocity[:, 0].mean())
+    problem = Problem(
+        name="navier-stokes",
+        title="Incompressible Navier-Stokes equations",
+        coordinates=flow.coordinates,
+        fields=flow.fields,
+        equations=flow.equations,
+        domain=domain,
+        parameters={LAMBDA_1: lambda_1, LAMBDA_2: lambda_2},
+    )
+    return InverseProblem(
+        problem,
+        sizes=SIZES,
+        scales=SCALES,
+        quantities=flow.quantities,
+        offsets={"psi": stream * flow.coordinates[1]}
+        if "psi" in problem.field_names
+        else {"u": stream},
+        gauge=("p",),
+    )
+
+
+def sample_flow(data: FlowData, count: int, noise: float, seed: int) -> Observations:
+    """`count` velocities from random points and snapshots, none twice, with noise added.
+
+    Args:
+        data: a flow; its pressure is never looked at.
+        count: 100 <= count <= points times snapshots.
+        noise: standard deviation of what is added, as a share of each component's own.
+        seed: of the choice and of the noise.
+
+    Raises:
+        DataError: more samples wanted than there are, a constant flow, or noise above the signal.
+    """
+    if count > data.samples:
+        raise DataError(
+            f"{data.name}: {count} samples wanted and there are {data.samples}; ask for fewer."
+        )
+    sizes = data.velocity.std(axis=(0, 2))
+    speed = float(np.sqrt(np.mean(data.velocity**2) * 2))
+    if float(sizes.max()) <= 1e-6 * speed:
+        raise DataError(
+            f"{data.name}: the velocity is constant, so lambda_1 and lambda_2 are not "
+            "identifiable: every value satisfies the equations; give a flow that varies."
+        )
+    if noise > 1:
+        raise DataError(
+            f"{data.name}: noise of {noise:g} standard deviations is larger than the signal, and "
+            "nothing can be identified; average or denoise first."
+        )
+    generator = np.random.default_rng(seed)
+    index = generator.choice(data.samples, count, replace=False)
+    point, snapshot = np.divmod(index, len(data.time))
+    places = np.column_stack([data.points[point], data.time[snapshot]])
+    levels = dict(zip("uv", (noise * sizes).tolist(), strict=True))
+    values = {
+        name: data.velocity[point, axis, snapshot] + levels[name] * generator.standard_normal(count)
+        for axis, name in enumerate("uv")
+    }
+    least = LEAST_NOISE * float(sizes[0])
+    return Observations(places, values, {n: max(s, least) for n, s in levels.items()}, data.name)

@@ -1,0 +1,115 @@
+"""The fields of an inverse problem as a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from pinn.identification.coefficients import Coefficients
+from pinn.networks.periodic import PeriodicTime
+
+NetworkMaker = Callable[[int, int], nn.Module]
+
+if TYPE_CHECKING:
+    from pinn.domain import Box
+    from pinn.identification.inverse import InverseProblem
+
+
+class Model(nn.Module):
+    """offset(points) + network((points - centre) / scales), points (p, c) to fields (p, f).
+
+    Args:
+        inverse: whose fields these are.
+        network: from c inputs to f outputs.
+
+    Jets of points give jets of fields.
+    """
+
+    centre: Tensor
+    scales: Tensor
+
+    def __init__(self, inverse: InverseProblem, network: nn.Module) -> None:
+        super().__init__()
+        domain = inverse.problem.domain
+        middle = [(low + high) / 2 for low, high in domain.intervals.values()]
+        scales = [inverse.scales[name] for name in domain.intervals]
+        self.register_buffer("centre", torch.tensor(middle))
+        self.register_buffer("scales", torch.tensor(scales))
+        self.network = network
+        self._offsets = inverse.background()
+
+    def forward(self, points: Any) -> Any:
+        fields = self.network((points - self.centre) / self.scales)
+        if self._offsets is None:
+            return fields
+        columns = [points[:, i] for i in range(points.shape[-1])]
+        offsets = self._offsets(columns)
+        return torch.stack([fields[:, i] + offset for i, offset in enumerate(offsets)], dim=-1)
+
+
+def build(inverse: InverseProblem, network: NetworkMaker, period: float, seed: int) -> Model:
+    """A model with fresh weights.
+
+    Args:
+        inverse: whose fields it gives.
+        network: makes the network from the number of coordinates and of fields.
+        period: a first guess of the period in time that the fields are taken to have; 0 if none.
+        seed: of the weights.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = network(len(inverse.problem.coordinates), len(inverse.problem.fields))
+        if period:
+            make_periodic(made, period / inverse.scales["t"])
+        model = Model(inverse, made).double()
+        spread_units(model, inverse.problem.domain)
+    return model
+
+
+def make_periodic(network: nn.Module, period: float) -> None:
+    """Puts `PeriodicTime` before the first linear layer, which gets one more input."""
+    name, first = _first_linear(network)
+    wider = nn.Linear(first.in_features + 1, first.out_features)
+    nn.init.xavier_normal_(wider.weight)
+    parent, _, child = name.rpartition(".")
+    holder: Any = network.get_submodule(parent)
+    setattr(holder, child, nn.Sequential(PeriodicTime(period), wider))
+
+
+def spread_units(model: Model, domain: Box) -> None:
+    """Biases of the first layer such that its units change sign at random points of the domain.
+
+    With zero biases all of them do at the centre, and nothing far from it is resolved.
+    """
+    _, first = _first_linear(model)
+    seen: list[Tensor] = []
+    handle = first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    points = spread(torch.rand(first.out_features, len(domain.intervals)).double(), domain)
+    with torch.no_grad():
+        model(points)
+        handle.remove()
+        inputs = seen[0].reshape(len(points), -1, first.in_features)[:, 0]
+        first.bias.copy_(-(first.weight * inputs).sum(1))
+
+
+def spread(unit: Tensor, domain: Box) -> Tensor:
+    """Points (p, c) of the unit cube laid over a box."""
+    low, high = unit.new_tensor(list(domain.intervals.values())).T
+    placed: Tensor = low + (high - low) * unit
+    return placed
+
+
+def new_coefficients(inverse: InverseProblem) -> Coefficients:
+    """The unknown parameters where they start."""
+    start = {name: inverse.start.get(name, 0.0) for name in inverse.sizes}
+    return Coefficients(start, inverse.sizes).double()
+
+
+def _first_linear(network: nn.Module) -> tuple[str, nn.Linear]:
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear):
+            return name, module
+    raise AssertionError("every network of the package begins with a linear layer")

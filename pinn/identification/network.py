@@ -1,0 +1,192 @@
+"""`pinn.identify`: unknown parameters and the solution itself, from samples, by a network."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from pinn.data.observations import Observations
+from pinn.identification.fit import FLOW, Fit, FitReport, Schedule, quantities_term
+from pinn.identification.model import Model, NetworkMaker, build, new_coefficients
+from pinn.identification.uncertainty import clustered_deviation, cramer_rao, influences
+from pinn.networks import MLP, PhysicsFormer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from pinn.identification.inverse import InverseProblem
+
+    Array = NDArray[np.float64]
+
+CLUSTERS = 4  # boxes along each coordinate, in which residuals may agree
+BLOCK = 20_000  # points evaluated at once
+
+# About 2,000 parameters each with two fields of three coordinates.
+MODELS: dict[str, NetworkMaker] = {
+    "mlp": partial(MLP, width=25, layers=4),
+    "physicsformer": partial(PhysicsFormer, steps=3, width=8, feed_forward=16),
+}
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Choices of a fit.
+
+    Attributes:
+        network: makes the network from the number of coordinates and of fields.
+        period: a first guess of the period in time that the fields are taken to have; 0 for none.
+        schedule: how many rows, when.
+        budget: seconds of training.
+        iterations: steps at most; None for no limit.
+        seed: of weights and points.
+        threads: of BLAS; tensor operations use one.
+    """
+
+    network: NetworkMaker = MODELS["mlp"]
+    period: float = 0.0
+    schedule: Schedule = FLOW
+    budget: float = 60.0
+    iterations: int | None = None
+    seed: int = 0
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Identification:
+    """What a fit found.
+
+    Attributes:
+        inverse: the problem.
+        model: the fields, callable through `fields`.
+        values: the unknown parameters.
+        curvature: their standard deviations if the model were perfect: from the Gauss-Newton
+            matrix, with the rows' own mean square as variance.
+        misfit: their standard deviations from influences summed over boxes of the domain, which
+            count what the model cannot represent.
+        bound: Cramer-Rao bound for these samples and this noise in the model's own tangent space.
+        samples: observed points.
+        parameters: trained numbers, the unknowns included.
+        iterations: steps taken.
+        loss: mean over points of the sum of squares of a point's rows in units of the noise.
+        stopped: why the fit ended.
+        wall_seconds: of fit and uncertainty.
+    """
+
+    inverse: InverseProblem
+    model: Model
+    values: dict[str, float]
+    curvature: dict[str, float]
+    misfit: dict[str, float]
+    bound: dict[str, float]
+    samples: int
+    parameters: int
+    iterations: int
+    loss: float
+    stopped: str
+    wall_seconds: float
+
+    def fields(self, points: Any) -> dict[str, Array]:
+        """Every quantity at points (n, c), as {name: (n,)}."""
+        names = tuple(self.inverse.expressions)
+        term = quantities_term(self.inverse, self.model, names)
+        given = torch.as_tensor(np.asarray(points, dtype=np.float64))
+        with torch.no_grad():
+            parts = [term.residual(given[i : i + BLOCK]) for i in range(0, len(given), BLOCK)]
+        return dict(zip(names, torch.cat(parts).T.numpy(), strict=True))
+
+    def error_percent(self, name: str) -> float:
+        """Signed error of a parameter against the problem's own value."""
+        return 100 * (self.values[name] / self.inverse.problem.parameter_values[name] - 1)
+
+    def interval(self, name: str) -> tuple[float, float]:
+        """95 % by curvature and misfit together; over seeds it is wider, see `ensemble`."""
+        half = 1.96 * float(np.hypot(self.curvature[name], self.misfit[name]))
+        return self.values[name] - half, self.values[name] + half
+
+
+def identify(
+    inverse: InverseProblem,
+    observations: Observations,
+    settings: FitSettings | None = None,
+    observers: Sequence[Callable[[FitReport], None]] = (),
+) -> Identification:
+    """Unknown parameters of a problem from samples of its solution.
+
+    Network and parameters minimise one sum of squares: samples in units of their noise, equations
+    in units of the same noise, by Levenberg-Marquardt with exact Jacobians.
+
+    Args:
+        inverse: equations, unknown parameters and where they start.
+        observations: samples of some quantities.
+        settings: all choices.
+        observers: called after every step.
+
+    Raises:
+        DataError, UsageError: data that do not fit the problem.
+        ConvergenceError: rows stopped being finite.
+        KeyboardInterrupt: after the step in which it came.
+
+    Source: unknown parameters trained with the network as in Raissi, Perdikaris, Karniadakis 2019;
+        the least squares, the schedule and the intervals are our choice.
+    """
+    began = time.perf_counter()
+    settings = settings or FitSettings()
+    model = build(inverse, settings.network, settings.period, settings.seed)
+    fit = Fit(
+        inverse, observations, model, new_coefficients(inverse), settings.schedule, settings.seed
+    )
+    stopped = fit.train(
+        settings.budget,
+        iterations=settings.iterations,
+        threads=settings.threads,
+        observers=observers,
+    )
+    curvature, misfit, bound = _deviations(fit)
+    return Identification(
+        inverse=inverse,
+        model=model,
+        values=fit.values(),
+        curvature=curvature,
+        misfit=misfit,
+        bound=bound,
+        samples=len(observations),
+        parameters=len(fit.parameters),
+        iterations=fit.iteration,
+        loss=fit.loss,
+        stopped=stopped,
+        wall_seconds=time.perf_counter() - began,
+    )
+
+
+def _deviations(fit: Fit) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """Curvature, misfit and Cramer-Rao deviations of the unknowns, in their own units."""
+    at = fit.objective().linearise()
+    sizes = fit.coefficients.sizes
+    total = len(at.rows)
+    jacobian, rows = at.jacobian * fit.noise_units(), at.rows * fit.noise_units()
+    bound = cramer_rao(jacobian, len(sizes))
+    clusters = np.concatenate([_boxes(w.sample.points, len(w.rows())) for w in fit.weighted])
+    misfit = clustered_deviation(influences(jacobian, rows, len(sizes)), clusters)
+    scale = np.array(list(sizes.values()))
+    spread = float((rows @ rows) / total) ** 0.5
+
+    def named(values: Array) -> dict[str, float]:
+        return dict(zip(sizes, (scale * values).tolist(), strict=True))
+
+    return named(spread * bound), named(misfit), named(bound)
+
+
+def _boxes(points: Tensor, rows: int) -> NDArray[np.int64]:
+    """Which of CLUSTERS^c boxes each row's point lies in; rows run equation by equation."""
+    low, high = points.min(0).values, points.max(0).values
+    cells = ((points - low) / (high - low) * CLUSTERS).long().clamp(0, CLUSTERS - 1)
+    factors = CLUSTERS ** torch.arange(points.shape[1])
+    return np.asarray((cells * factors).sum(1).repeat(rows // len(points)).numpy())

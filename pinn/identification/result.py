@@ -1,0 +1,116 @@
+"""What the network found, as numbers for a table and for machines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pinn.identification.uncertainty import Floor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from pinn.identification.network import Identification
+
+    Array = NDArray[np.float64]
+
+CLEAN = 1e-3  # the noise that the rows of clean data are weighted by
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """|f - f*| / |f*| in the Euclidean norm, and mean (f - f*)^2."""
+
+    relative_l2: float
+    mse: float
+
+    @classmethod
+    def between(cls, mine: Array, truth: Array) -> FieldError:
+        """Of two arrays of one shape."""
+        gap = np.linalg.norm(mine - truth)
+        return cls(float(gap / np.linalg.norm(truth)), float(gap**2 / truth.size))
+
+
+@dataclass(frozen=True)
+class NetworkIdentified:
+    """One estimate; the names it shares with `Identified` mean the same.
+
+    Attributes:
+        interval_1, interval_2: 95 %, from curvature and from misfit over boxes of the domain.
+        curvature_1, curvature_2: standard deviations by curvature alone, in percent of the truth;
+            they take the network to be perfect and are far too small.
+        cramer_rao_1, cramer_rao_2: least standard deviations for these samples and this noise (for
+            clean data 0.1 %, by which their rows are weighted), in percent of the truth.
+        fields: error of each field against the data without noise.
+        parameters: trained numbers.
+        loss: mean over points of the sum of squares of a point's rows in units of the noise.
+    """
+
+    method: str
+    samples: int
+    noise: float
+    seed: int
+    lambda_1: float
+    lambda_2: float
+    lambda_1_error_percent: float
+    lambda_2_error_percent: float
+    interval_1: tuple[float, float]
+    interval_2: tuple[float, float]
+    curvature_1: float
+    curvature_2: float
+    cramer_rao_1: float
+    cramer_rao_2: float
+    fields: Mapping[str, FieldError]
+    parameters: int
+    iterations: int
+    loss: float
+    stopped: str
+    wall_seconds: float
+
+    @classmethod
+    def of(
+        cls, found: Identification, fields: Mapping[str, FieldError], *, noise: float, seed: int
+    ) -> NetworkIdentified:
+        """From a fit whose unknowns are lambda_1 and lambda_2."""
+        one, two = "lambda_1", "lambda_2"
+        truth = found.inverse.problem.parameter_values
+        percent = {name: 100 / abs(truth[name]) for name in (one, two)}
+        return cls(
+            method="network",
+            samples=found.samples,
+            noise=noise,
+            seed=seed,
+            lambda_1=found.values[one],
+            lambda_2=found.values[two],
+            lambda_1_error_percent=found.error_percent(one),
+            lambda_2_error_percent=found.error_percent(two),
+            interval_1=found.interval(one),
+            interval_2=found.interval(two),
+            curvature_1=found.curvature[one] * percent[one],
+            curvature_2=found.curvature[two] * percent[two],
+            cramer_rao_1=found.bound[one] * percent[one],
+            cramer_rao_2=found.bound[two] * percent[two],
+            fields=fields,
+            parameters=found.parameters,
+            iterations=found.iterations,
+            loss=found.loss,
+            stopped=found.stopped,
+            wall_seconds=found.wall_seconds,
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as JSON values; errors of fields as relative_l2_u, mse_u and so on."""
+        values = asdict(self)
+        for name, error in values.pop("fields").items():
+            values |= {f"{kind}_{name}": value for kind, value in error.items()}
+        return values
+
+    @property
+    def floor(self) -> Floor:
+        """The Cramer-Rao bound, in percent of the truth, for other samples and noise."""
+        deviations = {"lambda_1": self.cramer_rao_1, "lambda_2": self.cramer_rao_2}
+        return Floor(deviations, self.samples, max(self.noise, CLEAN))

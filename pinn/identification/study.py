@@ -1,0 +1,183 @@
+"""Several estimates side by side: runs over seeds and methods, and their table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from pinn.identification.fit import FitReport
+from pinn.identification.navier_stokes import Identified, Truth
+from pinn.identification.result import NetworkIdentified
+
+Observers = Sequence[Callable[[FitReport], None]]
+
+# The abstract of PhysicsFormer (arXiv 2601.03613), at 1 % noise: error in percent.
+CLAIMS = {"lambda_1": 0.07, "lambda_2": 0.05}
+CLAIMED_NOISE = 0.01
+
+
+class Method(Protocol):
+    """One way to an estimate."""
+
+    def __call__(self, seed: int, observers: Observers) -> Identified | NetworkIdentified:
+        """The estimate of one seed."""
+        ...
+
+
+class Study:
+    """Estimates over seeds by one or more methods.
+
+    Args:
+        label: of the equation.
+        data: what messages call the data.
+        truth: what errors are against.
+        methods: by name, in order.
+    """
+
+    def __init__(self, label: str, data: str, truth: Truth, methods: Mapping[str, Method]) -> None:
+        self.label, self.data, self.truth, self.methods = label, data, truth, methods
+        self.results: dict[str, list[Identified | NetworkIdentified]] = {m: [] for m in methods}
+
+    def run(self, method: str, seed: int, observers: Observers = ()) -> None:
+        """Adds the estimate of a method for a seed."""
+        self.results[method].append(self.methods[method](seed, observers))
+
+    @property
+    def widened(self) -> dict[str, list[Identified | NetworkIdentified]]:
+        """The results by method; intervals of a network count the spread over seeds."""
+        return {method: with_ensemble(results) for method, results in self.results.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """The first result with all the others below it, as JSON values."""
+        shown = self.widened
+        runs = [result.summary() for results in shown.values() for result in results]
+        spread = {method: over_seeds(results, self.truth) for method, results in shown.items()}
+        first = next(iter(spread.values()))
+        return {**runs[0], "data": self.data, "over_seeds": first, "methods": spread, "runs": runs}
+
+    def table(self) -> tuple[list[tuple[Any, ...]], list[str]]:
+        """Rows and headers."""
+        rows = [
+            (
+                method,
+                str(result.seed),
+                f"{result.lambda_1:.6f}",
+                _interval(result.interval_1),
+                f"{result.lambda_1_error_percent:+.4f}",
+                f"{result.lambda_2:.7f}",
+                _interval(result.interval_2),
+                f"{result.lambda_2_error_percent:+.4f}",
+                f"{result.wall_seconds:.1f}",
+            )
+            for method, results in self.widened.items()
+            for result in results
+        ]
+        headers = ["method", "seed", "lambda_1", "95 % interval", "error, %"]
+        return rows, [*headers, "lambda_2", "95 % interval", "error, %", "time, s"]
+
+    def notes(self) -> list[str]:
+        """What has to be said beside the table."""
+        said = [
+            f"{self.data}: errors are against lambda_1 = {self.truth.lambda_1:g}, lambda_2 = "
+            f"{self.truth.lambda_2:g}. The coefficient of u_t is taken as 1, which sets the scale."
+        ]
+        for results in self.widened.values():
+            first = results[0]
+            said += weak_notes(first) if isinstance(first, Identified) else network_notes(first)
+            if len(results) > 1:
+                said.append(_spread_note(over_seeds(results, self.truth), first.method))
+        return said
+
+
+def over_seeds(results: Sequence[Any], truth: Truth) -> dict[str, Any]:
+    """Median and range of the signed errors in percent, and how many intervals hold the truth."""
+    figures: dict[str, Any] = {}
+    for number, wanted in ((1, truth.lambda_1), (2, truth.lambda_2)):
+        errors = [getattr(r, f"lambda_{number}_error_percent") for r in results]
+        ends = [getattr(r, f"interval_{number}") for r in results]
+        figures[f"lambda_{number}_error_percent"] = {
+            "median": float(np.median(errors)),
+            "least": min(errors),
+            "greatest": max(errors),
+        }
+        figures[f"lambda_{number}_covered"] = sum(low <= wanted <= high for low, high in ends)
+    return {"runs": len(results), **figures}
+
+
+def with_ensemble(
+    results: Sequence[Identified | NetworkIdentified],
+) -> list[Identified | NetworkIdentified]:
+    """The same estimates with the spread over seeds in their intervals, where there are several.
+
+    half-width = quantile * sqrt(own deviation^2 + variance over seeds), Student's quantile for as
+    many runs: seeds differ in samples, noise, initial weights and points. The weak form counts
+    its noise by itself.
+    """
+    if len(results) < 2 or isinstance(results[0], Identified):
+        return list(results)
+    from scipy.stats import t
+
+    quantile = float(t.ppf(0.975, len(results) - 1))
+    changed = list(results)
+    for number in (1, 2):
+        values = [getattr(r, f"lambda_{number}") for r in results]
+        spread = float(np.std(values, ddof=1))
+        for place, result in enumerate(changed):
+            low, high = getattr(result, f"interval_{number}")
+            half = quantile * float(np.hypot((high - low) / 2 / 1.96, spread))
+            middle = values[place]
+            wider: dict[str, Any] = {f"interval_{number}": (middle - half, middle + half)}
+            changed[place] = dataclasses.replace(result, **wider)
+    return changed
+
+
+def weak_notes(first: Identified) -> list[str]:
+    """On the weak form."""
+    u, v = first.noise_found
+    return [
+        f"weak: {first.samples} velocities seen, no pressure; noise found in u {u:.2%}, in v "
+        f"{v:.2%}. Intervals count the spread over noise realisations and over the width of the "
+        f"test functions; the latter alone is {first.floor_1:.4f} % of lambda_1 and "
+        f"{first.floor_2:.4f} % of lambda_2: the floor of these data."
+    ]
+
+
+def network_notes(first: NetworkIdentified) -> list[str]:
+    """On the network: what it saw, and what nobody can know from that."""
+    errors = ", ".join(f"{name} {error.relative_l2:.2e}" for name, error in first.fields.items())
+    said = [
+        f"network: {first.samples} samples seen, {first.parameters} parameters; relative L2 of "
+        f"{errors} (seed {first.seed}). Intervals count curvature, misfit over boxes of the "
+        "domain, and the spread over seeds where there are several.",
+        f"Cramer-Rao bound of {first.samples} samples at {max(first.noise, 1e-3):.1%} noise: "
+        f"standard deviation {first.cramer_rao_1:.4f} % of lambda_1, {first.cramer_rao_2:.4f} % "
+        "of lambda_2.",
+    ]
+    for name, claim in CLAIMS.items():
+        here = first.floor.at(first.samples, CLAIMED_NOISE)[name]
+        if here > claim:
+            needed = first.floor.samples_for(name, claim, CLAIMED_NOISE)
+            said.append(
+                f"A claim of {claim:g} % for {name} at {CLAIMED_NOISE:.0%} noise lies below the "
+                f"bound ({here:.3f} %): as a standard deviation it takes {needed} samples."
+            )
+    return said
+
+
+def _spread_note(spread: dict[str, Any], method: str) -> str:
+    parts = []
+    for name in ("lambda_1", "lambda_2"):
+        errors = spread[f"{name}_error_percent"]
+        parts.append(
+            f"{name} median {errors['median']:+.4f} %, from {errors['least']:+.4f} to "
+            f"{errors['greatest']:+.4f} %, {spread[f'{name}_covered']} of {spread['runs']} "
+            "intervals hold the truth"
+        )
+    return f"{method}, over {spread['runs']} seeds: {'; '.join(parts)}."
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    return f"[{ends[0]:.7f}, {ends[1]:.7f}]"

@@ -1,0 +1,221 @@
+"""Unknown parameters by a network: exact flows, its inputs, its data, what cannot be identified."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+import pinn
+from pinn.data.embedded import embedded_wake_data
+from pinn.data.flow import FlowData
+from pinn.data.observations import Observations
+from pinn.domain import Box
+from pinn.identification.coefficients import Coefficients, LiveParameters
+from pinn.identification.fit import FitReport, Schedule, Stage
+from pinn.identification.flow_network import NetworkRequest, identify_network
+from pinn.identification.flows import sample_flow
+from pinn.identification.inverse import InverseProblem
+from pinn.identification.model import build
+from pinn.identification.network import FitSettings
+from pinn.networks import MLP, PhysicsFormer
+from pinn.problem import Problem
+from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, streamfunction_pressure
+from sciformer.errors import DataError, UnknownNameError, UsageError
+
+LAMBDA = {"lambda_1": 1.7, "lambda_2": 0.06}
+QUICK = FitSettings(
+    network=partial(MLP, width=12, layers=3),
+    schedule=Schedule((Stage(0, 150, 300, 10.0), Stage(8, 400, 10**6, 1.0))),
+    budget=60.0,
+    iterations=40,
+)
+
+
+def moving_kovasznay(points: np.ndarray) -> dict[str, np.ndarray]:
+    """Kovasznay's flow carried along by a stream of speed 0.6, in units in which lambda_1 = 1.7.
+
+    By Galilean invariance c + K(x - c t, y) solves the equations for lambda_1 = 1; dividing u and
+    p by 1.7 makes that coefficient 1.7. All of lambda_1, lambda_2 and p leave their trace.
+    """
+    speed, (x, y, t) = 0.6, points.T
+    rate = 0.5 / LAMBDA["lambda_2"]
+    r = rate - np.sqrt(rate**2 + 4 * np.pi**2)
+    grown, angle = np.exp(r * (x - speed * t)), 2 * np.pi * y
+    u = speed + 1 - grown * np.cos(angle)
+    v = r / (2 * np.pi) * grown * np.sin(angle)
+    p = -(grown**2) / 2
+    return {name: f / LAMBDA["lambda_1"] for name, f in (("u", u), ("v", v), ("p", p))}
+
+
+def inverse(form: str) -> InverseProblem:
+    flow = FORMS[form]()
+    problem = Problem(
+        name="moving-kovasznay",
+        coordinates=flow.coordinates,
+        fields=flow.fields,
+        equations=flow.equations,
+        domain=Box(x=(0, 1), y=(-0.4, 0.4), t=(0, 0.5)),
+        parameters={LAMBDA_1: LAMBDA["lambda_1"], LAMBDA_2: LAMBDA["lambda_2"]},
+    )
+    offset = {"psi": 0.5 * flow.coordinates[1]} if form == "streamfunction" else {"u": 0.5}
+    return InverseProblem(
+        problem,
+        sizes={"lambda_1": 1.0, "lambda_2": 0.1},
+        scales={"x": 0.5, "y": 0.3, "t": 0.5},
+        quantities=flow.quantities,
+        offsets=offset,
+        gauge=("p",),
+    )
+
+
+def observations(count: int = 500, noise: float = 1e-4) -> Observations:
+    generator = np.random.default_rng(3)
+    points = generator.uniform((0, -0.4, 0), (1, 0.4, 0.5), (count, 3))
+    exact = moving_kovasznay(points)
+    values = {n: exact[n] + noise * generator.standard_normal(count) for n in "uv"}
+    return Observations(points, values, {"u": noise, "v": noise})
+
+
+@pytest.mark.parametrize("form", ["streamfunction", "velocity"])
+def test_coefficients_and_pressure_of_an_exact_flow(form: str) -> None:
+    """Kills: a sign, a factor or a derivative of the momentum equations in either form; a
+    coefficient that is not trained; observations at the wrong points."""
+    reports: list[FitReport] = []
+    found = pinn.identify(inverse(form), observations(), QUICK, [reports.append])
+    assert abs(found.error_percent("lambda_1")) < 0.1
+    assert abs(found.error_percent("lambda_2")) < 0.1
+    points = np.random.default_rng(0).uniform((0, -0.4, 0), (1, 0.4, 0), (500, 3))
+    exact, fields = moving_kovasznay(points), found.fields(points)
+    for name in "uvp":
+        gap = fields[name] - exact[name]
+        gap = gap - gap.mean() if name == "p" else gap
+        assert np.abs(gap).max() < 5e-3
+    assert reports[0].iteration == 1
+    assert reports[-1].values == found.values
+    low, high = found.interval("lambda_2")
+    assert low < found.values["lambda_2"] < high
+    assert 0 < found.bound["lambda_2"]
+
+
+def test_both_forms_vanish_on_an_exact_flow() -> None:
+    """Symbolically, and with the signs of u = psi_y, v = -psi_x."""
+    x, y, t = sympy.symbols("x y t")
+    psi = sympy.sin(x) * sympy.cos(2 * y) * sympy.exp(-5 * LAMBDA_2 * t)
+    u, v = psi.diff(y), -psi.diff(x)
+    # The convection of this flow is a gradient: -grad p of what follows.
+    p = LAMBDA_1 * sympy.exp(-10 * LAMBDA_2 * t) * (4 * sympy.cos(2 * x) + sympy.cos(4 * y)) / 4
+    formulas = {"psi": psi, "u": u, "v": v, "p": p}
+    for make in FORMS.values():
+        flow = make()
+        exact = {f: formulas[str(f.func)] for f in flow.fields}
+        for equation in flow.equations:
+            assert sympy.simplify(equation.subs(exact).doit()) == 0
+        given = {name: q.subs(exact).doit() for name, q in flow.quantities.items()}
+        assert given == {"u": u, "v": v, "p": p}
+    assert len(FORMS["velocity"](steady=True).coordinates) == 2
+
+
+@pytest.mark.parametrize("network", [MLP, partial(PhysicsFormer, steps=3)])
+def test_periodic_models_have_the_period_they_learn(network) -> None:
+    """Kills: waves of the wrong argument, a frequency in other units."""
+    model = build(inverse("streamfunction"), network, period=0.3, seed=1)
+    points = torch.rand(7, 3, dtype=torch.float64)
+    later, between = points.clone(), points.clone()
+    later[:, 2] += 0.3
+    between[:, 2] += 0.11
+    assert torch.allclose(model(points), model(later), rtol=0, atol=1e-12)
+    assert not torch.allclose(model(points), model(between), rtol=0, atol=1e-3)
+    assert sum("frequency" in name for name, _ in model.named_parameters()) == 1
+
+
+def test_units_of_the_first_layer_change_sign_inside_the_domain() -> None:
+    """Kills: zero biases, under which all of them do at the centre."""
+    problem = inverse("streamfunction")
+    model = build(problem, partial(MLP, width=50, layers=1), 0.0, seed=0)
+    first = model.network.layers[0]
+    points = torch.rand(2000, 3, dtype=torch.float64) * torch.tensor([1, 0.8, 0.5]).double()
+    points -= torch.tensor([0, 0.4, 0]).double()
+    signs = (first((points - model.centre) / model.scales) > 0).double().mean(0)
+    assert ((signs > 0) & (signs < 1)).double().mean() > 0.9
+    assert signs.std() > 0.1
+
+
+def test_coefficients_are_sizes_times_what_is_trained() -> None:
+    """Kills: a size forgotten on one of the two ways."""
+    unknown = Coefficients({"a": 3.0, "b": -0.2}, {"a": 2.0, "b": 0.1})
+    live = LiveParameters({"a": 7.0, "b": 8.0, "c": 5.0}, unknown)
+    assert unknown.values() == pytest.approx({"a": 3.0, "b": -0.2})
+    assert unknown.scaled.tolist() == pytest.approx([1.5, -2.0])
+    assert live["c"] == 5.0
+    assert float(live["b"]) == pytest.approx(-0.2)
+    (gradient,) = torch.autograd.grad(live["b"], [unknown.scaled])
+    assert gradient.tolist() == pytest.approx([0.0, 0.1])
+    assert list(live) == ["a", "b", "c"]
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    settings = replace(QUICK, iterations=3)
+    one, same, other = (
+        pinn.identify(inverse("streamfunction"), observations(), replace(settings, seed=seed))
+        for seed in (5, 5, 6)
+    )
+    assert one.values == same.values
+    assert one.values != other.values
+
+
+def test_a_budget_ends_the_fit() -> None:
+    found = pinn.identify(
+        inverse("velocity"), observations(), replace(QUICK, budget=0.2, iterations=None)
+    )
+    assert found.stopped == "budget of 0.2 s spent"
+
+
+def test_samples_are_the_flow_and_noise_of_the_stated_size() -> None:
+    """Kills: samples drawn twice, u and v exchanged, noise of another component's size."""
+    data = embedded_wake_data()
+    clean, noisy = (sample_flow(data, 4000, noise, seed=2) for noise in (0.0, 0.05))
+    assert len(np.unique(clean.points, axis=0)) == 4000
+    row = clean.points[17]
+    place = np.flatnonzero((data.points == row[:2]).all(1))[0]
+    snapshot = np.flatnonzero(data.time == row[2])[0]
+    assert clean.values["v"][17] == data.velocity[place, 1, snapshot]
+    for axis, name in enumerate("uv"):
+        wanted = 0.05 * data.velocity[:, axis].std()
+        assert (noisy.values[name] - clean.values[name]).std() == pytest.approx(wanted, rel=0.04)
+        assert noisy.noise[name] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("samples", "noise", "speed", "sentence"),
+    [
+        (50, 0.0, 1.0, r"50 samples are too few .* at least 100"),
+        (10**7, 0.0, 1.0, r"10000000 samples wanted and there are"),
+        (200, 1.5, 1.0, r"larger than the signal"),
+        (200, 0.0, 0.0, r"constant.*not identifiable"),
+    ],
+)
+def test_data_that_identify_nothing_are_refused(
+    samples: int, noise: float, speed: float, sentence: str
+) -> None:
+    generator = np.random.default_rng(1)
+    velocity = 1.0 + speed * generator.standard_normal((60, 2, 8))
+    data = FlowData("flow", generator.random((60, 2)), np.arange(8.0), velocity)
+    with pytest.raises(DataError, match=sentence):
+        identify_network(data, NetworkRequest(samples, noise, streamfunction_pressure(), QUICK))
+
+
+def test_inverse_problems_that_cannot_be() -> None:
+    good = inverse("velocity")
+    with pytest.raises(UnknownNameError, match="unknown parameter 'lambda_3'"):
+        replace(good, sizes={"lambda_3": 1.0})
+    with pytest.raises(UsageError, match="sizes of unknown parameters must be > 0"):
+        replace(good, sizes={"lambda_1": 0.0})
+    with pytest.raises(UsageError, match="scales of x do not match the coordinates x, y, t"):
+        replace(good, scales={"x": 1.0})
+    with pytest.raises(UnknownNameError, match="unknown quantity 'w'"):
+        good.measured(("w",))
