@@ -61,7 +61,7 @@ def attend(
     Source: Vaswani et al. 2017, eq. 1 (softmax attention); Luo et al. 2022, eq. 8 (the gain C).
     """
     position = _NO_POSITION if position is None else position
-    _check(query, key, value, position)
+    check_shapes("attend", query, key, value, position)
     patch = Patch(query.shape[-2], key.shape[-2], query_start, key_start)
     query = scaled_query(query, position, query_start, scale)
     key = position.rotate(key, key_start)
@@ -116,21 +116,22 @@ def _block_rows(patch: Patch, block: int | None) -> int:
     return block
 
 
-def _check(query: Tensor, key: Tensor, value: Tensor, position: Position) -> None:
+def check_shapes(who: str, query: Tensor, key: Tensor, value: Tensor, position: Position) -> None:
+    """Refuse with a ShapeError, in the name of `who`, what does not fit together."""
     shapes = tuple(query.shape), tuple(key.shape), tuple(value.shape)
     if min(map(len, shapes)) < 3:
         raise ShapeError(
-            "attend: query, key and value have shapes (..., h, n, d), (..., h, m, d) and "
+            f"{who}: query, key and value have shapes (..., h, n, d), (..., h, m, d) and "
             f"(..., h, m, e); got {shapes[0]}, {shapes[1]} and {shapes[2]}."
         )
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise ShapeError(
-            "attend: queries (..., h, n, d) need keys of the same d and keys (..., h, m, d) need "
+            f"{who}: queries (..., h, n, d) need keys of the same d and keys (..., h, m, d) need "
             f"values of the same m; got {shapes[0]}, {shapes[1]} and {shapes[2]}."
         )
     heads = query.shape[-3]
     if key.shape[-3] != heads or value.shape[-3] != heads or position.heads not in (None, heads):
         raise ShapeError(
-            f"attend: query, key, value and position must have the same number of heads; got "
+            f"{who}: query, key, value and position must have the same number of heads; got "
             f"{heads}, {key.shape[-3]}, {value.shape[-3]} and {position.heads}."
         )

@@ -1,7 +1,8 @@
 """URPE attention as fast as plain attention: two tables by offset, read where they are needed.
 
-With the keys in reverse order a Toeplitz matrix becomes a Hankel matrix, which is a sliding window
-over its table. So neither the bias nor the gain is ever built: both are views of their tables.
+With the queries in reverse order a Toeplitz matrix becomes a Hankel matrix, which is a sliding
+window over its table. So neither the bias nor the gain is ever built: both are views of their
+tables. Only one head is reversed at a time, because fresh memory costs as much as arithmetic.
 """
 
 from __future__ import annotations
@@ -11,27 +12,34 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from sciformer.attention.attend import MATERIALISED_PAIRS, scaled_query
+from sciformer.attention.attend import check_shapes
 from sciformer.attention.masks import Causal, Mask
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import Position
 from sciformer.attention.toeplitz import antidiagonal_sums, hankel, toeplitz
-from sciformer.errors import DomainError
+from sciformer.errors import DomainError, ShapeError
 
-# Short sequences take all heads at a time, long ones a head at a time, so that a block of weights
-# stays in the cache; measured on one core with 1 MB of it.
-BLOCK_ROWS = 256
+# Weights of one head built at a time: 2 MiB in float32, measured best at 512 and 2048 tokens on a
+# core with 512 KiB of its own cache. Fewer rows than LEAST_ROWS make products of matrices slow.
+BLOCK_PAIRS = 2**19
+LEAST_ROWS = 64
 
 
 class Form(Protocol):
-    """One way to compute softmax(q k^T + relative) ∘ gain times v.
+    """One way to compute softmax(scale q k^T + relative) ∘ gain times v.
 
-    query (g, n, d) scaled, key (g, m, d), value (g, m, e), relative and gain (g, n + m - 1) by
-    offset; g counts batches and heads. Returns (g, n, e).
+    query (g, n, d), key (g, m, d), value (g, m, e), relative and gain (g, n + m - 1) by offset;
+    g counts batches and heads. Returns (g, n, e).
     """
 
     def __call__(
-        self, query: Tensor, key: Tensor, value: Tensor, relative: Tensor, gain: Tensor
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        relative: Tensor,
+        gain: Tensor,
+        scale: float,
     ) -> Tensor: ...
 
 
@@ -64,12 +72,20 @@ def universal_attend(
         Shape (..., h, n, e).
 
     Raises:
-        DomainError: a scheme or mask that is no table by offset; use `attend`.
+        ShapeError: shapes that do not fit together, or a position scheme for other heads.
+        DomainError: a scheme or mask that is no table by offset; use `attend`. A pair further
+            apart than the scheme's table reaches.
 
     Accuracy: as `attend`, up to the order of sums.
-    Cost: memory (block, m) for a block of rows, forward and backward.
+    Cost: memory (block, m) for a block of rows of one head, forward and backward.
     Source: Luo et al. 2022, eq. 8.
     """
+    check_shapes("universal_attend", query, key, value, position)
+    if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
+        raise ShapeError(
+            "universal_attend: query, key and value must have the same leading axes; got "
+            f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}."
+        )
     patch = Patch(query.shape[-2], key.shape[-2], query_start, key_start)
     _check(position, mask, patch)
     heads = query.shape[:-2]
@@ -78,35 +94,46 @@ def universal_attend(
         for table in _tables(position, mask, patch, query)
     )
     output = (Rows() if form is None else form)(
-        scaled_query(query, position, query_start, scale).reshape(-1, *query.shape[-2:]),
+        position.rotate(query, query_start).reshape(-1, *query.shape[-2:]),
         position.rotate(key, key_start).reshape(-1, *key.shape[-2:]),
         value.reshape(-1, *value.shape[-2:]),
         relative,
         gain,
+        query.shape[-1] ** -0.5 if scale is None else scale,
     )
     return output.reshape(*heads, *output.shape[-2:])
 
 
 class Rows:
-    """Blocks of rows with a backward pass of its own; the first choice at every size.
+    """Blocks of rows, a head at a time, with a backward pass of its own; the choice at every size.
 
     Args:
-        rows: rows in a block.
+        rows: rows in a block; by default as many as make 2^19 pairs, but at least 64.
+
+    Raises:
+        DomainError: rows < 1.
 
     Cost: forward 2, backward 5 products of matrices; memory O(rows m) beside inputs and outputs.
     """
 
-    def __init__(self, rows: int = BLOCK_ROWS) -> None:
-        if rows < 1:
+    def __init__(self, rows: int | None = None) -> None:
+        if rows is not None and rows < 1:
             raise DomainError(f"Rows: a block has at least one row; got {rows}.")
         self.rows = rows
 
     def __call__(
-        self, query: Tensor, key: Tensor, value: Tensor, relative: Tensor, gain: Tensor
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        relative: Tensor,
+        gain: Tensor,
+        scale: float,
     ) -> Tensor:
         """See `Form`."""
+        rows = max(LEAST_ROWS, BLOCK_PAIRS // key.shape[-2]) if self.rows is None else self.rows
         output: Tensor = _RowBlocks.apply(  # type: ignore[no-untyped-call]
-            query, key.flip(-2), value.flip(-2), relative.flip(-1), gain.flip(-1), self.rows
+            query, key, value, relative, gain, scale, rows
         )
         return output
 
@@ -124,42 +151,40 @@ class LogSumExp:
     """
 
     def __call__(
-        self, query: Tensor, key: Tensor, value: Tensor, relative: Tensor, gain: Tensor
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        relative: Tensor,
+        gain: Tensor,
+        scale: float,
     ) -> Tensor:
         """See `Form`."""
         n, m = query.shape[-2], key.shape[-2]
         with torch.no_grad():
-            _, normaliser = _fused(query, key, value, toeplitz(relative, n, m))
+            _, normaliser = _fused(query, key, value, toeplitz(relative, n, m), scale)
             output = torch.zeros_like(query[..., :1]).expand(-1, -1, value.shape[-1])
             for sign in (1, -1):
                 part = (sign * gain).clamp(min=0)
                 if bool(part.any()):
                     bias = toeplitz(relative + part.log(), n, m)
-                    found, logarithm = _fused(query, key, value, bias)
+                    found, logarithm = _fused(query, key, value, bias, scale)
                     ratio = (logarithm - normaliser).exp()[..., None].to(found.dtype)
                     output = output + sign * found * ratio
             return output
 
 
-def _fused(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+def _fused(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
     fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     parts = (part[None] for part in (query, key, value))
-    output, logarithm = fused(*parts, 0.0, False, attn_mask=bias[None], scale=1.0)
+    output, logarithm = fused(*parts, 0.0, False, attn_mask=bias[None], scale=scale)
     return output[0], logarithm[0]
 
 
-def _blocks(groups: int, n: int, m: int, rows: int) -> list[tuple[slice, slice]]:
-    """Which heads and which rows are computed together."""
-    together = groups if n * m <= MATERIALISED_PAIRS else 1
-    return [
-        (slice(g, g + together), slice(i, min(i + rows, n)))
-        for g in range(0, groups, together)
-        for i in range(0, n, rows)
-    ]
-
-
 class _RowBlocks(torch.autograd.Function):
-    """All with reversed keys: entry (i, j) of a table's matrix is table[i + j]."""
+    """A head at a time, its queries in reverse order: see `_Head`."""
 
     @staticmethod
     def forward(
@@ -169,58 +194,82 @@ class _RowBlocks(torch.autograd.Function):
         value: Tensor,
         relative: Tensor,
         gain: Tensor,
+        scale: float,
         rows: int,
     ) -> Tensor:
         output = value.new_empty(*query.shape[:-1], value.shape[-1])
-        room, answering = query.new_empty(0), key.transpose(-2, -1).contiguous()
-        for heads, block in _blocks(len(query), query.shape[1], key.shape[1], rows):
-            weights = _softmax(query, answering, relative, heads, block, room)
-            weights.mul_(_window(gain, heads, block, key.shape[1]))
-            output[heads, block] = weights @ value[heads]
+        heads = zip(query, key, value, relative, gain, strict=True)
+        for found, parts in zip(output, heads, strict=True):
+            found.copy_(_Head(*parts, scale, rows).output().flip(0))
         ctx.save_for_backward(query, key, value, relative, gain, output)
-        ctx.rows = rows
+        ctx.scale, ctx.rows = scale, rows
         return output
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, relative, gain, output = ctx.saved_tensors
-        m = key.shape[1]
-        slopes = [torch.zeros_like(part) for part in (query, key, value, relative, gain)]
-        inner = (gradient * output).sum(-1, keepdim=True)
-        room, answering = query.new_empty(0), key.transpose(-2, -1).contiguous()
-        for heads, block in _blocks(len(query), query.shape[1], m, ctx.rows):
-            diagonals = slice(block.start, block.stop + m - 1)
-            factor = _window(gain, heads, block, m)
-            softmax = _softmax(query, answering, relative, heads, block, room)
-            outer = gradient[heads, block]
-            # softmax ∘ d(out)/d(weights), from which all the rest follows
-            both = (outer @ value[heads].transpose(-2, -1)).mul_(softmax)
-            slopes[4][heads, diagonals] += antidiagonal_sums(both)
-            logits = both.mul_(factor).addcmul_(softmax, inner[heads, block], value=-1)
-            slopes[3][heads, diagonals] += antidiagonal_sums(logits)
-            slopes[0][heads, block] = logits @ key[heads]
-            slopes[1][heads] += logits.transpose(-2, -1) @ query[heads, block]
-            slopes[2][heads] += softmax.mul_(factor).transpose(-2, -1) @ outer
-        return *slopes, None
+        *inputs, output = ctx.saved_tensors
+        slopes = [torch.empty_like(part) for part in inputs]
+        for index, parts in enumerate(zip(*inputs, strict=True)):
+            head = _Head(*parts, ctx.scale, ctx.rows)
+            found = head.slopes(output[index].flip(0), gradient[index].flip(0))
+            for slope, part in zip(slopes, found, strict=True):
+                slope[index] = part
+        return *slopes, None, None
 
 
-def _window(table: Tensor, heads: slice, block: slice, m: int) -> Tensor:
-    return hankel(table[heads, block.start : block.stop + m - 1], block.stop - block.start, m)
+class _Head:
+    """One head with its queries, outputs and their gradients in reverse order.
 
-
-def _softmax(
-    query: Tensor, answering: Tensor, relative: Tensor, heads: slice, block: slice, room: Tensor
-) -> Tensor:
-    """The softmax of one block, written into `room`: fresh memory would cost as much again.
-
-    `answering` holds the keys as columns, (g, d, m) without gaps, which the product reads faster.
+    Entry (r, j) of a table's matrix is then table[r + j].
     """
-    m = answering.shape[-1]
-    asking, bias = query[heads, block], _window(relative, heads, block, m)
-    logits = room.resize_(*asking.shape[:2], m)
-    torch.baddbmm(bias, asking, answering[heads], out=logits)
-    return torch.softmax(logits, -1, out=logits)
+
+    def __init__(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        relative: Tensor,
+        gain: Tensor,
+        scale: float,
+        rows: int,
+    ) -> None:
+        n, m = len(query), len(key)
+        self.query, self.key, self.value, self.scale = query.flip(0), key, value, scale
+        self.bias, self.factor = hankel(relative, n, m), hankel(gain, n, m)
+        self.blocks = [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
+        self.room = query.new_empty(min(rows, n), m)
+
+    def output(self) -> Tensor:
+        output = self.value.new_empty(len(self.query), self.value.shape[1])
+        for block in self.blocks:
+            weights = self.softmax(block).mul_(self.factor[block])
+            torch.mm(weights, self.value, out=output[block])
+        return output
+
+    def slopes(self, output: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
+        """The gradients of query, key, value, relative and gain, all in their usual order."""
+        inner = (gradient * output).sum(-1, keepdim=True)
+        query, key, value = (torch.zeros_like(x) for x in (self.query, self.key, self.value))
+        relative, gain = (key.new_zeros(len(query) + len(key) - 1) for _ in range(2))
+        for block in self.blocks:
+            softmax, factor, outer = self.softmax(block), self.factor[block], gradient[block]
+            # softmax ∘ d(out)/d(weights), from which all the rest follows
+            both = (outer @ self.value.T).mul_(softmax)
+            diagonals = slice(block.start, block.stop + len(key) - 1)
+            gain[diagonals] += antidiagonal_sums(both)
+            logits = both.mul_(factor).addcmul_(softmax, inner[block], value=-1)
+            relative[diagonals] += antidiagonal_sums(logits)
+            query[block] = logits @ self.key
+            key.addmm_(logits.T, self.query[block])
+            value.addmm_(softmax.mul_(factor).T, outer)
+        return query.flip(0).mul_(self.scale), key.mul_(self.scale), value, relative, gain
+
+    def softmax(self, block: slice) -> Tensor:
+        """Of some rows, in the same room each time."""
+        logits = self.room[: block.stop - block.start]
+        torch.addmm(self.bias[block], self.query[block], self.key.T, alpha=self.scale, out=logits)
+        return torch.softmax(logits, -1, out=logits)
 
 
 def _tables(

@@ -61,14 +61,16 @@ def inputs(n: int, m: int, seed: int = 0) -> list[Tensor]:
     rows=st.integers(1, 9),
     base=st.sampled_from(["table", "rotary", "alibi", "none"]),
     is_causal=st.booleans(),
+    scale=st.sampled_from([None, 0.3]),
 )
 def test_rows_equal_the_materialised_form(
-    n: int, m: int, rows: int, base: str, is_causal: bool
+    n: int, m: int, rows: int, base: str, is_causal: bool, scale: float | None
 ) -> None:
     """Forward and every gradient. Kills: a window that starts a row late, a block of the wrong
-    size, a gradient that forgets the gain, the inner product or a batch."""
+    size, a gradient that forgets the gain, the scale, the inner product or a batch."""
     position, parts = scheme(base), inputs(n, m)
-    options = {"position": position, "mask": Causal() if is_causal else None, "query_start": 2}
+    mask = Causal() if is_causal else None
+    options = {"position": position, "mask": mask, "query_start": 2, "scale": scale}
     results = []
     for output in (
         attend(*parts, **options, block=n),
@@ -80,11 +82,11 @@ def test_rows_equal_the_materialised_form(
         torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
 
 
-def test_long_sequences_take_a_head_at_a_time() -> None:
-    """Kills: heads exchanged when they are not together; 600 x 520 pairs, no multiple of 256."""
+def test_blocks_need_not_divide_the_length() -> None:
+    """Kills: heads or blocks exchanged, a last block of the wrong size."""
     position, parts = scheme(), inputs(600, 520)
     wanted = attend(*parts, position=position)
-    got = universal_attend(*parts, position=position)
+    got = universal_attend(*parts, position=position, form=Rows(256))
     torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
     for output in torch.autograd.grad(wanted.sum() - got.sum(), [*parts, *position.parameters()]):
         assert output.abs().max() < 1e-10
@@ -123,15 +125,25 @@ def test_zero_gain_gives_zero() -> None:
     assert torch.equal(got, torch.zeros_like(got))
 
 
-def test_never_holds_the_matrix() -> None:
-    """Kills: a materialised bias or gain, forward or backward; a block is 256 rows of one head."""
+@pytest.mark.parametrize(
+    ("form", "n", "m", "rows"),
+    [
+        (Rows(100), 1100, 1100, 100),
+        (Rows(), 1100, 1100, 2**19 // 1100),
+        (Rows(), 70, 10**4, 64),
+    ],
+)
+def test_never_holds_the_matrix(form: Rows, n: int, m: int, rows: int) -> None:
+    """Kills: a materialised bias or gain, forward or backward; two heads at a time; rows that do
+    not shrink with the length, or shrink below 64. The gradient of a table shears its block,
+    padded by its rows."""
     from tests.attention.test_attend import LargestTensor
 
-    n = 700
-    position, parts = scheme(), inputs(n, n)
+    position = Universal(ALiBi(2), 2, m).double()
+    parts = [random(1, 2, size, 4, seed=size).requires_grad_() for size in (n, m, m)]
     with LargestTensor() as made:
-        universal_attend(*parts, position=position).sum().backward()
-    assert made.largest <= 256 * (n + 256)
+        universal_attend(*parts, position=position, form=form).sum().backward()
+    assert made.largest == rows * (m + rows)
 
 
 def test_refuses_second_derivatives() -> None:
@@ -160,6 +172,34 @@ def test_refuses_what_is_no_table(options: dict[str, object], message: str) -> N
     parts = [part.detach().float() for part in inputs(3, 3)]
     with pytest.raises(DomainError, match=message):
         universal_attend(*parts, **options)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((3, 4), (3, 4), (3, 4)), r"^universal_attend: query, key and value have shapes"),
+        (
+            ((2, 3, 4), (2, 5, 3), (2, 5, 4)),
+            r"keys of the same d .* got \(2, 3, 4\), \(2, 5, 3",
+        ),
+        (((2, 3, 4), (2, 5, 4), (2, 6, 4)), r"^universal_attend: .* values of the same m"),
+        (((1, 3, 4), (1, 5, 4), (1, 5, 4)), r"^universal_attend: .* heads; got 1, 1, 1 and 2"),
+        (((7, 2, 3, 4), (2, 5, 4), (2, 5, 4)), r"same leading axes; got \(7, 2, 3, 4\), \(2, 5, 4"),
+        (((2, 3, 4), (2, 5, 4), (1, 2, 5, 4)), r"same leading axes; got .* and \(1, 2, 5, 4\)"),
+    ],
+)
+def test_refuses_shapes_that_do_not_fit(shapes: list[tuple[int, ...]], message: str) -> None:
+    """Kills: each of the checks, broadcasting in silence."""
+    with pytest.raises(ShapeError, match=message):
+        universal_attend(*[torch.zeros(shape) for shape in shapes], position=ALiBi(2))
+
+
+def test_refuses_lengths_beyond_the_table() -> None:
+    """Kills: a table read past its end."""
+    parts = inputs(3, 3)
+    universal_attend(*parts, position=Universal(ALiBi(2), 2, 3).double())
+    with pytest.raises(DomainError, match=r"^Universal: the table of length 2 holds"):
+        universal_attend(*parts, position=Universal(ALiBi(2), 2, 2).double())
 
 
 def test_absolute_schemes_are_tables_of_nothing() -> None:
@@ -197,6 +237,15 @@ def test_linear_attention_equals_its_matrix(is_causal: bool) -> None:
     weights = weights / weights.sum(-1, keepdim=True) * toeplitz(gain, n, n)
     got = linear_universal_attend(query, key, value, relative, gain)
     torch.testing.assert_close(got, weights @ value, rtol=1e-12, atol=1e-12)
+
+
+def test_linear_attention_ignores_a_common_shift() -> None:
+    """exp(800) overflows. Kills: exponentials that are not taken relative to their maximum."""
+    query, key, value = (functional.elu(random(2, 5, 4, seed=k)) + 1 for k in range(3))
+    relative, gain = random(2, 9), random(2, 9, seed=1)
+    wanted = linear_universal_attend(query, key, value, relative, gain)
+    got = linear_universal_attend(query, key, value, relative + 800, gain)
+    torch.testing.assert_close(got, wanted, rtol=1e-11, atol=1e-11)
 
 
 def test_product_refuses_other_tables() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sciformer.attention import Causal, MultiheadAttention, Position
 from sciformer.blocks import EncoderBlock, FeedForward
 from sciformer.errors import DomainError, ShapeError
+from theory.expressivity.mechanisms import SelfAttention
 
 # Rounding of a few layers in float64, far below any signal; see `Blindness.is_blind`.
 BLIND_TOLERANCE = 1e-10
@@ -209,7 +210,7 @@ class _Watch:
         if self._culprit is not None or not _is_constant(tokens):
             return
         sums = None
-        if isinstance(module, MultiheadAttention):
+        if isinstance(module, MultiheadAttention | SelfAttention):
             sums = module.weights(*inputs, **keywords).sum(-1, keepdim=True)  # (..., h, n, 1)
             low, high = self.row_sums or (float("inf"), -float("inf"))
             self.row_sums = min(low, float(sums.min())), max(high, float(sums.max()))
@@ -220,9 +221,10 @@ class _Watch:
 
     @staticmethod
     def _how(module: nn.Module, tokens: Tensor, sums: Tensor | None) -> str:
-        if sums is None or not isinstance(module, MultiheadAttention):
+        core = module.attention if isinstance(module, SelfAttention) else module
+        if sums is None or not isinstance(core, MultiheadAttention):
             return "its output depends on the position"
-        if not _is_constant(module.position.tokens(tokens, 0)):
+        if not _is_constant(core.position.tokens(tokens, 0)):
             return "its scheme adds a different vector to each token"
         if not _is_constant(sums):
             return (

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from sciformer.attention import Mask, MultiheadAttention, Patch, Position, attend
+from sciformer.attention import Mask, MultiheadAttention, Patch, Position
 from sciformer.attention.attend import scaled_query
 from sciformer.attention.masks import as_mask
 from sciformer.attention.positions.rotary import rotate_pairs
@@ -20,135 +20,99 @@ from sciformer.attention.weights import attention_logits
 from sciformer.errors import DomainError
 
 
-class UnnormalisedAttention(MultiheadAttention):
-    """Attention whose weights are not a softmax; a subclass says what they are.
+class SelfAttention(nn.Module):
+    """Self-attention on the core's projections; a subclass makes its weights in another way.
 
-    out = weigh(scale q k^T, allowed) v
-    """
-
-    def weigh(self, logits: Tensor, allowed: Tensor) -> Tensor:
-        """Weights from logits and the boolean pairs that may meet, both (..., h, n, m)."""
-        raise AssertionError("a subclass turns logits into weights")
-
-    def weights(
-        self,
-        query: Tensor,
-        memory: Tensor | None = None,
-        *,
-        mask: Mask | Tensor | None = None,
-        query_start: int = 0,
-        key_start: int = 0,
-    ) -> Tensor:
-        """See `MultiheadAttention.weights`."""
-        asking, answering, _ = self.project(query, memory)
-        patch = Patch(asking.shape[-2], answering.shape[-2], query_start, key_start)
-        logits = attention_logits(
-            scaled_query(asking, self.position, query_start, None),
-            self.position.rotate(answering, key_start),
-            patch,
-            self.position,
-        )
-        seen = None if mask is None else as_mask(mask).allowed(patch, logits.device)
-        everything = torch.ones_like(logits, dtype=torch.bool)
-        return self.weigh(logits, everything if seen is None else everything & seen)
-
-    def forward(
-        self,
-        query: Tensor,
-        memory: Tensor | None = None,
-        *,
-        mask: Mask | Tensor | None = None,
-        query_start: int = 0,
-        key_start: int = 0,
-    ) -> Tensor:
-        """See `MultiheadAttention.forward`."""
-        weights = self.weights(
-            query, memory, mask=mask, query_start=query_start, key_start=key_start
-        )
-        return self.merge(weights @ self.project(query, memory)[2])
-
-
-class SigmoidAttention(UnnormalisedAttention):
-    """A_ij = sigmoid(logits_ij - log m).
-
-    Source: Ramapuram et al. 2024 (with their bias of -log n).
-    """
-
-    def weigh(self, logits: Tensor, allowed: Tensor) -> Tensor:
-        """See `UnnormalisedAttention.weigh`."""
-        weights = torch.sigmoid(logits - math.log(logits.shape[-1]))
-        return torch.where(allowed, weights, 0.0)
-
-
-class SoftmaxPlusOne(UnnormalisedAttention):
-    """A_ij = exp(logits_ij) / (1 + sum_j exp(logits_ij)): a query may attend to nothing.
-
-    Source: Miller 2023, "Attention is off by one".
-    """
-
-    def weigh(self, logits: Tensor, allowed: Tensor) -> Tensor:
-        """See `UnnormalisedAttention.weigh`."""
-        logits = torch.where(allowed, logits, torch.finfo(logits.dtype).min)
-        nothing = torch.zeros_like(logits[..., :1])
-        return torch.cat([logits, nothing], -1).softmax(-1)[..., :-1]
-
-
-class SinkAttention(MultiheadAttention):
-    """Attention with one more key and value that every query sees, whatever the mask.
+    out = merge(weights @ v)
 
     Args:
         width: width of the tokens.
         heads: number of heads.
-        learned: True for a learned key and value (torch's add_bias_kv), False for zeros
-            (add_zero_attn).
+        position: position scheme; None means none.
     """
 
-    def __init__(self, width: int, heads: int, *, learned: bool) -> None:
+    def __init__(self, width: int, heads: int, position: Position | None = None) -> None:
+        super().__init__()
+        self.attention = MultiheadAttention(width, heads, position=position)
+
+    def forward(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
+        """Tokens (..., n, width) to the same shape."""
+        weights = self.weights(tokens, mask=mask)
+        return self.attention.merge(weights @ self.attention.project(tokens)[2])
+
+    def weights(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
+        """The matrices that multiply the values, (..., h, n, n)."""
+        return self.attention.weights(tokens, mask=mask)
+
+    def logits(self, tokens: Tensor, mask: Mask | Tensor | None) -> Tensor:
+        """What a softmax would see, (..., h, n, n); -inf where a query may not see a key."""
+        query, key, _ = self.attention.project(tokens)
+        patch, position = Patch(query.shape[-2], key.shape[-2]), self.attention.position
+        query = scaled_query(query, position, 0, None)
+        logits = attention_logits(query, position.rotate(key, 0), patch, position)
+        if mask is None:
+            return logits
+        added, allowed = as_mask(mask).added(patch), as_mask(mask).allowed(patch, logits.device)
+        logits = logits if added is None else logits + added
+        return logits if allowed is None else torch.where(allowed, logits, -torch.inf)
+
+
+class SigmoidAttention(SelfAttention):
+    """A_ij = sigmoid(logits_ij - log n).
+
+    Source: Ramapuram et al. 2024.
+    """
+
+    def weights(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
+        """See `SelfAttention.weights`."""
+        return torch.sigmoid(self.logits(tokens, mask) - math.log(tokens.shape[-2]))
+
+
+class SoftmaxPlusOne(SelfAttention):
+    """A_ij = exp(logits_ij) / (1 + sum_j exp(logits_ij)): a query may attend to nothing.
+
+    Without positions it is torch's add_zero_attn, one more key and value of zeros.
+
+    Source: Miller 2023, "Attention is off by one".
+    """
+
+    def weights(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
+        """See `SelfAttention.weights`."""
+        logits = self.logits(tokens, mask)
+        return _softmax_beside(logits, torch.zeros_like(logits[..., :1]))
+
+
+class SinkAttention(SelfAttention):
+    """Attention with one more, learned key and value that every query sees, whatever the mask.
+
+    It is torch's add_bias_kv.
+
+    Args:
+        width: width of the tokens.
+        heads: number of heads.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__(width, heads)
-        sink = torch.randn(2, heads, 1, width // heads)
-        self.sink = nn.Parameter(sink) if learned else None
+        self.sink_key, self.sink_value = (
+            nn.Parameter(torch.randn(heads, 1, width // heads)) for _ in range(2)
+        )
 
-    def weights(
-        self,
-        query: Tensor,
-        memory: Tensor | None = None,
-        *,
-        mask: Mask | Tensor | None = None,
-        query_start: int = 0,
-        key_start: int = 0,
-    ) -> Tensor:
-        """The weights of the true keys; see `MultiheadAttention.weights`."""
-        asking, key, _ = self.project(query, memory)
-        identity = torch.eye(key.shape[-2] + 1, dtype=key.dtype, device=key.device)
-        values = identity.expand(*key.shape[:-2], -1, -1)
-        return self._attend(asking, key, values, mask)[..., :-1]
+    def forward(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
+        """See `SelfAttention.forward`."""
+        weights = self.weights(tokens, mask=mask)
+        rest = 1 - weights.sum(-1, keepdim=True)
+        value = self.attention.project(tokens)[2]
+        return self.attention.merge(weights @ value + rest * self.sink_value)
 
-    def forward(
-        self,
-        query: Tensor,
-        memory: Tensor | None = None,
-        *,
-        mask: Mask | Tensor | None = None,
-        query_start: int = 0,
-        key_start: int = 0,
-    ) -> Tensor:
-        """See `MultiheadAttention.forward`."""
-        asking, key, value = self.project(query, memory)
-        sink = torch.zeros_like(value[..., :1, :]) if self.sink is None else self.sink[1]
-        return self.merge(self._attend(asking, key, _append(value, sink), mask))
-
-    def _attend(
-        self, query: Tensor, key: Tensor, values: Tensor, mask: Mask | Tensor | None
-    ) -> Tensor:
-        """Attention to the true keys and the sink; values (..., h, m + 1, e) hold the sink's."""
-        sink = torch.zeros_like(key[..., :1, :]) if self.sink is None else self.sink[0]
-        patch = Patch(query.shape[-2], key.shape[-2])
-        seen = None if mask is None else as_mask(mask).allowed(patch, query.device)
-        seen = None if seen is None else nn.functional.pad(seen, (0, 1), value=True)
-        return attend(query, _append(key, sink), values, mask=seen)
+    def weights(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
+        """Of the true keys; what is missing to 1 goes to the sink."""
+        query = scaled_query(self.attention.project(tokens)[0], self.attention.position, 0, None)
+        sink = query @ self.sink_key.transpose(-2, -1)  # (..., h, n, 1)
+        return _softmax_beside(self.logits(tokens, mask), sink)
 
 
-class ValueRotary(MultiheadAttention):
+class ValueRotary(SelfAttention):
     """Values rotated by their position and the result rotated back by the query's.
 
     out_i = R(-i) sum_j A_ij R(j) v_j,   which is a complex gain exp(i theta (j - i)) on the weights
@@ -163,21 +127,12 @@ class ValueRotary(MultiheadAttention):
         super().__init__(width, heads)
         self.base = base
 
-    def forward(
-        self,
-        query: Tensor,
-        memory: Tensor | None = None,
-        *,
-        mask: Mask | Tensor | None = None,
-        query_start: int = 0,
-        key_start: int = 0,
-    ) -> Tensor:
-        """See `MultiheadAttention.forward`."""
-        asking, key, value = self.project(query, memory)
-        turned = rotate_pairs(value, key_start, self.base)
-        found = attend(asking, key, turned, mask=mask, query_start=query_start, key_start=key_start)
+    def forward(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
+        """See `SelfAttention.forward`."""
+        value = rotate_pairs(self.attention.project(tokens)[2], 0, self.base)
+        found = self.weights(tokens, mask=mask) @ value
         # Rotating the mirror image forwards rotates backwards.
-        return self.merge(_mirror(rotate_pairs(_mirror(found), query_start, self.base)))
+        return self.attention.merge(_mirror(rotate_pairs(_mirror(found), 0, self.base)))
 
 
 class BeginningOfSequence(nn.Module):
@@ -260,8 +215,9 @@ class Circulant(Position):
         return patch.diagonals(self.bias_table.device) % length
 
 
-def _append(rows: Tensor, last: Tensor) -> Tensor:
-    return torch.cat([rows, last.expand(*rows.shape[:-2], 1, -1)], -2)
+def _softmax_beside(logits: Tensor, sink: Tensor) -> Tensor:
+    """The softmax over the logits (..., n, m) and one more (..., n, 1), without that last one."""
+    return torch.cat([logits, sink], -1).softmax(-1)[..., :-1]
 
 
 def _mirror(heads: Tensor) -> Tensor:

@@ -104,11 +104,9 @@ MECHANISMS: dict[str, Mechanism] = {
         lambda sizes: SoftmaxPlusOne(sizes.width, sizes.heads, position=_table(sizes)),
         (False, False),
     ),
-    "bias-kv": Mechanism(
-        lambda sizes: SinkAttention(sizes.width, sizes.heads, learned=True), (True, False)
-    ),
+    "bias-kv": Mechanism(lambda sizes: SinkAttention(sizes.width, sizes.heads), (True, False)),
     "zero-attention": Mechanism(
-        lambda sizes: SinkAttention(sizes.width, sizes.heads, learned=False), (True, False)
+        lambda sizes: SoftmaxPlusOne(sizes.width, sizes.heads), (True, False)
     ),
     "value-rotary": Mechanism(lambda sizes: ValueRotary(sizes.width, sizes.heads), (False, False)),
     "bos-none": Mechanism(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,39 +13,41 @@ from sciformer.errors import DomainError
 from theory.expressivity.bounds import constant_accuracy, constant_cross_entropy, relative_ceiling
 
 
-class Task(Protocol):
-    """Tokens (b, n) to one class per token (b, n)."""
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of tokens."""
-
-    @property
-    def length(self) -> int:
-        """Length of the sequences."""
-
-    @property
-    def classes(self) -> int:
-        """Number of classes."""
-
-    def targets(self, tokens: Tensor) -> Tensor:
-        """The classes (b, n) of tokens (b, n)."""
-
-
 @dataclass(frozen=True)
-class PositionIdentification:
-    """y_i = i: say where you are.
+class Task(ABC):
+    """Tokens (b, n) to one class per token (b, n).
 
-    vocabulary: number of tokens. length: of the sequence, >= 2.
+    vocabulary: number of tokens, >= 1. length: of the sequence, >= 2; official size 128.
 
-    Source: Luo et al. 2022, synthetic tasks; official size: length 128.
+    Raises:
+        DomainError: no token, or fewer than two positions.
     """
 
     vocabulary: int = 10
     length: int = 16
 
     def __post_init__(self) -> None:
-        _check(self)
+        if self.length < 2 or self.vocabulary < 1:
+            raise DomainError(
+                f"{type(self).__name__}: a task needs at least two positions and one token; got "
+                f"length {self.length} and vocabulary {self.vocabulary}."
+            )
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Number of classes."""
+
+    @abstractmethod
+    def targets(self, tokens: Tensor) -> Tensor:
+        """The classes (b, n) of tokens (b, n)."""
+
+
+class PositionIdentification(Task):
+    """y_i = i: say where you are.
+
+    Source: Luo et al. 2022, synthetic tasks.
+    """
 
     @property
     def classes(self) -> int:
@@ -57,20 +59,11 @@ class PositionIdentification:
         return torch.arange(self.length, device=tokens.device).expand_as(tokens)
 
 
-@dataclass(frozen=True)
-class EvenTokenPrediction:
+class EvenTokenPrediction(Task):
     """y_i = x_{2i} for i <= n/2, counted from 1, and then an end token of its own class.
 
-    vocabulary: number of tokens. length: of the sequence, >= 2.
-
-    Source: Luo et al. 2022, synthetic tasks; official size: length 128.
+    Source: Luo et al. 2022, synthetic tasks.
     """
-
-    vocabulary: int = 10
-    length: int = 16
-
-    def __post_init__(self) -> None:
-        _check(self)
 
     @property
     def classes(self) -> int:
@@ -134,16 +127,7 @@ def ceiling(task: Task, *, is_blind: bool, is_symmetric: bool, is_exchangeable: 
     constant = constant_accuracy(classes) if is_blind else 1.0
     loss = constant_cross_entropy(classes) if is_blind else 0.0
     if is_exchangeable:
-        identifies = isinstance(task, PositionIdentification)
-        return Ceiling(constant, 1 / task.length if identifies else constant, loss)
+        return Ceiling(constant, constant_accuracy(classes), loss)
     if is_symmetric:
         return Ceiling(constant, 0.5 if task.length % 2 == 0 else 1.0, loss)
     return Ceiling(constant, relative_ceiling(task.length, task.vocabulary, constant), loss)
-
-
-def _check(task: Task) -> None:
-    if task.length < 2 or task.vocabulary < 1:
-        raise DomainError(
-            f"{type(task).__name__}: a task needs at least two positions and one token; got length "
-            f"{task.length} and vocabulary {task.vocabulary}."
-        )

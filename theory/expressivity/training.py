@@ -101,7 +101,7 @@ def train(
         network = Classifier(task, mechanism, recipe)
     generator = torch.Generator().manual_seed(seed + 1)
     held_out = random_tokens(task, 512, torch.Generator().manual_seed(seed + 2))
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, recipe))
     step = 0
     constant = random = loss = 0.0

@@ -378,12 +378,13 @@ def rotated_and_shifted_values_are_gains(n: int, seed: int) -> None:
 
     layer = mechanisms.ValueRotary(4, 1, base=9.0).double()
     blind.randomise(layer, source(seed))
-    for part in (layer.query, layer.key, layer.output):
+    core = layer.attention
+    for part in (core.query, core.key, core.output):
         nn.init.zeros_(part.weight)
         nn.init.zeros_(part.bias)
-    nn.init.eye_(layer.output.weight)
+    nn.init.eye_(core.output.weight)
     token = normal(4, seed=seed)
-    value = layer.value(token)
+    value = core.value(token)
     steps = torch.arange(n, dtype=torch.float64)[:, None] * 9.0 ** (
         -2 * torch.arange(2, dtype=torch.float64) / 4
     )

@@ -97,6 +97,48 @@ def test_refuses_modules_without_rows() -> None:
         examine(nn.Sequential(nn.Flatten(), nn.Linear(6, 4)).double(), torch.ones(1, 3, 2).double())
 
 
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize(
+    ("name", "option"), [("bias-kv", "add_bias_kv"), ("zero-attention", "add_zero_attn")]
+)
+def test_sinks_are_torchs(name: str, option: str, is_causal: bool) -> None:
+    """Kills: a sink without its value or its scale, a sink that a mask hides."""
+    torch.manual_seed(3)
+    ours = MECHANISMS[name].make(Sizes(width=6, heads=2)).double()
+    theirs = nn.MultiheadAttention(6, 2, batch_first=True, **{option: True}).double()
+    core = ours.attention
+    theirs.in_proj_weight.data = torch.cat([core.query.weight, core.key.weight, core.value.weight])
+    theirs.in_proj_bias.data = torch.cat([core.query.bias, core.key.bias, core.value.bias])
+    theirs.out_proj.load_state_dict(core.output.state_dict())
+    if name == "bias-kv":
+        theirs.bias_k.data = ours.sink_key.data.reshape(1, 1, 6)
+        theirs.bias_v.data = ours.sink_value.data.reshape(1, 1, 6)
+    tokens = torch.randn(3, 5, 6, dtype=torch.float64)
+    mask = torch.randn(5, 5, dtype=torch.float64)  # added to the logits
+    if is_causal:
+        mask = mask.masked_fill(torch.ones(5, 5).triu(1).bool(), -torch.inf)
+    wanted, _ = theirs(tokens, tokens, tokens, attn_mask=mask, need_weights=False)
+    torch.testing.assert_close(ours(tokens, mask=mask), wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softmax-plus-one"])
+def test_unnormalised_weights_by_their_formulas(name: str) -> None:
+    """With the core's logits, and a mask. Kills: a forgotten log n, a 1 outside the sum."""
+    torch.manual_seed(4)
+    mixer = MECHANISMS[name].make(Sizes(width=6, heads=2, length=5)).double()
+    tokens, mask = torch.randn(5, 6).double(), torch.ones(5, 5).tril().bool()
+    # a softmax over all keys but one number per row is the logits themselves
+    plain = mixer.attention.weights(tokens).log()
+    logits = mixer.logits(tokens, None)
+    torch.testing.assert_close(logits - plain, (logits - plain)[..., :1].expand(2, 5, 5))
+    raised = logits.exp() * mask
+    wanted = {
+        "sigmoid": raised / (5 + raised),
+        "softmax-plus-one": raised / (1 + raised.sum(-1, keepdim=True)),
+    }[name]
+    torch.testing.assert_close(mixer.weights(tokens, mask=mask), wanted)
+
+
 def test_other_errors() -> None:
     """Kills: an unknown scheme taken for none, a ring of another length, a masked convolution."""
     with pytest.raises(UnknownNameError, match=r"unknown position scheme 'alibbi'.*'alibi'"):

@@ -67,24 +67,16 @@ def one_offset_more(table: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def without_normaliser(self: Any, *parts: torch.Tensor) -> torch.Tensor:
-    query, key, value, relative, gain = parts
+    query, key, value, relative, gain, scale = parts
     n, m = query.shape[-2], key.shape[-2]
     bias = relative + gain.abs().log()
-    return universal._fused(query, key, value, toeplitz(bias, n, m))[0]
-
-
-def late_window(table: Any, heads: slice, block: slice, m: int) -> Any:
-    return (
-        WINDOW(table.roll(1, -1), heads, block, m)
-        if block.start
-        else WINDOW(table, heads, block, m)
-    )
+    return universal._fused(query, key, value, toeplitz(bias, n, m), scale)[0]
 
 
 UNIVERSAL_MIXING = mixing.universal_mixing_layer
 MINIMAL_GAIN, CLIPPED_RANK = row_sums.minimal_gain, row_sums.clipped_rank
 UNIFORM, SELECTION = decoder.uniform_layer, selection.selection_network
-TOEPLITZ, WINDOW = toeplitz, universal._window
+TOEPLITZ, HANKEL = toeplitz, universal.hankel
 
 Patch = tuple[Any, str, Any]
 MUTANTS: dict[int, tuple[str, Patch]] = {
@@ -136,7 +128,10 @@ MUTANTS: dict[int, tuple[str, Patch]] = {
     21: ("absolute positions", (laws, "IDENTIFIER", "absolute")),
     22: ("a hidden bias", (laws, "HAS_BIAS", True)),
     23: ("no lse(S)", (universal.LogSumExp, "__call__", without_normaliser)),
-    24: ("a window one step late", (universal, "_window", late_window)),
+    24: (
+        "a window one step late",
+        (universal, "hankel", lambda t, n, m: HANKEL(t.roll(1, -1), n, m)),
+    ),
     25: (
         "the key table for values",
         (

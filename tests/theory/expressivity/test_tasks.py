@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import statistics
 
 import pytest
 import torch
@@ -18,6 +17,7 @@ from theory.expressivity.survey import constructed_rows, trained_row
 from theory.expressivity.tasks import (
     EvenTokenPrediction,
     PositionIdentification,
+    Task,
     ceiling,
     constant_tokens,
     random_tokens,
@@ -130,16 +130,21 @@ def test_command_names_unknown_schemes(capsys) -> None:
 @pytest.mark.parametrize(
     ("task", "enough", "steps", "seconds"),
     [
-        (PositionIdentification(10, 16), 1.0, 1000, 5.0),
+        (PositionIdentification(10, 16), 1.0, 800, 5.0),
         (PositionIdentification(10, 64), 1.0, 1500, 60.0),
-        (EvenTokenPrediction(10, 16), 0.999, 2500, 30.0),
+        (EvenTokenPrediction(10, 16), 0.999, 1500, 30.0),
     ],
 )
-def test_medians_of_five_seeds(task, enough: float, steps: int, seconds: float) -> None:
-    """One thread on an idle machine."""
+def test_medians_of_five_seeds(task: Task, enough: float, steps: int, seconds: float) -> None:
+    """Three of five seeds reach it in time. One thread, idle machine, at most 5 times `seconds`."""
     torch.set_num_threads(1)
-    recipe = Recipe(steps=steps, enough=enough)
-    found = [train(task, MECHANISMS["urpe"], recipe, seed=seed) for seed in range(5)]
-    assert statistics.median(one.random for one in found) >= enough
-    assert statistics.median(one.constant for one in found) >= enough
-    assert statistics.median(one.seconds for one in found) <= seconds
+    recipe = Recipe(steps=steps, enough=enough, seconds=seconds)
+    train(task, MECHANISMS["urpe"], Recipe(steps=1))  # loads what torch loads on first use
+    reached = 0
+    for seed in range(5):
+        found = train(task, MECHANISMS["urpe"], recipe, seed=seed)
+        in_time = found.seconds <= seconds
+        reached += in_time and min(found.random, found.constant) >= enough
+        if reached == 3:
+            break
+    assert reached == 3
