@@ -10,7 +10,7 @@ from torch import Tensor
 from pinn import terms
 from pinn.dynamics import measure
 from pinn.losses import Weighted
-from pinn.sampling import Current, ResidualImportance, Sample, UniformSobol, WarpedSobol
+from pinn.sampling import Current, ResidualImportance, Sample, UniformSobol, WarpedSobol, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from pinn.constraints import TrialSolution
     from pinn.dynamics import DynamicsWeightedLoss
     from pinn.plan import Stage
-    from pinn.problem import Problem
+    from pinn.problem import Condition, Problem
     from pinn.sampling import Sampler
+    from pinn.terms import Term
 
 HELD_OUT = 4096
 
@@ -43,55 +44,46 @@ class Collocation:
         self._trial, self._loss = trial, loss
         first = next(trial.parameters())
         self._device, dtype = first.device, first.dtype
-        soft = problem.conditions if trial.constraint is None else ()
+        soft = soft_conditions(problem, trial)
         self._interior = terms.interior(problem, trial)
         self._boundary = [terms.boundary(problem, trial, c) for c in soft]
+        self._data = [terms.DataTerm(trial, problem, cloud, first) for cloud in problem.data]
         uniform = UniformSobol(problem.domain, seed + 1, dtype)
         self._samplers: dict[str, Sampler] = {
             "uniform": uniform,
             "importance": ResidualImportance(uniform, seed),
             "warped": WarpedSobol(uniform),
         }
+        parts = [problem.domain.part(condition.on) for condition in soft]
         self._faces = [
-            terms.FaceSampler(
-                UniformSobol(problem.domain, seed + 2 + index, dtype),
-                problem.domain.part(condition.on),
-            )
-            for index, condition in enumerate(soft)
+            UniformSobol(part, seed + 2 + index, dtype) for index, part in enumerate(parts)
         ]
+        self._uniform = uniform
         self._held_out = UniformSobol(problem.domain, seed + 1000, dtype).unit(HELD_OUT)
-        self._domain = problem.domain
+        self._held_out_faces = [
+            UniformSobol(part, seed + 1000, dtype).draw(HELD_OUT // 8) for part in parts
+        ]
         self._current = Current(self._fields, self._residual_size)
 
     def draw(self, stage: Stage) -> list[Sample]:
         """A sample for each term, the equations first."""
         inside = self._samplers[stage.sampler].draw(stage.points, self._current)
         on_faces = [face.draw(max(stage.points // 8, 16)) for face in self._faces]
-        return [inside, *on_faces]
+        return [inside, *on_faces, *self._measured]
 
     def held_out(self, stage: Stage) -> list[Weighted]:
         """Terms on points that are never trained on, dense where the stage's sampler is dense."""
         sampler = self._samplers[stage.sampler]
-        if isinstance(sampler, WarpedSobol):
-            inside = sampler.warp(self._held_out)
-        else:
-            points = self._domain.from_unit(self._held_out)
-            inside = Sample(points, torch.ones_like(points[:, 0]))
-        count = HELD_OUT // 8
-        on_faces = [
-            Sample(points, torch.ones_like(points[:, 0]))
-            for points in (
-                self._domain.on_face(f.face, self._held_out[:count]) for f in self._faces
-            )
-        ]
-        return self._pair([inside, *on_faces], {})
+        place = sampler.place if isinstance(sampler, WarpedSobol) else self._uniform.place
+        inside = weighted(*self._uniform.inside(*place(self._held_out)))
+        return self._pair([inside, *self._held_out_faces, *self._measured], {})
 
     def weigh(
         self, samples: Sequence[Sample], parameters: Sequence[nn.Parameter]
     ) -> list[Weighted]:
         """The samples with the weights that the loss gives their terms now."""
         samples = list(samples)
-        if self._boundary:
+        if len(samples) > 1:
             self._loss.observe(
                 {
                     term.name: measure(term, sample.points.to(self._device), parameters)
@@ -115,7 +107,7 @@ class Collocation:
         """Positions of all random sequences, and the weights of the loss."""
         return {
             "samplers": {name: sampler.state() for name, sampler in self._samplers.items()},
-            "faces": [face.uniform.state() for face in self._faces],
+            "faces": [face.state() for face in self._faces],
             "weights": dict(self._loss.weights),
         }
 
@@ -124,12 +116,16 @@ class Collocation:
         for name, sampler in self._samplers.items():
             sampler.restore(state["samplers"][name])
         for face, saved in zip(self._faces, state["faces"], strict=True):
-            face.uniform.restore(saved)
+            face.restore(saved)
         self._loss.weights = dict(state["weights"])
 
     @property
-    def _terms(self) -> list[terms.EquationTerm]:
-        return [self._interior, *self._boundary]
+    def _terms(self) -> list[Term]:
+        return [self._interior, *self._boundary, *self._data]
+
+    @property
+    def _measured(self) -> list[Sample]:
+        return [Sample(data.points, torch.ones_like(data.points[:, 0])) for data in self._data]
 
     def _pair(self, samples: Sequence[Sample], weights: Mapping[str, float]) -> list[Weighted]:
         return [
@@ -145,3 +141,9 @@ class Collocation:
             residual = self._interior.residual(points.to(self._device))
             size: Tensor = torch.linalg.vector_norm(residual, dim=-1)
         return size.cpu()
+
+
+def soft_conditions(problem: Problem, trial: TrialSolution) -> list[Condition]:
+    """The conditions that the trial solution does not satisfy by itself."""
+    built_in = () if trial.constraint is None else trial.constraint.conditions
+    return [condition for condition in problem.conditions if condition not in built_in]

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sympy
 import torch
 from torch import Tensor, nn
 
+from pinn.domain import Face
 from pinn.equations import Expressions
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
-    from pinn.domain import Face
     from pinn.problem import Condition, Problem
+
+PROBES = 64
+# The blended form doubles with every face where a field is given and not 0.
+MOST_FACES = 5
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What conditions say of a field on one face: its value, and its slope if that is given."""
+
+    face: Face
+    value: Any
+    slope: Any = None
+
+    @property
+    def end(self) -> Any:
+        """The value of the coordinate that is held, exactly."""
+        return sympy.nsimplify(self.face.value)
 
 
 class HardConstraint(nn.Module):
     """field = offset(x) + factor(x) * network(x), with the conditions built into the offset.
 
-    The factor vanishes exactly where a Dirichlet condition holds and the offset takes its value
-    there. The offset is the transfinite interpolation of the conditions: face by face, what is
-    missing is added and blended linearly to the opposite face.
+    The factor vanishes exactly where a field is given, to second order where its slope across the
+    face is given too, and the offset takes these values. The offset is the transfinite
+    interpolation of the conditions: face by face, what is missing is added and blended linearly
+    to the opposite face.
 
     Args:
-        problem: its conditions must all be Dirichlet, `Eq(u(x, t), value)`, and agree where
-            faces meet.
+        problem: its conditions must all be Dirichlet, `Eq(u(x, t), value)`, or give the slope
+            across such a face, `Eq(u(x, t).diff(t), value)`, and agree where faces meet.
 
     Raises:
         DomainError: no such form exists; the sentence says which condition stands against it.
@@ -35,18 +55,14 @@ class HardConstraint(nn.Module):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__()
+        self.conditions = problem.conditions
+        self._problem = problem
         self.offset, self.factor = [], []
         for field in problem.fields:
-            given = _dirichlet(problem, field)
-            self.offset.append(_interpolate(problem, field, given))
-            self.factor.append(_vanishing(problem, [face for face, _ in given]))
-        self._expressions = Expressions(
-            [*self.offset, *self.factor],
-            problem.coordinates,
-            (),
-            tuple(problem.parameters),
-            who=problem.name,
-        )
+            given = _given(problem, field)
+            self.offset.append(self._interpolate(field, given))
+            self.factor.append(_vanishing(problem, given))
+        self._expressions = self._compile([*self.offset, *self.factor])
         self._parameters_given = problem.parameter_values
 
     def forward(self, points: Any, fields: Any) -> Any:
@@ -56,6 +72,67 @@ class HardConstraint(nn.Module):
         values = self._expressions(columns, parameters=self._parameters_given)
         trial = [values[i] + values[count + i] * fields[..., i] for i in range(count)]
         return torch.stack(trial, dim=-1)
+
+    def _interpolate(self, field: Any, given: list[_Given]) -> Any:
+        offset: Any = sympy.Integer(0)
+        uneven = [one.face.name for one in given if one.value != 0]
+        if len(uneven) > MOST_FACES:
+            raise DomainError(
+                f"{self._problem.name}: {field} is given on {', '.join(uneven)}; a hard form for "
+                f"more than {MOST_FACES} faces is too long; solve with soft conditions."
+            )
+        for one in given:
+            coordinate = self._problem.coordinates[one.face.axis]
+            missing = (one.value - offset).subs(coordinate, one.end)
+            if self._size(missing, one.face):
+                offset += self._blend(one, given) * missing
+            if one.slope is not None:
+                missing = (one.slope - offset.diff(coordinate)).subs(coordinate, one.end)
+                if self._size(missing, one.face):
+                    offset += (coordinate - one.end) * missing
+        for one in given:
+            coordinate = self._problem.coordinates[one.face.axis]
+            gaps = [offset - one.value]
+            if one.slope is not None:
+                gaps.append(offset.diff(coordinate) - one.slope)
+            worst = max(self._size(gap.subs(coordinate, one.end), one.face) for gap in gaps)
+            if worst:
+                raise DomainError(
+                    f"{self._problem.name}: the conditions on {field} do not meet at the edges of "
+                    f"{one.face.name} (they differ by up to {worst:.3g}); solve with soft "
+                    f"conditions."
+                )
+        return offset
+
+    def _blend(self, one: _Given, given: list[_Given]) -> Any:
+        """1 on the face, falling to 0 at the opposite one if that is given too."""
+        for other in given:
+            if other.face.axis == one.face.axis and other.face.outward != one.face.outward:
+                if one.slope is not None or other.slope is not None:
+                    raise DomainError(
+                        f"{self._problem.name}: a hard form for a slope on {one.face.name} needs "
+                        f"{other.face.name} free; solve with soft conditions."
+                    )
+                coordinate = self._problem.coordinates[one.face.axis]
+                return (coordinate - other.end) / (one.end - other.end)
+        return sympy.Integer(1)
+
+    def _size(self, expression: Any, face: Face) -> float:
+        """The largest size of an expression on a face, 0 if that is no more than rounding."""
+        if expression == 0:
+            return 0.0
+        points = face.sample(PROBES)
+        [values] = self._compile([expression])(
+            points.unbind(-1), parameters=self._problem.parameter_values
+        )
+        largest = float(values.abs().max())
+        return largest if largest > 1e-10 else 0.0
+
+    def _compile(self, expressions: list[Any]) -> Expressions:
+        problem = self._problem
+        return Expressions(
+            expressions, problem.coordinates, (), tuple(problem.parameters), who=problem.name
+        )
 
 
 class TrialSolution(nn.Module):
@@ -83,64 +160,59 @@ class TrialSolution(nn.Module):
         return values
 
 
-def _dirichlet(problem: Problem, field: Any) -> list[tuple[Face, Any]]:
-    """(face, value) of every condition on the field, in the order of the coordinates."""
-    given = []
+def _given(problem: Problem, field: Any) -> list[_Given]:
+    """What is given of a field, the last coordinate first."""
+    values: dict[Face, Any] = {}
+    slopes: dict[Face, Any] = {}
     for condition in problem.conditions:
         if not condition.equation.has(field):
             continue
-        value = _value(problem, condition, field)
-        given.append((problem.domain.part(condition.on), value))
-    return sorted(given, key=lambda pair: -pair[0].axis)
+        face = problem.domain.part(condition.on)
+        left, right = _sides(condition)
+        known = right is not None and not right.has(*[f.func for f in problem.fields])
+        if not isinstance(face, Face):
+            raise _no_hard_form(problem, field, condition)
+        slope = field.diff(problem.coordinates[face.axis])
+        if known and left in (field, slope):
+            (values if left == field else slopes)[face] = right
+        else:
+            raise _no_hard_form(problem, field, condition)
+    for condition in problem.conditions:
+        if condition.equation.has(field) and problem.domain.part(condition.on) not in values:
+            raise _no_hard_form(problem, field, condition)
+    found = [_Given(face, value, slopes.get(face)) for face, value in values.items()]
+    return sorted(found, key=lambda one: -one.face.axis)
 
 
-def _value(problem: Problem, condition: Condition, field: Any) -> Any:
+def _sides(condition: Condition) -> tuple[Any, Any]:
     equation = condition.equation
-    value = equation.rhs if isinstance(equation, sympy.Equality) else None
-    fields_inside = value is None or value.has(*[f.func for f in problem.fields])
-    if fields_inside or equation.lhs != field:
-        raise DomainError(
-            f"{problem.name}: a hard form needs conditions {field} = value; got {equation} on "
-            f"{condition.on}; solve with soft conditions."
-        )
-    return value
+    is_equality = isinstance(equation, sympy.Equality)
+    return (equation.lhs, equation.rhs) if is_equality else (equation, None)
 
 
-def _interpolate(problem: Problem, field: Any, given: list[tuple[Face, Any]]) -> Any:
-    offset: Any = sympy.Integer(0)
-    for face, value in given:
-        coordinate = problem.coordinates[face.axis]
-        missing = (value - offset).subs(coordinate, sympy.nsimplify(face.value))
-        opposite = [f for f, _ in given if f.axis == face.axis and f.outward != face.outward]
-        blend = sympy.Integer(1)
-        if opposite:
-            far, near = (sympy.nsimplify(f.value) for f in (opposite[0], face))
-            blend = (coordinate - far) / (near - far)
-        offset = sympy.simplify(offset + blend * missing)
-    for face, value in given:
-        on_face = {problem.coordinates[face.axis]: sympy.nsimplify(face.value)}
-        gap = sympy.simplify((offset - value).subs(on_face))
-        if gap != 0:
-            raise DomainError(
-                f"{problem.name}: the conditions on {field} do not meet at the edges of "
-                f"{face.name} (they differ by {gap}); solve with soft conditions."
-            )
-    return offset
+def _no_hard_form(problem: Problem, field: Any, condition: Condition) -> DomainError:
+    return DomainError(
+        f"{problem.name}: a hard form needs conditions {field} = value, and then perhaps the "
+        f"derivative across the same face; got {condition.equation} on {condition.on}; solve with "
+        f"soft conditions."
+    )
 
 
-def _vanishing(problem: Problem, faces: list[Face]) -> Any:
+def _vanishing(problem: Problem, given: list[_Given]) -> Any:
     """The product of the distances to the faces, each scaled to at most 1 on the domain."""
     factor: Any = sympy.Integer(1)
-    for axis in sorted({face.axis for face in faces}):
+    for axis in sorted({one.face.axis for one in given}):
         low, high = (
             sympy.nsimplify(e) for e in (problem.domain.low[axis], problem.domain.high[axis])
         )
         coordinate = problem.coordinates[axis]
-        ends = {face.outward for face in faces if face.axis == axis}
+        here = [one for one in given if one.face.axis == axis]
+        power = 1 if here[0].slope is None else 2
+        ends = {one.face.outward for one in here}
         width = high - low
         shapes = {
-            frozenset({-1}): (coordinate - low) / width,
-            frozenset({+1}): (high - coordinate) / width,
+            frozenset({-1}): ((coordinate - low) / width) ** power,
+            frozenset({+1}): ((high - coordinate) / width) ** power,
             frozenset({-1, +1}): 4 * (coordinate - low) * (high - coordinate) / width**2,
         }
         factor *= shapes[frozenset(ends)]

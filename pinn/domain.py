@@ -1,10 +1,11 @@
-"""Where a problem lives: boxes of named coordinates and the named parts of their boundary."""
+"""Where a problem lives: regions of named coordinates and the named parts of their boundary."""
 
 from __future__ import annotations
 
+import abc
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,27 +17,139 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PART = re.compile(r"\s*(?P<coordinate>\w+)\s*=\s*(?P<value>[-+.\w]+)\s*")
+# Points on a boundary are off it by rounding: up to this share of the size of the domain.
+ROUNDING = 1e-9
+# A region may fill so little of the cube laid over it; sampling then gives up.
+LEAST_SHARE = 1 / 64
 
 
-@dataclass(frozen=True)
-class Face:
-    """One side of a box: `coordinate` is held at `value`.
-
-    `outward` is +1 where the box lies below the value and -1 where it lies above.
-    """
-
-    axis: int
-    coordinate: str
-    value: float
-    outward: int
+class Region(abc.ABC):
+    """A set of points that a unit cube can be laid over: a domain or a part of its boundary."""
 
     @property
+    @abc.abstractmethod
+    def dimension(self) -> int:
+        """Coordinates of the unit cube."""
+
+    @abc.abstractmethod
+    def from_unit(self, unit: Tensor) -> Tensor:
+        """Maps points of the unit cube evenly over the region or somewhat beyond it, (p, c)."""
+
+    @abc.abstractmethod
+    def contains(self, points: Tensor) -> Tensor:
+        """Which of the points (p, c) belong to the closed region, as a boolean (p,)."""
+
+    def sample(self, count: int, seed: int = 0) -> Tensor:
+        """`count` even points (count, c), float64.
+
+        Raises:
+            DomainError: hardly any point of the cube falls into the region.
+        """
+        engine: Any = torch.quasirandom.SobolEngine  # untyped in torch
+        sequence = engine(self.dimension, scramble=True, seed=seed)
+        points = self.from_unit(sequence.draw(count, dtype=torch.float64))
+        points = points[self.contains(points)]
+        drawn = count
+        while len(points) < count:
+            if len(points) < LEAST_SHARE * drawn - 1:
+                raise DomainError(f"{self}: is empty, or too thin for points to fall into it.")
+            more = self.from_unit(sequence.draw(count, dtype=torch.float64))
+            points = torch.cat([points, more[self.contains(more)]])
+            drawn += count
+        return points[:count]
+
+
+class Part(Region):
+    """A named part of a boundary."""
+
+    @property
+    @abc.abstractmethod
     def name(self) -> str:
-        """The name a condition refers to it by, for example "x=-1"."""
-        return f"{self.coordinate}={self.value:g}"
+        """The name a condition refers to it by."""
+
+    @abc.abstractmethod
+    def normal(self, points: Tensor) -> Tensor:
+        """Outward unit normals (p, c) at points of the part."""
 
 
-class Box:
+class Domain(Region):
+    """A region with named coordinates and boundary parts."""
+
+    @property
+    @abc.abstractmethod
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """The ends of the smallest box around it, by coordinate."""
+
+    @abc.abstractmethod
+    def parts(self) -> Sequence[Part]:
+        """All parts of the boundary."""
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the coordinates, in order."""
+        return tuple(self.intervals)
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates."""
+        return len(self.intervals)
+
+    @property
+    def low(self) -> list[float]:
+        """Lower ends, in the order of the coordinates."""
+        return [low for low, _ in self.intervals.values()]
+
+    @property
+    def high(self) -> list[float]:
+        """Upper ends, in the order of the coordinates."""
+        return [high for _, high in self.intervals.values()]
+
+    def from_unit(self, unit: Tensor) -> Tensor:
+        """Maps points (p, c) of the unit cube onto the box around the domain."""
+        low, high = unit.new_tensor(self.low), unit.new_tensor(self.high)
+        return low + (high - low) * unit
+
+    def __sub__(self, hole: Domain) -> Domain:
+        """The domain without the inside of another with the same coordinates."""
+        from pinn.regions import Difference
+
+        return Difference(self, hole)
+
+    def __mul__(self, other: Domain) -> Domain:
+        """All points with one share of their coordinates here and the other there."""
+        from pinn.regions import Product
+
+        return Product(self, other)
+
+    def part(self, name: str) -> Part:
+        """The part called `name`; values such as that of "t=0" are compared as numbers.
+
+        Raises:
+            DomainError: there is no such part; the sentence lists those there are.
+        """
+        for part in self.parts():
+            if part.name == name or same_part(part.name, name):
+                return part
+        known = ", ".join(part.name for part in self.parts())
+        raise DomainError(
+            f"{type(self).__name__}: no boundary part {name!r}; the parts are {known}."
+        )
+
+    def grid(self, counts: Mapping[str, int] | Sequence[int]) -> Tensor:
+        """A tensor grid over the box around it, ends included, (prod(counts), c).
+
+        Args:
+            counts: points along each coordinate, by name or in order; the last runs fastest.
+        """
+        numbers = [counts[n] for n in self.coordinates] if isinstance(counts, dict) else counts
+        axes = [
+            torch.linspace(low, high, int(count), dtype=torch.float64)
+            for low, high, count in zip(self.low, self.high, numbers, strict=True)
+        ]
+        return torch.cartesian_prod(*axes).reshape(-1, len(axes))
+
+
+class Box(Domain):
     """A product of intervals, one for each coordinate; time is an interval like the others.
 
     Args:
@@ -56,83 +169,83 @@ class Box:
                     f"Box: the interval of {name} must be finite with low < high; "
                     f"got ({low}, {high})."
                 )
-        self.intervals: dict[str, tuple[float, float]] = {
-            name: (float(low), float(high)) for name, (low, high) in intervals.items()
-        }
+        self._intervals = {n: (float(low), float(high)) for n, (low, high) in intervals.items()}
 
     @property
-    def coordinates(self) -> tuple[str, ...]:
-        """Names of the coordinates, in order."""
-        return tuple(self.intervals)
-
-    @property
-    def low(self) -> list[float]:
-        """Lower ends, in the order of the coordinates."""
-        return [low for low, _ in self.intervals.values()]
-
-    @property
-    def high(self) -> list[float]:
-        """Upper ends, in the order of the coordinates."""
-        return [high for _, high in self.intervals.values()]
-
-    def from_unit(self, unit: Tensor) -> Tensor:
-        """Maps points (p, c) of the unit cube onto the box."""
-        low, high = unit.new_tensor(self.low), unit.new_tensor(self.high)
-        return low + (high - low) * unit
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """The ends of each coordinate, by name."""
+        return self._intervals
 
     def contains(self, points: Tensor) -> Tensor:
         """Which of the points (p, c) lie in the closed box, as a boolean (p,)."""
         low, high = points.new_tensor(self.low), points.new_tensor(self.high)
         return ((points >= low) & (points <= high)).all(dim=-1)
 
-    def faces(self) -> list[Face]:
+    def parts(self) -> list[Face]:
         """All faces of the box, low and high end of each coordinate in turn."""
         return [
-            Face(axis, name, value, outward)
-            for axis, (name, ends) in enumerate(self.intervals.items())
+            Face(self, axis, value, outward)
+            for axis, ends in enumerate(self.intervals.values())
             for value, outward in zip(ends, (-1, +1), strict=True)
         ]
-
-    def part(self, name: str) -> Face:
-        """The face called `name`, for example "t=0".
-
-        Raises:
-            DomainError: the box has no such face; the sentence lists those it has.
-        """
-        match = _PART.fullmatch(name)
-        if match is not None:
-            for face in self.faces():
-                if face.coordinate == match["coordinate"] and _is(match["value"], face.value):
-                    return face
-        known = ", ".join(face.name for face in self.faces())
-        raise DomainError(f"Box: no boundary part {name!r}; the parts are {known}.")
-
-    def on_face(self, face: Face, unit: Tensor) -> Tensor:
-        """Maps points (p, c) of the unit cube onto a face, by holding its coordinate."""
-        points = self.from_unit(unit)
-        points[:, face.axis] = face.value
-        return points
-
-    def grid(self, counts: Mapping[str, int] | Sequence[int]) -> Tensor:
-        """All points of a tensor grid with the ends included, (prod(counts), c), last axis fastest.
-
-        Args:
-            counts: points along each coordinate, by name or in order.
-        """
-        numbers = [counts[n] for n in self.coordinates] if isinstance(counts, dict) else counts
-        axes = [
-            torch.linspace(low, high, int(count), dtype=torch.float64)
-            for low, high, count in zip(self.low, self.high, numbers, strict=True)
-        ]
-        return torch.cartesian_prod(*axes).reshape(-1, len(axes))
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{n}=({a:g}, {b:g})" for n, (a, b) in self.intervals.items())
         return f"Box({inside})"
 
 
-def _is(text: str, value: float) -> bool:
+@dataclass(frozen=True)
+class Face(Part):
+    """Where the coordinate of `axis` is held at `value`, an end of the domain.
+
+    `outward` is +1 where the domain lies below the value and -1 where it lies above.
+    """
+
+    domain: Domain
+    axis: int
+    value: float
+    outward: int
+
+    @property
+    def coordinate(self) -> str:
+        """Name of the coordinate that is held."""
+        return self.domain.coordinates[self.axis]
+
+    @property
+    def name(self) -> str:
+        """For example "x=-1"."""
+        return f"{self.coordinate}={self.value:g}"
+
+    @property
+    def dimension(self) -> int:
+        """As many as the domain has; the one that is held is ignored."""
+        return self.domain.dimension
+
+    def from_unit(self, unit: Tensor) -> Tensor:
+        """Maps points (p, c) of the unit cube onto the face."""
+        points = self.domain.from_unit(unit)
+        points[:, self.axis] = self.value
+        return points
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Which points of the domain lie on the face."""
+        size = self.domain.high[self.axis] - self.domain.low[self.axis]
+        is_here = (points[:, self.axis] - self.value).abs() <= ROUNDING * size
+        return self.domain.contains(points) & is_here
+
+    def normal(self, points: Tensor) -> Tensor:
+        """The outward direction of the coordinate that is held."""
+        normal = torch.zeros_like(points)
+        normal[:, self.axis] = self.outward
+        return normal
+
+
+def same_part(name: str, other: str) -> bool:
+    """Whether two names such as "t=1" and "t = 1.0" hold the same coordinate at the same value."""
+    one, two = _PART.fullmatch(name), _PART.fullmatch(other)
+    if one is None or two is None or one["coordinate"] != two["coordinate"]:
+        return False
     try:
-        return bool(np.isclose(float(text), value, rtol=1e-9, atol=1e-12))
+        return bool(np.isclose(float(one["value"]), float(two["value"]), rtol=1e-9, atol=1e-12))
     except ValueError:
         return False

@@ -58,8 +58,10 @@ class Expressions:
         known = {*self._coordinates, *parameters, *unknowns.values()}
         _refuse_strangers(plain, known, who)
         arguments = [*self._coordinates, *parameters, *unknowns.values()]
+        # Constants become numbers first: torch's functions refuse plain numbers such as pi.
+        numeric = [e.replace(_is_constant, lambda constant: constant.evalf(17)) for e in plain]
         self._function: Callable[..., list[Any]] = sympy.lambdify(
-            arguments, plain, modules="torch", cse=True
+            arguments, numeric, modules="torch", cse=True
         )
         self._count = len(plain)
 
@@ -82,7 +84,7 @@ class Expressions:
         given = parameters or {}
         values = self._function(
             *columns,
-            *(given[name] for name in self.parameters),
+            *(_tensor(given[name]) for name in self.parameters),
             *(unknown(u) for u in self.unknowns if unknown is not None),
         )
         return [_like(value, columns[0]) for value in values]
@@ -134,6 +136,16 @@ def _refuse_strangers(expressions: Sequence[Any], known: set[Any], who: str) -> 
                 f"{who}: unknown symbol {names} in {expression}; "
                 f"known are {allowed} (give a value to others in `parameters`)."
             )
+
+
+def _is_constant(expression: Any) -> bool:
+    return bool(expression.is_number and not expression.is_Rational)
+
+
+def _tensor(value: Any) -> Any:
+    """Numbers as tensors without axes, which keep the precision of what they meet."""
+    is_number = isinstance(value, (int, float))
+    return torch.tensor(float(value), dtype=torch.float64) if is_number else value
 
 
 def _like(value: Any, column: Any) -> Any:

@@ -7,19 +7,30 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sympy
+import torch
 
 from pinn.equations import Expressions
-from sciformer.errors import DomainError, UsageError
+from pinn.references.exact import ClosedForm, largest, substitute
+from sciformer.errors import DataError, DomainError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from pinn.domain import Box
+    from pinn.data.cloud import Cloud
+    from pinn.domain import Domain
 
     Reference = Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
+
+
+def normal(coordinate: Any) -> Any:
+    """The symbol of the outward unit normal's component along a coordinate, for conditions.
+
+    `Eq(normal(x) * u.diff(x) + normal(y) * u.diff(y), 0)` says that nothing flows out.
+    """
+    return sympy.Symbol(f"n_{coordinate}")
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,7 @@ class Condition:
     """An equation that holds on a part of the boundary: initial, Dirichlet, Neumann, Robin.
 
     Args:
-        equation: sympy `Eq` of the fields and their first derivatives there.
+        equation: sympy `Eq` of the fields, their derivatives and the normal there.
         on: the part's name in the domain, for example "t=0".
     """
 
@@ -47,22 +58,33 @@ class Problem:
         domain: where the equations hold.
         conditions: what holds on the boundary.
         parameters: a value for each symbol in the equations that is neither coordinate nor field.
+        periodic: names of coordinates whose two ends are the same place.
+        data: measured values that the fields should take, for problems without enough conditions.
+        gauge: names of fields that are determined only up to a constant at each time, such as a
+            pressure; errors are taken after the mean over space is subtracted.
+        exact: a formula for each field; it is checked against the equations.
         reference: maps points (p, c) to the fields {name: (p,)}; shares no code with the solver.
+            Made from `exact` where that is given.
         title: one line for people.
         source: where the problem was stated.
 
     Raises:
         UsageError: names of coordinates and domain differ, an equation holds an unknown symbol, or
             a condition is on a part that the domain does not have.
+        DataError: the exact solution does not satisfy an equation or a condition.
     """
 
     name: str
     coordinates: tuple[Any, ...]
     fields: tuple[Any, ...]
     equations: tuple[Any, ...]
-    domain: Box
+    domain: Domain
     conditions: tuple[Condition, ...] = ()
     parameters: Mapping[Any, float] = field(default_factory=dict)
+    periodic: tuple[str, ...] = ()
+    gauge: tuple[str, ...] = ()
+    data: tuple[Cloud, ...] = ()
+    exact: Mapping[Any, Any] = field(default_factory=dict)
     reference: Reference | None = None
     title: str = ""
     source: str = ""
@@ -74,11 +96,38 @@ class Problem:
                 f"{self.name}: the domain has coordinates {self.domain.coordinates}, the problem "
                 f"{names}; give both the same names in the same order."
             )
+        if any(len(letter) != 1 for letter in names):
+            raise DomainError(
+                f"{self.name}: coordinates must be single letters, so that derivatives can be "
+                f"named; got {', '.join(names)}."
+            )
         if not self.equations:
             raise UsageError(f"{self.name}: needs at least one equation.")
+        for equation in self.equations:
+            if not _difference(equation).has(*[f.func for f in self.fields]):
+                raise UsageError(
+                    f"{self.name}: the equation {equation} holds no field; write it in "
+                    f"{', '.join(map(str, self.fields))} and their derivatives."
+                )
         for condition in self.conditions:
             self.domain.part(condition.on)
+            self.condition_residual(condition)
+        _refuse_unknown(self.name, "coordinate", self.periodic, names)
+        _refuse_unknown(self.name, "field", self.gauge, self.field_names)
+        for cloud in self.data:
+            _refuse_unknown(f"{self.name}: {cloud.name}", "field", cloud.values, self.field_names)
+            if cloud.points.shape[1] != len(names):
+                raise DataError(
+                    f"{self.name}: {cloud.name} has points with {cloud.points.shape[1]} "
+                    f"coordinates; needs {len(names)}, {', '.join(names)}."
+                )
         self.residual  # noqa: B018  compiled here, so that mistakes show at once
+        if self.exact:
+            self._check_exact()
+            formulas = {
+                str(f.func): substitute(f, self.exact, self.parameters) for f in self.fields
+            }
+            object.__setattr__(self, "reference", ClosedForm(self.coordinates, formulas))
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -107,8 +156,32 @@ class Problem:
         )
 
     def condition_residual(self, condition: Condition) -> Expressions:
-        """Left side minus right side of a condition."""
-        return self.compile([_difference(condition.equation)])
+        """Left side minus right side of a condition; columns of the normal follow the points'."""
+        return Expressions(
+            [_difference(condition.equation)],
+            (*self.coordinates, *map(normal, self.coordinates)),
+            self.fields,
+            tuple(self.parameters),
+            who=self.name,
+        )
+
+    def _check_exact(self) -> None:
+        """Equations inside and conditions on their parts, at points, to within rounding."""
+        inside = self.domain.sample(64)
+        claims = [("the equation", e, inside, torch.zeros_like(inside)) for e in self.equations]
+        for condition in self.conditions:
+            part = self.domain.part(condition.on)
+            points = part.sample(16)
+            claims.append(("the condition", condition.equation, points, part.normal(points)))
+        symbols = (*self.coordinates, *map(normal, self.coordinates))
+        for what, equation, points, normals in claims:
+            gap = substitute(_difference(equation), self.exact, self.parameters)
+            worst, scale = largest(gap, symbols, torch.cat([points, normals], dim=-1).numpy())
+            if not worst <= 1e-9 * max(scale, 1.0):
+                raise DataError(
+                    f"{self.name}: the exact solution does not satisfy {what} {equation}: "
+                    f"its residual is up to {worst:.3g} where the terms are up to {scale:.3g}."
+                )
 
     def latex(self) -> str:
         """The equations and conditions in LaTeX, one line each."""
@@ -118,6 +191,12 @@ class Problem:
 
     def _repr_latex_(self) -> str:
         return f"$$\\begin{{gathered}}\n{self.latex()}\n\\end{{gathered}}$$"
+
+
+def _refuse_unknown(who: str, kind: str, given: Iterable[str], known: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in known:
+            raise unknown_name(who, kind, name, known)
 
 
 def _difference(equation: Any) -> Any:

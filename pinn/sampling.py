@@ -11,9 +11,11 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pinn.domain import Box
+    from pinn.domain import Region
 
     Evaluate = Callable[[Tensor], Tensor]
+    # Points (p, c) for points of the unit cube, and their density (p,) there.
+    Place = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -59,22 +61,38 @@ class UniformSobol:
     """Uniform points from one scrambled Sobol sequence, continued from draw to draw.
 
     Args:
-        domain: where the points lie.
+        region: where the points lie; points of the cube that fall beside it are skipped.
         seed: of the scrambling.
         dtype: of the points.
 
     Source: Sobol 1967 with Owen's scrambling, by `torch.quasirandom.SobolEngine`.
     """
 
-    def __init__(self, domain: Box, seed: int, dtype: torch.dtype = torch.float64) -> None:
-        self.domain, self.seed, self.dtype = domain, seed, dtype
+    def __init__(self, region: Region, seed: int, dtype: torch.dtype = torch.float64) -> None:
+        self.region, self.seed, self.dtype = region, seed, dtype
         self._drawn = 0
         self._engine = self._fresh()
 
     def draw(self, count: int, current: Current | None = None) -> Sample:
         """Equally weighted points."""
-        points = self.domain.from_unit(self.unit(count))
-        return Sample(points, torch.ones(count, dtype=self.dtype))
+        return self.fill(count, self.place)
+
+    def place(self, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """Points of the cube spread over the region, and their density 1."""
+        return self.region.from_unit(unit), torch.ones_like(unit[:, 0])
+
+    def fill(self, count: int, place: Place) -> Sample:
+        """The next `count` placed points that belong to the region, weighted by 1/density."""
+        points, density = self.inside(*place(self.unit(count)))
+        while len(points) < count:
+            more, theirs = self.inside(*place(self.unit(count)))
+            points, density = torch.cat([points, more]), torch.cat([density, theirs])
+        return weighted(points[:count], density[:count])
+
+    def inside(self, points: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of the points that belong to the region."""
+        belong = self.region.contains(points)
+        return points[belong], density[belong]
 
     def unit(self, count: int) -> Tensor:
         """The next points (count, c) of the unit cube."""
@@ -94,7 +112,7 @@ class UniformSobol:
 
     def _fresh(self) -> Any:
         engine: type[Any] = torch.quasirandom.SobolEngine
-        return engine(len(self.domain.low), scramble=True, seed=self.seed)
+        return engine(self.region.dimension, scramble=True, seed=self.seed)
 
 
 class ResidualImportance:
@@ -131,7 +149,7 @@ class ResidualImportance:
         offset = torch.rand((), generator=self._generator, dtype=size.dtype)
         ticks = torch.arange(count, dtype=size.dtype) + offset
         chosen = torch.searchsorted(probability.cumsum(0), ticks).clamp_max(len(candidates) - 1)
-        return _weighted(candidates[chosen], probability[chosen])
+        return weighted(candidates[chosen], probability[chosen])
 
     def state(self) -> dict[str, Any]:
         """Positions of the Sobol sequence and of the random generator."""
@@ -175,7 +193,7 @@ class WarpedSobol:
     ) -> None:
         self._uniform, self._axis, self._floor = uniform, axis, floor
         self._cells, self._every, self._draws = cells, every, 0
-        others = len(uniform.domain.low) - 1
+        others = uniform.region.dimension - 1
         self._bins = max(1, round(lines ** (1 / others))) if others else 1
         self._density = torch.ones(self._bins**others, cells, dtype=uniform.dtype)
 
@@ -184,10 +202,10 @@ class WarpedSobol:
         if self._draws % self._every == 0:
             self._density = self._build(current)
         self._draws += 1
-        return self.warp(self._uniform.unit(count))
+        return self._uniform.fill(count, self.place)
 
-    def warp(self, unit: Tensor) -> Sample:
-        """Moves points of the unit cube along the axis by the inverse of the density's integral."""
+    def place(self, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """Moves points of the cube along the axis by the inverse of the density's integral."""
         density = self._density
         mass = torch.nn.functional.pad(density.cumsum(1), (1, 0)) / density.sum(1, keepdim=True)
         line = self._line(unit)
@@ -199,7 +217,7 @@ class WarpedSobol:
         moved = unit.clone()
         moved[:, self._axis] = ((cell + inside) / self._cells)[:, 0]
         here = density[line].gather(1, cell)[:, 0]
-        return _weighted(self._uniform.domain.from_unit(moved), here)
+        return self._uniform.region.from_unit(moved), here
 
     def state(self) -> dict[str, Any]:
         """Position of the sequence, number of draws, and the present density."""
@@ -226,10 +244,10 @@ class WarpedSobol:
     def _build(self, current: Current) -> Tensor:
         centres = (torch.arange(self._bins, dtype=self._density.dtype) + 0.5) / self._bins
         ends = torch.linspace(0, 1, self._cells + 1, dtype=self._density.dtype)
-        others = len(self._uniform.domain.low) - 1
+        others = self._uniform.region.dimension - 1
         grid = torch.cartesian_prod(*[centres] * others, ends).reshape(-1, others + 1)
         unit = torch.cat([grid[:, : self._axis], grid[:, -1:], grid[:, self._axis : -1]], dim=1)
-        fields = current.fields(self._uniform.domain.from_unit(unit))
+        fields = current.fields(self._uniform.region.from_unit(unit))
         values = fields.reshape(-1, self._cells + 1, fields.shape[-1])
         change = values.diff(dim=1).abs().sum(-1)[:, None]
         monitor = torch.nn.functional.avg_pool1d(change, 5, 1, 2, count_include_pad=False)[:, 0]
@@ -250,6 +268,7 @@ def _inclusion(density: Tensor, count: int) -> Tensor:
         certain = probability >= 1
 
 
-def _weighted(points: Tensor, density: Tensor) -> Sample:
+def weighted(points: Tensor, density: Tensor) -> Sample:
+    """Points drawn with a density, weighted by its inverse."""
     weights = 1 / density
     return Sample(points, weights / weights.mean())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pinn.dynamics import DynamicsWeightedLoss
+    from pinn.embedding import Inputs
     from pinn.optimisers import Optimiser
     from pinn.plan import Plan
     from pinn.problem import Problem
@@ -32,14 +33,12 @@ class PhysicsFormerOptions:
     activation: str = "tanh"
     sharpness: float = 4.0
 
-    def build(self, problem: Problem) -> nn.Module:
+    def build(self, inputs: Inputs, fields: int) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
         from pinn.networks import PhysicsFormer
 
         options = {**asdict(self), "activation": _activation(self.activation)}
-        names = problem.domain.coordinates
-        along = names.index(problem.time) if problem.time else -1
-        return PhysicsFormer(len(names), len(problem.fields), along=along, **options)
+        return PhysicsFormer(inputs.width, fields, along=inputs.along, **options)
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,12 @@ class MLPOptions:
     layers: int = 4
     activation: str = "tanh"
 
-    def build(self, problem: Problem) -> nn.Module:
+    def build(self, inputs: Inputs, fields: int) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
         from pinn.networks import MLP
 
         options = {**asdict(self), "activation": _activation(self.activation)}
-        return MLP(len(problem.coordinates), len(problem.fields), **options)
+        return MLP(inputs.width, fields, **options)
 
 
 MODELS: dict[str, type[PhysicsFormerOptions] | type[MLPOptions]] = {
@@ -74,11 +73,12 @@ class Settings:
     Attributes:
         model: a key of `MODELS`.
         network: options of the model that differ from its defaults.
-        optimiser: one of `OPTIMISERS`.
+        optimiser: one of `OPTIMISERS`, or a name of the package pytorch_optimizer, such as "soap".
         balance: how soft terms are weighted, one of `BALANCES`.
         causal: strength of causal weights in time, 0 for none.
         conditions: "hard" builds initial and boundary conditions into the solution, "soft" adds
             them to the loss, "auto" takes hard ones where they exist.
+        harmonics: waves that each periodic coordinate is embedded by.
         points: factor on the number of collocation points.
         seed: of the initial weights and of all points.
         threads: threads of BLAS; tensor operations use one.
@@ -92,6 +92,7 @@ class Settings:
     balance: str = "ntk-trace"
     causal: float = 0.0
     conditions: str = "auto"
+    harmonics: int = 1
     points: float = 1.0
     seed: int = 0
     threads: int = 1
@@ -101,7 +102,6 @@ class Settings:
     def __post_init__(self) -> None:
         choices = {
             "model": MODELS,
-            "optimiser": OPTIMISERS,
             "balance": BALANCES,
             "conditions": CONDITIONS,
             "dtype": ("float64", "float32"),
@@ -109,12 +109,18 @@ class Settings:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise unknown_name("solve", name, str(getattr(self, name)), known)
+        if self.optimiser not in OPTIMISERS:
+            from pinn.optimisers.first_order import find_in_library
+
+            find_in_library(self.optimiser)
         options = [option.name for option in fields(MODELS[self.model])]
         for name in self.network:
             if name not in options:
                 raise unknown_name(f"solve: {self.model}", "option", name, options)
         if not self.points > 0:
             raise UsageError(f"solve: points must be a factor > 0; got {self.points:g}.")
+        if self.harmonics < 1:
+            raise UsageError(f"solve: harmonics must be >= 1; got {self.harmonics}.")
         if self.causal < 0:
             raise UsageError(f"solve: causal must be a strength >= 0; got {self.causal:g}.")
         if self.threads < 1:
@@ -134,6 +140,8 @@ class Settings:
             "lbfgs": optimisers.LBFGS,
             "adam": optimisers.Adam,
         }
+        if self.optimiser not in makers:
+            return optimisers.FromLibrary(self.optimiser)
         made: Optimiser = makers[self.optimiser]()
         return made
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pinn.constraints import HardConstraint, TrialSolution
-from pinn.networks import Rescale
+from pinn.embedding import embed
 from pinn.settings import Settings
 from sciformer.errors import DataError, DomainError, ShapeError
 
@@ -27,13 +27,18 @@ if TYPE_CHECKING:
 class Errors:
     """Distance to the reference on a grid over the domain, over all fields together.
 
+    Fields that are determined only up to a constant are compared after their mean over space is
+    subtracted at each time.
+
     Attributes:
         relative_l2: |u - u*| / |u*| in the Euclidean norm over the grid.
+        relative_l2_by_field: the same for each field alone.
         mse: mean (u - u*)^2.
         max_error: max |u - u*|.
     """
 
     relative_l2: float
+    relative_l2_by_field: dict[str, float]
     mse: float
     max_error: float
 
@@ -49,21 +54,46 @@ class Reference:
     def __init__(self, problem: Problem, most: int = 26_000) -> None:
         if problem.reference is None:
             raise DataError(f"{problem.name}: has no reference solution to compare with.")
-        self.points = problem.domain.grid(grid_counts(problem, most))
+        grid = problem.domain.grid(grid_counts(problem, most))
+        self.points = grid[problem.domain.contains(grid)]
         values = problem.reference(self.points.numpy())
         columns = [np.asarray(values[name]) for name in problem.field_names]
-        self.values = torch.from_numpy(np.stack(columns, axis=-1))  # (p, f)
+        self._fix = _Gauge(problem, self.points)
+        self.values = self._fix(torch.from_numpy(np.stack(columns, axis=-1)))  # (p, f)
 
     def errors(self, solution: Solution) -> Errors:
         """Errors of a solution on the grid."""
+        names = solution.problem.field_names
         fields = solution(self.points)
-        columns = [fields[name] for name in solution.problem.field_names]
-        gap = torch.stack(columns, dim=-1).double() - self.values
+        found = self._fix(torch.stack([fields[name] for name in names], dim=-1).double())
+        gap = found - self.values
+        by_field = (gap.norm(dim=0) / self.values.norm(dim=0)).tolist()
         return Errors(
             relative_l2=float(gap.norm() / self.values.norm()),
+            relative_l2_by_field=dict(zip(names, by_field, strict=True)),
             mse=float(gap.square().mean()),
             max_error=float(gap.abs().max()),
         )
+
+
+class _Gauge:
+    """Subtracts, at each time, the mean over points of the fields that are free by a constant."""
+
+    def __init__(self, problem: Problem, points: Tensor) -> None:
+        self._free = [problem.field_names.index(name) for name in problem.gauge]
+        time = points[:, problem.domain.coordinates.index(problem.time)] if problem.time else None
+        self._slot = torch.zeros(len(points), dtype=torch.long)
+        if time is not None:
+            self._slot = torch.unique(time, return_inverse=True)[1]
+        self._count = torch.bincount(self._slot).double()
+
+    def __call__(self, fields: Tensor) -> Tensor:
+        """Fields (p, f) with the means of the free ones subtracted."""
+        fixed = fields.clone()
+        for index in self._free:
+            total = torch.zeros_like(self._count).index_add(0, self._slot, fields[:, index])
+            fixed[:, index] -= (total / self._count)[self._slot]
+        return fixed
 
 
 class Solution:
@@ -172,8 +202,9 @@ def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = settings.options().build(problem)
-    network = torch.nn.Sequential(Rescale(problem.domain, problem.time), network)
+        inputs = embed(problem, settings.harmonics)
+        network = settings.options().build(inputs, len(problem.fields))
+    network = torch.nn.Sequential(inputs.module, network)
     trial = TrialSolution(network, _constraint(problem, settings.conditions))
     return trial.to(device=settings.device, dtype=getattr(torch, settings.dtype))
 

@@ -15,6 +15,7 @@ from pinn.sampling import UniformSobol
 from pinn.settings import Settings
 from pinn.solution import Errors, Reference, Solution, build_trial
 from pinn.solver import DEFAULT_BUDGET_SECONDS, Limits, Report, Solver
+from pinn.wellposed import check_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,13 +113,14 @@ def solve(
         The solution with its figures.
 
     Raises:
-        UsageError: settings that do not fit the problem.
+        UsageError: settings that do not fit the problem, or a condition is missing.
         ConvergenceError: a residual stopped being finite; the sentence names step and term.
         KeyboardInterrupt: Ctrl-C; with a run, a checkpoint has been written.
     """
     begun = time.monotonic()
     settings = Settings() if settings is None else settings
     problem = find_problem(problem) if isinstance(problem, str) else problem
+    check_conditions(problem)
     solution = Solution(problem, build_trial(problem, settings), settings)
     has_reference = problem.reference is not None
     glance = Reference(problem, PROGRESS_GRID) if has_reference else None

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators
-from pinn.sampling import Sample, UniformSobol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from pinn.domain import Face
+    from pinn.data.cloud import Cloud
     from pinn.equations import Expressions, Unknown
     from pinn.problem import Condition, Problem
 
@@ -38,6 +36,7 @@ class EquationTerm:
         expressions: the residuals; their unknowns decide which derivatives are propagated.
         coordinates: names of the coordinates, in order.
         parameters: a value for each parameter of the expressions.
+        normal: gives the normals at points, where the expressions take them as further columns.
     """
 
     def __init__(
@@ -47,8 +46,9 @@ class EquationTerm:
         expressions: Expressions,
         coordinates: tuple[str, ...],
         parameters: Mapping[str, Any],
+        normal: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        self.name = name
+        self.name, self._normal = name, normal
         self._trial, self._expressions, self._parameters = trial, expressions, parameters
         wanted = sorted({u.operator for u in expressions.unknowns} - {"1"}, key=_order)
         # Terms without derivatives run on jets too: jets are what gives exact Jacobian rows.
@@ -62,21 +62,34 @@ class EquationTerm:
             derivative: Tensor = jet.derivative(u.operator)[:, u.field]
             return derivative
 
-        values = self._expressions(points.unbind(-1), unknown, self._parameters)
+        columns = [points] if self._normal is None else [points, self._normal(points)]
+        values = self._expressions(torch.cat(columns, -1).unbind(-1), unknown, self._parameters)
         return torch.stack(values, dim=-1)
 
 
-@dataclass(frozen=True)
-class FaceSampler:
-    """Even points on one face of the domain."""
+class DataTerm:
+    """Fields minus measured values; its points are the cloud's, from the first on.
 
-    uniform: UniformSobol
-    face: Face
+    Args:
+        trial: maps points or jets (p, c) to fields (p, f).
+        problem: names coordinates and fields.
+        cloud: the measurements.
+        like: whose dtype and device the values take.
+    """
 
-    def draw(self, count: int) -> Sample:
-        """Equally weighted points on the face."""
-        points = self.uniform.domain.on_face(self.face, self.uniform.unit(count))
-        return Sample(points, torch.ones(count, dtype=points.dtype))
+    def __init__(self, trial: nn.Module, problem: Problem, cloud: Cloud, like: Tensor) -> None:
+        self.name, self._trial = cloud.name, trial
+        self._fields = [problem.field_names.index(name) for name in cloud.values]
+        self._operators = Operators(problem.domain.coordinates, ["1"])
+        columns = [torch.from_numpy(column) for column in cloud.values.values()]
+        self._values = torch.stack(columns, dim=-1).to(like)
+        self.points = torch.from_numpy(cloud.points).to(like)
+
+    def residual(self, points: Tensor) -> Tensor:
+        """Signed distances (p, e) to the measured values."""
+        fields = self._trial(Jet.coordinates(points, self._operators)).value
+        gap: Tensor = fields[:, self._fields] - self._values[: len(points)]
+        return gap
 
 
 def interior(problem: Problem, trial: nn.Module) -> EquationTerm:
@@ -88,8 +101,10 @@ def interior(problem: Problem, trial: nn.Module) -> EquationTerm:
 def boundary(problem: Problem, trial: nn.Module, condition: Condition) -> EquationTerm:
     """A condition of a problem on its part of the boundary, as a soft term."""
     names, values = problem.domain.coordinates, problem.parameter_values
-    label = f"{condition.equation.lhs} on {condition.on}"
-    return EquationTerm(label, trial, problem.condition_residual(condition), names, values)
+    label = f"{getattr(condition.equation, 'lhs', condition.equation)} on {condition.on}"
+    normal = problem.domain.part(condition.on).normal
+    residual = problem.condition_residual(condition)
+    return EquationTerm(label, trial, residual, names, values, normal)
 
 
 def _order(operator: str) -> tuple[int, str]:

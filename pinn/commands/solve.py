@@ -229,6 +229,7 @@ def _print(results: list[dict[str, Any]]) -> None:
         "wall_seconds": "all, s",
         "validation": "held-out residual, mean square",
         "relative_l2": "relative L2 error",
+        "relative_l2_by_field": "of each field",
         "mse": "mean squared error",
         "max_error": "largest error",
         "attention": "attention",

@@ -8,21 +8,21 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from pinn.domain import Box
+    from pinn.domain import Domain
 
 
 class Rescale(nn.Module):
     """(points - origin) / unit, with time counted from its start and space from its centre.
 
     Args:
-        domain: the box that is mapped to [-1, 1] in space and [0, 1] in time.
+        domain: the box around it is mapped to [-1, 1] in space and [0, 1] in time.
         time: name of the time coordinate, or None.
     """
 
     origin: torch.Tensor
     unit: torch.Tensor
 
-    def __init__(self, domain: Box, time: str | None = None) -> None:
+    def __init__(self, domain: Domain, time: str | None = None) -> None:
         super().__init__()
         origin, unit = [], []
         for name, (low, high) in domain.intervals.items():

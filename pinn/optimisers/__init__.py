@@ -1,6 +1,8 @@
 """Optimisers as objects: each takes one step at a time and gives its state as a value."""
 
 from pinn.optimisers.first_order import Adam as Adam
+from pinn.optimisers.first_order import FirstOrder as FirstOrder
+from pinn.optimisers.first_order import FromLibrary as FromLibrary
 from pinn.optimisers.levenberg_marquardt import LevenbergMarquardt as LevenbergMarquardt
 from pinn.optimisers.protocol import FlatParameters as FlatParameters
 from pinn.optimisers.protocol import Linearisation as Linearisation

@@ -1,48 +1,54 @@
-"""First-order optimisers from torch behind the step protocol."""
+"""First-order optimisers, from torch and from pytorch_optimizer, behind the step protocol."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from pinn.optimisers.protocol import StepReport
+from sciformer.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pinn.optimisers.protocol import Objective
 
+Maker = Callable[[Sequence[nn.Parameter], float], torch.optim.Optimizer]
 
-class Adam:
-    """Adam with a linear warm-up over 50 steps and cosine decay to a hundredth.
+
+class FirstOrder:
+    """Any torch optimiser with a linear warm-up over 50 steps and cosine decay to a hundredth.
+
+    It sees the parameters in their own shapes, which methods with matrix moments need.
 
     Args:
+        make: makes the optimiser from parameters and a learning rate.
         learning_rate: the largest rate.
         horizon: steps over which the rate decays.
-
-    Source: Kingma, Ba 2015, by `torch.optim.Adam`.
     """
 
-    def __init__(self, learning_rate: float = 3e-3, horizon: int = 10_000) -> None:
-        self._vector = torch.nn.Parameter(torch.zeros(0))
-        self._learning_rate, self._horizon = learning_rate, horizon
+    def __init__(self, make: Maker, learning_rate: float = 3e-3, horizon: int = 10_000) -> None:
+        self._make, self._learning_rate, self._horizon = make, learning_rate, horizon
         self._steps = 0
-        self._optimiser: torch.optim.Adam | None = None
-        self._saved: dict[str, Any] | None = None
+        self._optimiser: torch.optim.Optimizer | None = None
+        self._saved: Mapping[str, Any] | None = None
 
     def step(self, objective: Objective) -> StepReport:
         """One update from one gradient; the value may rise."""
         value, gradient = objective.value_and_gradient()
-        self._vector.data = objective.parameters.read()
-        self._vector.grad = gradient
-        optimiser = self._prepared()
+        tensors = objective.parameters.tensors
+        for parameter, part in zip(
+            tensors, torch.split(gradient, [p.numel() for p in tensors]), strict=True
+        ):
+            parameter.grad = part.view_as(parameter)
+        optimiser = self._prepared(tensors)
         rate = self._rate()
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.step()
-        objective.parameters.write(self._vector.detach())
+        optimiser.zero_grad(set_to_none=True)
         self._steps += 1
         return StepReport(value, value, True, 1, {"learning_rate": rate})
 
@@ -50,24 +56,102 @@ class Adam:
         """Nothing to do: the moments are averages over samples anyhow."""
 
     def state(self) -> dict[str, Any]:
-        """Number of steps and both moments."""
-        moments = self._optimiser.state_dict()["state"].get(0, {}) if self._optimiser else {}
-        return {"steps": self._steps, "moments": {k: v.clone() for k, v in moments.items()}}
+        """Number of steps, and what the optimiser keeps for each parameter and in common."""
+        if self._optimiser is None:
+            return {"steps": self._steps, "parameters": {}, "common": {}}
+        state = self._optimiser.state_dict()
+        return {
+            "steps": self._steps,
+            "parameters": {str(key): _copied(kept) for key, kept in state["state"].items()},
+            "common": _scalars(state["param_groups"][0]),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from a state."""
         self._steps, self._optimiser = int(state["steps"]), None
-        self._saved = {key: value.clone() for key, value in state["moments"].items()}
+        self._saved = state if state["parameters"] else None
 
-    def _prepared(self) -> torch.optim.Adam:
+    def _prepared(self, tensors: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
         if self._optimiser is None:
-            self._optimiser = torch.optim.Adam([self._vector], lr=self._learning_rate)
-            if self._saved:
+            self._optimiser = self._make(tensors, self._learning_rate)
+            if self._saved is not None:
+                kept = {int(k): _copied(v) for k, v in self._saved["parameters"].items()}
                 groups = self._optimiser.state_dict()["param_groups"]
-                self._optimiser.load_state_dict({"state": {0: self._saved}, "param_groups": groups})
+                groups[0].update(self._saved["common"])
+                self._optimiser.load_state_dict({"state": kept, "param_groups": groups})
         return self._optimiser
 
     def _rate(self) -> float:
         warm = min(1.0, (self._steps + 1) / 50)
         done = min(1.0, self._steps / self._horizon)
         return self._learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+class Adam(FirstOrder):
+    """Adam.
+
+    Source: Kingma, Ba 2015, by `torch.optim.Adam`.
+    """
+
+    def __init__(self, learning_rate: float = 3e-3, horizon: int = 10_000) -> None:
+        super().__init__(lambda p, rate: torch.optim.Adam(p, lr=rate), learning_rate, horizon)
+
+
+class FromLibrary(FirstOrder):
+    """An optimiser of the package pytorch_optimizer, such as SOAP, without weight decay.
+
+    Args:
+        name: what the package calls it, in small letters.
+        learning_rate: the largest rate.
+        horizon: steps over which the rate decays.
+
+    Raises:
+        UsageError: the package is not installed.
+        UnknownNameError: it has no such optimiser.
+
+    Source: pytorch_optimizer (Kim 2021); SOAP is of Vyas et al. 2024 (arXiv 2409.11321).
+    """
+
+    def __init__(self, name: str, learning_rate: float = 3e-3, horizon: int = 10_000) -> None:
+        kind = find_in_library(name)
+        plain = {"lr": learning_rate, "weight_decay": 0.0}
+
+        def make(parameters: Sequence[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+            made: torch.optim.Optimizer = kind(parameters, **{**plain, "lr": rate})
+            return made
+
+        super().__init__(make, learning_rate, horizon)
+
+
+def find_in_library(name: str) -> Any:
+    """The class of an optimiser in pytorch_optimizer.
+
+    Raises:
+        UsageError: the package is not installed.
+        UnknownNameError: it has no such optimiser.
+    """
+    try:
+        import pytorch_optimizer
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"solve: the optimiser {name!r} is not one of ours and needs "
+            f"pip install 'sciformer[optimisers]'."
+        ) from error
+    known = pytorch_optimizer.get_supported_optimizers()
+    if name not in known:
+        raise unknown_name("solve", "optimiser", name, known)
+    return pytorch_optimizer.load_optimizer(name)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    if isinstance(value, Mapping):
+        return {key: _copied(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(inner) for inner in value]
+    return value
+
+
+def _scalars(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in group.items() if isinstance(v, (bool, int, float, str)) and k != "lr"}

@@ -26,7 +26,7 @@ def test_unit_cube_is_mapped_onto_the_box(low: float, width: float, points: int)
 
 def test_faces_know_their_side() -> None:
     box = Box(x=(-1, 3), t=(0, 0.5))
-    found = [(face.name, face.axis, face.outward) for face in box.faces()]
+    found = [(face.name, face.axis, face.outward) for face in box.parts()]
     assert found == [("x=-1", 0, -1), ("x=3", 0, 1), ("t=0", 1, -1), ("t=0.5", 1, 1)]
 
 
@@ -43,7 +43,7 @@ def test_an_unknown_part_lists_the_parts_there_are(name: str) -> None:
 
 def test_points_on_a_face_hold_its_coordinate_only() -> None:
     box = Box(x=(-1, 3), t=(0, 0.5))
-    points = box.on_face(box.part("x=3"), torch.tensor([[0.25, 0.5], [0.5, 1.0]]))
+    points = box.part("x=3").from_unit(torch.tensor([[0.25, 0.5], [0.5, 1.0]]))
     assert points.tolist() == [[3.0, 0.25], [3.0, 0.5]]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sympy
+import torch
 
 from pinn.domain import Box
 from pinn.equations import Unknown
@@ -26,10 +27,10 @@ def test_burgers_is_burgers() -> None:
     problem = burgers(viscosity=0.25)
     values = {"1": 2.0, "t": 3.0, "x": 5.0, "xx": 7.0}
 
-    def unknown(key: Unknown) -> np.ndarray:
-        return np.array(values[key.operator])
+    def unknown(key: Unknown) -> torch.Tensor:
+        return torch.tensor(values[key.operator], dtype=torch.float64)
 
-    (residual,) = problem.residual([np.array(0.0)] * 2, unknown, problem.parameter_values)
+    (residual,) = problem.residual([torch.zeros(())] * 2, unknown, problem.parameter_values)
     assert float(residual) == 3 + 2 * 5 - 0.25 * 7
 
 

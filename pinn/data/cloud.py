@@ -1,0 +1,54 @@
+"""Values that are known at scattered points, as a part of a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sciformer.errors import DataError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Measured values of some fields at points; a solve fits them beside the equations.
+
+    Args:
+        points: (p, c), in the order of the problem's coordinates.
+        values: (p,) for each field that was measured, by name.
+        name: what messages and reports call the data.
+
+    Raises:
+        DataError: arrays that do not fit together or are not finite.
+    """
+
+    points: Array
+    values: Mapping[str, Array]
+    name: str = "data"
+
+    def __post_init__(self) -> None:
+        points = np.asarray(self.points, dtype=np.float64)
+        values = {k: np.asarray(v, dtype=np.float64) for k, v in self.values.items()}
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "values", values)
+        if points.ndim != 2 or not len(points) or not values:
+            raise DataError(
+                f"{self.name}: needs points (p, c) with p > 0 and values (p,) of at least one "
+                f"field; got points {points.shape} and values of {sorted(values)}."
+            )
+        for field, column in values.items():
+            if column.shape != (len(points),):
+                raise DataError(
+                    f"{self.name}: {field} needs one value a point, ({len(points)},); "
+                    f"got {column.shape}."
+                )
+        for label, array in {"points": points, **values}.items():
+            if not np.isfinite(array).all():
+                count = int((~np.isfinite(array)).sum())
+                raise DataError(
+                    f"{self.name}: {label} has {count} numbers that are not finite; remove them."
+                )

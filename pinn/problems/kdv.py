@@ -1,0 +1,68 @@
+"""Korteweg-de Vries: a cosine breaks up into solitons."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import sympy
+
+from pinn.domain import Box
+from pinn.problem import Condition, Problem
+from pinn.references.spectral import Evolution, Spectral
+from sciformer.errors import DomainError
+
+
+def kdv(lambda_1: float = 1.0, lambda_2: float = 0.0025) -> Problem:
+    """u_t + lambda_1 u u_x + lambda_2 u_xxx = 0 on x in [-1, 1], periodic, t in [0, 1].
+
+    u(x, 0) = cos(pi x).
+
+    Args:
+        lambda_1: strength of steepening, dimensionless.
+        lambda_2: dispersion >= 1e-3, dimensionless; narrower solitons are below the
+            reference's grid.
+
+    Raises:
+        DomainError: lambda_2 below 1e-3.
+
+    Source: Zabusky, Kruskal 1965 (dispersion 0.022^2, here larger as in Raissi, Perdikaris,
+        Karniadakis 2019, section 4.2.2).
+    """
+    if not lambda_2 >= 1e-3:
+        raise DomainError(f"kdv: lambda_2 must be >= 1e-3; got {lambda_2:g}.")
+    x, t, one, two = sympy.symbols("x t lambda_1 lambda_2")
+    u = sympy.Function("u")(x, t)
+    return Problem(
+        name="kdv",
+        title="Korteweg-de Vries equation",
+        coordinates=(x, t),
+        fields=(u,),
+        equations=(sympy.Eq(u.diff(t) + one * u * u.diff(x) + two * u.diff(x, 3), 0),),
+        domain=Box(x=(-1, 1), t=(0, 1)),
+        conditions=(Condition(sympy.Eq(u, sympy.cos(sympy.pi * x)), on="t=0"),),
+        periodic=("x",),
+        parameters={one: lambda_1, two: lambda_2},
+        reference=kdv_reference(lambda_1, lambda_2),
+        source="Raissi, Perdikaris, Karniadakis 2019, section 4.2.2; after Zabusky, Kruskal 1965",
+    )
+
+
+@cache
+def kdv_reference(
+    lambda_1: float, lambda_2: float, modes: int = 512, steps: int = 2000
+) -> Spectral:
+    """The solution by Fourier series, kept in memory once computed."""
+    return Spectral(
+        Evolution(
+            interval=(-1, 1),
+            linear=lambda k: 1j * lambda_2 * k**3,
+            nonlinear=lambda v, k, values, spectrum: (
+                -0.5j * lambda_1 * k * spectrum(values(v) ** 2)
+            ),
+            start=lambda x: np.cos(np.pi * x),
+            modes=modes,
+            kept=2 / 3,
+            steps=steps,
+        )
+    )

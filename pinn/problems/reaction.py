@@ -1,0 +1,40 @@
+"""Reaction: logistic growth at every point, without transport."""
+
+from __future__ import annotations
+
+import math
+
+import sympy
+
+from pinn.domain import Box
+from pinn.problem import Condition, Problem
+
+
+def reaction(rho: float = 5.0) -> Problem:
+    """u_t = rho u (1 - u) on x in [0, 2 pi], periodic, t in [0, 1].
+
+    u(x, 0) = h = exp(-(x - pi)^2 / (2 (pi/4)^2)), so u = h e^(rho t) / (h e^(rho t) + 1 - h).
+
+    Args:
+        rho: rate, dimensionless.
+
+    Source: Krishnapriyan et al. 2021 (arXiv 2109.01050), section 3.2, without diffusion.
+    Deviates: periodicity is left out. It follows from the initial values, whose slopes differ by
+        1e-2 at the two ends, so a smooth periodic solution does not exist.
+    """
+    x, t, rate = sympy.symbols("x t rho")
+    u = sympy.Function("u")(x, t)
+    start = sympy.exp(-((x - sympy.pi) ** 2) / (2 * (sympy.pi / 4) ** 2))
+    grown = start * sympy.exp(rate * t)
+    return Problem(
+        name="reaction",
+        title="Reaction",
+        coordinates=(x, t),
+        fields=(u,),
+        equations=(sympy.Eq(u.diff(t), rate * u * (1 - u)),),
+        domain=Box(x=(0, 2 * math.pi), t=(0, 1)),
+        conditions=(Condition(sympy.Eq(u, start), on="t=0"),),
+        parameters={rate: rho},
+        exact={u: grown / (grown + 1 - start)},
+        source="Krishnapriyan et al. 2021, section 3.2",
+    )

@@ -1,0 +1,65 @@
+"""Exact solutions in closed form: numbers from formulas, and whether they satisfy an equation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+
+class ClosedForm:
+    """Fields given by formulas in the coordinates.
+
+    Args:
+        coordinates: sympy symbols, in order.
+        fields: a formula for each field, by name; free symbols are coordinates only.
+    """
+
+    def __init__(self, coordinates: Sequence[Any], fields: Mapping[str, Any]) -> None:
+        self._names = tuple(fields)
+        self._evaluate = _compile(coordinates, list(fields.values()))
+
+    def __call__(self, points: Array) -> dict[str, Array]:
+        """The fields at points (p, c), as {name: (p,)}."""
+        return dict(zip(self._names, self._evaluate(points), strict=True))
+
+
+def substitute(expression: Any, fields: Mapping[Any, Any], parameters: Mapping[Any, float]) -> Any:
+    """The expression with formulas in place of fields, derivatives taken, numbers for parameters.
+
+    Args:
+        expression: of coordinates, fields, their derivatives and parameters.
+        fields: formula for each field, such as {u(x, t): sin(x) * t}.
+        parameters: number for each symbol.
+    """
+    formulas = {field: sympy.sympify(formula) for field, formula in fields.items()}
+    return sympy.sympify(expression).subs(formulas).doit().subs(dict(parameters))
+
+
+def largest(expression: Any, coordinates: Sequence[Any], points: Array) -> tuple[float, float]:
+    """The largest |expression| at points, and the largest sum of the sizes of its summands.
+
+    The second says how much cancels: only a residual far below it is a rounding error.
+    """
+    summands = list(sympy.Add.make_args(sympy.sympify(expression)))
+    values = np.stack(_compile(coordinates, summands)(points))
+    return float(np.abs(values.sum(0)).max()), float(np.abs(values).sum(0).max())
+
+
+def _compile(coordinates: Sequence[Any], formulas: Sequence[Any]) -> Callable[[Array], list[Array]]:
+    function = sympy.lambdify(list(coordinates), list(formulas), modules="numpy", cse=True)
+
+    def evaluate(points: Array) -> list[Array]:
+        columns = np.asarray(points, dtype=np.float64).T
+        values = function(*columns)
+        return [np.broadcast_to(np.asarray(v, dtype=np.float64), columns[0].shape) for v in values]
+
+    return evaluate
