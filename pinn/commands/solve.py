@@ -18,6 +18,8 @@ EPILOG = """examples:
   sciformer solve burgers --set viscosity=0.02 --ablation
   sciformer solve --resume runs/fine --budget 240
   sciformer solve my_pde.py
+  sciformer solve cavity --set form=velocity
+  sciformer solve cylinder-wake --budget 600
 
 The network that is kept is the one with the least residual on points it was never trained on; the
 error against a reference is shown, and steers nothing. A run with --budget stops by the clock;
@@ -49,6 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=positive_integer, metavar="K", help="tokens per point")
     parser.add_argument(
+        "--mixer", metavar="NAME", help="what mixes those tokens: attention (default), urpe or lmu"
+    )
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -68,8 +73,12 @@ def run(arguments: argparse.Namespace) -> None:
     import dataclasses
     import time
 
+    from pinn.commands import flows
     from sciformer.cli.console import print_json
 
+    if arguments.problem in flows.FLOWS:
+        flows.run(arguments)
+        return
     begun = time.monotonic()
     request = _Request(arguments)
     solved, run = request.solve(request.settings, arguments.out)
@@ -156,8 +165,8 @@ class _Request:
         if model not in MODELS:
             raise unknown_name("sciformer solve", "model", model, MODELS)
         parameters, network, changed = _split(self.name, model, given.pairs)
-        if given.steps is not None:
-            network["steps"] = given.steps
+        chosen_for_network = {"steps": given.steps, "mixer": given.mixer}
+        network.update({k: v for k, v in chosen_for_network.items() if v is not None})
         named = ("model", "optimiser", "seed", "threads", "dtype", "device")
         chosen = {n: getattr(given, n) for n in named if getattr(given, n) is not None}
         base = Settings(**old["settings"])

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 VISCOSITY = 0.01 / math.pi
 LEAST_NOISE = 1e-3
 SCHEDULE = Schedule(
-    (Stage(0, 300, 800, 30.0), Stage(10, 1000, 10**9, 10.0), Stage(20, 2000, 10**9, 1.0))
+    (Stage(0, 300, 800, 30.0), Stage(10, 1000, 10**9, 10.0), Stage(20, 2000, 10**9, 1.0)),
+    final_points=8000,
 )
 GRID = (201, 101)  # in x and t, on which the error of u is taken
 

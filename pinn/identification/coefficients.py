@@ -22,8 +22,8 @@ class Coefficients(nn.Module):
     def __init__(self, start: Mapping[str, float], sizes: Mapping[str, float]) -> None:
         super().__init__()
         self.sizes = dict(sizes)
-        scaled = torch.tensor([start[name] / size for name, size in self.sizes.items()])
-        self.scaled = nn.Parameter(scaled)
+        scaled = [start[name] / size for name, size in self.sizes.items()]
+        self.scaled = nn.Parameter(torch.tensor(scaled, dtype=torch.float64))
 
     def values(self) -> dict[str, float]:
         """The unknowns as they stand."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from pinn.data.observations import Observations
     from pinn.identification.inverse import InverseProblem
 
-SETTLED = 1e-5  # a fall of the loss in a step, below which it has settled
-PATIENCE = 8  # settled steps in a row that end the fit
+FINAL = 0.75  # share of time or iterations after which the final points are used
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,20 @@ class Schedule:
     """Stages in the order of their starts, the first at 0; new points every `every` iterations.
 
     First the samples are fitted and the equations hold loosely, then both to the noise. Points
-    that change at every iteration would make the objective bounce.
+    that change at every iteration would make the objective bounce. What the network cannot
+    represent makes coefficients depend on the points, so there are `final_points` of them in the
+    last quarter of the time.
     """
 
     stages: tuple[Stage, ...]
+    final_points: int
     every: int = 15
 
-    def at(self, iteration: int) -> Stage:
-        """The stage that an iteration belongs to."""
-        return [stage for stage in self.stages if stage.start <= iteration][-1]
+    def at(self, iteration: int, spent: float) -> Stage:
+        """The stage of an iteration, when a share `spent` of time or iterations is over."""
+        stage = [stage for stage in self.stages if stage.start <= iteration][-1]
+        is_late = spent >= FINAL and stage is self.stages[-1]
+        return replace(stage, points=self.final_points) if is_late else stage
 
 
 FLOW = Schedule(
@@ -63,7 +67,8 @@ FLOW = Schedule(
         Stage(15, 1000, 2500, 10.0),
         Stage(30, 2000, 3000, 3.0),
         Stage(42, 2500, 10**9, 1.0),
-    )
+    ),
+    final_points=8000,
 )
 
 
@@ -111,7 +116,7 @@ class Fit:
 
     Args:
         inverse: the problem.
-        observations: shuffled, because early stages use the first of them.
+        observations: shuffled, because early stages use the first of them; None for equations only.
         model: the fields.
         coefficients: the unknown parameters.
         schedule: how many rows, when.
@@ -121,7 +126,7 @@ class Fit:
     def __init__(
         self,
         inverse: InverseProblem,
-        observations: Observations,
+        observations: Observations | None,
         model: Model,
         coefficients: Coefficients,
         schedule: Schedule,
@@ -131,8 +136,10 @@ class Fit:
         live = LiveParameters(problem.parameter_values, coefficients)
         names = problem.domain.coordinates
         self._equations = EquationTerm("equations", model, problem.residual, names, live)
-        self._observed = ObservationTerm(inverse, observations, model)
-        self._noise = min(observations.noise.values())
+        self._observed, self._noise = None, 1.0
+        if observations is not None:
+            self._observed = ObservationTerm(inverse, observations, model)
+            self._noise = min(observations.noise.values())
         self.coefficients, self._schedule, self._domain = coefficients, schedule, problem.domain
         self.parameters = FlatParameters([*model.parameters(), coefficients.scaled])
         self._sobol = torch.quasirandom.SobolEngine(len(problem.coordinates), True, seed)  # type: ignore[no-untyped-call]
@@ -149,7 +156,7 @@ class Fit:
         threads: int = 1,
         observers: Sequence[Callable[[FitReport], None]] = (),
     ) -> str:
-        """Steps until the budget of seconds or of iterations is spent or the loss has settled.
+        """Steps until the budget of seconds or of iterations is spent.
 
         Returns:
             Why it ended.
@@ -158,25 +165,23 @@ class Fit:
             ConvergenceError: rows stopped being finite.
             KeyboardInterrupt: after the step in which it came.
         """
-        began, age, settled, stage = time.monotonic(), 0, 0, None
+        began, age, stage = time.monotonic(), 0, None
         with limit_threads(threads), deferred_interrupt() as interrupted:
             while True:
                 if iterations is not None and self.iteration >= iterations:
                     return f"{iterations} iterations done"
                 if self.elapsed >= budget:
                     return f"budget of {budget:g} s spent"
-                if settled >= PATIENCE:
-                    return "settled"
                 if interrupted():
                     raise KeyboardInterrupt
-                now = self._schedule.at(self.iteration)
+                spent = self.elapsed / budget
+                if iterations is not None:
+                    spent = max(spent, self.iteration / iterations)
+                now = self._schedule.at(self.iteration, spent)
                 if now != stage or age >= self._schedule.every:
                     self.weighted = self._draw(now)
                     stage, age = now, 0
-                before, moved = self._step()
-                age = age + 1 if moved else self._schedule.every
-                last = stage == self._schedule.stages[-1]
-                settled = settled + 1 if last and before - self.loss < SETTLED * before else 0
+                age = age + 1 if self._step() else self._schedule.every
                 self.elapsed = time.monotonic() - began
                 report = FitReport(self.iteration, self.elapsed, self.loss, self.values())
                 for observer in observers:
@@ -190,7 +195,8 @@ class Fit:
         """The least squares on the present points."""
         return LeastSquares(self.parameters, self.weighted)
 
-    def _step(self) -> tuple[float, bool]:
+    def _step(self) -> bool:
+        """Whether the parameters moved."""
         try:
             done = self._optimiser.step(self.objective())
         except ConvergenceError as failure:
@@ -200,23 +206,26 @@ class Fit:
             ) from failure
         self.iteration += 1
         self.loss = done.after / self._noise**2
-        return done.before / self._noise**2, done.accepted
+        return done.accepted
 
     def _draw(self, stage: Stage) -> list[Weighted]:
         inside = spread(self._sobol.draw(stage.points, dtype=torch.float64), self._domain)
-        observed = self._observed.points[: stage.observations]
-        samples = [
-            Sample(points, torch.ones(len(points)).double()) for points in (inside, observed)
-        ]
-        total = len(inside) + len(observed)
-        return [
-            Weighted(self._equations, samples[0], len(inside) / total / stage.slack**2),
-            Weighted(self._observed, samples[1], len(observed) / total * self._noise**2),
-        ]
+        share = 1.0
+        weighted = []
+        if self._observed is not None:
+            observed = self._observed.points[: stage.observations]
+            share = len(inside) / (len(inside) + len(observed))
+            weight = (1 - share) * self._noise**2
+            weighted = [Weighted(self._observed, _even(observed), weight)]
+        return [Weighted(self._equations, _even(inside), share / stage.slack**2), *weighted]
 
     def noise_units(self) -> float:
         """What the objective's rows are multiplied by to be residuals in units of the noise."""
         return math.sqrt(sum(len(w.sample) for w in self.weighted)) / self._noise
+
+
+def _even(points: Tensor) -> Sample:
+    return Sample(points, torch.ones_like(points[:, 0]))
 
 
 def quantities_term(inverse: InverseProblem, model: Model, names: tuple[str, ...]) -> EquationTerm:

@@ -10,7 +10,7 @@ import numpy as np
 from pinn.identification.fit import FitReport
 from pinn.identification.flows import flow_problem, sample_flow
 from pinn.identification.navier_stokes import Truth
-from pinn.identification.network import FitSettings, Identification, identify
+from pinn.identification.network import Fields, FitSettings, Identification, identify
 from pinn.identification.result import FieldError, NetworkIdentified
 from pinn.problems.navier_stokes import Flow, streamfunction_pressure
 
@@ -68,23 +68,26 @@ def identify_network(
     inverse = flow_problem(request.flow, data, lambda_1=truth.lambda_1, lambda_2=truth.lambda_2)
     observations = sample_flow(data, request.samples, request.noise, seed)
     found = identify(inverse, observations, request.settings, observers)
-    errors = field_errors(data, found)
+    errors = field_errors(data, found.fields, inverse.gauge)
     return NetworkIdentified.of(found, errors, noise=request.noise, seed=seed), found
 
 
-def field_errors(data: FlowData, found: Identification) -> dict[str, FieldError]:
-    """Errors of u, v and, where it is known, centred p, at all points of 25 snapshots."""
+def field_errors(data: FlowData, fields: Fields, gauge: tuple[str, ...]) -> dict[str, FieldError]:
+    """Errors of u, v and, where it is known, p, at all points of 25 snapshots.
+
+    Of quantities in `gauge` each snapshot's mean is removed first.
+    """
     chosen = np.unique(np.linspace(0, len(data.time) - 1, SNAPSHOTS).round().astype(int))
     times = np.repeat(data.time[chosen], len(data.points))
-    fields = found.fields(np.column_stack([np.tile(data.points, (len(chosen), 1)), times]))
+    found = fields(np.column_stack([np.tile(data.points, (len(chosen), 1)), times]))
     wanted = {"u": data.velocity[:, 0], "v": data.velocity[:, 1]}
     if data.pressure is not None:
         wanted["p"] = data.pressure
     errors = {}
     for name, snapshots in wanted.items():
         truth = snapshots[:, chosen].T
-        mine = fields[name].reshape(truth.shape)
-        if name in found.inverse.gauge:
+        mine = found[name].reshape(truth.shape)
+        if name in gauge:
             mine = mine - mine.mean(1, keepdims=True)
             truth = truth - truth.mean(1, keepdims=True)
         errors[name] = FieldError.between(mine, truth)

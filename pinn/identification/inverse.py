@@ -22,14 +22,14 @@ class InverseProblem:
         sizes: a typical size > 0 of each unknown parameter, by name.
         quantities: what may be observed, as expressions of the fields; the fields by default.
         start: where unknown parameters start; 0 by default.
-        offsets: an expression of the coordinates that is added to what the network gives for a
-            field, by the field's name; 0 by default.
+        offsets, factors: a field is offset + factor * network, expressions of the coordinates by
+            the field's name; 0 and 1 by default.
         scales: a length for each coordinate over which the fields vary by their own size.
         gauge: quantities that are known up to a function of time.
 
     Raises:
         UnknownNameError: a name that the problem does not have.
-        UsageError: nothing is unknown, or a size is not positive.
+        UsageError: a size is not positive, or scales of other coordinates.
     """
 
     problem: Problem
@@ -38,13 +38,14 @@ class InverseProblem:
     quantities: Mapping[str, Any] = field(default_factory=dict)
     start: Mapping[str, float] = field(default_factory=dict)
     offsets: Mapping[str, Any] = field(default_factory=dict)
+    factors: Mapping[str, Any] = field(default_factory=dict)
     gauge: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         name, problem = self.problem.name, self.problem
         _known(name, "parameter", self.sizes, problem.parameter_values)
         _known(name, "unknown parameter", self.start, self.sizes)
-        _known(name, "field", self.offsets, problem.field_names)
+        _known(name, "field", {**self.offsets, **self.factors}, problem.field_names)
         _known(name, "quantity", self.gauge, self.quantities)
         for size in self.sizes.values():
             if not size > 0:
@@ -68,12 +69,13 @@ class InverseProblem:
         _known(self.problem.name, "quantity", names, known)
         return self.problem.compile([known[name] for name in names])
 
-    def background(self) -> Expressions | None:
-        """The offsets of all fields, None if there are none."""
-        if not self.offsets:
+    def ansatz(self) -> Expressions | None:
+        """The offsets of all fields and then their factors; None if the network stands alone."""
+        if not (self.offsets or self.factors):
             return None
-        offsets = [self.offsets.get(name, 0) for name in self.problem.field_names]
-        return Expressions(offsets, self.problem.coordinates, (), (), who=self.problem.name)
+        names = self.problem.field_names
+        forms = [self.offsets.get(n, 0) for n in names] + [self.factors.get(n, 1) for n in names]
+        return Expressions(forms, self.problem.coordinates, (), (), who=self.problem.name)
 
 
 def _known(who: str, kind: str, given: Any, known: Any) -> None:

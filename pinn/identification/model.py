@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Model(nn.Module):
-    """offset(points) + network((points - centre) / scales), points (p, c) to fields (p, f).
+    """offset + factor * network((points - centre) / scales), points (p, c) to fields (p, f).
 
     Args:
         inverse: whose fields these are.
@@ -36,18 +36,20 @@ class Model(nn.Module):
         domain = inverse.problem.domain
         middle = [(low + high) / 2 for low, high in domain.intervals.values()]
         scales = [inverse.scales[name] for name in domain.intervals]
-        self.register_buffer("centre", torch.tensor(middle))
-        self.register_buffer("scales", torch.tensor(scales))
+        self.register_buffer("centre", torch.tensor(middle, dtype=torch.float64))
+        self.register_buffer("scales", torch.tensor(scales, dtype=torch.float64))
         self.network = network
-        self._offsets = inverse.background()
+        self._ansatz = inverse.ansatz()
 
     def forward(self, points: Any) -> Any:
         fields = self.network((points - self.centre) / self.scales)
-        if self._offsets is None:
+        if self._ansatz is None:
             return fields
         columns = [points[:, i] for i in range(points.shape[-1])]
-        offsets = self._offsets(columns)
-        return torch.stack([fields[:, i] + offset for i, offset in enumerate(offsets)], dim=-1)
+        forms = self._ansatz(columns)
+        count = len(forms) // 2
+        whole = [forms[i] + forms[count + i] * fields[:, i] for i in range(count)]
+        return torch.stack(whole, dim=-1)
 
 
 def build(inverse: InverseProblem, network: NetworkMaker, period: float, seed: int) -> Model:
@@ -105,7 +107,7 @@ def spread(unit: Tensor, domain: Box) -> Tensor:
 def new_coefficients(inverse: InverseProblem) -> Coefficients:
     """The unknown parameters where they start."""
     start = {name: inverse.start.get(name, 0.0) for name in inverse.sizes}
-    return Coefficients(start, inverse.sizes).double()
+    return Coefficients(start, inverse.sizes)
 
 
 def _first_linear(network: nn.Module) -> tuple[str, nn.Linear]:

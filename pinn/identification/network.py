@@ -60,12 +60,40 @@ class FitSettings:
 
 
 @dataclass(frozen=True)
+class Fields:
+    """Every quantity of a fitted model as a function of points."""
+
+    inverse: InverseProblem
+    model: Model
+
+    def __call__(self, points: Any) -> dict[str, Array]:
+        """At points (n, c), as {name: (n,)}."""
+        names = tuple(self.inverse.expressions)
+        term = quantities_term(self.inverse, self.model, names)
+        given = torch.as_tensor(np.asarray(points, dtype=np.float64))
+        with torch.no_grad():
+            parts = [term.residual(given[i : i + BLOCK]) for i in range(0, len(given), BLOCK)]
+        return dict(zip(names, torch.cat(parts).T.numpy(), strict=True))
+
+
+def on_grid(fields: Fields, most: int = 30_000) -> dict[str, Array]:
+    """Axes of an even grid of about `most` points over the domain, and every quantity on it."""
+    intervals = fields.inverse.problem.domain.intervals
+    count = max(2, round(most ** (1 / len(intervals))))
+    axes = {name: np.linspace(low, high, count) for name, (low, high) in intervals.items()}
+    # The ends of a cavity's lid belong to no flow; a step inside they do.
+    inner = [np.clip(a, a[0] + 1e-9, a[-1] - 1e-9) for a in axes.values()]
+    points = np.stack(np.meshgrid(*inner, indexing="ij"), -1).reshape(-1, len(axes))
+    values = {name: value.reshape([count] * len(axes)) for name, value in fields(points).items()}
+    return {**axes, **values}
+
+
+@dataclass(frozen=True)
 class Identification:
     """What a fit found.
 
     Attributes:
-        inverse: the problem.
-        model: the fields, callable through `fields`.
+        fields: u and all other quantities, callable at points.
         values: the unknown parameters.
         curvature: their standard deviations if the model were perfect: from the Gauss-Newton
             matrix, with the rows' own mean square as variance.
@@ -80,8 +108,7 @@ class Identification:
         wall_seconds: of fit and uncertainty.
     """
 
-    inverse: InverseProblem
-    model: Model
+    fields: Fields
     values: dict[str, float]
     curvature: dict[str, float]
     misfit: dict[str, float]
@@ -93,18 +120,9 @@ class Identification:
     stopped: str
     wall_seconds: float
 
-    def fields(self, points: Any) -> dict[str, Array]:
-        """Every quantity at points (n, c), as {name: (n,)}."""
-        names = tuple(self.inverse.expressions)
-        term = quantities_term(self.inverse, self.model, names)
-        given = torch.as_tensor(np.asarray(points, dtype=np.float64))
-        with torch.no_grad():
-            parts = [term.residual(given[i : i + BLOCK]) for i in range(0, len(given), BLOCK)]
-        return dict(zip(names, torch.cat(parts).T.numpy(), strict=True))
-
     def error_percent(self, name: str) -> float:
         """Signed error of a parameter against the problem's own value."""
-        return 100 * (self.values[name] / self.inverse.problem.parameter_values[name] - 1)
+        return 100 * (self.values[name] / self.fields.inverse.problem.parameter_values[name] - 1)
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 % by curvature and misfit together; over seeds it is wider, see `ensemble`."""
@@ -151,8 +169,7 @@ def identify(
     )
     curvature, misfit, bound = _deviations(fit)
     return Identification(
-        inverse=inverse,
-        model=model,
+        fields=Fields(inverse, model),
         values=fit.values(),
         curvature=curvature,
         misfit=misfit,

@@ -77,7 +77,7 @@ class NetworkIdentified:
     ) -> NetworkIdentified:
         """From a fit whose unknowns are lambda_1 and lambda_2."""
         one, two = "lambda_1", "lambda_2"
-        truth = found.inverse.problem.parameter_values
+        truth = found.fields.inverse.problem.parameter_values
         percent = {name: 100 / abs(truth[name]) for name in (one, two)}
         return cls(
             method="network",

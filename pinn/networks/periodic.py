@@ -21,7 +21,7 @@ class PeriodicTime(nn.Module):
 
     def __init__(self, period: float) -> None:
         super().__init__()
-        self.frequency = nn.Parameter(torch.tensor([2 * math.pi / period]))
+        self.frequency = nn.Parameter(torch.tensor([2 * math.pi / period], dtype=torch.float64))
 
     def forward(self, points: Any) -> Any:
         """(..., c) to (..., c + 1); the last column is time."""

@@ -35,10 +35,8 @@ def velocity_pressure(*, steady: bool = False) -> Flow:
     coordinates = _coordinates(steady)
     u, v, p = (sympy.Function(name)(*coordinates) for name in "uvp")
     x, y = coordinates[:2]
-    momentum = _momentum(coordinates, u, v, p)
-    return Flow(
-        coordinates, (u, v, p), (*momentum, u.diff(x) + v.diff(y)), {"u": u, "v": v, "p": p}
-    )
+    equations = (*momentum(coordinates, u, v, p), u.diff(x) + v.diff(y))
+    return Flow(coordinates, (u, v, p), equations, {"u": u, "v": v, "p": p})
 
 
 def streamfunction_pressure(*, steady: bool = False) -> Flow:
@@ -47,7 +45,7 @@ def streamfunction_pressure(*, steady: bool = False) -> Flow:
     psi, p = (sympy.Function(name)(*coordinates) for name in ("psi", "p"))
     x, y = coordinates[:2]
     u, v = psi.diff(y), -psi.diff(x)
-    return Flow(coordinates, (psi, p), _momentum(coordinates, u, v, p), {"u": u, "v": v, "p": p})
+    return Flow(coordinates, (psi, p), momentum(coordinates, u, v, p), {"u": u, "v": v, "p": p})
 
 
 FORMS: dict[str, Callable[..., Flow]] = {
@@ -61,7 +59,8 @@ def _coordinates(steady: bool) -> tuple[Any, ...]:
     return (x, y) if steady else (x, y, t)
 
 
-def _momentum(coordinates: tuple[Any, ...], u: Any, v: Any, p: Any) -> tuple[Any, Any]:
+def momentum(coordinates: tuple[Any, ...], u: Any, v: Any, p: Any) -> tuple[Any, Any]:
+    """The two components of the momentum balance, which vanish; without a third coordinate steady."""
     x, y = coordinates[:2]
 
     def balance(component: Any, along: Any) -> Any:

@@ -30,32 +30,32 @@ from sciformer.errors import DataError, UnknownNameError, UsageError
 LAMBDA = {"lambda_1": 1.7, "lambda_2": 0.06}
 QUICK = FitSettings(
     network=partial(MLP, width=12, layers=3),
-    schedule=Schedule((Stage(0, 150, 300, 10.0), Stage(8, 400, 10**6, 1.0))),
+    schedule=Schedule((Stage(0, 150, 300, 10.0), Stage(8, 400, 10**6, 1.0)), final_points=800),
     budget=60.0,
     iterations=40,
 )
 
 
-def moving_kovasznay(points: np.ndarray) -> dict[str, np.ndarray]:
-    """Kovasznay's flow carried along by a stream of speed 0.6, in units in which lambda_1 = 1.7.
+def moving_vortices(points: np.ndarray) -> dict[str, np.ndarray]:
+    """Decaying vortices carried along by a stream of speed 0.6, in units in which lambda_1 = 1.7.
 
-    By Galilean invariance c + K(x - c t, y) solves the equations for lambda_1 = 1; dividing u and
-    p by 1.7 makes that coefficient 1.7. All of lambda_1, lambda_2 and p leave their trace.
+    psi = sin(a (x - c t)) cos(b y) exp(-nu (a^2 + b^2) t) moves with c by Galilean invariance and
+    solves the equations for lambda_1 = 1; dividing u and p by 1.7 makes that coefficient 1.7.
+    The stream convects and the decay diffuses, so both coefficients leave their trace.
     """
-    speed, (x, y, t) = 0.6, points.T
-    rate = 0.5 / LAMBDA["lambda_2"]
-    r = rate - np.sqrt(rate**2 + 4 * np.pi**2)
-    grown, angle = np.exp(r * (x - speed * t)), 2 * np.pi * y
-    u = speed + 1 - grown * np.cos(angle)
-    v = r / (2 * np.pi) * grown * np.sin(angle)
-    p = -(grown**2) / 2
+    a, b, speed, (x, y, t) = 2.2, 3.1, 0.6, points.T
+    along, across = a * (x - speed * t), b * y
+    fading = np.exp(-LAMBDA["lambda_2"] * (a**2 + b**2) * t)
+    u = speed - b * np.sin(along) * np.sin(across) * fading
+    v = -a * np.cos(along) * np.cos(across) * fading
+    p = (b**2 * np.cos(2 * along) - a**2 * np.cos(2 * across)) / 4 * fading**2
     return {name: f / LAMBDA["lambda_1"] for name, f in (("u", u), ("v", v), ("p", p))}
 
 
 def inverse(form: str) -> InverseProblem:
     flow = FORMS[form]()
     problem = Problem(
-        name="moving-kovasznay",
+        name="moving-vortices",
         coordinates=flow.coordinates,
         fields=flow.fields,
         equations=flow.equations,
@@ -76,7 +76,7 @@ def inverse(form: str) -> InverseProblem:
 def observations(count: int = 500, noise: float = 1e-4) -> Observations:
     generator = np.random.default_rng(3)
     points = generator.uniform((0, -0.4, 0), (1, 0.4, 0.5), (count, 3))
-    exact = moving_kovasznay(points)
+    exact = moving_vortices(points)
     values = {n: exact[n] + noise * generator.standard_normal(count) for n in "uv"}
     return Observations(points, values, {"u": noise, "v": noise})
 
@@ -89,8 +89,8 @@ def test_coefficients_and_pressure_of_an_exact_flow(form: str) -> None:
     found = pinn.identify(inverse(form), observations(), QUICK, [reports.append])
     assert abs(found.error_percent("lambda_1")) < 0.1
     assert abs(found.error_percent("lambda_2")) < 0.1
-    points = np.random.default_rng(0).uniform((0, -0.4, 0), (1, 0.4, 0), (500, 3))
-    exact, fields = moving_kovasznay(points), found.fields(points)
+    points = np.random.default_rng(0).uniform((0, -0.4, 0.2), (1, 0.4, 0.2), (500, 3))
+    exact, fields = moving_vortices(points), found.fields(points)
     for name in "uvp":
         gap = fields[name] - exact[name]
         gap = gap - gap.mean() if name == "p" else gap
@@ -99,7 +99,7 @@ def test_coefficients_and_pressure_of_an_exact_flow(form: str) -> None:
     assert reports[-1].values == found.values
     low, high = found.interval("lambda_2")
     assert low < found.values["lambda_2"] < high
-    assert 0 < found.bound["lambda_2"]
+    assert found.bound["lambda_2"] > 0
 
 
 def test_both_forms_vanish_on_an_exact_flow() -> None:
@@ -108,7 +108,7 @@ def test_both_forms_vanish_on_an_exact_flow() -> None:
     psi = sympy.sin(x) * sympy.cos(2 * y) * sympy.exp(-5 * LAMBDA_2 * t)
     u, v = psi.diff(y), -psi.diff(x)
     # The convection of this flow is a gradient: -grad p of what follows.
-    p = LAMBDA_1 * sympy.exp(-10 * LAMBDA_2 * t) * (4 * sympy.cos(2 * x) + sympy.cos(4 * y)) / 4
+    p = LAMBDA_1 * sympy.exp(-10 * LAMBDA_2 * t) * (4 * sympy.cos(2 * x) - sympy.cos(4 * y)) / 4
     formulas = {"psi": psi, "u": u, "v": v, "p": p}
     for make in FORMS.values():
         flow = make()
@@ -152,7 +152,7 @@ def test_coefficients_are_sizes_times_what_is_trained() -> None:
     assert unknown.values() == pytest.approx({"a": 3.0, "b": -0.2})
     assert unknown.scaled.tolist() == pytest.approx([1.5, -2.0])
     assert live["c"] == 5.0
-    assert float(live["b"]) == pytest.approx(-0.2)
+    assert float(live["b"].detach()) == pytest.approx(-0.2)
     (gradient,) = torch.autograd.grad(live["b"], [unknown.scaled])
     assert gradient.tolist() == pytest.approx([0.0, 0.1])
     assert list(live) == ["a", "b", "c"]
