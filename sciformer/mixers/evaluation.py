@@ -18,6 +18,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from sciformer.attention.toeplitz import hankel, toeplitz
+from sciformer.mixers.fourier import causal_convolution
 from sciformer.mixers.legendre import LegendreMemory
 
 # Relative costs, measured on a CPU in float32, forward and backward.
@@ -76,6 +77,7 @@ class Dense(Trace):
     """
 
     def trace(self, signal: Tensor, memory: LegendreMemory) -> Tensor:
+        """See `Trace.trace`."""
         n, q = signal.shape[1], memory.order
         padded = functional.pad(memory.response(n), (0, 0, n - 1, 0))  # (2n - 1, q), lags -n+1 ..
         matrix = toeplitz(padded.T.flip(-1), n, n)  # (q, n, n): from step s to step t
@@ -84,6 +86,7 @@ class Dense(Trace):
         return trace
 
     def cost(self, size: Size) -> float:
+        """See `Evaluation.cost`."""
         n, q, c = size.length, size.order, size.channels
         return size.batch * n * c * (n * q + q * size.outputs)
 
@@ -115,6 +118,7 @@ class ChunkedScan(Trace):
         return trace
 
     def cost(self, size: Size) -> float:
+        """See `Evaluation.cost`."""
         chunk = min(self.chunk, size.length)
         between = 2 * size.order if size.length > chunk else 0
         per_value = TRIANGLE * chunk + between + size.outputs
@@ -126,15 +130,15 @@ class PlainFFT(Trace):
     """The memory by Fourier transform, as in the literature."""
 
     def trace(self, signal: Tensor, memory: LegendreMemory) -> Tensor:
-        n = signal.shape[1]
-        m = smooth_length(2 * n - 1)
-        spectrum = torch.fft.rfft(signal.transpose(1, 2), m)  # (b, c, f)
-        response = torch.fft.rfft(memory.response(n).T, m)  # (q, f)
-        product = spectrum.unsqueeze(2) * response
-        trace: Tensor = torch.fft.irfft(product, m)[..., :n].permute(0, 3, 1, 2)
+        """See `Trace.trace`."""
+        b, n, c = signal.shape
+        waves = signal.transpose(1, 2).reshape(b * c, 1, n)
+        flat = causal_convolution(waves, memory.response(n).T.unsqueeze(0))  # (b c, q, n)
+        trace: Tensor = torch.unflatten(flat, 0, (b, c)).permute(0, 3, 1, 2)
         return trace
 
     def cost(self, size: Size) -> float:
+        """See `Evaluation.cost`."""
         values = size.length * size.channels * size.order
         return values * (TRANSFORM * (size.batch + 1) + size.batch * size.outputs)
 
@@ -147,6 +151,7 @@ class FoldedToeplitz(Evaluation):
         return causal_product(signal.transpose(1, 2), kernel)
 
     def cost(self, size: Size) -> float:
+        """See `Evaluation.cost`."""
         windows = size.batch * size.length * size.channels * TRIANGLE * size.length
         fold = size.length * size.channels * size.order * size.outputs
         return windows * (WINDOW + size.outputs) + fold
@@ -156,15 +161,12 @@ class FoldedFFT(Evaluation):
     """The folded kernel applied by Fourier transform."""
 
     def __call__(self, signal: Tensor, memory: LegendreMemory, readout: Tensor) -> Tensor:
-        n = signal.shape[1]
-        m = smooth_length(2 * n - 1)
-        kernel = torch.fft.rfft(folded_kernel(memory, n, readout).transpose(1, 2), m)  # (c, e, f)
-        spectrum = torch.fft.rfft(signal.transpose(1, 2), m)  # (b, c, f)
-        product = (spectrum.unsqueeze(2) * kernel).sum(1)  # (b, e, f)
-        recalled: Tensor = torch.fft.irfft(product, m)[..., :n].transpose(1, 2)
-        return recalled
+        weights = torch.unflatten(readout, -1, (-1, memory.order)).transpose(0, 1)  # (c, e, q)
+        kernel = torch.matmul(weights, memory.response(signal.shape[1]).T)  # (c, e, n)
+        return causal_convolution(signal.transpose(1, 2), kernel).transpose(1, 2)
 
     def cost(self, size: Size) -> float:
+        """See `Evaluation.cost`."""
         c = size.channels
         values = size.length * size.outputs
         transforms = TRANSFORM * (size.batch * (1 + (c - 1) / 4) + c)
@@ -218,19 +220,6 @@ def causal_product(signal: Tensor, kernel: Tensor) -> Tensor:
         taps = reversed_kernel[:, n - stop :].flatten(0, 1)  # (c * stop, e)
         blocks.append(torch.unflatten(rows_of_all @ taps, 0, (-1, stop - start)))
     return torch.cat(blocks, 1)
-
-
-def smooth_length(least: int) -> int:
-    """The next length without a prime factor above 5, for which the transform is fast."""
-    length = least
-    while True:
-        rest = length
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return length
-        length += 1
 
 
 def _chunk_starts(ends: Tensor, state: Tensor, transition: Tensor) -> Tensor:

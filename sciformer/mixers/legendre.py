@@ -125,7 +125,7 @@ class LegendreMemory:
         Returns:
             (b, c, q).
         """
-        return torch.matmul(signal.transpose(1, 2), self.response(signal.shape[1]).flip(0))
+        return torch.matmul(signal.flip(1).transpose(1, 2), self.response(signal.shape[1]))
 
     def _doubled(self, rows: Tensor, length: int) -> Tensor:
         for level in range((length - 1).bit_length()):

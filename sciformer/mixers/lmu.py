@@ -120,6 +120,14 @@ class LMU(TokenMixer):
         after = update(self.memory(x_t), before, signal)
         return self.activation(self.readout(after.flatten(1)) + self.direct(x_t)), (after,)
 
+    def last_token(self, x: Tensor) -> Tensor:
+        """See `TokenMixer.last_token`; one read-out of one memory, whatever the length."""
+        check_sequence("LMU", x, self.width)
+        signal = self.signal_activation(self.signal(x))
+        memory = self.memory(signal).last(signal)
+        y: Tensor = self.activation(self.readout(memory.flatten(1)) + self.direct(x[:, -1]))
+        return y
+
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
         """See `TokenMixer.operations`."""
         hidden = self.direct.out_features

@@ -77,6 +77,20 @@ class Pipeline(TokenMixer):
                 after.append(())
         return x_t, tuple(after)
 
+    def last_token(self, x: Tensor) -> Tensor:
+        """See `TokenMixer.last_token`; behind the last mixer there is one token only."""
+        mixers = [i for i, stage in enumerate(self.stages) if isinstance(stage, TokenMixer)]
+        if not mixers:
+            return super().last_token(x)
+        for index, stage in enumerate(self.stages):
+            if not isinstance(stage, TokenMixer):
+                x = stage(x)
+            elif index < mixers[-1]:
+                x, _ = stage(x)
+            else:
+                x = stage.last_token(x)
+        return x
+
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
         """See `TokenMixer.operations`."""
         count = OpCount()
@@ -97,6 +111,10 @@ class Residual(Pipeline):
         """See `TokenMixer.forward`."""
         y, after = super().forward(x, mask=mask, state=state)
         return x + y, after
+
+    def last_token(self, x: Tensor) -> Tensor:
+        """See `TokenMixer.last_token`."""
+        return x[:, -1] + super().last_token(x)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """See `TokenMixer.step`."""

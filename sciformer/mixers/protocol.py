@@ -96,6 +96,11 @@ class TokenMixer(nn.Module, ABC):
         y, state = self(x_t.unsqueeze(1), state=state)
         return y.squeeze(1), state
 
+    def last_token(self, x: Tensor) -> Tensor:
+        """The last token of what `forward` returns, (b, e); some mixers need not build the rest."""
+        y: Tensor = self(x)[0]
+        return y[:, -1]
+
     def _empty(self, *shape: int) -> Tensor:
         """Zeros in the dtype and on the device of the parameters."""
         first = next(self.parameters(), None)
@@ -110,6 +115,7 @@ class Parallel(nn.Module):
         self.mixer = mixer
 
     def forward(self, x: Tensor, *, mask: Tensor | None = None) -> Tensor:
+        """(b, n, d) -> (b, n, e)."""
         y: Tensor = self.mixer(x, mask=mask)[0]
         return y
 

@@ -13,7 +13,8 @@ from sciformer.errors import DomainError, unknown_name
 from sciformer.mixers import LMU, Attention, Convolution, Pipeline, Residual, TokenMixer, Window
 from sciformer.mixers.normalisation import BatchNorm
 from sciformer.mixers.protocol import OpCount, State
-from sciformer.spiking import LIF, LinearReadoutLMU, Sigmoid, SpikingLMU, Surrogate
+from sciformer.sequence.pooling import Mean, Pooling
+from sciformer.spiking import LIF, Sigmoid, SpikingLMU, Surrogate
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Architecture:
         depth: number of blocks.
         convolutions: layers of the embedding before the residual one.
         lookahead: later frames that each convolution reads; 0 can be streamed.
+        kernel: taps of the first convolution, which reads the frames; the others have three.
         order, theta, channels: the memory, see `Window`.
         expansion: hidden width of the channel mixer over d.
         mixer: lmu, attention or urpe.
@@ -35,6 +37,8 @@ class Architecture:
         dropout: before the head.
         tau: membrane time constant of spiking neurons, in steps.
         surrogate: their surrogate gradient.
+        spiking_head: whether the head of a spiking model reads spikes; if not, it reads the
+            numbers on the shortcut, which are membrane potentials.
     """
 
     features: int
@@ -47,12 +51,14 @@ class Architecture:
     order: int
     theta: float
     channels: int = 1
+    kernel: int = 3
     expansion: int = 4
     mixer: str = "lmu"
     heads: int = 4
     dropout: float = 0.0
     tau: float = 2.0
     surrogate: Surrogate = field(default_factory=Sigmoid)
+    spiking_head: bool = True
 
     @property
     def window(self) -> Window:
@@ -67,49 +73,62 @@ class Architecture:
 class SequenceClassifier(nn.Module):
     """Classes of sequences, and of all their beginnings.
 
-    logits_t = W mean_{s <= t} body(x)_s + b
+    logits_t = W pool_{s <= t} body(x)_s + b
 
     Args:
         body: frames (b, n, c) to tokens (b, n, d).
         width: d.
         classes: number of classes.
-        dropout: probability, applied to the mean.
+        dropout: probability, applied to the pooled vector.
+        pooling: how tokens become one vector; their mean by default.
 
     Source: arXiv 2402.04882, section 4; the head is linear, so the mean of its outputs is its
         output for the mean.
     """
 
-    def __init__(self, body: TokenMixer, width: int, classes: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        body: TokenMixer,
+        width: int,
+        classes: int,
+        dropout: float = 0.0,
+        pooling: Pooling | None = None,
+    ) -> None:
         super().__init__()
         self.body = body
+        self.pooling = Mean() if pooling is None else pooling
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, classes)
 
+    @property
+    def features(self) -> int:
+        """Width c of a frame: the first weight, of whatever kind, has it as its last axis."""
+        return next(weight for weight in self.body.parameters() if weight.dim()).shape[-1]
+
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (b, classes) of whole sequences x (b, n, c); mask as in `TokenMixer.forward`."""
-        tokens, _ = self.body(x, mask=mask)
-        return self._classify(_mean(tokens, mask))
+        return self._classify(self.pooling.whole(self.body, x, mask))
 
     def beginnings(self, x: Tensor) -> Tensor:
         """Logits (b, n, classes) after each frame, in parallel."""
         tokens, _ = self.body(x)
-        counts = torch.arange(1, x.shape[1] + 1, dtype=x.dtype, device=x.device)
-        return self._classify(tokens.cumsum(1) / counts[:, None])
+        return self._classify(self.pooling.beginnings(tokens))
 
     def init_state(self, batch: int) -> State:
-        """The state before the first frame: the body's, the sum of its tokens, their number."""
-        total = self.head.weight.new_zeros(batch, self.head.in_features)
-        return self.body.init_state(batch), total, total.new_zeros(())
+        """The state before the first frame: the body's, its tokens pooled, their number."""
+        pooled = self.head.weight.new_zeros(batch, self.head.in_features)
+        return self.body.init_state(batch), pooled, pooled.new_zeros(())
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits (b, classes) after one more frame x_t (b, c), and the new state."""
-        before, total, count = state
+        before, pooled, count = state
         assert isinstance(before, tuple)
-        assert isinstance(total, Tensor)
+        assert isinstance(pooled, Tensor)
         assert isinstance(count, Tensor)
         token, after = self.body.step(x_t, before)
-        total, count = total + token, count + 1
-        return self._classify(total / count), (after, total, count)
+        count = count + 1
+        pooled = torch.lerp(pooled, token, self.pooling.share(int(count)))
+        return self._classify(pooled), (after, pooled, count)
 
     def operations(self, length: int) -> OpCount:
         """Operations of a stream of `length` frames with a prediction after each."""
@@ -120,8 +139,8 @@ class SequenceClassifier(nn.Module):
         """Number of trained numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def _classify(self, mean: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.dropout(mean))
+    def _classify(self, pooled: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.dropout(pooled))
         return logits
 
 
@@ -163,38 +182,20 @@ class SpikingLMUFormer(SequenceClassifier):
             )
             for i in range(architecture.depth)
         }
+        head = {"neuron": architecture.neurons(width)} if architecture.spiking_head else {}
         body = Pipeline(
-            embedding=_spiking_embedding(architecture),
-            **blocks,
-            norm=BatchNorm(width),
-            neuron=architecture.neurons(width),
+            embedding=_spiking_embedding(architecture), **blocks, norm=BatchNorm(width), **head
         )
         super().__init__(body, width, architecture.classes, architecture.dropout)
 
 
-def permuted_pixels_model(classes: int = 10) -> SequenceClassifier:
-    """One memory of order 468 over 784 pixels, 166,798 parameters.
-
-    Source: the psMNIST notebook of the code of arXiv 2402.04882.
-    """
-    embedding = Pipeline(linear=nn.Linear(1, 3), norm=BatchNorm(3))
-    body = Pipeline(embedding=embedding, lmu=LMU(3, Window(468, 784.0), hidden=346))
-    return SequenceClassifier(body, 346, classes, dropout=0.4)
-
-
-def spiking_permuted_pixels_model(classes: int = 10) -> SequenceClassifier:
-    """The same with spikes and without the embedding, 166,092 parameters."""
-    body = Pipeline(lmu=LinearReadoutLMU(1, Window(468, 784.0), hidden=346))
-    return SequenceClassifier(body, 346, classes, dropout=0.4)
-
-
 def _embedding(a: Architecture) -> Pipeline:
     stages: dict[str, nn.Module] = {}
-    for i, inputs in enumerate(_widths(a)):
-        stages[f"convolution{i}"] = _convolution(a, inputs)
+    for i, convolution in enumerate(_convolutions(a)):
+        stages[f"convolution{i}"] = convolution
         stages[f"activation{i}"] = nn.ReLU()
         stages[f"norm{i}"] = BatchNorm(a.width)
-    return Pipeline(**stages, position=Residual(convolution=_convolution(a, a.width)))
+    return Pipeline(**stages, position=Residual(convolution=_convolution(a)))
 
 
 def _mix(a: Architecture) -> Residual:
@@ -217,12 +218,12 @@ def _channels(a: Architecture) -> Residual:
 def _spiking_embedding(a: Architecture) -> Pipeline:
     """The last convolution stays real: its spikes only lead to the residual one."""
     stages: dict[str, nn.Module] = {}
-    for i, inputs in enumerate(_widths(a)):
+    for i, convolution in enumerate(_convolutions(a)):
         if i:
             stages |= {f"norm{i - 1}": BatchNorm(a.width), f"neuron{i - 1}": a.neurons(a.width)}
-        stages[f"convolution{i}"] = _convolution(a, inputs)
+        stages[f"convolution{i}"] = convolution
     position = Residual(
-        norm=BatchNorm(a.width), neuron=a.neurons(a.width), convolution=_convolution(a, a.width)
+        norm=BatchNorm(a.width), neuron=a.neurons(a.width), convolution=_convolution(a)
     )
     return Pipeline(**stages, position=position)
 
@@ -263,18 +264,12 @@ def _named_mixer(a: Architecture) -> TokenMixer:
     return mixers[a.mixer]()
 
 
-def _convolution(a: Architecture, inputs: int) -> Convolution:
-    return Convolution(inputs, a.width, 3, lookahead=a.lookahead, bias=False)
+def _convolution(a: Architecture) -> Convolution:
+    """Three taps on tokens."""
+    return Convolution(a.width, a.width, 3, lookahead=a.lookahead, bias=False)
 
 
-def _widths(a: Architecture) -> list[int]:
-    """Input widths of the convolutions."""
-    return [a.features, *[a.width] * (a.convolutions - 1)]
-
-
-def _mean(tokens: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean over the tokens that are there, (b, d)."""
-    if mask is None:
-        return tokens.mean(1)
-    present = mask.unsqueeze(-1).to(tokens.dtype)
-    return (tokens * present).sum(1) / present.sum(1).clamp(min=1)
+def _convolutions(a: Architecture) -> list[Convolution]:
+    """Those of the embedding: one on frames, the others on tokens."""
+    first = Convolution(a.features, a.width, a.kernel, lookahead=a.lookahead, bias=False)
+    return [first, *(_convolution(a) for _ in range(a.convolutions - 1))]

@@ -55,17 +55,20 @@ class Report:
     Attributes:
         layers: one by one.
         parameters: trained numbers.
-        state_numbers: numbers kept between frames.
+        state_numbers: numbers kept after the last of the frames.
+        pair_macs: multiply-accumulates of attention between pairs of tokens, a frame; they grow
+            with the length, the others do not.
     """
 
     layers: tuple[Layer, ...]
     parameters: int
     state_numbers: int
+    pair_macs: float
 
     @property
     def macs(self) -> float:
         """Multiply-accumulates a frame."""
-        return sum(layer.macs for layer in self.layers)
+        return sum(layer.macs for layer in self.layers) + self.pair_macs
 
     @property
     def acs(self) -> float:
@@ -80,11 +83,7 @@ class Report:
 
 @torch.no_grad()
 def measure(model: SequenceClassifier, x: Tensor) -> Report:
-    """The cost of a model for frames like those of x, (b, n, c), with a prediction after each.
-
-    Attention is counted in its linear maps only; its products grow with the stream, see
-    `SequenceClassifier.operations`.
-    """
+    """The cost of a model for frames like those of x, (b, n, c), with a prediction after each."""
     layers: list[Layer] = []
     handles = []
     # The head is measured behind the body, a real read-out may be used without being called.
@@ -111,13 +110,16 @@ def measure(model: SequenceClassifier, x: Tensor) -> Report:
     )
     training = model.training
     try:
-        model.eval()(x)
+        _, kept = model.eval().body(x)
     finally:
         model.train(training)
         for handle in handles:
             handle.remove()
-    state = sum(tensor.numel() for tensor in flatten(model.init_state(1)).values())
-    return Report(tuple(layers), model.parameter_count(), state)
+    of_body = sum(part[0].numel() for part in flatten(kept).values())
+    numbers = of_body + model.head.in_features + 1
+    count = model.operations(x.shape[1])
+    pairs = (count.macs + count.acs) / x.shape[1] - sum(layer.synapses for layer in layers)
+    return Report(tuple(layers), model.parameter_count(), numbers, pairs)
 
 
 def _update(name: str, window: Window) -> Layer:

@@ -114,4 +114,9 @@ def load_model(directory: Path | str) -> tuple[SequenceClassifier, Choice]:
             f"run: {run.path / WEIGHTS} cannot be read ({error}); "
             "finish the training by `sciformer train --resume`."
         ) from error
+    except RuntimeError as error:  # torch's word for other names or shapes
+        raise DataError(
+            f"run: {run.path / WEIGHTS} does not hold the weights of {choice.model}, preset "
+            f"{choice.preset}, as this version has it; train anew."
+        ) from error
     return model.eval(), choice

@@ -1,76 +1,119 @@
-"""Frames of a stream from a file or from stdin, one after the other."""
+"""Frames of a stream from a file or from stdin, one after the other, in constant memory."""
 
 from __future__ import annotations
 
-import math
+import io
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+import wave
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sciformer.errors import DataError
-from sciformer.sequence.data.speech import BANDS, log_mel, read_wav
+from sciformer.sequence.data.speech import BANDS, HOP, RATE_HZ, WINDOW, log_mel
+
+NPY, WAV = b"\x93NUMPY", b"RIFF"
 
 
 def frames(source: str, features: int) -> Iterator[Tensor]:
-    """The frames (features,) of a csv, npy or wav file, or of csv lines on stdin for "-".
+    """The frames (features,) of a csv, npy or wav file, "-" for stdin, as they come.
+
+    What it is, its first bytes say: npy, wav, and anything else is csv.
 
     Raises:
         DataError: a file that is missing or malformed, a frame of another width, a value that is
             not finite.
     """
-    path = Path(source)
     if source == "-":
-        yield from _lines("stdin", sys.stdin, features)
-    elif path.suffix == ".npy":
-        yield from _array(path, features)
-    elif path.suffix == ".wav":
-        if features != BANDS:
+        stdin = sys.stdin.buffer
+        assert isinstance(stdin, io.BufferedReader)
+        yield from _frames("stdin", stdin, features)
+        return
+    try:
+        with open(source, "rb") as file:
+            yield from _frames(source, file, features)
+    except OSError as error:
+        raise DataError(
+            f"stream: {source} cannot be read ({error}); name a csv, npy or wav file."
+        ) from error
+
+
+def _frames(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor]:
+    start = file.peek(len(NPY))
+    read = _rows if start.startswith(NPY) else _sound if start.startswith(WAV) else _lines
+    for number, frame in enumerate(read(name, file, features), start=1):
+        if len(frame) != features or not bool(torch.isfinite(frame).all()):
             raise DataError(
-                f"stream: a wav file gives frames of {BANDS} numbers, the model reads {features}; "
-                "give it csv or npy frames."
+                f"stream: frame {number} of {name} must be {features} finite numbers; "
+                f"got {frame.tolist()[:6]}."
             )
-        yield from log_mel(read_wav(path))
-    elif path.suffix == ".csv":
-        try:
-            with path.open(encoding="utf-8") as file:
-                yield from _lines(source, file, features)
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"stream: {path} cannot be read ({error}); name a csv file.") from error
-    else:
-        raise DataError(f"stream: --input wants a .csv, .npy or .wav file or -; got {source!r}.")
+        yield frame
 
 
-def _lines(name: str, lines: Iterable[str], features: int) -> Iterator[Tensor]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+def _lines(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor]:
+    """Frames of csv lines; empty lines are none."""
+    for number, line in enumerate(file, start=1):
         try:
-            values = [float(cell) for cell in line.split(",")]
-        except ValueError:
-            values = []
-        if len(values) != features or not all(map(math.isfinite, values)):
+            values = [float(cell) for cell in line.split(b",")] if line.strip() else None
+        except ValueError as error:
             raise DataError(
                 f"stream: line {number} of {name} must be {features} finite numbers separated by "
                 f"commas; got {line.strip()[:60]!r}."
-            )
-        yield torch.tensor(values)
+            ) from error
+        if values:
+            yield torch.tensor(values)
 
 
-def _array(path: Path, features: int) -> Iterator[Tensor]:
+def _rows(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor]:
+    """Frames of a npy array (n, features) in C order."""
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
     try:
-        array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"stream: {path} cannot be read ({error}); name a npy file.") from error
-    if array.ndim != 2 or array.shape[1] != features:
+        shape, fortran, dtype = readers[np.lib.format.read_magic(file)](file)
+    except (ValueError, KeyError) as error:
         raise DataError(
-            f"stream: {path} must hold frames of shape (n, {features}); got {array.shape}."
+            f"stream: {name} is no readable npy file ({error}); save it anew."
+        ) from error
+    if fortran or dtype.kind not in "fiu" or len(shape) != 2 or shape[1] != features:
+        raise DataError(
+            f"stream: {name} must hold real frames of shape (n, {features}) in C order; got "
+            f"{shape} of {dtype}{' in Fortran order' if fortran else ''}."
         )
-    for number, row in enumerate(array):
-        frame = torch.from_numpy(np.array(row, dtype=np.float64))
-        if not bool(torch.isfinite(frame).all()):
-            raise DataError(f"stream: frame {number} of {path} holds values that are not finite.")
-        yield frame
+    for number in range(shape[0]):
+        raw = file.read(features * dtype.itemsize)
+        if len(raw) < features * dtype.itemsize:
+            raise DataError(f"stream: {name} ends inside frame {number + 1} of {shape[0]}.")
+        yield torch.from_numpy(np.frombuffer(raw, dtype).astype(np.float64))
+
+
+def _sound(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor]:
+    """Log-mel frames of 16-bit sound, channels averaged; see `log_mel`."""
+    if features != BANDS:
+        raise DataError(
+            f"stream: a wav file gives frames of {BANDS} numbers, the model reads {features}; "
+            "give it csv or npy frames."
+        )
+    try:
+        sound = wave.open(file)  # noqa: SIM115
+    except (wave.Error, EOFError) as error:
+        raise DataError(f"stream: {name} is no readable wav file ({error}).") from error
+    if (sound.getframerate(), sound.getsampwidth()) != (RATE_HZ, 2):
+        raise DataError(
+            f"stream: {name} must hold 16-bit samples at {RATE_HZ} Hz; got "
+            f"{8 * sound.getsampwidth()}-bit at {sound.getframerate()} Hz; resample it."
+        )
+    heard, given = torch.empty(0), 0
+    while raw := sound.readframes(HOP):
+        if len(raw) % (2 * sound.getnchannels()):
+            raise DataError(f"stream: {name} ends inside a sample; repair the file.")
+        samples = np.frombuffer(raw, "<i2").reshape(-1, sound.getnchannels())
+        heard = torch.cat([heard, torch.from_numpy(samples.astype(np.float32) / 2**15).mean(1)])
+        while len(heard) >= WINDOW:
+            yield log_mel(heard[:WINDOW])[0]
+            heard, given = heard[HOP:], given + 1
+    if not given:
+        yield log_mel(heard)[0]

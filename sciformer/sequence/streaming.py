@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sciformer.errors import DataError, ShapeError, UsageError
 from sciformer.mixers.protocol import State
 from sciformer.sequence.folding import fold
+from sciformer.sequence.kernels import kernel
 from sciformer.sequence.model import SequenceClassifier
 
 
@@ -33,39 +36,48 @@ class Streamer:
                 "frame by frame; train one of the preset causal or small."
             )
         self.model = fold(model)
-        self.batch = batch
+        self._shape = (batch, model.features)
+        weight = self.model.head.weight
+        plain = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
+        alone = plain and batch == 1
+        self._steps: Steps = Kernels(self.model) if alone else Modules(self.model, batch)
         self.frames = 0
-        self._state = self.model.init_state(batch)
 
     @property
     def state(self) -> State:
-        """What the frames so far left behind; give it to `restore` of another streamer."""
-        return self._state
+        """What the frames so far left behind, a value; give it to `restore` of another streamer."""
+        return self._steps.state
+
+    def restore(self, state: State) -> None:
+        """Goes on from a state of the same model and batch."""
+        self._steps.restore(state)
+        count = state[-1]
+        assert isinstance(count, Tensor)
+        self.frames = int(count)
 
     @torch.inference_mode()
     def push(self, frame: Tensor) -> Tensor:
         """Class probabilities (batch, classes) after one more frame (batch, c)."""
-        if frame.dim() != 2 or len(frame) != self.batch:
+        if frame.shape != self._shape:
             raise ShapeError(
-                f"Streamer: wants a frame of shape ({self.batch}, features); "
-                f"got {tuple(frame.shape)}."
+                f"Streamer: wants a frame of shape {self._shape}; got {tuple(frame.shape)}."
             )
-        logits, self._state = self.model.step(frame, self._state)
+        logits = self._steps(frame)
         self.frames += 1
         return logits.softmax(-1)
 
     def reset(self) -> None:
         """Forgets all frames."""
-        self.frames, self._state = 0, self.model.init_state(self.batch)
+        self.restore(self.model.init_state(self._shape[0]))
 
     def save(self, path: Path) -> None:
         """Writes the state, from which `load` goes on with the same answers."""
         from safetensors.torch import save_file
 
         tensors = {
-            name: tensor.contiguous().clone() for name, tensor in flatten(self._state).items()
+            name: tensor.contiguous().clone() for name, tensor in flatten(self.state).items()
         }
-        save_file(tensors, path, {"frames": str(self.frames)})
+        save_file(tensors, path)
 
     def load(self, path: Path) -> None:
         """Goes on from a saved state of the same model.
@@ -78,14 +90,74 @@ class Streamer:
         try:
             with safe_open(path, "pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                frames = int(file.metadata()["frames"])
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (OSError, SafetensorError) as error:
             raise DataError(
                 f"Streamer: {path} is not a saved stream state ({error}); "
                 "name a file that `save` or --save-state wrote."
             ) from error
-        self._state = _checked(tensors, self._state, path)
-        self.frames = frames
+        self.restore(_checked(tensors, self.state, path))
+
+
+class Steps(Protocol):
+    """A folded model taken one frame further by each call."""
+
+    @property
+    def state(self) -> State:
+        """What the frames so far left behind, as `SequenceClassifier.step` returns it."""
+
+    def restore(self, state: State) -> None:
+        """Goes on from a state."""
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        """Logits (batch, classes) after one more frame (batch, c)."""
+
+
+class Modules:
+    """By the model's own step: any device, dtype and number of streams."""
+
+    def __init__(self, model: SequenceClassifier, batch: int) -> None:
+        self._model = model
+        self.state = model.init_state(batch)
+
+    def restore(self, state: State) -> None:
+        """See `Steps.restore`."""
+        self.state = state
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        logits, self.state = self._model.step(frame, self.state)
+        return logits
+
+
+class Kernels:
+    """By kernels: one stream on a CPU, several times as fast."""
+
+    def __init__(self, model: SequenceClassifier) -> None:
+        self._body, self._head = kernel(model.body), kernel(model.head)
+        self._pooling = model.pooling
+        self._pooled = np.zeros(model.head.in_features, model.head.weight.detach().numpy().dtype)
+        self._count = 0
+
+    @property
+    def state(self) -> State:
+        """See `Steps.state`."""
+        pooled = torch.from_numpy(self._pooled.copy())
+        return self._body.state, pooled.unsqueeze(0), pooled.new_tensor(self._count)
+
+    def restore(self, state: State) -> None:
+        """See `Steps.restore`."""
+        body, pooled, count = state
+        assert isinstance(body, tuple)
+        assert isinstance(pooled, Tensor)
+        assert isinstance(count, Tensor)
+        self._body.restore(body)
+        self._pooled[:] = pooled.numpy()[0]
+        self._count = int(count)
+
+    def __call__(self, frame: Tensor) -> Tensor:
+        token = self._body(frame.numpy()[0])
+        self._count += 1
+        self._pooled += self._pooling.share(self._count) * (token - self._pooled)
+        return torch.from_numpy(self._head(self._pooled).copy()).unsqueeze(0)
 
 
 def flatten(state: State, prefix: str = "") -> dict[str, Tensor]:

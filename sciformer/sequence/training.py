@@ -34,7 +34,7 @@ class Recipe:
 
     epochs: int = 40
     batch: int = 100
-    rate: float = 3e-3
+    rate: float = 6e-3
     decay: float = 1e-2
     smoothing: float = 0.0
     seed: int = 0

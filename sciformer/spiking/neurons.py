@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
 from sciformer.errors import DomainError
@@ -80,6 +81,7 @@ class LIF(TokenMixer):
         return OpCount()
 
     def extra_repr(self) -> str:
+        """What torch prints of it."""
         return (
             f"{self.width}, tau={self.tau}, threshold={self.threshold}, surrogate={self.surrogate}"
         )
@@ -92,31 +94,36 @@ def _integrate(x: Tensor, membrane: Tensor, neuron: LIF) -> tuple[Tensor, Tensor
 
 
 class _Integrate(torch.autograd.Function):
-    """The whole sequence as one node of the graph: the surrogate at once, one recurrence back."""
+    """The whole sequence as one node of the graph: the surrogate at once, one recurrence back.
+
+    It works on -x, -v and -h, because torch has an operation that keeps what lies above a
+    threshold and resets the rest, and none that resets what lies above.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, membrane: Tensor, neuron: LIF) -> tuple[Tensor, Tensor]:
-        inputs = x.transpose(0, 1).contiguous()  # (n, b, d): a step lies together
-        potentials = torch.empty_like(inputs)
-        v = membrane.clone()
+        b, n, d = x.shape
+        inputs = torch.neg(x.transpose(0, 1), out=x.new_empty(n, b, d))  # a step lies together
+        potentials, v = torch.empty_like(inputs), -membrane
         for current, h in zip(inputs.unbind(), potentials.unbind(), strict=True):
             torch.lerp(v, current, 1 / neuron.tau, out=h)
-            torch.mul(h, h < neuron.threshold, out=v)
+            v = functional.threshold(h, -neuron.threshold, 0.0)
         ctx.save_for_backward(potentials)
         ctx.neuron = neuron
-        return (potentials >= neuron.threshold).to(x.dtype).transpose(0, 1), v
+        return (potentials <= -neuron.threshold).to(x.dtype).transpose(0, 1), -v
 
     @staticmethod
     def backward(ctx: Any, grad_spikes: Tensor, grad_after: Tensor) -> tuple[Tensor, Tensor, None]:
         """g_t = surrogate(h_t) ds_t + [h_t < threshold] (1 - 1/tau) g_{t+1};  dx_t = g_t / tau."""
         (potentials,) = ctx.saved_tensors
         tau, threshold = ctx.neuron.tau, ctx.neuron.threshold
-        surrogate = ctx.neuron.surrogate.derivative(potentials - threshold)
-        gradient = surrogate.mul_(grad_spikes.transpose(0, 1))
-        kept = (potentials < threshold).to(gradient.dtype)
+        leak = 1 - 1 / tau
+        gradient = ctx.neuron.surrogate.derivative(-threshold - potentials)
+        gradient.mul_(grad_spikes.transpose(0, 1))
+        kept = (potentials > -threshold).to(gradient.dtype)
         gradient[-1].addcmul_(grad_after, kept[-1])
-        kept.mul_(1 - 1 / tau)
         later = gradient[-1]
         for g, keep in zip(gradient.unbind()[-2::-1], kept.unbind()[-2::-1], strict=True):
-            later = g.addcmul_(later, keep)
-        return (gradient / tau).transpose(0, 1), gradient[0] * (1 - 1 / tau), None
+            later = g.addcmul_(later, keep, value=leak)
+        before = gradient[0] * leak
+        return gradient.mul_(1 / tau).transpose(0, 1), before, None

@@ -97,6 +97,12 @@ class MixerContract:
             return
         assert self.close(mixer(changed)[0][:, :seen], mixer(x)[0][:, :seen])
 
+    @pytest.mark.parametrize("length", [1, 7])
+    def test_the_last_token_can_be_had_alone(self, length: int) -> None:
+        """Kills: the first token for the last, a residual path of another token."""
+        mixer, x = self.mixer(), self.sequence(2, length, 4)
+        assert self.close(mixer.last_token(x), mixer(x)[0][:, -1])
+
     def test_an_absent_token_is_read_by_no_other(self) -> None:
         """Kills: a mask that is ignored, or applied to the outputs instead."""
         mixer, x = self.mixer(), self.sequence(2, 9, 5)

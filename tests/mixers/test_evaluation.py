@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from sciformer.mixers import ChunkedScan, Dense, Evaluation, FoldedFFT, FoldedToeplitz, PlainFFT
-from sciformer.mixers.evaluation import Size, fastest, smooth_length
+from sciformer.mixers.evaluation import Size, fastest
+from sciformer.mixers.fourier import causal_convolution, smooth_length
 from sciformer.mixers.legendre import fixed_memory
 from tests.oracles.lmu import discrete_system, memory_loop
 
@@ -106,8 +107,19 @@ def test_a_trace_is_never_folded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("least", "length"), [(1, 1), (7, 8), (97, 100), (1567, 1600), (1600, 1600)]
+    ("least", "length"), [(1, 1), (7, 7), (11, 12), (97, 98), (1567, 1568), (1600, 1600)]
 )
 def test_smooth_lengths(least: int, length: int) -> None:
     """Kills: a length too short for the linear convolution."""
     assert smooth_length(least) == length
+
+
+def test_the_convolution_can_be_differentiated_twice() -> None:
+    """Kills: a backward pass that forgets what it depends on, a correlation for a convolution."""
+    generator = torch.Generator().manual_seed(2)
+    signal, kernel = (
+        torch.randn(shape, dtype=torch.float64, generator=generator, requires_grad=True)
+        for shape in ((2, 3, 4), (3, 2, 4))
+    )
+    assert torch.autograd.gradcheck(causal_convolution, (signal, kernel))
+    assert torch.autograd.gradgradcheck(causal_convolution, (signal, kernel))

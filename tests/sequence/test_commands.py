@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.io import wavfile
 
 from sciformer.cli.main import main
+from sciformer.errors import DataError
 from sciformer.sequence import data as data_room
+from sciformer.sequence.data.speech import log_mel, read_wav
 from sciformer.sequence.saved import load_model
+from sciformer.sequence.sources import frames
 from tests.sequence.test_training import DATA
 
 TRAIN = ["--dataset", "digits", "--epochs", "2", "--threads", "1", "--json"]
@@ -65,9 +70,21 @@ def test_a_finished_run_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFix
     assert second["wall_seconds"] == first["wall_seconds"]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".npy", "-"])
+def content(part: torch.Tensor, kind: str) -> bytes:
+    """Frames (n, c) as a csv or npy file."""
+    if kind == "csv":
+        rows = [",".join(str(float(value)) for value in row) for row in part]
+        return ("\n".join(rows) + "\n\n").encode()
+    file = io.BytesIO()
+    np.save(file, part.numpy())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["csv", "npy"])
+@pytest.mark.parametrize("stdin", [False, True])
 def test_streaming_gives_the_models_answers(
-    suffix: str,
+    kind: str,
+    stdin: bool,
     finished: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -80,18 +97,16 @@ def test_streaming_gives_the_models_answers(
     expected = model.beginnings(x).softmax(-1)[0].detach()
 
     def stream(part: torch.Tensor, *more: str) -> list[str]:
-        name = suffix if suffix == "-" else str(tmp_path / f"frames{suffix}")
-        text = "\n".join(str(float(value)) for value in part.flatten())
-        if suffix == ".npy":
-            np.save(name, part[0].numpy())
-        elif suffix == ".csv":
-            Path(name).write_text(text)
-        monkeypatch.setattr("sys.stdin", io.StringIO(text))
-        assert main(["stream", run, "--input", name, *more]) == 0
+        path = tmp_path / "frames"
+        path.write_bytes(content(part[0], kind))
+        with path.open() as file:
+            monkeypatch.setattr("sys.stdin", file)
+            assert main(["stream", run, "--input", "-" if stdin else str(path), *more]) == 0
         return capsys.readouterr().out.splitlines()
 
     state = str(tmp_path / "state.safetensors")
     lines = stream(x[:, :5], "--save-state", state) + stream(x[:, 5:], "--load-state", state)
+    assert len(lines) == 12
     for t, line in enumerate(lines):
         number, name, probability = line.split("\t")
         assert int(number) == t + 1
@@ -102,41 +117,63 @@ def test_streaming_gives_the_models_answers(
     assert 0 < report["latency_us_median"] <= report["latency_us_99"]
 
 
+@pytest.mark.parametrize("seconds", [0.01, 0.3])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sound_streams_as_it_is_trained_on(seconds: float, channels: int, tmp_path: Path) -> None:
+    """Window by window as all at once. Kills: a window from the wrong sample, channels as time."""
+    samples = np.random.default_rng(0).integers(-9000, 9000, (int(16000 * seconds), channels))
+    wavfile.write(tmp_path / "x.wav", 16000, samples.astype(np.int16))
+    streamed = torch.stack(list(frames(str(tmp_path / "x.wav"), 128)))
+    expected = log_mel(read_wav(tmp_path / "x.wav"))
+    assert streamed.shape == expected.shape
+    assert torch.allclose(streamed, expected, atol=1e-5)
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def wav(rate: int, dtype: type) -> bytes:
+    file = io.BytesIO()
+    wavfile.write(file, rate, np.zeros(999, dtype))
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
-    ("name", "content", "sentence"),
+    ("features", "content", "sentence"),
     [
-        ("x.csv", b"1.0\ntwo\n", r"line 2 of .* must be 1 finite numbers .* got 'two'"),
-        ("x.csv", b"1.0,2.0\n", r"line 1 of .* must be 1 finite numbers"),
-        ("x.csv", b"nan\n", r"must be 1 finite numbers"),
-        ("x.csv", b"\xff\xfe", r"cannot be read"),
-        ("x.npy", b"no array", r"x.npy cannot be read"),
-        ("x.wav", b"RIFF", r"gives frames of 128 numbers, the model reads 1"),
-        ("x.txt", b"", r"--input wants a .csv, .npy or .wav file or -"),
+        (1, b"1.0\ntwo\n", r"line 2 of .* must be 1 finite numbers .* got b'two'"),
+        (1, b"\xff\xfe", r"line 1 of .* must be 1 finite numbers"),
+        (1, b"5\n1.0,2.0\n", r"frame 2 of .* must be 1 finite numbers; got \[1\.0, 2\.0\]"),
+        (1, b"nan\n", r"frame 1 of .* must be 1 finite numbers; got \[nan\]"),
+        (1, b"\x93NUMPY", r"is no readable npy file"),
+        (1, npy(np.zeros((3, 2))), r"of shape \(n, 1\) in C order; got \(3, 2\) of float64"),
+        (2, npy(np.asfortranarray(np.eye(2))), r"in Fortran order"),
+        (1, npy(np.zeros((3, 1), complex)), r"must hold real frames"),
+        (1, npy(np.full((3, 1), np.inf)), r"frame 1 of .*; got \[inf\]"),
+        (1, npy(np.zeros((3, 1)))[:-1], r"ends inside frame 3 of 3"),
+        (1, wav(16000, np.int16), r"gives frames of 128 numbers, the model reads 1"),
+        (128, b"RIFFxxxx", r"is no readable wav file"),
+        (128, wav(8000, np.int16), r"must hold 16-bit samples at 16000 Hz; got 16-bit at 8000"),
+        (128, wav(16000, np.int32), r"got 32-bit at 16000 Hz"),
     ],
 )
 def test_bad_streams_are_refused(
-    name: str,
-    content: bytes,
-    sentence: str,
-    finished: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    features: int, content: bytes, sentence: str, tmp_path: Path
 ) -> None:
-    (tmp_path / name).write_bytes(content)
-    assert main(["stream", finished, "--input", str(tmp_path / name)]) == 2
-    assert re.search(sentence, capsys.readouterr().err)
+    """Kills: a traceback, a frame of another width that broadcasts."""
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(DataError, match=sentence):
+        list(frames(str(tmp_path / "x"), features))
 
 
-def test_bad_arrays_are_refused(
+def test_a_missing_stream_is_refused(
     finished: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for array, sentence in (
-        (np.zeros((3, 2)), "must hold frames of shape (n, 1); got (3, 2)"),
-        (np.full((3, 1), np.inf), "frame 0 of"),
-    ):
-        np.save(tmp_path / "x.npy", array)
-        assert main(["stream", finished, "--input", str(tmp_path / "x.npy")]) == 2
-        assert sentence in capsys.readouterr().err
+    assert main(["stream", finished, "--input", str(tmp_path / "x.csv")]) == 2
+    assert re.search(r"x.csv cannot be read .*; name a csv, npy or wav", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -163,13 +200,43 @@ def test_mistakes_are_one_sentence(
     assert not any(tmp_path.iterdir())
 
 
-def test_an_unfinished_training_cannot_be_streamed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_unfinished_training_cannot_be_used(
+    finished: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = Path(trained(tmp_path, capsys)["run"])
+    run = shutil.copytree(finished, tmp_path / "run")
     (run / "model.safetensors").unlink()
-    assert main(["stream", str(run), "--input", "-"]) == 2
-    assert "finish the training by `sciformer train --resume`" in capsys.readouterr().err
+    (run / "summary.json").unlink()
+    for command in (["stream", str(run), "--input", "-"], ["cost", str(run)]):
+        assert main(command) == 2
+        assert "finish" in (said := capsys.readouterr().err)
+        assert "sciformer train --resume" in said
+
+
+def test_weights_of_another_version_are_refused(
+    finished: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kills: a traceback for a run made before a preset changed."""
+    from safetensors.torch import load_file, save_file
+
+    file = shutil.copytree(finished, tmp_path / "run") / "model.safetensors"
+    weights = load_file(file)
+    weights["head.weight"] = weights["head.weight"][:, 1:].contiguous()
+    save_file(weights, file)
+    assert main(["stream", str(file.parent), "--input", "-"]) == 2
+    assert "does not hold the weights of lmuformer, preset small" in capsys.readouterr().err
+
+
+def test_costs_stand_side_by_side(finished: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Kills: accuracy over operations the wrong way round, a column without its figure."""
+    assert main(["cost", finished, finished, "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first == second
+    operations = load_model(finished)[0].operations(12).macs
+    assert first["macs"] == operations
+    expected = 100 * first["accuracy"] / (operations / 1e6)
+    assert first["percent_per_million"] == pytest.approx(expected)
+    assert main(["cost", finished]) == 0
+    assert "percent_per_million" in capsys.readouterr().out
 
 
 def test_nir_carries_the_spiking_memory(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.io import wavfile
 
 from sciformer.errors import DataError, UnknownNameError
 from sciformer.sequence.data import SequenceData, Split, load_data
-from sciformer.sequence.data.dataset import hold_out
+from sciformer.sequence.data.dataset import SymbolSplit, hold_out
 from sciformer.sequence.data.listops import LONGEST, SHORTEST, TOKENS, evaluate, expression
 from sciformer.sequence.data.pixels import pixel_order, read_idx
 from sciformer.sequence.data.speech import log_mel, mel_filters, read_wav
@@ -62,6 +63,8 @@ def test_pixels_come_from_idx_files(name: str, compressed: bool, tmp_path: Path)
         (idx(np.zeros((2, 3)))[:7], r"the header promises 2 values or axes"),
         (b"", r"is no IDX file"),
         (b"\x1f\x8b\x08", r"cannot be read"),
+        (gzip.compress(idx(np.zeros(50)), mtime=0)[:-9] + b"\x00" * 9, r"cannot be read"),
+        (gzip.compress(b"", mtime=0)[:10] + b"\xff" * 20, r"cannot be read"),
     ],
 )
 def test_damaged_idx_files_are_refused(content: bytes, sentence: str, tmp_path: Path) -> None:
@@ -135,6 +138,24 @@ def test_listops_sequences() -> None:
     assert lengths is not None
     assert SHORTEST < int(lengths.min()) <= int(lengths.max()) < LONGEST
     assert data.features == len(TOKENS) == 15
+    part = data.test.select(torch.tensor([3, 0]))
+    for row, length, label in zip(part.inputs, part.lengths, part.labels, strict=True):
+        tokens = [TOKENS[i] for i in row[:length].argmax(1).tolist()]
+        assert evaluate(tokens) == label
+
+
+def test_symbols_become_frames_when_selected() -> None:
+    """Kills: padding taken for a symbol, lengths of other sequences, a dtype that is forgotten."""
+    inputs = torch.tensor([[2, 0, 1, 9], [1, 2, 9, 9], [0, 0, 0, 0]], dtype=torch.uint8)
+    whole = SymbolSplit(inputs, torch.tensor([0, 1, 1]), torch.tensor([3, 2, 4]), symbols=10)
+    part = whole.to(torch.device("cpu"), torch.float64).select(torch.tensor([1, 0]))
+    assert part.inputs.shape == (2, 3, 10)
+    assert part.inputs.dtype == torch.float64
+    assert part.inputs.nonzero().tolist() == [[0, 0, 1], [0, 1, 2], [1, 0, 2], [1, 1, 0], [1, 2, 1]]
+    assert part.labels.tolist() == [1, 0]
+    assert SequenceData("toy", ("a", "b"), whole, whole, whole).features == 10
+    with pytest.raises(DataError, match=r"toy: test: wants symbols \(N, n\) as bytes"):
+        SequenceData("toy", ("a", "b"), whole, whole, replace(whole, inputs=inputs.long()))
 
 
 def write_words(directory: Path, count: int = 4) -> None:
@@ -165,6 +186,10 @@ def test_speech_comes_from_the_usual_layout(tmp_path: Path) -> None:
     [
         (
             lambda d: (d / "yes/0.wav").write_bytes(b"RIFFxxxx"),
+            r"yes/0.wav: is no readable wav file",
+        ),
+        (
+            lambda d: (d / "yes/0.wav").write_bytes((d / "no/0.wav").read_bytes()[:-1001]),
             r"yes/0.wav: is no readable wav file",
         ),
         (

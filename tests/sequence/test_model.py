@@ -36,11 +36,29 @@ def settled(model: SequenceClassifier, seed: int = 0) -> SequenceClassifier:
         ("spiking-lmuformer", "speech-commands", 1_689_894),
         ("lmuformer", "psmnist", 166_798),
         ("spiking-lmuformer", "psmnist", 166_092),
+        ("lmuformer", "psmnist-last", 166_092),
     ],
 )
 def test_published_parameter_counts(family: str, preset: str, parameters: int) -> None:
     """Kills: a bias or a normalisation too many or too few."""
     assert make_model(family, preset).parameter_count() == parameters
+
+
+def test_the_first_kernel_and_the_head_are_chosen() -> None:
+    """Kills: a kernel given to the wrong convolution, a head that always reads spikes.
+
+    The first of three convolutions has 4 more taps of 3 x 8 weights; the head's 8 x 4 weights and
+    those 7 x 3 x 8 meet numbers, as the 8 memories of order 16 do.
+    """
+    sizes = {**SMALL, "depth": 1, "kernel": 7, "convolutions": 3}
+    potentials = make_model("spiking-lmuformer", "small", **sizes)
+    spikes = make_model("spiking-lmuformer", "small", **sizes, spiking_head=True)
+    shorter = make_model("spiking-lmuformer", "small", **{**sizes, "kernel": 3})
+    assert potentials.parameter_count() - shorter.parameter_count() == 4 * 3 * 8
+    assert not potentials.body.spikes
+    assert spikes.body.spikes
+    assert potentials.operations(1).macs - spikes.operations(1).macs == 8 * 4
+    assert spikes.operations(1).macs == 7 * 3 * 8 + 8 * 16 * 16
 
 
 def test_published_operations() -> None:
@@ -109,6 +127,17 @@ def test_every_mixer_streams_in_the_same_block(mixer: str) -> None:
     assert torch.allclose(rows[-1], model(x), rtol=0, atol=1e-12)
 
 
+def test_the_last_token_is_the_last_that_is_there() -> None:
+    """Kills: a last token of the padding, a read-out that differs from that of the stream."""
+    model = settled(make_model("lmuformer", "psmnist-last"))
+    x = torch.randn(3, 9, 1, dtype=torch.float64)
+    ends = torch.tensor([4, 9, 1])
+    expected = model.beginnings(x)[torch.arange(3), ends - 1]
+    mask = torch.arange(9) < ends[:, None]
+    assert torch.allclose(model(x, mask), expected, rtol=0, atol=1e-12)
+    assert torch.allclose(model(x), model.beginnings(x)[:, -1], rtol=0, atol=1e-12)
+
+
 def test_padding_does_not_count() -> None:
     """Kills: a mean over all frames, a convolution that reads the padding."""
     model = settled(make_model("lmuformer", "speech-commands", **SMALL))
@@ -133,5 +162,7 @@ def test_unknown_names_are_refused(call: object, sentence: str) -> None:
 def test_what_a_model_cannot_be_is_refused() -> None:
     with pytest.raises(UsageError, match=r"psmnist reads one number a frame"):
         make_model("lmuformer", "psmnist", features=2)
+    with pytest.raises(UnknownNameError, match=r"preset 'psmnist-last'\. .*Known: psmnist"):
+        make_model("spiking-lmuformer", "psmnist-last")
     with pytest.raises(ValueError, match=r"only the mixer lmu spikes; got urpe"):
         make_model("spiking-lmuformer", "small", mixer="urpe")

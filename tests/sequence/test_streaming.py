@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from sciformer.errors import DataError, ShapeError, UsageError
+from sciformer.sequence.folding import fold
 from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import make_model
-from sciformer.sequence.streaming import Streamer, early_exit_curve, flatten, frames_needed
+from sciformer.sequence.streaming import (
+    Kernels,
+    Streamer,
+    early_exit_curve,
+    flatten,
+    frames_needed,
+)
 from tests.sequence.test_model import SMALL, settled
 
 FAMILIES = ("lmuformer", "spiking-lmuformer")
@@ -25,16 +33,71 @@ def causal(family: str, dtype: torch.dtype = torch.float64) -> SequenceClassifie
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
-def test_streaming_is_the_parallel_model(family: str, dtype: torch.dtype, tolerance: float) -> None:
-    """Kills: a frame used twice, a mean over the wrong count, folding that is not exact.
+def test_streaming_is_the_parallel_model(
+    family: str, batch: int, dtype: torch.dtype, tolerance: float
+) -> None:
+    """One stream goes through kernels, two through modules.
 
+    Kills: a frame used twice, a mean over the wrong count, folding that is not exact.
     Spikes may flip if a potential lies within rounding of its threshold; with this seed none does.
     """
     model = causal(family, dtype)
-    x = torch.randn(2, 20, 3, dtype=dtype)
+    x = torch.randn(batch, 20, 3, dtype=dtype)
     expected = model.beginnings(x).softmax(-1)
-    assert (probabilities(Streamer(model, 2), x) - expected).abs().max() <= tolerance
+    assert (probabilities(Streamer(model, batch), x) - expected).abs().max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("family", "preset", "sizes"),
+    [
+        ("lmuformer", "small", {**SMALL, "channels": 3, "dropout": 0.5}),
+        ("lmuformer", "small", {**SMALL, "mixer": "urpe"}),
+        ("lmuformer", "causal", {**SMALL, "order": 12}),
+        ("spiking-lmuformer", "causal", {**SMALL, "order": 12, "tau": 1.7}),
+        ("lmuformer", "psmnist", {}),
+        ("lmuformer", "psmnist-last", {}),
+        ("spiking-lmuformer", "psmnist", {}),
+    ],
+)
+def test_kernels_are_the_models_steps(family: str, preset: str, sizes: dict[str, Any]) -> None:
+    """Logits and state, from a state that is not zero, with every kind of stage.
+
+    Kills: a kernel that keeps a reference instead of a copy, one that writes into its input, a
+    window in the wrong order, a lost reset, a part of the state that is not restored.
+    """
+    model = fold(settled(make_model(family, preset, **sizes)))
+    x = 2 * torch.randn(1, 14, model.features, dtype=torch.float64)
+    state = model.init_state(1)
+    with torch.no_grad():
+        for frame in x[:, :6].unbind(1):
+            _, state = model.step(frame, state)
+        kernels = Kernels(model)
+        kernels.restore(state)
+        for frame in x[:, 6:].unbind(1):
+            logits, state = model.step(frame, state)
+            assert torch.allclose(kernels(frame), logits, rtol=0, atol=1e-12)
+            found, expected = flatten(kernels.state), flatten(state)
+            assert found.keys() == expected.keys()
+            for place, tensor in found.items():
+                assert torch.allclose(tensor, expected[place], rtol=1e-12, atol=1e-12), place
+
+
+def test_the_state_of_a_stream_is_a_value() -> None:
+    """Kills: a state that the next frame changes, a restored state that the stream writes to."""
+    for family in FAMILIES:
+        streamer = Streamer(causal(family))
+        x = torch.randn(1, 6, 3, dtype=torch.float64)
+        probabilities(streamer, x[:, :4])
+        kept = streamer.state
+        copies = {place: tensor.clone() for place, tensor in flatten(kept).items()}
+        first = probabilities(streamer, x[:, 4:])
+        assert all(torch.equal(copies[place], part) for place, part in flatten(kept).items())
+        streamer.restore(kept)
+        assert streamer.frames == 4
+        assert torch.equal(probabilities(streamer, x[:, 4:]), first)
+        assert all(torch.equal(copies[place], part) for place, part in flatten(kept).items())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -69,8 +132,10 @@ def test_what_cannot_be_streamed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"reads 5 later frames and cannot run frame by frame"):
         Streamer(make_model("lmuformer", "speech-commands", **SMALL))
     streamer = Streamer(causal("lmuformer"))
-    with pytest.raises(ShapeError, match=r"wants a frame of shape \(1, features\); got \(2, 3\)"):
+    with pytest.raises(ShapeError, match=r"wants a frame of shape \(1, 3\); got \(2, 3\)"):
         streamer.push(torch.zeros(2, 3, dtype=torch.float64))
+    with pytest.raises(ShapeError, match=r"got \(1, 2\)"):
+        streamer.push(torch.zeros(1, 2, dtype=torch.float64))
     with pytest.raises(DataError, match=r"is not a saved stream state"):
         streamer.load(tmp_path / "missing.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"\x00" * 5)

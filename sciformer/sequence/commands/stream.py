@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 EPILOG = """examples:
   sciformer stream runs/words --input hello.wav
+  arecord -f S16_LE -r 16000 -t wav | sciformer stream runs/words --input -
   producer | sciformer stream runs/signal --input - --json
   sciformer stream runs/signal --input first.csv --save-state state.safetensors
   sciformer stream runs/signal --input second.csv --load-state state.safetensors
 
-A csv line is a frame, on - they are read as they come; a npy file holds frames (n, features); a wav
-file at 16 kHz becomes log-mel frames. One line a frame: its number, the class, its probability."""
+A csv line is a frame; a npy array holds frames (n, features); 16-bit wav at 16 kHz becomes log-mel
+frames. The first bytes say which it is; - is stdin, read as it comes. The answer is one line a
+frame: its number, the class, its probability."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def features(self) -> int:
+        """Width c of a frame."""
+        return self.inputs.shape[-1]
+
     def select(self, index: Tensor) -> Split:
         """The sequences at the given places."""
         lengths = None if self.lengths is None else self.lengths[index]
@@ -37,12 +42,76 @@ class Split:
         """(N, n) bool, True where a frame is there; None if all are."""
         if self.lengths is None:
             return None
-        return torch.arange(self.inputs.shape[1]) < self.lengths[:, None]
+        places = torch.arange(self.inputs.shape[1], device=self.lengths.device)
+        return places < self.lengths[:, None]
+
+    def check_inputs(self, who: str) -> None:
+        """Refuses wrong shapes and values that are not finite."""
+        inputs, labels = self.inputs, self.labels
+        if inputs.dim() != 3 or 0 in inputs.shape or labels.shape != inputs.shape[:1]:
+            raise DataError(
+                f"{who}: wants sequences (N, n, c) with N labels and N, n, c >= 1; "
+                f"got {tuple(inputs.shape)} and labels {tuple(labels.shape)}."
+            )
+        if not bool(torch.isfinite(inputs).all()):
+            bad = int((~torch.isfinite(inputs)).flatten(1).any(1).nonzero()[0])
+            raise DataError(
+                f"{who}: sequence {bad} holds values that are not finite; repair the file."
+            )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Split:
         """The split on a device, inputs in a dtype."""
         lengths = None if self.lengths is None else self.lengths.to(device)
         return Split(self.inputs.to(device, dtype), self.labels.to(device), lengths)
+
+
+@dataclass(frozen=True)
+class SymbolSplit(Split):
+    """Sequences of symbols, kept as bytes; what is selected from it has one-hot frames.
+
+    Attributes:
+        inputs: (N, n), uint8; what lies behind the end is not read.
+        symbols: how many there are.
+        dtype: of the frames.
+    """
+
+    symbols: int = 256
+    dtype: torch.dtype = torch.float32
+
+    @property
+    def features(self) -> int:
+        """See `Split.features`."""
+        return self.symbols
+
+    def select(self, index: Tensor) -> Split:
+        """See `Split.select`; as long as the longest sequence of them."""
+        assert self.lengths is not None
+        lengths = self.lengths[index]
+        chosen = self.inputs[index][:, : int(lengths.max())]
+        frames = torch.nn.functional.one_hot(chosen.long(), self.symbols).to(self.dtype)
+        part = Split(frames, self.labels[index], lengths)
+        assert part.mask is not None
+        frames *= part.mask.unsqueeze(-1)
+        return part
+
+    def check_inputs(self, who: str) -> None:
+        """See `Split.check_inputs`."""
+        if self.inputs.dim() != 2 or self.inputs.dtype != torch.uint8:
+            raise DataError(
+                f"{who}: wants symbols (N, n) as bytes; "
+                f"got {tuple(self.inputs.shape)} of {self.inputs.dtype}."
+            )
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Split:
+        """See `Split.to`."""
+        assert self.lengths is not None
+        return SymbolSplit(
+            self.inputs.to(device),
+            self.labels.to(device),
+            self.lengths.to(device),
+            self.symbols,
+            dtype,
+        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +138,7 @@ class SequenceData:
     @property
     def features(self) -> int:
         """Width c of a frame."""
-        return self.train.inputs.shape[-1]
+        return self.train.features
 
     @property
     def length(self) -> int:
@@ -83,20 +152,10 @@ def check_split(who: str, split: Split, classes: tuple[str, ...]) -> None:
     Raises:
         DataError: no sequences, wrong shapes, values that are not finite, labels out of range.
     """
-    inputs, labels = split.inputs, split.labels
-    if inputs.dim() != 3 or 0 in inputs.shape or labels.shape != inputs.shape[:1]:
-        raise DataError(
-            f"{who}: wants sequences (N, n, c) with N labels and N, n, c >= 1; "
-            f"got {tuple(inputs.shape)} and labels {tuple(labels.shape)}."
-        )
-    if not bool(torch.isfinite(inputs).all()):
-        bad = int((~torch.isfinite(inputs)).flatten(1).any(1).nonzero()[0])
-        raise DataError(f"{who}: sequence {bad} holds values that are not finite; repair the file.")
-    if int(labels.min()) < 0 or int(labels.max()) >= len(classes):
-        raise DataError(
-            f"{who}: labels must lie in 0 .. {len(classes) - 1}; "
-            f"got {int(labels.min())} .. {int(labels.max())}."
-        )
+    split.check_inputs(who)
+    low, high = int(split.labels.min()), int(split.labels.max())
+    if low < 0 or high >= len(classes):
+        raise DataError(f"{who}: labels must lie in 0 .. {len(classes) - 1}; got {low} .. {high}.")
 
 
 def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from sciformer.sequence.data.dataset import SequenceData, Split
-from sciformer.sequence.data.vowels import padded
+from sciformer.sequence.data.dataset import SequenceData, Split, SymbolSplit
 
 OPERATORS: dict[str, Callable[[list[int]], int]] = {
     "[MIN": min,
@@ -22,18 +21,21 @@ OPERATORS: dict[str, Callable[[list[int]], int]] = {
 TOKENS = (*"0123456789", *OPERATORS, "]")
 DEPTH, ARGUMENTS, NESTING = 10, 10, 0.25
 SHORTEST, LONGEST = 500, 2000
-COUNTS = (2000, 200, 200)
+COUNTS, FULL_COUNTS = (2000, 200, 200), (96_000, 2000, 2000)
 
 
 def load(directory: Path | None, seed: int) -> SequenceData:
     """Expressions of 500 to 2000 tokens as one-hot frames, class is the value.
 
     Source: Nangia and Bowman 2018; the settings of Long Range Arena (Tay et al. 2021).
-    Deviates: 2000 + 200 + 200 expressions instead of 96,000 + 2000 + 2000, which would take 11 GB.
+    Deviates: 2000 + 200 + 200 expressions; `load_full` has 96,000 + 2000 + 2000.
     """
-    source = random.Random(seed)
-    splits = (_split(count, source) for count in COUNTS)
-    return SequenceData("listops", tuple("0123456789"), *splits)
+    return _generated("listops", COUNTS, seed)
+
+
+def load_full(directory: Path | None, seed: int) -> SequenceData:
+    """The same in the published number; kept as bytes, 200 MB."""
+    return _generated("listops-full", FULL_COUNTS, seed)
 
 
 def expression(source: random.Random, depth: int = 1) -> tuple[list[str], int]:
@@ -63,14 +65,23 @@ def evaluate(tokens: list[str]) -> int:
     return stack[0][0]
 
 
+def _generated(name: str, counts: Sequence[int], seed: int) -> SequenceData:
+    source = random.Random(seed)
+    splits = (_split(count, source) for count in counts)
+    return SequenceData(name, tuple("0123456789"), *splits)
+
+
 def _split(count: int, source: random.Random) -> Split:
     index = {token: i for i, token in enumerate(TOKENS)}
-    sequences: list[Tensor] = []
+    inputs = np.zeros((count, LONGEST), np.uint8)
     labels: list[int] = []
+    lengths: list[int] = []
     while len(labels) < count:
         tokens, value = expression(source)
         if SHORTEST < len(tokens) < LONGEST:
-            places = torch.tensor([index[token] for token in tokens])
-            sequences.append(torch.nn.functional.one_hot(places, len(TOKENS)).float())
+            inputs[len(labels), : len(tokens)] = [index[token] for token in tokens]
             labels.append(value)
-    return padded(sequences, torch.tensor(labels))
+            lengths.append(len(tokens))
+    return SymbolSplit(
+        torch.from_numpy(inputs), torch.tensor(labels), torch.tensor(lengths), len(TOKENS)
+    )

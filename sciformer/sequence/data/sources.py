@@ -8,15 +8,16 @@ from pathlib import Path
 from sciformer.errors import unknown_name
 from sciformer.sequence.data.dataset import SequenceData
 
-# Module of each data set; it has `load(directory, seed) -> SequenceData`.
+# Module and function of each data set: (directory, seed) -> SequenceData.
 DATASETS = {
-    "mnist1d": "mnist1d",
-    "psmnist": "pixels",
-    "fashion-psmnist": "fashion",
-    "digits": "digits",
-    "japanese-vowels": "vowels",
-    "speech-commands": "speech",
-    "listops": "listops",
+    "mnist1d": ("mnist1d", "load"),
+    "psmnist": ("pixels", "load"),
+    "fashion-psmnist": ("fashion", "load"),
+    "digits": ("digits", "load"),
+    "japanese-vowels": ("vowels", "load"),
+    "speech-commands": ("speech", "load"),
+    "listops": ("listops", "load"),
+    "listops-full": ("listops", "load_full"),
 }
 
 
@@ -34,6 +35,7 @@ def load_data(name: str, directory: Path | None = None, seed: int = 0) -> Sequen
     """
     if name not in DATASETS:
         raise unknown_name("load_data", "data set", name, DATASETS)
-    module = importlib.import_module(f"sciformer.sequence.data.{DATASETS[name]}")
-    data: SequenceData = module.load(directory, seed)
+    module, function = DATASETS[name]
+    load = getattr(importlib.import_module(f"sciformer.sequence.data.{module}"), function)
+    data: SequenceData = load(directory, seed)
     return data

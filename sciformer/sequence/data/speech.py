@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -49,8 +50,11 @@ def read_wav(path: Path) -> Tensor:
     from scipy.io import wavfile
 
     try:
-        rate, samples = wavfile.read(path)
-    except (OSError, ValueError, EOFError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that are not sound
+            warnings.filterwarnings("error", "Reached EOF|Incomplete", wavfile.WavFileWarning)
+            rate, samples = wavfile.read(path)
+    except (OSError, ValueError, EOFError, wavfile.WavFileWarning) as error:
         raise DataError(
             f"{path}: is no readable wav file ({error}); repair or remove it."
         ) from error

@@ -1,0 +1,53 @@
+"""Trained sequence models side by side: accuracy, operations, energy, memory."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+EPILOG = """example:
+  sciformer cost runs/lmu runs/attention runs/spiking
+
+All figures are for one whole sequence with a prediction after each frame. A multiply-accumulate
+(MAC) takes 4.6 pJ, an accumulate (AC) 0.9 pJ in 45 nm: arithmetic alone, and ACs by measured spike
+rates; reading weights costs more on most hardware."""
+COLUMNS = ("accuracy", "parameters", "macs", "acs", "energy_nj", "state_numbers")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    from sciformer.cli.arguments import add_json_argument
+
+    parser.epilog = EPILOG
+    parser.add_argument("runs", type=Path, nargs="+", help="run directories of `sciformer train`")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints a row a run."""
+    from sciformer.cli.console import print_json, print_table
+
+    rows = [_row(path) for path in arguments.runs]
+    if arguments.json:
+        print_json(rows)
+    else:
+        print_table([list(row.values()) for row in rows], list(rows[0]))
+
+
+def _row(path: Path) -> dict[str, Any]:
+    from sciformer.errors import DataError
+    from sciformer.runs import Run
+    from sciformer.sequence.saved import chosen
+
+    run = Run.open(path)
+    choice, summary = chosen(run), run.read_json("summary.json")
+    if summary is None:
+        raise DataError(
+            f"cost: the training of {path} has not ended; "
+            f"finish it by `sciformer train --resume {path}`."
+        )
+    named = {"run": str(path), "model": choice.model, "mixer": choice.mixer}
+    per_operation = 1e8 * summary["accuracy"] / (summary["macs"] + summary["acs"])
+    figures = {column: summary[column] for column in COLUMNS}
+    return {**named, **figures, "percent_per_million": per_operation}
