@@ -17,7 +17,7 @@ from theory.universal.defined import check_defined
 from theory.universal.formula import Target
 from theory.universal.intervals import Array, Interval, down, up
 from theory.universal.layer import LayerWeights
-from theory.universal.pieces import Piece, View, domain_limit, pieces_of, whole_pieces
+from theory.universal.pieces import Piece, Question, View, domain_limit, pieces_of, whole_pieces
 from theory.universal.program import evaluate
 from theory.universal.rounding import forward_rounding
 from theory.universal.search import Outcome, search
@@ -25,6 +25,9 @@ from theory.universal.search import Outcome, search
 _MOST_BOXES = 8_000_000
 _BATCH = 300_000
 _SCOUTS = 4096
+
+Known = dict[tuple[tuple[float, float], Question | None], Outcome]
+"""Searches that were made, by limits and the numbers of the piece."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ def certify(
         report: called with (entries done, entries) after each entry.
 
     Returns:
-        One entry for each token and output, in order. Equal rows of a layer whose tokens see the
-        same numbers are not taken for granted: each is bounded by itself.
+        One entry for each token and output, in order. Equal rows of a layer are not taken for
+        granted; only where two of them lead to the very same numbers, these are bounded once.
 
     Raises:
         DomainError: a formula that is not proven to be real and finite on the whole domain. The
@@ -91,18 +94,19 @@ def certify(
     """
     check_defined(target)
     rounding = forward_rounding(weights, domain_limit(target))
-    entries = []
+    entries: list[Entry] = []
+    known: Known = {}
     for token in range(target.tokens):
         collapsed = collapse(weights, token, domain_limit(target))
         for output in range(target.outputs):
             view = View(weights, target, token, output, collapsed)
-            entries.append(_entry(view, epsilon, float(rounding[output]), most_boxes))
+            entries.append(_entry(view, epsilon, float(rounding[output]), most_boxes, known))
             if report is not None:
                 report(len(entries), target.tokens * target.outputs)
     return entries
 
 
-def _entry(view: View, epsilon: float, rounding: float, most_boxes: int) -> Entry:
+def _entry(view: View, epsilon: float, rounding: float, most_boxes: int, known: Known) -> Entry:
     pieces = pieces_of(view)
     allowed = float(down(np.asarray(epsilon - rounding)))
     seen = [_scout(piece) for piece in pieces]
@@ -110,7 +114,7 @@ def _entry(view: View, epsilon: float, rounding: float, most_boxes: int) -> Entr
     outcomes: list[Outcome] = []
     if witness is None:
         limits = _limits(seen, allowed)
-        outcomes = _searches(pieces, limits, most_boxes)
+        outcomes = _searches(pieces, limits, most_boxes, known)
         if outcomes[-1].witness is not None:
             found = _found(pieces, seen, outcomes)
             witness = _proven(view, found, allowed)
@@ -134,21 +138,26 @@ def _entry(view: View, epsilon: float, rounding: float, most_boxes: int) -> Entr
 
 
 def _searches(
-    pieces: list[Piece], limits: list[tuple[float, float]], most_boxes: int
+    pieces: list[Piece], limits: list[tuple[float, float]], most_boxes: int, known: Known
 ) -> list[Outcome]:
     """Branch and bound block by block, up to the first that fails."""
     outcomes: list[Outcome] = []
     for piece, limit in zip(pieces, limits, strict=True):
-        batch = _BATCH // max(len(piece.error.units.offset), 8)
-        if piece.error.heads is not None:
-            batch //= 4 * piece.error.heads.tokens * len(piece.lower)
-        domain = (piece.lower, piece.upper)
-        outcomes.append(
-            search(piece.error, domain, limit, most_boxes=most_boxes, batch=max(64, batch))
-        )
+        question = (limit, piece.question)
+        if piece.question is None or question not in known:
+            known[question] = _search(piece, limit, most_boxes)
+        outcomes.append(known[question])
         if not outcomes[-1].accepted:
             break
     return outcomes
+
+
+def _search(piece: Piece, limit: tuple[float, float], most_boxes: int) -> Outcome:
+    batch = _BATCH // max(len(piece.error.units.offset), 8)
+    if piece.error.heads is not None:
+        batch //= 4 * piece.error.heads.tokens * len(piece.lower)
+    domain = (piece.lower, piece.upper)
+    return search(piece.error, domain, limit, most_boxes=most_boxes, batch=max(64, batch))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from theory.universal.formula import Target
 from theory.universal.heads import Heads, copy_heads, tilted_copy_heads
 from theory.universal.heads_few import linear_heads, relative_heads, tilted_heads
 from theory.universal.intervals import Array
+from theory.universal.symmetry import Orbits
 
 _TILTS = (4.0, 8.0, 16.0, 32.0)
 _MARGIN = 0.85
@@ -144,7 +145,7 @@ def affine_error(construction: Construction, target: Target) -> float:
         features = heads.features(sequences, token)
         for output in range(target.outputs):
             column = values[:, token, output]
-            found = affine_fit(features, column)
+            found = affine_fit(Orbits.of(features), column)
             worst = max(worst, float(np.abs(found(features) - column).max()))
     return worst
 

@@ -10,13 +10,14 @@ import numpy as np
 from sciformer.errors import ConvergenceError
 from theory.universal.construction import sequences_in
 from theory.universal.decompose import Block, decompose
-from theory.universal.fit import fit, fit_function, sample_cube
+from theory.universal.fit import fit, fit_function, sample_cube, symmetry_for
 from theory.universal.formula import Target
 from theory.universal.heads import Heads
 from theory.universal.intervals import Array
 from theory.universal.pieces import reach_of
 from theory.universal.program import evaluate
 from theory.universal.ridge import Ridges, merge
+from theory.universal.symmetry import Orbits
 
 Key = tuple[object, ...]
 
@@ -66,24 +67,25 @@ class EntryFits:
         lower, upper = reach_of(block, self.target)
         middle, half = (upper + lower) / 2, (upper - lower) / 2
         half = np.where(half > 0, half, 1.0)
-        cube = sample_cube(block.dimension)
-        if extra:
-            cube = np.concatenate([cube, (np.array(extra) @ block.matrix.T - middle) / half])
+        met = (np.array(extra) @ block.matrix.T - middle) / half if extra else None
 
         def function(points: Array) -> Array:
             return evaluate(block.program, middle + half * points)
 
         place: Key = (block.expression, tuple(lower), tuple(upper))
         key: Key = (*place, tolerance, len(extra))
+        symmetry = symmetry_for(function, block.dimension)
         if key not in self.known:
             # A refused fit is moved first, with the witness among its points.
-            start = self.latest.get(place)
-            self.known[key] = _found(
-                fit_function(function, cube, tolerance, start), block.dimension
+            found = fit_function(
+                function, symmetry, tolerance, extra=met, start=self.latest.get(place)
             )
-        found = self.latest[place] = self.known[key]
-        error = float(np.abs(found(cube) - function(cube)).max())
-        return found.composed(block.matrix / half[:, None], -middle / half), error
+            self.known[key] = _found(found, block.dimension)
+        self.latest[place] = self.known[key]
+        ridges = symmetry.unfold(self.known[key])
+        cube = sample_cube(block.dimension)
+        error = float(np.abs(ridges(cube) - function(cube)).max())
+        return ridges.composed(block.matrix / half[:, None], -middle / half), error
 
     def _fit_features(
         self, token: int, output: int, tolerance: float, extra: Sequence[Array]
@@ -101,7 +103,9 @@ class EntryFits:
         place: Key = (token, output)
         cube = (features - middle) / half
         start = self.latest.get(place)
-        found = self.latest[place] = _found(fit(cube, values, tolerance, start), cube.shape[1])
+        found = self.latest[place] = _found(
+            fit(Orbits.of(cube), values, tolerance, start), cube.shape[1]
+        )
         return found.composed(np.diag(1.0 / half), -middle / half)
 
 

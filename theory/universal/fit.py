@@ -16,21 +16,28 @@ import numpy as np
 from theory.universal.intervals import Array
 from theory.universal.polish import largest_error, polish, prune, with_one
 from theory.universal.ridge import Ridges
+from theory.universal.symmetry import Orbits, Symmetry, symmetry_of
 
 _SAMPLES = {1: 400, 2: 1200, 3: 2400, 4: 5000}
 _DIRECTIONS = {1: 1, 2: 4, 3: 2, 4: 1}
 _HINGES = {1: 63, 2: 13, 3: 9, 4: 9}
 _FIRST_UNITS = 8
 _GROWTH = 1.4
+_REGROWTH = 1.05
+"""More units at a time, and once a fit has to meet further points, which pruning would spoil."""
 _SAFETY = 0.97
+_DENSER = 4.0
+"""Points of a symmetric fit, images counted, over those of any other."""
 _FINER = 16
 _REFINEMENTS = 6
 _EXACT = 1e-10
+_SYMMETRIC = range(4, 7)
+"""Coordinates of a block whose symmetries are used; fewer cost little and do better without."""
 
 
-def sample_cube(dimension: int, factor: int = 1) -> Array:
+def sample_cube(dimension: int, factor: float = 1.0) -> Array:
     """A fixed set of points in [-1, 1]^r: evenly spread inside, a third on faces, and a lattice."""
-    count = factor * _SAMPLES[min(dimension, 4)]
+    count = round(factor * _SAMPLES[min(dimension, 4)])
     root = 2.0
     for _ in range(64):
         root = (1.0 + root) ** (1.0 / (dimension + 1))
@@ -60,27 +67,41 @@ def dictionary(dimension: int) -> tuple[Array, Array]:
     return np.repeat(rows, len(hinges), 0), np.tile(-hinges, len(rows))
 
 
+def symmetry_for(function: Callable[[Array], Array], dimension: int) -> Symmetry:
+    """The symmetry that the units of a fit share: all of the function's where fits are costly."""
+    return symmetry_of(function, dimension) if dimension in _SYMMETRIC else Symmetry.none(dimension)
+
+
 def fit_function(
     function: Callable[[Array], Array],
-    points: Array,
+    symmetry: Symmetry,
     tolerance: float,
+    *,
+    extra: Array | None = None,
     start: Ridges | None = None,
 ) -> Ridges | None:
     """Few ridge units within `tolerance` of a function, also on many more points than are fitted.
 
     Args:
         function: values (p,) at points (p, r) of [-1, 1]^r.
-        points: where it is fitted at first; the worst of a finer set join them.
+        symmetry: of the function.
         tolerance: largest allowed |error|, > 0.
-        start: units that may need no more than a polish.
+        extra: further points (p, r) to be met; the worst of a finer set join them.
+        start: an earlier result, which may need no more than a polish.
+
+    Returns:
+        One unit an orbit, for `symmetry.unfold`; None if there is no fit.
     """
-    fine = sample_cube(points.shape[1], _FINER)
+    points = sample_cube(symmetry.dimension, min(1.0, _DENSER / symmetry.order))
+    if extra is not None:
+        points = np.concatenate([points, extra])
+    fine = sample_cube(symmetry.dimension, _FINER / symmetry.order)
     fine_values = function(fine)
     for _ in range(_REFINEMENTS):
-        found = fit(points, function(points), tolerance, start)
+        found = fit(Orbits.of(points, symmetry), function(points), tolerance, start)
         if found is None:
             return None
-        error = np.abs(found(fine) - fine_values)
+        error = np.abs(symmetry.unfold(found)(fine) - fine_values)
         if error.max() <= tolerance:
             break
         worst = np.argsort(-error)[: len(points) // 10]
@@ -90,7 +111,7 @@ def fit_function(
 
 
 def fit(
-    points: Array,
+    points: Orbits,
     values: Array,
     tolerance: float,
     start: Ridges | None = None,
@@ -99,7 +120,7 @@ def fit(
     """Few ridge units within `tolerance` of the values at the points.
 
     Args:
-        points: (p, r) in [-1, 1]^r.
+        points: p points of [-1, 1]^r and their images.
         values: (p,).
         tolerance: largest allowed |error| at the points, > 0.
         start: units that may need no more than a polish.
@@ -112,30 +133,31 @@ def fit(
     found = affine_fit(points, values) if start is None else polish(start, points, values, goal)
     if largest_error(found, points, values) <= goal:
         return found
+    growth = _GROWTH if start is None else _REGROWTH
     while found.units <= most_units:
-        count = max(_FIRST_UNITS, math.ceil(_GROWTH * found.units)) - found.units
+        count = max(_FIRST_UNITS, math.ceil(growth * found.units)) - found.units
         grown = _pursue(found, points, values, count)
         if grown.units == found.units:
             return None
         found = polish(grown, points, values, goal)
         if largest_error(found, points, values) <= goal:
-            return prune(found, points, values, goal)
+            return prune(found, points, values, goal) if start is None else found
     return None
 
 
-def affine_fit(points: Array, values: Array) -> Ridges:
+def affine_fit(points: Orbits, values: Array) -> Ridges:
     """The affine function of (nearly) least largest error, by Lawson's weights."""
-    r = points.shape[1]
+    r = points.points.shape[1]
     empty = Ridges(np.zeros((0, r)), np.zeros(0), np.zeros(0), np.zeros(r), 0.0)
     return polish(empty, points, values, 0.0)
 
 
-def _pursue(ridges: Ridges, points: Array, values: Array, count: int) -> Ridges:
+def _pursue(ridges: Ridges, points: Orbits, values: Array, count: int) -> Ridges:
     """Orthogonal matching pursuit: adds up to `count` dictionary units and refits all weights."""
-    rows, offsets = dictionary(points.shape[1])
-    units = np.maximum(points @ rows.T + offsets, 0.0)
-    own = np.maximum(points @ ridges.directions.T + ridges.offsets, 0.0)
-    basis = np.linalg.qr(np.hstack([with_one(points), own]))[0]
+    rows, offsets = dictionary(points.points.shape[1])
+    units = points.mean(lambda y: np.maximum(y @ rows.T + offsets, 0.0))
+    affine, own = points.mean(with_one), points.mean(ridges.active)
+    basis = _span(np.hstack([affine, own]))
     bent = units - basis @ (basis.T @ units)  # what the present units cannot do
     sizes = np.linalg.norm(bent, axis=0)
     usable = sizes > 1e-9
@@ -153,8 +175,8 @@ def _pursue(ridges: Ridges, points: Array, values: Array, count: int) -> Ridges:
         if size > 1e-9:
             basis = np.hstack([basis, column[:, None] / size])
             residual = residual - basis[:, -1] * (basis[:, -1] @ residual)
-    design = np.hstack([own, units[:, chosen], with_one(points)])
-    found = np.linalg.lstsq(design, values, rcond=None)[0]
+    design = np.hstack([own, units[:, chosen], affine])
+    found = np.asarray(np.linalg.lstsq(design, values, rcond=None)[0], dtype=np.float64)
     k = ridges.units + len(chosen)
     return Ridges(
         np.concatenate([ridges.directions, rows[chosen]]),
@@ -163,3 +185,9 @@ def _pursue(ridges: Ridges, points: Array, values: Array, count: int) -> Ridges:
         found[k:-1],
         float(found[-1]),
     )
+
+
+def _span(columns: Array) -> Array:
+    """An orthonormal basis of the columns' span; symmetry makes some of them zero or equal."""
+    basis, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(basis[:, sizes > 1e-10 * sizes.max(initial=0.0)])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import sympy
@@ -15,9 +16,13 @@ from theory.universal.errors_on_boxes import LayerError, Units, unit_slack
 from theory.universal.formula import Target
 from theory.universal.intervals import Array, Interval
 from theory.universal.layer import LayerWeights
+from theory.universal.program import Program
 
 _FOREIGN = 1e-9
 """Relative size below which a slope outside a block's coordinates is counted as slack."""
+
+
+Question = tuple[Program, tuple[bytes, ...]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,15 @@ class Piece:
     error: LayerError
     lower: Array
     upper: Array
+
+    @cached_property
+    def question(self) -> Question | None:
+        """Every number that the range of the error depends on; None with content heads."""
+        if self.error.heads is not None:
+            return None
+        units = self.error.units
+        numbers = (*(getattr(units, f.name) for f in fields(units)), self.lower, self.upper)
+        return self.block.program, tuple(np.asarray(n).tobytes() for n in numbers)
 
 
 def pieces_of(view: View) -> list[Piece]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.universal.intervals import Array
 from theory.universal.ridge import Ridges
+from theory.universal.symmetry import Orbits
 
 _POLISH_STEPS = 80
 _HOPELESS = {12: 2.0, 24: 1.4, 40: 1.15, 60: 1.06}
 """After so many steps, a largest error that is still so many times the goal will not reach it."""
 _NOTHING = 1e-13
+_NO_ZERO = 1e-200
 _CHUNKS = 8
 
 
-def largest_error(ridges: Ridges, points: Array, values: Array) -> float:
-    return float(np.abs(ridges(points) - values).max())
+def largest_error(ridges: Ridges, points: Orbits, values: Array) -> float:
+    """max |N(y) - value| over the points, N the mean of the units' images."""
+    return float(np.abs(points.mean(ridges) - values).max())
 
 
 def with_one(points: Array) -> Array:
@@ -47,7 +52,7 @@ def _unpacked(vector: Array, units: int, r: int) -> Ridges:
     return Ridges(directions.reshape(units, r), offsets, weights, slope, float(constant[0]))
 
 
-def _jacobian(ridges: Ridges, points: Array, weights: Array) -> Array:
+def _jacobian(ridges: Ridges, weights: Array, points: Array) -> Array:
     """Derivatives of the values by every number, each row times a weight: (p, parameters)."""
     u, r = ridges.units, points.shape[1]
     active = points @ ridges.directions.T + ridges.offsets
@@ -62,17 +67,17 @@ def _jacobian(ridges: Ridges, points: Array, weights: Array) -> Array:
     return rows
 
 
-def polish(ridges: Ridges, points: Array, values: Array, goal: float) -> Ridges:
+def polish(ridges: Ridges, points: Orbits, values: Array, goal: float) -> Ridges:
     """Moves all numbers to make the largest error small; stops at `goal`.
 
     Lawson: the weight of a point grows with its error, so that the weighted least-squares problem,
     solved by damped Gauss-Newton steps, tends to the minimax one.
     """
-    u, r = ridges.units, points.shape[1]
+    u, r = ridges.directions.shape
     ridges = _balanced(ridges)
     vector = _packed(ridges)
-    error = ridges(points) - values
-    weights = np.full(len(points), 1.0 / len(points))
+    error = points.mean(ridges) - values
+    weights = np.full(len(values), 1.0 / len(values))
     best, best_error, damping = ridges, np.inf, 1e-3
     for step in range(_POLISH_STEPS):
         largest = float(np.abs(error).max())
@@ -82,15 +87,15 @@ def polish(ridges: Ridges, points: Array, values: Array, goal: float) -> Ridges:
             break
         weights = weights * (np.abs(error) / largest + 0.05)
         weights /= weights.sum()
-        rows = _jacobian(ridges, points, np.sqrt(weights))
+        rows = points.mean(partial(_jacobian, ridges, np.sqrt(weights)))
         gradient = rows.T @ (np.sqrt(weights) * error)
         normal = rows.T @ rows
-        diagonal = np.diag(normal) + 1e-9 * np.trace(normal) / len(normal)
+        diagonal = np.diag(normal) + 1e-9 * np.trace(normal) / len(normal) + _NO_ZERO
         loss = weights @ error**2
         for _ in range(5):
             trial = vector - np.linalg.solve(normal + damping * np.diag(diagonal), gradient)
             moved = _unpacked(trial, u, r)
-            moved_error = moved(points) - values
+            moved_error = points.mean(moved) - values
             if weights @ moved_error**2 < loss:
                 ridges, vector, error = moved, trial, moved_error
                 damping = max(damping / 3, 1e-9)
@@ -100,7 +105,7 @@ def polish(ridges: Ridges, points: Array, values: Array, goal: float) -> Ridges:
     return best
 
 
-def prune(ridges: Ridges, points: Array, values: Array, goal: float) -> Ridges:
+def prune(ridges: Ridges, points: Orbits, values: Array, goal: float) -> Ridges:
     """Takes away units, the least important first, while a polish brings the rest to `goal`."""
     chunk = max(1, ridges.units // _CHUNKS)
     while ridges.units:
@@ -119,18 +124,19 @@ def prune(ridges: Ridges, points: Array, values: Array, goal: float) -> Ridges:
     return ridges
 
 
-def _bends(ridges: Ridges, points: Array) -> tuple[Array, Array]:
+def _bends(ridges: Ridges, points: Orbits) -> tuple[Array, Array]:
     """Each unit's contribution, and its best affine replacement (r + 1, units)."""
-    active = np.maximum(points @ ridges.directions.T + ridges.offsets, 0.0) * ridges.weights
-    return active, np.linalg.lstsq(with_one(points), active, rcond=None)[0]
+    active = points.mean(ridges.active) * ridges.weights
+    affine = np.linalg.lstsq(points.mean(with_one), active, rcond=None)[0]
+    return active, np.asarray(affine, dtype=np.float64)
 
 
-def _importance(ridges: Ridges, points: Array) -> Array:
+def _importance(ridges: Ridges, points: Orbits) -> Array:
     active, affine = _bends(ridges, points)
-    return np.asarray(np.sqrt(((active - with_one(points) @ affine) ** 2).mean(0)))
+    return np.asarray(np.sqrt(((active - points.mean(with_one) @ affine) ** 2).mean(0)))
 
 
-def _without(ridges: Ridges, points: Array, gone: NDArray[np.integer]) -> Ridges:
+def _without(ridges: Ridges, points: Orbits, gone: NDArray[np.integer]) -> Ridges:
     """The units left, with the affine part of the others added to the slope."""
     _, affine = _bends(ridges, points)
     kept = np.ones(ridges.units, dtype=bool)

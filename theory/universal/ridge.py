@@ -28,8 +28,11 @@ class Ridges:
         return len(self.offsets)
 
     def __call__(self, points: Array) -> Array:
-        active = np.maximum(points @ self.directions.T + self.offsets, 0.0)
-        return np.asarray(active @ self.weights + points @ self.slope + self.constant)
+        return np.asarray(self.active(points) @ self.weights + points @ self.slope + self.constant)
+
+    def active(self, points: Array) -> Array:
+        """relu(direction_k . y + offset_k) at points (p, r), as (p, units)."""
+        return np.asarray(np.maximum(points @ self.directions.T + self.offsets, 0.0))
 
     def composed(self, matrix: Array, shift: Array) -> Ridges:
         """The same function of x, where y = matrix x + shift."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from theory.universal.fit import fit_function, sample_cube
+from theory.universal.fit import fit_function
 from theory.universal.intervals import Array
 from theory.universal.polish import polish
 from theory.universal.ridge import Ridges, merge
+from theory.universal.symmetry import Orbits, Symmetry
 
 
 def product(x: Array) -> Array:
@@ -17,7 +18,7 @@ def product(x: Array) -> Array:
 
 def test_product_needs_few_units() -> None:
     """x y = ((x + y)^2 - (x - y)^2) / 4; Kills: no pruning (the pursuit alone takes over 20)."""
-    found = fit_function(product, sample_cube(2), 0.05)
+    found = fit_function(product, Symmetry.none(2), 0.05)
     assert found is not None
     assert found.units <= 11
     points = np.random.default_rng(1).uniform(-1, 1, (20_000, 2))
@@ -26,20 +27,22 @@ def test_product_needs_few_units() -> None:
 
 def test_exact_functions_are_recognised() -> None:
     """||x| - |y|| = |x + y| + |x - y| - |x| - |y|: four units, whatever epsilon."""
-    found = fit_function(lambda x: np.abs(np.abs(x[:, 0]) - np.abs(x[:, 1])), sample_cube(2), 1e-6)
+    found = fit_function(
+        lambda x: np.abs(np.abs(x[:, 0]) - np.abs(x[:, 1])), Symmetry.none(2), 1e-6
+    )
     assert found is not None
     assert found.units == 4
 
 
 def test_one_unit_is_not_pruned_for_ever() -> None:
     """Kills: a candidate for removal that is empty, which always 'succeeds'."""
-    found = fit_function(lambda x: np.abs(x[:, 0]), sample_cube(1), 0.01)
+    found = fit_function(lambda x: np.abs(x[:, 0]), Symmetry.none(1), 0.01)
     assert found is not None
     assert found.units == 1
 
 
 def test_same_input_same_units() -> None:
-    first, second = (fit_function(product, sample_cube(2), 0.1) for _ in range(2))
+    first, second = (fit_function(product, Symmetry.none(2), 0.1) for _ in range(2))
     assert first is not None
     assert second is not None
     assert all(
@@ -52,7 +55,7 @@ def test_polish_reaches_the_minimax_line() -> None:
     """x^2 on [-1, 1]: the best line is 1/2, with error 1/2 (least squares has 2/3)."""
     points = np.linspace(-1, 1, 401)[:, None]
     empty = Ridges(np.zeros((0, 1)), np.zeros(0), np.zeros(0), np.zeros(1), 0.0)
-    found = polish(empty, points, points[:, 0] ** 2, 0.0)
+    found = polish(empty, Orbits.of(points), points[:, 0] ** 2, 0.0)
     assert np.abs(found(points) - points[:, 0] ** 2).max() == pytest.approx(0.5, abs=0.01)
 
 
