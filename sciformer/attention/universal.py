@@ -1,8 +1,8 @@
-"""URPE attention as fast as plain attention: two tables by offset, read where they are needed.
+"""URPE attention at almost the cost of plain attention: two tables, read where they are needed.
 
 With the queries in reverse order a Toeplitz matrix becomes a Hankel matrix, which is a sliding
 window over its table. So neither the bias nor the gain is ever built: both are views of their
-tables. Only one head is reversed at a time, because fresh memory costs as much as arithmetic.
+tables. One head is reversed at a time, because memory fresh from the system is slow to touch.
 """
 
 from __future__ import annotations
@@ -146,8 +146,9 @@ class LogSumExp:
     where o is the output of fused attention and lse the logarithm of its normaliser. A signed gain
     is the difference of its positive and negative part, each by that formula.
 
-    Cost: three calls of fused attention (two if C > 0) and a bias of all n m pairs.
-    Source: our own.
+    Cost: three calls of fused attention (two if C > 0) and a bias of all n m pairs; slower than
+        `Rows`, whose independent check it is.
+    Source: our own. The normaliser comes from an operator of torch that is not public: CPU only.
     """
 
     def __call__(
@@ -208,9 +209,10 @@ class _RowBlocks(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        *inputs, output = ctx.saved_tensors
-        slopes = [torch.empty_like(part) for part in inputs]
-        for index, parts in enumerate(zip(*inputs, strict=True)):
+        query, key, value, relative, gain, output = ctx.saved_tensors
+        slopes = [torch.empty_like(part) for part in (query, key, value, relative, gain)]
+        heads = zip(query, key, value, relative, gain, strict=True)
+        for index, parts in enumerate(heads):
             head = _Head(*parts, ctx.scale, ctx.rows)
             found = head.slopes(output[index].flip(0), gradient[index].flip(0))
             for slope, part in zip(slopes, found, strict=True):

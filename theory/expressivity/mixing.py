@@ -121,7 +121,8 @@ def equal_row_sum(mixing: Tensor) -> float:
     """The sum that all rows have; DomainError, naming the row, if one differs."""
     sums = mixing.sum(1)
     worst = int((sums - sums[0]).abs().argmax())
-    if float((sums[worst] - sums[0]).abs()) > 1e-12 * len(mixing) * float(mixing.abs().max()):
+    tolerance = 1e-12 * len(mixing) * float(mixing.abs().max())
+    if not float((sums[worst] - sums[0]).abs()) <= tolerance:  # nan is refused too
         raise DomainError(
             "relative_mixing_layer: relative positions mix by matrices whose rows have equal sums; "
             f"row {worst} sums to {float(sums[worst]):.6g} and row 0 to {float(sums[0]):.6g}, so "

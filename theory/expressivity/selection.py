@@ -77,12 +77,16 @@ def selection_network(
         blanks and 0 elsewhere.
 
     Raises:
-        DomainError: a source outside the sequence.
+        DomainError: a source outside the sequence, or sharpness <= 0.
 
     Accuracy: `selection_error` with the largest |x|, and rounding of size eps times the logits.
     Source: our own construction; index by the smallest C, then attention by content.
     """
     n = len(sources)
+    if not sharpness > 0:
+        raise DomainError(
+            f"selection_network: sharpness must be > 0, or no token stands out; got {sharpness}."
+        )
     for i, source in enumerate(sources):
         if source is not None and not 0 <= source < n:
             raise DomainError(

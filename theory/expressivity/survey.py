@@ -102,8 +102,10 @@ def constructed_rows(task: Task, seed: int = 0) -> list[Row]:
     for name, answer in answers.items():
         is_blind = MECHANISMS[name].is_blind[0]
         limit = ceiling(task, is_blind=is_blind, is_symmetric=False, is_exchangeable=False)
-        constant = limit.constant if is_blind else _accuracy(answer, task, every_constant(task))
-        random = _accuracy(answer, task, _varied(tokens) if is_blind else tokens)
+        constant, random = (
+            _accuracy(answer, task, each, guess=limit.constant if is_blind else None)
+            for each in (every_constant(task), tokens)
+        )
         rows.append(Row(f"{name}, constructed", is_blind, 0.0, "", limit, constant, random, 0, 0.0))
     return rows
 
@@ -122,9 +124,10 @@ def _universal_answer(task: Task) -> Callable[[Tensor], Tensor]:
 
 
 @torch.no_grad()
-def _accuracy(answer: Callable[[Tensor], Tensor], task: Task, tokens: Tensor) -> float:
-    return float((answer(tokens) == task.targets(tokens)).double().mean())
-
-
-def _varied(tokens: Tensor) -> Tensor:
-    return tokens[(tokens != tokens[:, :1]).any(1)]
+def _accuracy(
+    answer: Callable[[Tensor], Tensor], task: Task, tokens: Tensor, guess: float | None
+) -> float:
+    """Share of right answers; on constant sequences the answer is not asked if there is a guess."""
+    asked = tokens if guess is None else tokens[(tokens != tokens[:, :1]).any(1)]
+    right = float((answer(asked) == task.targets(asked)).sum())
+    return (right + (guess or 0.0) * (tokens.numel() - asked.numel())) / tokens.numel()

@@ -91,8 +91,36 @@ def test_even_tokens_by_two_layers(n: int) -> None:
     torch.testing.assert_close(got, nn.functional.one_hot(wanted, 6).double())
 
 
+def test_selection_error_is_its_formula() -> None:
+    """Kills: a bound with another factor, which the networks would keep as well."""
+    wanted = 4 * 0.7 * (math.exp(-3) + math.exp(-6) + math.exp(-9) + math.exp(-12))
+    assert selection_error(0.7, 3.0) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("code", [quadratic_code, binary_code])
+def test_codes_have_their_gap(code: type) -> None:
+    """The product with the right key exceeds all others by the gap, which the next one attains."""
+    for n in (2, 5, 8):
+        found = code(n, 1.7)
+        products = found.queries @ found.keys.T
+        others = products.clone().fill_diagonal_(-torch.inf).amax(1)
+        gaps = products.diag() - others
+        torch.testing.assert_close(gaps, torch.full_like(gaps, found.gap))
+
+
+def test_mixing_refuses_what_is_not_a_number() -> None:
+    """Kills: a comparison that nan passes."""
+    matrix = torch.eye(3)
+    matrix[1, 2] = torch.nan
+    with pytest.raises(DomainError, match="row 1 sums to nan"):
+        relative_mixing_layer(matrix, 1)
+
+
 def test_selection_refuses_other_positions() -> None:
     """Kills: negative indices that wrap around, a bound off by one."""
+    for sharpness in (0.0, math.nan):
+        with pytest.raises(DomainError, match=rf"sharpness must be > 0.* got {sharpness}"):
+            selection_network([0], 1, sharpness=sharpness)
     for source in (-1, 3):
         with pytest.raises(DomainError, match=rf"between 0 and 2; source 1 is {source}"):
             selection_network([0, source, None], 1)

@@ -107,6 +107,15 @@ def test_constructions_need_no_training(vocabulary: int, length: int) -> None:
     assert constructed_rows(tasks[0])[1].random == 1.0
 
 
+def test_constructions_guess_where_there_is_no_answer() -> None:
+    """One token: every sequence is constant. Kills: the mean of nothing."""
+    universal, relative = constructed_rows(PositionIdentification(1, 4))
+    assert (universal.constant, universal.random) == (1.0, 1.0)
+    assert (relative.constant, relative.random) == (0.25, 0.25)
+    relative = constructed_rows(PositionIdentification(2, 2))[1]
+    assert relative.random == pytest.approx(0.75, abs=0.1)  # half of 512 sequences are constant
+
+
 def test_command_reports_and_draws(tmp_path, capsys) -> None:
     """Kills: figures on stdout, a summary without its rows."""
     arguments = ["--position", "urpe", "none", "--length", "4", "--steps", "20", "--json"]
