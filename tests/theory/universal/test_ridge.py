@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from theory.universal import fit
 from theory.universal.fit import fit_function
 from theory.universal.intervals import Array
 from theory.universal.polish import polish
@@ -49,6 +50,22 @@ def test_same_input_same_units() -> None:
         np.array_equal(a, b)
         for a, b in zip(vars(first).values(), vars(second).values(), strict=True)
     )
+
+
+def test_an_earlier_fit_is_not_searched_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From an earlier result units join a few at a time and none is taken away.
+
+    Kills: growth by 40 % and pruning anew, which cost minutes in four coordinates.
+    """
+    monkeypatch.setattr(fit, "_FIRST_UNITS", 1)
+    coarse = fit_function(product, Symmetry.none(2), 0.1)
+    assert coarse is not None
+    pruned = []
+    monkeypatch.setattr(fit, "prune", lambda *arguments: pruned.append(arguments))
+    finer = fit_function(product, Symmetry.none(2), 0.05, start=coarse)
+    assert finer is not None
+    assert not pruned
+    assert coarse.units < finer.units <= 13
 
 
 def test_polish_reaches_the_minimax_line() -> None:
