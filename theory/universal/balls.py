@@ -31,21 +31,25 @@ class Ball:
 
     @classmethod
     def exact(cls, array: Array) -> Ball:
+        """Balls of radius 0."""
         return cls(array, np.zeros_like(array))
 
     @classmethod
     def around(cls, interval: Interval) -> Ball:
+        """The ball around an interval."""
         middle = (interval.lower + interval.upper) / 2
         radius = np.maximum(interval.upper - middle, middle - interval.lower)
         return cls(middle, padded(radius, 2))
 
     @property
     def interval(self) -> Interval:
+        """The interval that holds the ball."""
         radius = padded(self.radius, 4)
         return Interval(down(self.middle - radius), up(self.middle + radius))
 
     @property
     def magnitude(self) -> Array:
+        """max |x|."""
         return padded(np.abs(self.middle) + self.radius, 2)
 
     def __matmul__(self, other: Ball) -> Ball:

@@ -62,6 +62,7 @@ class BlockClaim:
 
     @classmethod
     def of(cls, piece: Piece, outcome: Outcome) -> BlockClaim:
+        """The claim that a search has proven."""
         return cls(
             rows=[[str(v) for v in row] for row in piece.block.rows],
             expression=printed(piece.block.expression),
@@ -170,6 +171,7 @@ class Certificate:
 
 
 def digest_of_trees(trees: tuple[Codes, ...]) -> str:
+    """SHA-256 of the lengths and codes of all trees, in order."""
     hasher = hashlib.sha256()
     for tree in trees:
         hasher.update(len(tree).to_bytes(8, "little") + tree.tobytes())

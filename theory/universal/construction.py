@@ -39,6 +39,7 @@ class Copy:
     name: str = "copy"
 
     def heads(self, target: Target) -> Heads:
+        """The attention for one target."""
         return copy_heads(target.tokens, target.width, self.beta)
 
 
@@ -50,6 +51,7 @@ class Relative:
     name: str = "relative"
 
     def heads(self, target: Target) -> Heads:
+        """The attention for one target."""
         return relative_heads(target.tokens, target.width, self.beta)
 
 
@@ -61,6 +63,7 @@ class Linear:
     name: str = "linear"
 
     def heads(self, target: Target) -> Heads:
+        """The attention for one target."""
         return linear_heads(target.tokens, target.width, self.gamma)
 
 
@@ -72,6 +75,7 @@ class Hybrid:
     name: str = "hybrid"
 
     def heads(self, target: Target) -> Heads:
+        """The attention for one target."""
         return tilted_copy_heads(target.tokens, target.width, self.tilts)
 
 
@@ -83,6 +87,7 @@ class Tilted:
     name: str = "tilted"
 
     def heads(self, target: Target) -> Heads:
+        """The attention for one target."""
         if target.width != 1:
             raise DomainError(
                 "compile: the construction 'tilted' is for tokens of width 1; got width "

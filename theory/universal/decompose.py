@@ -33,10 +33,12 @@ class Block:
 
     @property
     def dimension(self) -> int:
+        """r, the number of linear forms."""
         return len(self.rows)
 
     @cached_property
     def symbols(self) -> tuple[sympy.Symbol, ...]:
+        """y1, ..., yr."""
         return block_symbols(self.dimension)
 
     @cached_property
@@ -46,6 +48,7 @@ class Block:
 
     @cached_property
     def program(self) -> Program:
+        """The straight-line program of `expression`."""
         return compile_expression(self.expression, self.symbols)
 
     def substituted(self, variables: Sequence[sympy.Symbol]) -> sympy.Expr:
@@ -58,6 +61,7 @@ class Block:
 
 
 def block_symbols(count: int) -> tuple[sympy.Symbol, ...]:
+    """The coordinates y1, ..., yr of a block."""
     return tuple(sympy.Symbol(f"y{k + 1}", real=True) for k in range(count))
 
 

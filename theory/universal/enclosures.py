@@ -96,10 +96,12 @@ class Expansions:
         self.none: Slopes = (None,) * coordinates
 
     def constant(self, value: sympy.Expr) -> Expansion:
+        """A constant, with slopes that are exactly zero."""
         enclosed = enclose_constant(value)
         return Expansion(enclosed, enclosed, self.none)
 
     def add(self, left: Expansion, right: Expansion) -> Expansion:
+        """f + g."""
         slopes = _sums(left.slopes, right.slopes)
         return Expansion(left.value + right.value, left.centre + right.centre, slopes)
 
@@ -109,6 +111,7 @@ class Expansions:
         return Expansion(left.value * right.value, left.centre * right.centre, slopes)
 
     def power(self, base: Expansion, exponent: int) -> Expansion:
+        """f^k for an integer k."""
         first = Interval.point(float(exponent))
         second = Interval.point(float(exponent) * (exponent - 1))
         rule = (
@@ -119,9 +122,11 @@ class Expansions:
         return _smooth(base, rule)
 
     def sqrt(self, value: Expansion) -> Expansion:
+        """The square root; NaN unless f is proven not to be negative."""
         return _smooth(value, _RULES["sqrt"])
 
     def function(self, name: str, value: Expansion) -> Expansion:
+        """exp, log, sin, cos, tanh, atan or abs of f."""
         if name == "abs":
             return self.maximum(value, _negative(value))
         return _smooth(value, _RULES[name])
@@ -138,6 +143,7 @@ class Expansions:
         )
 
     def minimum(self, left: Expansion, right: Expansion) -> Expansion:
+        """min(f, g) = -max(-f, -g)."""
         return _negative(self.maximum(_negative(left), _negative(right)))
 
     def choose(self, condition: Expansion, then: Expansion, otherwise: Expansion) -> Expansion:

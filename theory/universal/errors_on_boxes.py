@@ -27,6 +27,7 @@ class Boxes:
 
     @classmethod
     def of(cls, lower: Array, upper: Array) -> Boxes:
+        """Boxes with these corners; the centre is clipped into the box."""
         centre = np.clip(lower + (upper - lower) / 2, lower, upper)
         return cls(lower, upper, centre, up(np.maximum(upper - centre, centre - lower)))
 

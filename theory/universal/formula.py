@@ -62,22 +62,27 @@ class Target:
 
     @property
     def tokens(self) -> int:
+        """n, the sequence length."""
         return len(self.entries)
 
     @property
     def outputs(self) -> int:
+        """m, outputs of a token."""
         return len(self.entries[0])
 
     @property
     def dimension(self) -> int:
+        """D = n d."""
         return self.tokens * self.width
 
     @cached_property
     def variables(self) -> tuple[sympy.Symbol, ...]:
+        """The D variables, token by token."""
         return tuple(v for row in token_symbols(self.tokens, self.width) for v in row)
 
     @cached_property
     def programs(self) -> tuple[tuple[Program, ...], ...]:
+        """One straight-line program an entry."""
         return tuple(
             tuple(compile_expression(e, self.variables) for e in row) for row in self.entries
         )

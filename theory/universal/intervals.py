@@ -65,15 +65,18 @@ class Interval:
 
     @classmethod
     def point(cls, value: float | Array) -> Interval:
+        """The interval that holds one number."""
         array = np.asarray(value, dtype=np.float64)
         return cls(array, array)
 
     @property
     def magnitude(self) -> Array:
+        """max |x|."""
         return np.maximum(np.abs(self.lower), np.abs(self.upper))
 
     @property
     def has_zero(self) -> NDArray[np.bool_]:
+        """Whether 0 lies inside."""
         return (self.lower <= 0) & (self.upper >= 0)
 
     def __add__(self, other: Interval) -> Interval:
@@ -97,6 +100,7 @@ class Interval:
         return Interval(_above_zero(down(lower), self, other), up(upper))
 
     def hull(self, other: Interval) -> Interval:
+        """The smallest interval around both."""
         return Interval(np.minimum(self.lower, other.lower), np.maximum(self.upper, other.upper))
 
     def reciprocal(self) -> Interval:
@@ -142,6 +146,7 @@ class Interval:
         )
 
     def absolute(self) -> Interval:
+        """|x|."""
         least = np.minimum(np.abs(self.lower), np.abs(self.upper))
         return Interval(np.where(self.has_zero, 0.0, least), self.magnitude)
 
@@ -153,6 +158,7 @@ class Interval:
         return Interval(np.maximum(down(lower), 0.0), np.where(bad, np.nan, upper))
 
     def exp(self) -> Interval:
+        """exp; the lower end is not negative."""
         with np.errstate(over="ignore"):
             result = _library(np.exp(self.lower), np.exp(self.upper))
         return Interval(np.maximum(result.lower, 0.0), result.upper)
@@ -165,9 +171,11 @@ class Interval:
         return Interval(np.where(bad, np.nan, result.lower), np.where(bad, np.nan, result.upper))
 
     def tanh(self) -> Interval:
+        """tanh, within [-1, 1]."""
         return self._bounded(np.tanh, 1.0)
 
     def atan(self) -> Interval:
+        """arctan, within the interval around [-pi/2, pi/2]."""
         return self._bounded(np.arctan, float(up(np.asarray(_HALF_PI))))
 
     def _bounded(self, function: Callable[[Array], Array], limit: float) -> Interval:
@@ -194,13 +202,16 @@ class Interval:
         return np.asarray(phase + 4 * _HALF_PI * turns <= self.upper + slack)
 
     def cos(self) -> Interval:
+        """cos x = sin(x + pi/2)."""
         return (self + HALF_PI).sin()
 
     def maximum(self, other: Interval) -> Interval:
+        """max(x, y)."""
         lower = np.maximum(self.lower, other.lower)
         return Interval(lower, np.maximum(self.upper, other.upper))
 
     def minimum(self, other: Interval) -> Interval:
+        """min(x, y)."""
         lower = np.minimum(self.lower, other.lower)
         return Interval(lower, np.minimum(self.upper, other.upper))
 

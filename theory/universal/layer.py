@@ -37,26 +37,32 @@ class LayerWeights:
 
     @property
     def tokens(self) -> int:
+        """n, the sequence length."""
         return len(self.positions)
 
     @property
     def width(self) -> int:
+        """d, channels of an input token."""
         return int(self.embedding.shape[1])
 
     @property
     def outputs(self) -> int:
+        """m, outputs of a token."""
         return len(self.readout)
 
     @property
     def hidden_units(self) -> int:
+        """Units of the hidden ReLU layer, over all tokens and outputs."""
         return len(self.hidden_bias)
 
     @property
     def head_width(self) -> int:
+        """k, numbers a head."""
         return len(self.query) // self.heads
 
     @property
     def parameters(self) -> int:
+        """All numbers of the layer, zeros counted."""
         return sum(array.size for array in self.arrays().values())
 
     def arrays(self) -> dict[str, Array]:

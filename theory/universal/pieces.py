@@ -142,6 +142,7 @@ def _alive(view: View) -> _Alive:
 
 
 def domain_limit(target: Target) -> float:
+    """The largest |x| of the domain."""
     return max(abs(target.lower), abs(target.upper))
 
 

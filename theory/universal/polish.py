@@ -25,6 +25,7 @@ def largest_error(ridges: Ridges, points: Orbits, values: Array) -> float:
 
 
 def with_one(points: Array) -> Array:
+    """The points with a column of ones: the affine functions."""
     return np.hstack([points, np.ones((len(points), 1))])
 
 

@@ -200,30 +200,39 @@ class Floats:
     """Plain float64 arrays: samples for fitting and for attacks; no bound is taken from it."""
 
     def constant(self, value: sympy.Expr) -> Array:
+        """A constant."""
         return np.asarray(float(value))
 
     def add(self, left: Array, right: Array) -> Array:
+        """x + y."""
         return np.asarray(left + right)
 
     def multiply(self, left: Array, right: Array) -> Array:
+        """x y."""
         return np.asarray(left * right)
 
     def power(self, base: Array, exponent: int) -> Array:
+        """x^k for an integer k."""
         return np.asarray(np.power(base, float(exponent)))
 
     def sqrt(self, value: Array) -> Array:
+        """The square root."""
         return np.asarray(np.sqrt(value))
 
     def function(self, name: str, value: Array) -> Array:
+        """The function of `_NUMPY` with this name."""
         return np.asarray(_NUMPY[name](value))
 
     def maximum(self, left: Array, right: Array) -> Array:
+        """max(x, y)."""
         return np.maximum(left, right)
 
     def minimum(self, left: Array, right: Array) -> Array:
+        """min(x, y)."""
         return np.minimum(left, right)
 
     def choose(self, condition: Array, then: Array, otherwise: Array) -> Array:
+        """`then` where condition > 0, else `otherwise`."""
         return np.where(condition > 0, then, otherwise)
 
 

@@ -25,6 +25,7 @@ class Ridges:
 
     @property
     def units(self) -> int:
+        """The number of ReLU units."""
         return len(self.offsets)
 
     def __call__(self, points: Array) -> Array:
@@ -45,6 +46,7 @@ class Ridges:
         )
 
     def keep(self, units: NDArray[np.bool_]) -> Ridges:
+        """The same slope and constant with some of the units."""
         return Ridges(
             self.directions[units],
             self.offsets[units],

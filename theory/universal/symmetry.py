@@ -38,10 +38,12 @@ class Symmetry:
 
     @property
     def order(self) -> int:
+        """|G|, the number of maps."""
         return len(self.signs)
 
     @property
     def dimension(self) -> int:
+        """r, the number of coordinates."""
         return int(self.maps.shape[1])
 
     def unfold(self, ridges: Ridges) -> Ridges:
@@ -107,6 +109,7 @@ class Orbits:
 
     @property
     def points(self) -> Array:
+        """The points themselves, shape (p, r)."""
         return np.asarray(self.images[0])
 
     def mean(self, function: Callable[[Array], Array]) -> Array:
