@@ -125,7 +125,7 @@ def _flow(arguments: argparse.Namespace) -> Study:
     from pinn.data.files import load_flow
     from pinn.identification.flow_network import NetworkRequest, identify_network
     from pinn.identification.navier_stokes import Truth, identify_weak
-    from pinn.identification.study import Method, Study
+    from pinn.identification.study import PUBLISHED, Method, Study
     from pinn.problems.navier_stokes import FORMS
 
     data = embedded_wake_data() if arguments.data is None else load_flow(arguments.data)
@@ -146,7 +146,7 @@ def _flow(arguments: argparse.Namespace) -> Study:
         methods["network"] = lambda seed, observers: identify_network(
             data, request.with_seed(seed), observers
         )[0]
-    return Study("identify navier-stokes", data.name, truth, methods)
+    return Study("identify navier-stokes", data.name, truth, methods, PUBLISHED)
 
 
 def _burgers(arguments: argparse.Namespace) -> Study:
@@ -154,7 +154,7 @@ def _burgers(arguments: argparse.Namespace) -> Study:
     import math
     from dataclasses import replace
 
-    from pinn.identification.burgers import SCHEDULE, identify_burgers
+    from pinn.identification.burgers import NETWORK, SCHEDULE, identify_burgers
     from pinn.identification.navier_stokes import Truth
     from pinn.identification.study import Study
     from sciformer.errors import UsageError
@@ -166,6 +166,8 @@ def _burgers(arguments: argparse.Namespace) -> Study:
         )
     viscosity = 1 / (arguments.reynolds or 100 * math.pi)
     settings = replace(_settings(arguments, 0.0), schedule=SCHEDULE)
+    if arguments.model == "mlp":
+        settings = replace(settings, network=NETWORK)
     methods = {
         "network": lambda seed, observers: identify_burgers(
             arguments.samples or 2000,

@@ -14,7 +14,7 @@ from pinn.networks.periodic import PeriodicTime
 NetworkMaker = Callable[[int, int], nn.Module]
 
 if TYPE_CHECKING:
-    from pinn.domain import Box
+    from pinn.domain import Domain
     from pinn.identification.inverse import InverseProblem
 
 
@@ -81,7 +81,7 @@ def make_periodic(network: nn.Module, period: float) -> None:
     setattr(holder, child, nn.Sequential(PeriodicTime(period), wider))
 
 
-def spread_units(model: Model, domain: Box) -> None:
+def spread_units(model: Model, domain: Domain) -> None:
     """Biases of the first layer such that its units change sign at random points of the domain.
 
     With zero biases all of them do at the centre, and nothing far from it is resolved.
@@ -97,7 +97,7 @@ def spread_units(model: Model, domain: Box) -> None:
         first.bias.copy_(-(first.weight * inputs).sum(1))
 
 
-def spread(unit: Tensor, domain: Box) -> Tensor:
+def spread(unit: Tensor, domain: Domain) -> Tensor:
     """Points (p, c) of the unit cube laid over a box."""
     low, high = unit.new_tensor(list(domain.intervals.values())).T
     placed: Tensor = low + (high - low) * unit

@@ -13,8 +13,9 @@ import torch
 from pinn.data.observations import Observations
 from pinn.identification.fit import FLOW, Fit, FitReport, Schedule, quantities_term
 from pinn.identification.model import Model, NetworkMaker, build, new_coefficients
-from pinn.identification.uncertainty import clustered_deviation, cramer_rao, influences
+from pinn.identification.uncertainty import Information, clustered_deviation
 from pinn.networks import MLP, PhysicsFormer
+from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,7 +126,7 @@ class Identification:
         return 100 * (self.values[name] / self.fields.inverse.problem.parameter_values[name] - 1)
 
     def interval(self, name: str) -> tuple[float, float]:
-        """95 % by curvature and misfit together; over seeds it is wider, see `ensemble`."""
+        """95 % by curvature and misfit together; `with_ensemble` adds the spread over seeds."""
         half = 1.96 * float(np.hypot(self.curvature[name], self.misfit[name]))
         return self.values[name] - half, self.values[name] + half
 
@@ -156,6 +157,10 @@ def identify(
         the least squares, the schedule and the intervals are our choice.
     """
     began = time.perf_counter()
+    if not inverse.sizes:
+        raise UsageError(
+            f"{inverse.problem.name}: nothing is unknown; give the sizes of the parameters to find."
+        )
     settings = settings or FitSettings()
     model = build(inverse, settings.network, settings.period, settings.seed)
     fit = Fit(
@@ -189,9 +194,10 @@ def _deviations(fit: Fit) -> tuple[dict[str, float], dict[str, float], dict[str,
     sizes = fit.coefficients.sizes
     total = len(at.rows)
     jacobian, rows = at.jacobian * fit.noise_units(), at.rows * fit.noise_units()
-    bound = cramer_rao(jacobian, len(sizes))
+    known = Information(jacobian, len(sizes))
+    bound = known.cramer_rao()
     clusters = np.concatenate([_boxes(w.sample.points, len(w.rows())) for w in fit.weighted])
-    misfit = clustered_deviation(influences(jacobian, rows, len(sizes)), clusters)
+    misfit = clustered_deviation(known.influences(rows), clusters)
     scale = np.array(list(sizes.values()))
     spread = float((rows @ rows) / total) ** 0.5
 

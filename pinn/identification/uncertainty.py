@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy.linalg import cho_solve, cholesky
+from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
 from sciformer.errors import DomainError
@@ -16,62 +18,56 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-RIDGE = 1e-9  # of the largest column, so that directions without any trace do no harm
+RIDGE = 1e-7  # of the largest column: far below what noise and weights of a network are
 
 
-def information(jacobian: Tensor, count: int) -> Array:
-    """Fisher information of the last `count` parameters when all others are unknown too.
+class Information:
+    """What rows know of their last few parameters when all others are unknown too.
 
-    With J^T J = [[A, B], [B^T, C]] it is C - B^T A^-1 B, found from the last block of the
-    triangular factor of J = Q R, which does not square the condition of J as J^T J does.
-
-    Args:
-        jacobian: (R, P), rows in units of their noise.
-        count: how many of the P.
-
-    Returns:
-        (count, count), float64.
-
-    Cost: 2 R P^2 operations.
-    """
-    last = _factor(jacobian)[-count:, -count:]
-    return np.asarray((last.T @ last).numpy())
-
-
-def cramer_rao(jacobian: Tensor, count: int) -> Array:
-    """The least standard deviation (count,) of any unbiased estimate of the last parameters.
+    With J^T J = [[A, B], [B^T, C]] the Fisher information is C - B^T A^-1 B = L L^T, L the last
+    block of the Cholesky factor of J^T J. A slight ridge keeps directions without any trace from
+    breaking the factor.
 
     Args:
         jacobian: (R, P), rows in units of their noise; equations that hold exactly are rows in
             units of a small tolerance.
-        count: how many of the P.
+        count: how many of the P, the last ones.
 
     Raises:
         DomainError: the rows say nothing about one of the parameters.
 
+    Cost: R P^2 operations.
     Source: Cramer 1946, Rao 1945, with nuisance parameters.
     """
-    matrix = information(jacobian, count)
-    least = 100 * RIDGE * float(jacobian.double().norm(dim=0).max())
-    if not np.linalg.eigvalsh(matrix).min() > least**2:
-        raise DomainError(
-            "cramer_rao: the rows do not tell the parameters apart from the others; "
-            "add observations in which each of them acts."
-        )
-    return np.asarray(np.sqrt(np.linalg.inv(matrix).diagonal()))
 
+    def __init__(self, jacobian: Tensor, count: int) -> None:
+        self._jacobian, self._count = jacobian.double(), count
+        matrix = self._jacobian.T.contiguous().numpy()
+        gram = dsyrk(1.0, matrix.T, trans=1, lower=1)
+        ridge = RIDGE**2 * gram.diagonal().max()
+        gram[np.diag_indices_from(gram)] += ridge
+        self._factor = cholesky(gram, lower=True, overwrite_a=True, check_finite=False)
+        last = self._factor[-count:, -count:]
+        self.matrix: Array = last @ last.T
+        if not np.linalg.eigvalsh(self.matrix).min() > 100 * ridge:
+            raise DomainError(
+                "information: the rows do not tell the parameters apart from the others; "
+                "add observations in which each of them acts."
+            )
 
-def influences(jacobian: Tensor, rows: Tensor, count: int) -> Array:
-    """What each row adds to the least-squares estimate of the last parameters, (R, count).
+    def cramer_rao(self) -> Array:
+        """The least standard deviation (count,) of any unbiased estimate."""
+        return np.asarray(np.sqrt(np.linalg.inv(self.matrix).diagonal()))
 
-    -(J^T J)^-1 J^T r, row by row; at a minimum the sum vanishes.
-    """
-    factor = _factor(jacobian)
-    unit = torch.zeros(len(factor), count, dtype=torch.float64)
-    unit[-count:] = torch.eye(count, dtype=torch.float64)
-    half = torch.linalg.solve_triangular(factor.T, unit, upper=False)
-    weights = torch.linalg.solve_triangular(factor, half, upper=True)
-    return np.asarray((-(jacobian.double() @ weights) * rows.double()[:, None]).numpy())
+    def influences(self, rows: Tensor) -> Array:
+        """What each row adds to the least-squares estimate, (R, count).
+
+        -(J^T J)^-1 J^T r, row by row; at a minimum the sum vanishes.
+        """
+        unit = np.zeros((len(self._factor), self._count))
+        unit[-self._count :] = np.eye(self._count)
+        weights = torch.from_numpy(cho_solve((self._factor, True), unit))
+        return np.asarray((-(self._jacobian @ weights) * rows.double()[:, None]).numpy())
 
 
 def clustered_deviation(influence: Array, cluster: NDArray[np.int64]) -> Array:
@@ -118,12 +114,3 @@ class Floor:
         """How many samples it takes before `name` can be known to a deviation > 0."""
         reference = self.deviations[name] * noise / self.noise
         return int(np.ceil(self.samples * (reference / deviation) ** 2))
-
-
-def _factor(jacobian: Tensor) -> Tensor:
-    """R of the QR factorisation of J with a slight ridge below it."""
-    matrix = jacobian.double()
-    ridge = RIDGE * float(matrix.norm(dim=0).max())
-    extended = torch.cat([matrix, ridge * torch.eye(matrix.shape[1], dtype=torch.float64)])
-    factor: Tensor = torch.linalg.qr(extended, mode="r").R
-    return factor

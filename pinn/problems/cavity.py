@@ -10,9 +10,9 @@ import sympy
 
 from pinn.domain import Box
 from pinn.problem import Problem
-from pinn.problems.navier_stokes import LAMBDA_1, LAMBDA_2, momentum
+from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, momentum
 from pinn.references.cavity import embedded_cavity
-from sciformer.errors import DomainError
+from sciformer.errors import DomainError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,11 +52,14 @@ def cavity(reynolds: float = 100.0, *, form: str = "streamfunction") -> Cavity:
 
     Raises:
         DomainError: reynolds <= 0.
+        UnknownNameError: another form.
 
     Source: Taylor 1962 (the scraper) for the corner flow; its use in a network is our choice.
     """
     if not reynolds > 0:
         raise DomainError(f"cavity: reynolds must be > 0; got {reynolds:g}.")
+    if form not in FORMS:
+        raise unknown_name("cavity", "form", form, FORMS)
     psi_0, p_0 = corner_flow()
     left, right = X**2 + (1 - Y) ** 2, (1 - X) ** 2 + (1 - Y) ** 2
     wall = 4 * X * (1 - X) * Y * (1 - Y)

@@ -43,7 +43,7 @@ def moving_vortices(points: np.ndarray) -> dict[str, np.ndarray]:
     solves the equations for lambda_1 = 1; dividing u and p by 1.7 makes that coefficient 1.7.
     The stream convects and the decay diffuses, so both coefficients leave their trace.
     """
-    a, b, speed, (x, y, t) = 2.2, 3.1, 0.6, points.T
+    a, b, speed, (x, y, t) = 3.7, 4.6, 0.6, points.T
     along, across = a * (x - speed * t), b * y
     fading = np.exp(-LAMBDA["lambda_2"] * (a**2 + b**2) * t)
     u = speed - b * np.sin(along) * np.sin(across) * fading
@@ -213,6 +213,8 @@ def test_inverse_problems_that_cannot_be() -> None:
     good = inverse("velocity")
     with pytest.raises(UnknownNameError, match="unknown parameter 'lambda_3'"):
         replace(good, sizes={"lambda_3": 1.0})
+    with pytest.raises(UsageError, match="nothing is unknown"):
+        pinn.identify(replace(good, sizes={}), observations(), QUICK)
     with pytest.raises(UsageError, match="sizes of unknown parameters must be > 0"):
         replace(good, sizes={"lambda_1": 0.0})
     with pytest.raises(UsageError, match="scales of x do not match the coordinates x, y, t"):
