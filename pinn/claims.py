@@ -25,13 +25,24 @@ WEAK = (
     "By the weak form from every velocity of the grid of the embedded wake, never the pressure; "
     "the paper trains a network on 5,000 samples. The size of the error is compared."
 )
+NETWORK = (
+    "By a network from 5,000 velocity samples of the embedded wake, never the pressure, from "
+    "lambda = (0, 0), with the flow taken as periodic in time. The size of the error is compared. "
+    "At 1 % noise 5,000 samples cannot tell lambda_2 better than to some tenths of a percent: the "
+    "command prints the Cramer-Rao bound."
+)
+# What was published for lambda_1 and lambda_2, and the most that rounds to it.
+CLEAN = (("lambda_1", "0 %", 0.005), ("lambda_2", "0 %", 0.05))
+NOISY = (("lambda_1", "0.07 %", 0.07), ("lambda_2", "0 %", 0.05))
+SAMPLES = "From 5,000 velocity samples of the embedded wake; the pressure is never seen."
 
 
 def physicsformer() -> Paper:
     """PhysicsFormer: Burgers, ablations, attention, and the coefficients of a wake."""
     former, one_token, mlp = _burgers(), _burgers("--steps", "1"), _burgers("--model", "mlp")
-    clean = _weak("clean", seeds=1)
-    noisy = _weak("noisy", "--noise", "0.01", seeds=5)
+    wake = Command(("solve", "cylinder-wake")).experiment(
+        "cylinder-wake", full=Effort(3, 10.5, {"budget": 600}), quick=Effort(1, 0.9, {"budget": 45})
+    )
     return Paper(
         "physicsformer",
         "PhysicsFormer, an attention-based physics-informed network",
@@ -81,8 +92,26 @@ def physicsformer() -> Paper:
                 AtLeast(0.01),
                 OURS,
             ),
-            *_coefficients(clean, "clean data", "0 %", "0 %", 0.005, 0.05),
-            *_coefficients(noisy, "1 % noise", "0.07 %", "0 %", 0.07, 0.05),
+            *(
+                Claim(
+                    f"reconstruction of the cylinder wake: mean squared error of {name}",
+                    "abstract",
+                    "~1e-6",
+                    wake,
+                    f"mse_{name}",
+                    AtMost(1e-6),
+                    SAMPLES,
+                )
+                for name in ("u", "v")
+            ),
+            *_coefficients(_network("clean"), NETWORK, "network, clean data", CLEAN),
+            *_coefficients(
+                _network("noisy", "--noise", "0.01"), NETWORK, "network, 1 % noise", NOISY
+            ),
+            *_coefficients(_weak("clean", seeds=1), WEAK, "weak form, clean data", CLEAN),
+            *_coefficients(
+                _weak("noisy", "--noise", "0.01", seeds=5), WEAK, "weak form, 1 % noise", NOISY
+            ),
             Untestable(
                 "cylinder wake at Re = 3900",
                 "abstract of version 2",
@@ -116,15 +145,27 @@ def _weak(name: str, *options: str, seeds: int) -> Experiment:
     return command.experiment(f"weak-form-{name}", full=Effort(seeds, 0.15), quick=Effort(1, 0.15))
 
 
+def _network(name: str, *options: str) -> Experiment:
+    words = ("identify", "navier-stokes", "--method", "network", "--periodic-in-time")
+    command = Command((*words, *options), read=_sizes_of_errors, out=None)
+    return command.experiment(
+        f"network-{name}",
+        full=Effort(5, 5.2, {"budget": 300}),
+        quick=Effort(1, 0.9, {"budget": 45}),
+    )
+
+
 def _sizes_of_errors(result: Mapping[str, Any]) -> dict[str, float]:
     names = ("lambda_1_error_percent", "lambda_2_error_percent")
     return {name: abs(float(result[name])) for name in names}
 
 
 def _coefficients(
-    experiment: Experiment, data: str, first: str, second: str, *limits: float
+    experiment: Experiment,
+    note: str,
+    data: str,
+    published: tuple[tuple[str, str, float], ...],
 ) -> list[Claim]:
-    published = {"lambda_1": first, "lambda_2": second}
     return [
         Claim(
             f"error of {name} in %, {data}",
@@ -133,7 +174,7 @@ def _coefficients(
             experiment,
             f"{name}_error_percent",
             AtMost(limit),
-            WEAK,
+            note,
         )
-        for (name, number), limit in zip(published.items(), limits, strict=True)
+        for name, number, limit in published
     ]

@@ -18,6 +18,8 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
 FAST = {
     "01_burgers": "seconds, wanted_error = 3, 1.0",
     "02_your_own_pde": "seconds, wanted_residual = 3, 10.0",
+    "03_a_flow_and_its_viscosity": "noise, seeds = 0.01, 1",
+    "04_streaming_with_legendre_memory": "epochs, wanted_accuracy = 1, 0.1",
     "05_compile_a_formula": "epsilon = 0.2",
     "06_what_relative_positions_cannot_see": "steps = 100",
 }

@@ -1,0 +1,68 @@
+"""The trained network as a program that runs without this package."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from pinn.solution import Solution
+
+
+class Fields(nn.Module):
+    """Points (n, c) to fields (n, f), hard conditions included."""
+
+    def __init__(self, solution: Solution) -> None:
+        super().__init__()
+        self.trial = solution.trial
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Fields in the order of the problem."""
+        fields: Tensor = self.trial.at(points)
+        return fields
+
+
+def program(solution: Solution) -> Any:
+    """The network as a `torch.export.ExportedProgram` for any number of points, at least two."""
+    first = next(solution.trial.parameters())
+    points = solution.problem.domain.sample(7).to(first.device, first.dtype)
+    any_number = torch.export.Dim("points", min=2)
+    return torch.export.export(
+        Fields(solution).eval(), (points,), dynamic_shapes=({0: any_number},)
+    )
+
+
+@dataclass(frozen=True)
+class TorchProgram:
+    """For `torch.export.load`, in Python or C++."""
+
+    suffix: str = ".pt2"
+    packages: tuple[str, ...] = ()
+
+    def write(self, solution: Solution, path: Path, most: int) -> None:
+        """See `Format.write`."""
+        torch.export.save(program(solution), path)
+
+
+@dataclass(frozen=True)
+class ONNX:
+    """For onnxruntime and others; one input `points`, one output `fields`."""
+
+    suffix: str = ".onnx"
+    packages: tuple[str, ...] = ("onnx", "onnxscript")
+
+    def write(self, solution: Solution, path: Path, most: int) -> None:
+        """See `Format.write`."""
+        with warnings.catch_warnings():
+            # torch's own exporter uses what torch has deprecated.
+            warnings.simplefilter("ignore", FutureWarning)
+            exported = torch.onnx.export(
+                program(solution), input_names=["points"], output_names=["fields"], verbose=False
+            )
+        assert exported is not None, "an exported program always gives an ONNX program"
+        exported.save(path, external_data=False)
