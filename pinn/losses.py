@@ -10,13 +10,17 @@ from torch import Tensor
 
 from pinn.jets import residual_jacobian
 from pinn.optimisers.protocol import FlatParameters, Linearisation
+from pinn.processes import ALONE, share
 from sciformer.errors import ConvergenceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pinn.processes import Processes
     from pinn.sampling import Sample
     from pinn.terms import Term
+
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,10 @@ class Weighted:
             "weight": self.weight,
         }
 
-    def rows(self) -> Tensor:
-        """Rows (p * e,) whose squares add up to what the term contributes."""
-        return (self.term.residual(self.sample.points) * self.factors[:, None]).T.reshape(-1)
+    def rows(self, part: slice = ALL) -> Tensor:
+        """Rows (p * e,) of some points; all their squares add up to what the term contributes."""
+        factors = self.factors[part, None]
+        return (self.term.residual(self.sample.points[part]) * factors).T.reshape(-1)
 
     @property
     def factors(self) -> Tensor:
@@ -51,21 +56,34 @@ class Weighted:
 class LeastSquares:
     """sum over terms of weight * mean(w |r|^2) = |rows|^2.
 
-    Rows are ordered by term, then equation, then point.
+    Rows are ordered by term, then equation, then point. Each process has the rows of its share of
+    the points; their squares add up over the processes.
 
     Args:
         parameters: what is optimised.
-        terms: at least one.
+        terms: at least one, with all points.
+        processes: who shares the points.
     """
 
-    def __init__(self, parameters: FlatParameters, terms: Sequence[Weighted]) -> None:
-        self.parameters = parameters
-        self._terms = terms
+    def __init__(
+        self,
+        parameters: FlatParameters,
+        terms: Sequence[Weighted],
+        processes: Processes = ALONE,
+    ) -> None:
+        self.parameters, self.processes = parameters, processes
+        self._terms, self._share = terms, share(processes)
 
     def rows(self) -> Tensor:
         """Weighted residuals (R,) without gradients."""
         with torch.no_grad():
-            return torch.cat([term.rows() for term in self._terms])
+            return torch.cat([term.rows(self._share) for term in self._terms])
+
+    def value(self) -> float:
+        """|rows|^2 over all processes."""
+        rows = self.rows()
+        [value] = self.processes.total(rows @ rows)
+        return float(value)
 
     def linearise(self) -> Linearisation:
         """Weighted residuals (R,) and their Jacobian (R, P).
@@ -90,7 +108,7 @@ class LeastSquares:
         """
         tensors = self.parameters.tensors
         with torch.enable_grad():
-            pieces = [(weighted, weighted.rows()) for weighted in self._terms]
+            pieces = [(weighted, weighted.rows(self._share)) for weighted in self._terms]
             for weighted, rows in pieces:
                 _refuse_nonfinite(rows, weighted.term)
             value = torch.cat([rows for _, rows in pieces]).square().sum()
@@ -99,14 +117,16 @@ class LeastSquares:
             torch.zeros_like(tensor) if gradient is None else gradient
             for tensor, gradient in zip(tensors, gradients, strict=True)
         ]
-        return float(value.detach()), torch.cat([gradient.reshape(-1) for gradient in flat])
+        gradient = torch.cat([gradient.reshape(-1) for gradient in flat])
+        value, gradient = self.processes.total(value.detach(), gradient)
+        return float(value), gradient
 
     def _linearise(self, weighted: Weighted) -> Linearisation:
         rows, jacobian = residual_jacobian(
             weighted.term.residual,
-            weighted.sample.points,
+            weighted.sample.points[self._share],
             self.parameters.tensors,
-            weights=weighted.factors,
+            weights=weighted.factors[self._share],
         )
         _refuse_nonfinite(rows, weighted.term)
         return Linearisation(rows.T.reshape(-1), jacobian.transpose(0, 1).flatten(0, -2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -68,43 +69,54 @@ class EquationTerm:
 
 
 class DataTerm:
-    """Fields minus measured values; its points are the cloud's, from the first on.
+    """Fields minus measured values.
 
     Args:
         trial: maps points or jets (p, c) to fields (p, f).
         problem: names coordinates and fields.
         cloud: the measurements.
         like: whose dtype and device the values take.
+
+    Attributes:
+        points: the cloud's, each followed by its measured values, (p, c + e).
     """
 
     def __init__(self, trial: nn.Module, problem: Problem, cloud: Cloud, like: Tensor) -> None:
         self.name, self._trial = cloud.name, trial
         self._fields = [problem.field_names.index(name) for name in cloud.values]
         self._operators = Operators(problem.domain.coordinates, ["1"])
-        columns = [torch.from_numpy(column) for column in cloud.values.values()]
-        self._values = torch.stack(columns, dim=-1).to(like)
-        self.points = torch.from_numpy(cloud.points).to(like)
+        self._coordinates = cloud.points.shape[1]
+        measured = np.column_stack([cloud.points, *cloud.values.values()])
+        self.points = torch.from_numpy(measured).to(like)
 
     def residual(self, points: Tensor) -> Tensor:
-        """Signed distances (p, e) to the measured values."""
-        fields = self._trial(Jet.coordinates(points, self._operators)).value
-        gap: Tensor = fields[:, self._fields] - self._values[: len(points)]
+        """Signed distances (p, e) to the measured values, at points with their values."""
+        where, values = points.split([self._coordinates, len(self._fields)], dim=1)
+        fields = self._trial(Jet.coordinates(where, self._operators)).value
+        gap: Tensor = fields[:, self._fields] - values
         return gap
 
 
-def interior(problem: Problem, trial: nn.Module) -> EquationTerm:
-    """The equations of a problem inside its domain."""
-    names, values = problem.domain.coordinates, problem.parameter_values
-    return EquationTerm("residual", trial, problem.residual, names, values)
+def interior(
+    problem: Problem, trial: nn.Module, parameters: Mapping[str, Any] | None = None
+) -> EquationTerm:
+    """The equations of a problem inside its domain; with its own parameters by default."""
+    values = problem.parameter_values if parameters is None else parameters
+    return EquationTerm("residual", trial, problem.residual, problem.domain.coordinates, values)
 
 
-def boundary(problem: Problem, trial: nn.Module, condition: Condition) -> EquationTerm:
+def boundary(
+    problem: Problem,
+    trial: nn.Module,
+    condition: Condition,
+    parameters: Mapping[str, Any] | None = None,
+) -> EquationTerm:
     """A condition of a problem on its part of the boundary, as a soft term."""
-    names, values = problem.domain.coordinates, problem.parameter_values
+    values = problem.parameter_values if parameters is None else parameters
     label = f"{getattr(condition.equation, 'lhs', condition.equation)} on {condition.on}"
     normal = problem.domain.part(condition.on).normal
     residual = problem.condition_residual(condition)
-    return EquationTerm(label, trial, residual, names, values, normal)
+    return EquationTerm(label, trial, residual, problem.domain.coordinates, values, normal)
 
 
 def _order(operator: str) -> tuple[int, str]:

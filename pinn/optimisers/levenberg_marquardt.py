@@ -57,20 +57,21 @@ class LevenbergMarquardt:
     def step(self, objective: Objective) -> StepReport:
         """One accepted step, or none after `trials` failures."""
         at = objective.linearise()
-        before = float(at.rows @ at.rows)
         start = objective.parameters.read()
-        system = NormalEquations(at.jacobian)
+        system = NormalEquations(at, objective.processes)
+        before = system.value
         evaluations = 1
         for _ in range(self._trials):
             if system.factorise(self._damping.value):
-                step = system.solve(at.rows)
+                step = system.step()
                 linear = at.jacobian @ step
                 probe = self._second_derivative(objective, start, step, at.rows, linear)
                 objective.parameters.write(start + self._accelerated(step, system.solve(probe)))
                 rows = objective.rows()
-                after = float(rows @ rows)
+                after, predicted = _sums(
+                    objective, rows @ rows, -(2 * (at.rows @ linear) + linear @ linear)
+                )
                 evaluations += 2
-                predicted = -float(2 * (at.rows @ linear) + linear @ linear)
                 if after < before:
                     self._damping.accept((before - after) / max(predicted, 1e-300))
                     return self._report(before, after, True, evaluations)
@@ -106,3 +107,8 @@ class LevenbergMarquardt:
         figures = {"damping": self._damping.value}
         note = "" if accepted else f"no descent in {self._trials} trials"
         return StepReport(before, after, accepted, evaluations, figures, note)
+
+
+def _sums(objective: Objective, *parts: Tensor) -> list[float]:
+    """Sums of scalars over all processes."""
+    return [float(total) for total in objective.processes.total(*parts)]

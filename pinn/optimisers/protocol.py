@@ -11,6 +11,8 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pinn.processes import Processes
+
 
 class FlatParameters:
     """The parameters of modules seen as one vector.
@@ -46,9 +48,10 @@ class Linearisation:
 
 
 class Objective(Protocol):
-    """A sum of squares |r|^2 of weighted rows on fixed points."""
+    """A sum of squares |r|^2 of weighted rows on fixed points, this process's share of them."""
 
     parameters: FlatParameters
+    processes: Processes
 
     def rows(self) -> Tensor:
         """The rows (R,) at the present parameters, without gradients."""
@@ -59,7 +62,7 @@ class Objective(Protocol):
         ...
 
     def value_and_gradient(self) -> tuple[float, Tensor]:
-        """|r|^2 and its gradient (P,) at the present parameters."""
+        """|r|^2 over all processes and its gradient (P,) at the present parameters."""
         ...
 
 

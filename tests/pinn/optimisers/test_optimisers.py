@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,23 +16,30 @@ from pinn.optimisers import (
     LBFGS,
     Adam,
     FlatParameters,
+    FromLibrary,
     LevenbergMarquardt,
     Linearisation,
     Optimiser,
     SelfScaledBroyden,
 )
 from pinn.optimisers.normal_equations import NormalEquations
+from pinn.processes import ALONE
+from pinn.state import pack, unpack
+from sciformer.errors import UnknownNameError, UsageError
 
 MAKERS: dict[str, Callable[[], Optimiser]] = {
     "levenberg-marquardt": LevenbergMarquardt,
     "self-scaled-broyden": SelfScaledBroyden,
     "lbfgs": LBFGS,
     "adam": lambda: Adam(0.05),
+    "soap": lambda: FromLibrary("soap", 0.05),
 }
 
 
 class Objective:
     """Rows f(theta) with their Jacobian by automatic differentiation."""
+
+    processes = ALONE
 
     def __init__(self, function: Callable[[Tensor], Tensor], start: Tensor) -> None:
         self.function = function
@@ -158,10 +167,61 @@ def test_damped_normal_equations(
     """Kills: the dual form without its transpose, damping added twice."""
     jacobian = torch.randn(rows, parameters, dtype=torch.float64)
     right = torch.randn(rows, dtype=torch.float64)
-    system = NormalEquations(jacobian.T.contiguous().T if transposed else jacobian)
+    laid_out = jacobian.T.contiguous().T if transposed else jacobian
+    system = NormalEquations(Linearisation(torch.zeros(rows).double(), laid_out))
     assert system.factorise(100 * damping)
     assert system.factorise(damping)
     matrix = jacobian.T @ jacobian + damping * torch.eye(parameters, dtype=torch.float64)
     expected = -torch.linalg.solve(matrix, jacobian.T @ right)
     bound = 1e-13 * (1 + float(jacobian.square().sum()) / damping)
     assert torch.allclose(system.solve(right), expected, rtol=0, atol=bound * 10)
+
+
+class Matrix:
+    """A least-squares problem in a (3, 2) matrix and a vector: shapes that SOAP rotates."""
+
+    def __init__(self) -> None:
+        generator = torch.Generator().manual_seed(3)
+        shapes = [(3, 2), (2,)]
+        start = [torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes]
+        self.parameters = FlatParameters([nn.Parameter(tensor) for tensor in start])
+        self._map = torch.randn(12, 8, generator=generator, dtype=torch.float64)
+
+    def rows(self) -> Tensor:
+        return self._map @ self.parameters.read() - 1
+
+    def linearise(self) -> Linearisation:
+        return Linearisation(self.rows(), self._map)
+
+    def value_and_gradient(self) -> tuple[float, Tensor]:
+        return float(self.rows() @ self.rows()), 2 * self.rows() @ self._map
+
+
+@pytest.mark.parametrize("name", ["soap", "adamw", "lion"])
+def test_an_optimiser_of_the_library_sees_shapes_and_resumes(name: str) -> None:
+    """Kills: a flat vector given to SOAP, lists or step counts lost in the state."""
+    whole, stopped = Matrix(), Matrix()
+    optimiser, first = FromLibrary(name, 0.02), FromLibrary(name, 0.02)
+    before = whole.value_and_gradient()[0]
+    for _ in range(40):
+        optimiser.step(whole)
+    assert whole.value_and_gradient()[0] < before
+    for _ in range(23):
+        first.step(stopped)
+    tensors, plain = pack(first.state())
+    second = FromLibrary(name, 0.02)
+    second.restore(unpack(tensors, json.loads(json.dumps(plain))))
+    for _ in range(17):
+        second.step(stopped)
+    assert torch.equal(whole.parameters.read(), stopped.parameters.read())
+
+
+def test_an_optimiser_that_is_nowhere_gets_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="unknown optimiser 'saop'"):
+        FromLibrary("saop")
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(UsageError, match=r"pip install 'sciformer\[optimisers\]'"):
+        FromLibrary("soap")

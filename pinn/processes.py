@@ -1,0 +1,119 @@
+"""One training by several processes: each takes a share of the points, sums are agreed upon."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+from sciformer.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Processes(Protocol):
+    """Who trains together.
+
+    Attributes:
+        rank: 0 .. size - 1; the first one reports and writes.
+        size: how many there are.
+    """
+
+    @property
+    def rank(self) -> int: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def total(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        """Sums over all processes, in one message; bit for bit the same in each of them."""
+        ...
+
+    def agree(self, value: Any) -> Any:
+        """The first process's value."""
+        ...
+
+
+class Alone:
+    """One process, which has all points and agrees with itself."""
+
+    rank, size = 0, 1
+
+    def total(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        """The parts themselves."""
+        return parts
+
+    def agree(self, value: Any) -> Any:
+        """The value itself."""
+        return value
+
+
+ALONE = Alone()
+
+
+class Group:
+    """The processes of a torchrun, on the CPU, by gloo.
+
+    The wrapper DistributedDataParallel is of no use here: it averages gradients, while the loss
+    that a damping or a line search compares would stay that of each process.
+    """
+
+    def __init__(self) -> None:
+        self.rank = torch.distributed.get_rank()
+        self.size = torch.distributed.get_world_size()
+
+    def total(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        """Sums over all processes, in one message.
+
+        Raises:
+            RunError: another process ended.
+        """
+        message = torch.cat([part.detach().reshape(-1).cpu() for part in parts])
+        with _lost_as_error():
+            torch.distributed.all_reduce(message)
+        sums = torch.split(message, [part.numel() for part in parts])
+        return tuple(s.view(p.shape).to(p.device) for s, p in zip(sums, parts, strict=True))
+
+    def agree(self, value: Any) -> Any:
+        """The first process's value.
+
+        Raises:
+            RunError: another process ended.
+        """
+        box = [value]
+        with _lost_as_error():
+            torch.distributed.broadcast_object_list(box, src=0)
+        return box[0]
+
+
+@contextmanager
+def joined() -> Iterator[Processes]:
+    """All processes that torchrun started, or this one alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield ALONE
+        return
+    torch.distributed.init_process_group("gloo")
+    try:
+        yield Group()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def share(processes: Processes) -> slice:
+    """Which rows this process takes: every size-th, so that all see the whole domain."""
+    return slice(processes.rank, None, processes.size)
+
+
+@contextmanager
+def _lost_as_error() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise RunError(
+            "pinn: another process of this training ended, and the sums cannot be completed; "
+            "the last checkpoint is whole, continue it by --resume."
+        ) from error
