@@ -1,9 +1,11 @@
 """Jets beside nested automatic differentiation: time and peak memory of a residual and gradient.
 
-    python benchmarks/jets.py [--threads 1]
+    python benchmarks/jets.py [--threads 1] [--cases 0 1 ...]
 
 Burgers' residual u_t + u u_x - 0.003 u_xx and the parameter gradient of its mean square. Every
-line is measured in a process of its own; memory is the peak resident size less that before it.
+figure comes from a process of its own. Memory is the peak resident size of its first step at full
+size, less the resident size before that step: the system's own high-water mark (Linux), set back
+just before, so that neither imports nor memory kept from an earlier step count.
 """
 
 from __future__ import annotations
@@ -11,56 +13,62 @@ from __future__ import annotations
 import argparse
 import itertools
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators, residual_jacobian
+from pinn.networks import Wavelet
 from sciformer.attention import MultiheadAttention
 
 OPERATORS = Operators(("x", "t"), ("1", "t", "x", "xx"))
 
 
-def perceptron(*sizes: int) -> nn.Sequential:
-    """Linear layers with tanh between them."""
+Activation = Callable[[], nn.Module]
+
+
+def perceptron(*sizes: int, activation: Activation = nn.Tanh) -> nn.Sequential:
+    """Linear layers with an activation between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.Tanh()]
+        layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
 
 
 class Block(nn.Module):
     """Attention to a memory and a feed-forward network, both residual."""
 
-    def __init__(self, width: int, hidden: int) -> None:
+    def __init__(self, width: int, hidden: int, activation: Activation) -> None:
         super().__init__()
+        self.before_attention, self.before_channels = activation(), activation()
         self.attention = MultiheadAttention(width, 2)
-        self.feed_forward = perceptron(width, hidden, hidden, width)
+        self.feed_forward = perceptron(width, hidden, hidden, width, activation=activation)
 
-    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
-        x = x + self.attention(torch.tanh(x), memory)
-        return x + self.feed_forward(torch.tanh(x))
+    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+        x = x + self.attention(self.before_attention(x), memory)
+        return x + self.feed_forward(self.before_channels(x))
 
 
 class Transformer(nn.Module):
-    """PINNsFormer's architecture with one decoded token, five tokens of pseudo-time."""
+    """PINNsFormer's architecture, five tokens of pseudo-time; only the queried one is decoded."""
 
-    def __init__(self, width: int, hidden: int, head: int) -> None:
+    def __init__(self, width: int, hidden: int, head: int, activation: Activation) -> None:
         super().__init__()
         self.register_buffer("shift", torch.stack([torch.zeros(5), 0.1 * torch.arange(5)], 1))
         self.embedding = nn.Linear(2, width)
-        self.encoder, self.decoder = Block(width, hidden), Block(width, hidden)
-        self.head = perceptron(width, head, head, 1)
+        self.encoder, self.decoder = (Block(width, hidden, activation) for _ in range(2))
+        self.after_encoder, self.after_decoder = activation(), activation()
+        self.head = perceptron(width, head, head, 1, activation=activation)
 
     def forward(self, points: Tensor) -> Tensor:
         x = self.embedding(points.unsqueeze(-2) + self.shift)
-        memory = torch.tanh(self.encoder(x, torch.tanh(x)))
-        return self.head(torch.tanh(self.decoder(x[..., :1, :], memory)))[..., 0, :]
+        memory = self.after_encoder(self.encoder(x))
+        return self.head(self.after_decoder(self.decoder(x[..., :1, :], memory)))[..., 0, :]
 
 
 @dataclass(frozen=True)
@@ -73,12 +81,23 @@ class Case:
     dtype: torch.dtype
 
 
+def transformer(
+    width: int, hidden: int, head: int, activation: Activation = nn.Tanh
+) -> Callable[[], nn.Module]:
+    """What makes a transformer of these sizes."""
+    return lambda: Transformer(width, hidden, head, activation)
+
+
 CASES = [
-    Case("d32, FFN 256, head 512", lambda: Transformer(32, 256, 512), 1000, torch.float32),
-    Case("d32, FFN 32", lambda: Transformer(32, 32, 32), 2000, torch.float64),
-    Case("d8, FFN 10", lambda: Transformer(8, 10, 10), 2000, torch.float64),
-    Case("MLP 4x50", lambda: perceptron(2, 50, 50, 50, 50, 1), 2000, torch.float64),
-    Case("MLP 4x20", lambda: perceptron(2, 20, 20, 20, 20, 1), 2000, torch.float64),
+    Case(
+        "PINNsFormer: 32/256/512 wavelet", transformer(32, 256, 512, Wavelet), 1000, torch.float32
+    ),
+    Case("32/256/512 tanh", transformer(32, 256, 512), 1000, torch.float32),
+    Case("32/32/32 wavelet", transformer(32, 32, 32, Wavelet), 2000, torch.float64),
+    Case("32/32/32 tanh", transformer(32, 32, 32), 2000, torch.float64),
+    Case("8/10/10 tanh", transformer(8, 10, 10), 2000, torch.float64),
+    Case("MLP 4x50 tanh", lambda: perceptron(2, 50, 50, 50, 50, 1), 2000, torch.float64),
+    Case("MLP 4x20 tanh", lambda: perceptron(2, 20, 20, 20, 20, 1), 2000, torch.float64),
 ]
 
 
@@ -126,39 +145,49 @@ WAYS = {
 }
 
 
+def resident(key: str) -> float:
+    """A figure of this process in megabytes, such as VmRSS (now) or VmHWM (at most so far)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return float(status.partition(key + ":")[2].split()[0]) / 1024
+
+
 def measure(case: int, way: str, threads: int) -> tuple[float, float]:
-    """Median milliseconds and extra peak megabytes."""
+    """Median milliseconds of a step, and megabytes of the first."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     chosen = CASES[case]
     network = chosen.network().to(chosen.dtype)
     points = torch.rand(chosen.points, 2, dtype=chosen.dtype)
     step = WAYS[way]
-    step(network, points[:50].clone())
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step(network, points[:20].clone())
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = resident("VmRSS")
+    step(network, points)
+    peak = resident("VmHWM") - before
     times = []
-    for _ in range(9):
+    for _ in range(5):
         start = time.perf_counter()
         step(network, points)
         times.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return statistics.median(times[2:]) * 1e3, peak / 1024
+    return statistics.median(times) * 1e3, peak
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
-    threads = parser.parse_args().threads
-    print(f"{'network':24s}{'points':>7s}" + "".join(f"{way:>22s}" for way in WAYS) + "   ratio")
-    for position, case in enumerate(CASES):
-        found = []
+    parser.add_argument("--cases", type=int, nargs="*", default=range(len(CASES)))
+    given = parser.parse_args()
+    header = "network (d/FFN/head)"
+    print(f"{header:32s}{'points':>7s}" + "".join(f"{way:>22s}" for way in WAYS) + "   ratio")
+    for position in given.cases:
+        case, found = CASES[position], []
         for way in WAYS:
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                found.append(pool.apply(measure, (position, way, threads)))
+                found.append(pool.apply(measure, (position, way, given.threads)))
         cells = "".join(f"{ms:12.1f} ms {mb:4.0f} MB" for ms, mb in found)
         ratio = f"{found[0][0] / found[1][0]:.2f}x, memory {found[0][1] / max(found[1][1], 1):.1f}x"
-        print(f"{case.name:24s}{case.points:7d}{cells}   {ratio}", flush=True)
+        print(f"{case.name:32s}{case.points:7d}{cells}   {ratio}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pinn.jets import rules_arithmetic, rules_linear, rules_shape
 from pinn.jets.algebra import Operators as Operators
+from pinn.jets.composition import Smooth as Smooth
 from pinn.jets.jacobian import fallback_jacobian as fallback_jacobian
 from pinn.jets.jacobian import residual_jacobian as residual_jacobian
 from pinn.jets.jet import Jet as Jet
-from pinn.jets.kernels import Smooth as Smooth
 from pinn.jets.registry import MissingRuleError as MissingRuleError
 from pinn.jets.registry import rule as rule
 from pinn.jets.rules_arithmetic import compose as compose
+from pinn.jets.wavelet import wavelet as wavelet
 
 __all__ = [
     "Jet",
@@ -24,4 +25,5 @@ __all__ = [
     "rules_arithmetic",
     "rules_linear",
     "rules_shape",
+    "wavelet",
 ]

@@ -14,6 +14,7 @@ from sciformer.errors import DomainError, unknown_name
 Exponents = tuple[int, ...]
 Polynomial = Mapping[Exponents, float]
 Term = tuple[tuple[int, ...], float]
+Power = tuple[tuple[int, tuple[Term, ...]], ...]
 
 _TERM = re.compile(r"\s*([+-]?)\s*(\d*)\*?([A-Za-z]+|1)\s*")
 _ROUNDING = 1e-9
@@ -159,23 +160,20 @@ class Operators:
             )
         return tuple(table)
 
-    def _power(self, degree: int) -> tuple[tuple[Term, ...], ...]:
-        """Per channel c the terms of [delta^degree / degree!]_c, delta = jet minus value."""
-        previous = (
-            [{(c,): 1.0} if c else {} for c in range(len(self))]
+    def _power(self, degree: int) -> Power:
+        """The channels c where [delta^degree / degree!]_c, delta = jet minus value, has terms."""
+        previous: dict[int, tuple[Term, ...]] = (
+            {c: (((c,), 1.0),) for c in range(1, len(self))}
             if degree == 2
-            else [dict(row) for row in self._power(degree - 1)]
+            else dict(self._power(degree - 1))
         )
-        terms: list[tuple[Term, ...]] = []
-        for row in self.table:
-            total: dict[tuple[int, ...], float] = {}
-            for (a, b), weight in row.items():
-                if a and b:
-                    for factors, inner in previous[b].items():
-                        key = tuple(sorted((a, *factors)))
-                        total[key] = total.get(key, 0.0) + weight * inner / degree
-            terms.append(tuple((factors, weight) for factors, weight in total.items() if weight))
-        return tuple(terms)
+        totals: dict[int, dict[tuple[int, ...], float]] = {}
+        for c, a, b, weight in self.cross:
+            total = totals.setdefault(c, {})
+            for factors, inner in previous.get(b, ()):
+                key = tuple(sorted((a, *factors)))
+                total[key] = total.get(key, 0.0) + weight * inner / degree
+        return tuple((c, tuple(total.items())) for c, total in totals.items() if total)
 
 
 def _coproduct(polynomial: Polynomial) -> dict[Exponents, dict[Exponents, float]]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from pinn.jets.recorder import Recorder
 from sciformer.errors import ShapeError
 
 Residual = Callable[[Tensor], Tensor]
+
+_SEEDS = 64  # reverse passes of the fallback that run at a time
 
 
 def residual_jacobian(
@@ -72,24 +76,39 @@ def fallback_jacobian(
     """The same by one backward pass for each residual: slow, and right for any module.
 
     Args, Returns, Raises: as `residual_jacobian`.
+
+    Cost: the passes run many at a time where torch can vectorise every function of the residual,
+        else one by one; the hand-written passes of jets are among those it cannot.
     """
     with torch.enable_grad():
         r = residual(points).as_subclass(Tensor)
     _check(r, points, weights)
-    size = sum(parameter.numel() for parameter in parameters)
-    jacobian = r.new_zeros((r.numel(), size))
-    for row, entry in zip(jacobian, r.reshape(-1).unbind(), strict=True):
-        grads = torch.autograd.grad(entry, parameters, retain_graph=True, allow_unused=True)
-        pieces = [
-            torch.zeros_like(parameter) if grad is None else grad
-            for parameter, grad in zip(parameters, grads, strict=True)
-        ]
-        torch.cat([piece.reshape(-1) for piece in pieces], out=row)
-    r, jacobian = r.detach(), jacobian.view(*r.shape, size)
+    size = r.numel()
+    pieces = [
+        _seeded_rows(r, parameters, one_hot(entries, size).to(r).view(-1, *r.shape))
+        for entries in torch.split(torch.arange(size, device=r.device), _SEEDS)
+    ]
+    r, jacobian = r.detach(), torch.cat(pieces).view(*r.shape, -1)
     if weights is not None:
         r = r * weights.view(-1, *[1] * (r.ndim - 1))
         jacobian *= weights.view(-1, *[1] * (jacobian.ndim - 1))
     return r, jacobian
+
+
+def _seeded_rows(r: Tensor, parameters: Sequence[Tensor], seeds: Tensor) -> Tensor:
+    """seeds (s, *r.shape) to rows (s, P), in one pass where torch can vectorise it."""
+    reverse = functools.partial(
+        torch.autograd.grad, r, parameters, retain_graph=True, materialize_grads=True
+    )
+    try:
+        grads = reverse(seeds, is_grads_batched=True)
+    except RuntimeError:
+        grads = tuple(map(torch.stack, zip(*map(reverse, seeds), strict=True)))
+    batched = [  # what no residual reads comes back once, not for each seed
+        grad.expand(len(seeds), *parameter.shape)
+        for grad, parameter in zip(grads, parameters, strict=True)
+    ]
+    return torch.cat([grad.reshape(len(seeds), -1) for grad in batched], 1)
 
 
 def _recorded_rows(

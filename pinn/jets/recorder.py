@@ -25,10 +25,16 @@ def active() -> Recorder | None:
 
 
 class Place:
-    """The rows of one tensor that depends on parameters only; shape (numel, p) each."""
+    """The rows of one tensor that depends on parameters only; shape (numel, p) each.
+
+    Attributes:
+        leaf: what meets the points in the tensor's place. No graph lies behind it, so the reverse
+            pass of the points ends there.
+    """
 
     def __init__(self, tensor: Tensor, recorder: Recorder, offset: int | None) -> None:
         self.tensor = tensor
+        self.leaf = tensor if tensor.is_leaf else tensor.detach().requires_grad_()
         self.recorder = recorder
         self.offset = offset
         self.own: Tensor | None = None
@@ -170,7 +176,7 @@ def spread(tensor: Tensor, ndim: int, recorder: Recorder, points: int) -> Tensor
     place = recorder.place(tensor, points)
     if place is None:
         return None
-    result: Tensor = _Spread.apply(tensor, place, points)  # type: ignore[no-untyped-call]
+    result: Tensor = _Spread.apply(place.leaf, place, points)  # type: ignore[no-untyped-call]
     return result[0] if tensor.ndim == ndim else result
 
 

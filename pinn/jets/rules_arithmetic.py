@@ -10,8 +10,11 @@ import torch
 from torch import Tensor
 
 from pinn.jets import smooth
+from pinn.jets.affine import Shift
+from pinn.jets.bilinear import Bilinear, Times
+from pinn.jets.composition import Compose, Smooth
 from pinn.jets.jet import Jet
-from pinn.jets.kernels import Bilinear, Compose, Smooth, Times, apply
+from pinn.jets.kernel import apply
 from pinn.jets.layout import aligned, first_jet, lifted
 from pinn.jets.registry import rule
 
@@ -36,15 +39,12 @@ def add(x: Any, y: Any, *, alpha: float = 1) -> Jet:
 
 
 def _add_value(x: Jet, value: Tensor | float) -> Jet:
-    """A value without derivatives changes the first channel only."""
+    """A value without derivatives."""
     if isinstance(value, Tensor):
         value = aligned(value, x, "add")
-        shape = torch.broadcast_shapes(x.channels.shape, value.shape)  # type: ignore[no-untyped-call]
     else:
-        shape = x.channels.shape
-    first = x.channels[:1] + value
-    rest = x.channels[1:].expand(-1, *shape[1:])
-    return Jet(torch.cat([first, rest]), x.operators)
+        value = torch.tensor(value, dtype=x.dtype, device=x.device)
+    return Jet(apply(Shift, x.channels, value), x.operators)
 
 
 @rule("sub", "subtract", "__sub__", "__isub__")

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinn.jets.affine import Affine
+from pinn.jets.bilinear import Bilinear, Contract
 from pinn.jets.jet import Jet
-from pinn.jets.kernels import Affine, Bilinear, Contract, apply
+from pinn.jets.kernel import apply
 from pinn.jets.layout import aligned, axis, first_jet, lifted, mixing
 from pinn.jets.recorder import active
 from pinn.jets.registry import rule
@@ -29,7 +31,10 @@ def linear(x: Jet, weight: Tensor, bias: Tensor | None = None) -> Jet:
     places = [
         None if recorder is None or t is None else recorder.place(t, points) for t in (weight, bias)
     ]
-    return Jet(apply(Affine, x.channels, weight, bias, *places), x.operators)
+    leaves = [
+        t if place is None else place.leaf for t, place in zip((weight, bias), places, strict=True)
+    ]
+    return Jet(apply(Affine, x.channels, *leaves, *places), x.operators)
 
 
 @rule("matmul", "bmm", "__matmul__", "__rmatmul__")

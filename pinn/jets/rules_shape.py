@@ -152,6 +152,20 @@ def _getitem(x: Jet, index: Any) -> Jet:
     return Jet(x.channels[tuple(memory)], x.operators)
 
 
+@rule("flip")
+def _flip(x: Jet, *dims: Any) -> Jet:
+    return Jet(x.channels.flip([axis(d, x.ndim, "flip") for d in _sizes(dims)]), x.operators)
+
+
+@rule("pad")
+def _pad(x: Jet, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Jet:
+    if mode != "constant" or value:
+        raise MissingRuleError(f"Jet: pad knows zeros only; got mode {mode!r}, value {value}.")
+    if len(pad) >= 2 * x.ndim:
+        raise mixing("pad")
+    return Jet(torch.nn.functional.pad(x.channels, (0, 0, *pad)), x.operators)
+
+
 @rule("narrow")
 def _narrow(x: Jet, dim: int, start: int, length: int) -> Jet:
     return Jet(x.channels.narrow(axis(dim, x.ndim, "narrow"), start, length), x.operators)

@@ -12,7 +12,7 @@ from torch import Tensor
 class Autonomous:
     """A solution of y' = rate(y) with a polynomial rate: its derivatives are polynomials in y.
 
-    P_1 = rate,    P_{n+1} = P_n' rate
+    y^(1) = P_1(y),   y^(n+1) = P_n'(y) y^(1),   P_1 = rate,   P_{n+1} = P_n' rate
 
     Args:
         function: the torch function.
@@ -22,18 +22,20 @@ class Autonomous:
     def __init__(self, function: object, rate: tuple[float, ...]) -> None:
         assert callable(function)
         self._function = function
-        self._polynomials = [rate]
+        self._rate = rate
 
     def value(self, x: Tensor) -> Tensor:
         result: Tensor = self._function(x)
         return result
 
     def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
-        rate = self._polynomials[0]
-        polynomials = list(self._polynomials)
-        while len(polynomials) < order:
-            polynomials.append(_times(_slope(polynomials[-1]), rate))
-        return [_horner(polynomial, value) for polynomial in polynomials[:order]]
+        found = [_horner(self._rate, value)] if order else []
+        polynomial = self._rate
+        for _ in range(1, order):
+            slope = _slope(polynomial)
+            found.append(_horner(slope, value).mul_(found[0]))
+            polynomial = _times(slope, self._rate)
+        return found
 
 
 class Sine:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from pinn.networks.mixers import attention
 from pinn.networks.mlp import initialise
 from sciformer.attention import MultiheadAttention
 from sciformer.blocks import DecoderBlock, EncoderBlock, FeedForward
@@ -43,6 +44,8 @@ class PhysicsFormer(nn.Module):
         along: the coordinate that the sequence steps along; the last by default.
         sharpness: factor on the initial query and key weights; at 1 attention starts, and stays,
             nearly uniform.
+        mixer: makes what mixes the tokens in each encoder layer, from width, heads and steps; see
+            `pinn.networks.mixers`. The decoder always attends.
 
     Raises:
         DomainError: steps < 1, step <= 0, or no decoder layer.
@@ -68,6 +71,7 @@ class PhysicsFormer(nn.Module):
         activation: Callable[[], nn.Module] = nn.Tanh,
         along: int = -1,
         sharpness: float = 4.0,
+        mixer: Callable[[int, int, int], nn.Module] = attention,
     ) -> None:
         super().__init__()
         _check(steps, step, decoder_layers)
@@ -76,13 +80,10 @@ class PhysicsFormer(nn.Module):
         def perceptron(output: int) -> FeedForward:
             return FeedForward(width, feed_forward, output, depth=2, activation=activation)
 
-        def attention() -> MultiheadAttention:
-            return MultiheadAttention(width, heads)
-
         self.embedding = nn.Linear(coordinates, width)
         self.encoder = nn.ModuleList(
             EncoderBlock(
-                attention(),
+                mixer(width, heads, steps),
                 perceptron(width),
                 before_mixer=activation(),
                 before_channels=activation(),
@@ -91,7 +92,7 @@ class PhysicsFormer(nn.Module):
         )
         self.decoder = nn.ModuleList(
             DecoderBlock(
-                attention(),
+                MultiheadAttention(width, heads),
                 perceptron(width),
                 before_attention=activation(),
                 before_channels=activation(),
@@ -152,6 +153,7 @@ def attention_entropy(network: nn.Module, points: torch.Tensor) -> dict[str, flo
     H / log k,   H = -sum_j a_j log a_j averaged over points, heads and queries.
 
     1 means uniform weights, in which case attention is only a mean; 0 means one key is chosen.
+    Signed weights, as a gain makes them, count by their size as a share of their row.
 
     Args:
         network: any module that holds `MultiheadAttention` layers.
@@ -166,7 +168,8 @@ def attention_entropy(network: nn.Module, points: torch.Tensor) -> dict[str, flo
         def hook(module: MultiheadAttention, inputs: tuple[Any, ...], _: Any) -> None:
             weights = module.weights(*inputs)
             if weights.shape[-1] > 1:
-                entropy = torch.special.entr(weights).sum(-1).mean()
+                shares = torch.nn.functional.normalize(weights, p=1.0, dim=-1)
+                entropy = torch.special.entr(shares.abs()).sum(-1).mean()
                 found[name] = float(entropy) / math.log(weights.shape[-1])
 
         return hook

@@ -9,7 +9,9 @@ from torch import nn
 from pinn.domain import Box
 from pinn.jets import Jet, Operators
 from pinn.networks import MLP, PhysicsFormer, Rescale, Wavelet
+from pinn.networks.mixers import MIXERS
 from pinn.networks.physicsformer import attention_entropy
+from sciformer.attention import MultiheadAttention
 from sciformer.errors import DomainError
 from tests.oracles.nested_autograd import all_derivatives
 
@@ -87,3 +89,30 @@ def test_rescaling_centres_space_and_starts_time() -> None:
 def test_impossible_sizes_are_refused(options: dict[str, object], sentence: str) -> None:
     with pytest.raises(DomainError, match=sentence):
         former(**options)
+
+
+@pytest.mark.parametrize("name", MIXERS)
+def test_jets_go_through_every_mixer_of_tokens(name: str) -> None:
+    """Kills: an activation without second derivatives, a mixer that loses the point axis."""
+    network = former(steps=3, mixer=MIXERS[name])
+    names = ["1", "t", "x", "xx"]
+    points = torch.rand(5, 2, dtype=torch.float64)
+    jet = network(Jet.coordinates(points, Operators(("x", "t"), names)))
+    expected = all_derivatives(network, points, ["x", "t"], names)
+    for operator, value in zip(names, expected, strict=True):
+        assert torch.allclose(jet.derivative(operator), value, rtol=1e-11, atol=1e-11)
+    assert network.with_steps(1)(points).shape == (5, 1)
+
+
+def test_entropy_counts_signed_weights_by_their_size() -> None:
+    """Kills: the entropy of negative numbers, which is minus infinity."""
+    network = former(steps=3, mixer=MIXERS["urpe"])
+    attention = network.encoder[0].mixer
+    assert isinstance(attention, MultiheadAttention)
+    points = torch.rand(20, 2, dtype=torch.float64)
+    plain = attention_entropy(network, points)
+    with torch.no_grad():
+        attention.position.table.mul_(-3.0)
+    assert attention_entropy(network, points)["encoder.0.mixer"] == pytest.approx(
+        plain["encoder.0.mixer"], abs=1e-12
+    )

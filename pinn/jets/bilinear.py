@@ -1,0 +1,89 @@
+"""Bilinear maps of two jets by the product rule, forward and reverse."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from pinn.jets.algebra import Operators
+
+
+class Form(Protocol):
+    """A bilinear map of two channels."""
+
+    def apply(self, x: Tensor, y: Tensor) -> Tensor: ...
+
+    def add(self, total: Tensor, x: Tensor, y: Tensor, weight: float) -> None: ...
+
+    def turn(self, x: Tensor) -> Tensor: ...
+
+
+class Times:
+    """x * y."""
+
+    def apply(self, x: Tensor, y: Tensor) -> Tensor:
+        return x * y
+
+    def add(self, total: Tensor, x: Tensor, y: Tensor, weight: float) -> None:
+        total.addcmul_(x, y, value=weight)
+
+    def turn(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Contract:
+    """x @ y at every point: (..., n, d, p), (..., d, m, p) -> (..., n, m, p)."""
+
+    def apply(self, x: Tensor, y: Tensor) -> Tensor:
+        total = x[..., :, 0, None, :] * y[..., 0, None, :, :]
+        for j in range(1, x.shape[-2]):
+            total.addcmul_(x[..., :, j, None, :], y[..., j, None, :, :])
+        return total
+
+    def add(self, total: Tensor, x: Tensor, y: Tensor, weight: float) -> None:
+        for j in range(x.shape[-2]):
+            total.addcmul_(x[..., :, j, None, :], y[..., j, None, :, :], value=weight)
+
+    def turn(self, x: Tensor) -> Tensor:
+        return x.transpose(-2, -3)
+
+
+class Bilinear(torch.autograd.Function):
+    """B(x, y) of two jets: z_c = sum_{a,b} T[c][a, b] B(x_a, y_b)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, form: Form, operators: Operators) -> Tensor:
+        z = form.apply(x, y[0])
+        if len(operators) > 1:
+            form.add(z[1:], x[0], y[1:], 1.0)
+        for c, a, b, weight in operators.cross:
+            form.add(z[c], x[a], y[b], weight)
+        ctx.carries_data = True
+        ctx.form, ctx.operators = form, operators
+        ctx.save_for_backward(x, y)
+        return z
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        x, y = ctx.saved_tensors
+        form, operators = ctx.form, ctx.operators
+        gx = gy = None
+        if ctx.needs_input_grad[0]:
+            turned = form.turn(y)
+            gx = form.apply(g, turned[0])
+            for c in range(1, len(operators)):
+                form.add(gx[0], g[c], turned[c], 1.0)
+            for c, a, b, weight in operators.cross:
+                form.add(gx[a], g[c], turned[b], weight)
+            gx = gx.sum_to_size(x.shape)
+        if ctx.needs_input_grad[1]:
+            turned = form.turn(x)
+            gy = form.apply(turned[0], g)
+            for c in range(1, len(operators)):
+                form.add(gy[0], turned[c], g[c], 1.0)
+            for c, a, b, weight in operators.cross:
+                form.add(gy[b], turned[a], g[c], weight)
+            gy = gy.sum_to_size(y.shape)
+        return gx, gy, None, None
