@@ -32,12 +32,17 @@ class PhysicsFormerOptions:
     feed_forward: int = 10
     activation: str = "tanh"
     sharpness: float = 4.0
+    mixer: str = "attention"
 
     def build(self, inputs: Inputs, fields: int) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
         from pinn.networks import PhysicsFormer
+        from pinn.networks.mixers import MIXERS
 
-        options = {**asdict(self), "activation": _activation(self.activation)}
+        if self.mixer not in MIXERS:
+            raise unknown_name("solve", "mixer", self.mixer, MIXERS)
+        chosen = {"activation": _activation(self.activation), "mixer": MIXERS[self.mixer]}
+        options = {**asdict(self), **chosen}
         return PhysicsFormer(inputs.width, fields, along=inputs.along, **options)
 
 
