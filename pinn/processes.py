@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +14,12 @@ from sciformer.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
+
+LOST = (
+    "pinn: another process of this training ended, and the sums cannot be completed; "
+    "the last checkpoint is whole, continue it by --resume."
+)
 
 
 class Processes(Protocol):
@@ -97,9 +104,12 @@ def joined() -> Iterator[Processes]:
         yield ALONE
         return
     torch.distributed.init_process_group("gloo")
+    # torchrun ends the others when one has died, often before their sums fail.
+    previous = signal.signal(signal.SIGTERM, _ended)
     try:
         yield Group()
     finally:
+        signal.signal(signal.SIGTERM, previous)
         torch.distributed.destroy_process_group()
 
 
@@ -113,7 +123,8 @@ def _lost_as_error() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise RunError(
-            "pinn: another process of this training ended, and the sums cannot be completed; "
-            "the last checkpoint is whole, continue it by --resume."
-        ) from error
+        raise RunError(LOST) from error
+
+
+def _ended(number: int, frame: FrameType | None) -> None:
+    raise RunError(LOST)
