@@ -13,18 +13,23 @@ from sciformer.lazy import on_first_use
 
 _HOME = {
     "Box": "pinn.domain",
+    "Cloud": "pinn.data.cloud",
     "Condition": "pinn.problem",
     "FitSettings": "pinn.identification.network",
     "InverseProblem": "pinn.identification.inverse",
+    "Disc": "pinn.shapes",
     "Limits": "pinn.solver",
     "MLP": "pinn.networks",
     "PhysicsFormer": "pinn.networks",
     "Observations": "pinn.data.observations",
+    "Polygon": "pinn.shapes",
     "Problem": "pinn.problem",
     "Settings": "pinn.settings",
     "Solution": "pinn.solution",
     "find_problem": "pinn.registry",
+    "from_shapely": "pinn.regions",
     "identify": "pinn.identification.network",
+    "normal": "pinn.problem",
     "solve": "pinn.solving",
 }
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from pinn import terms
 from pinn.dynamics import measure
 from pinn.losses import Weighted
+from pinn.resampling import ResidualDensity, RetainResampleRelease
 from pinn.sampling import Current, ResidualImportance, Sample, UniformSobol, WarpedSobol, weighted
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pinn.plan import Stage
     from pinn.problem import Condition, Problem
     from pinn.sampling import Sampler
+    from pinn.schedules import Curriculum
     from pinn.terms import Term
 
 HELD_OUT = 4096
@@ -36,24 +38,39 @@ class Collocation:
             terms where it has none.
         loss: weights of the terms.
         seed: of all random points.
+        curriculum: a parameter that changes with the iteration.
     """
 
     def __init__(
-        self, problem: Problem, trial: TrialSolution, loss: DynamicsWeightedLoss, seed: int
+        self,
+        problem: Problem,
+        trial: TrialSolution,
+        loss: DynamicsWeightedLoss,
+        seed: int,
+        curriculum: Curriculum | None = None,
     ) -> None:
         self._trial, self._loss = trial, loss
         first = next(trial.parameters())
         self._device, dtype = first.device, first.dtype
         soft = soft_conditions(problem, trial)
-        self._interior = terms.interior(problem, trial)
-        self._boundary = [terms.boundary(problem, trial, c) for c in soft]
+        # One dict for all terms: a curriculum changes its numbers.
+        self._parameters = dict(problem.parameter_values)
+        self._curriculum = curriculum
+        if trial.constraint is not None:
+            trial.constraint.parameters = self._parameters
+        self._interior = terms.interior(problem, trial, self._parameters)
+        self._boundary = [terms.boundary(problem, trial, c, self._parameters) for c in soft]
         self._data = [terms.DataTerm(trial, problem, cloud, first) for cloud in problem.data]
         uniform = UniformSobol(problem.domain, seed + 1, dtype)
         self._samplers: dict[str, Sampler] = {
             "uniform": uniform,
             "importance": ResidualImportance(uniform, seed),
             "warped": WarpedSobol(uniform),
+            "rad": ResidualDensity(uniform, seed),
+            "r3": RetainResampleRelease(uniform),
         }
+        self._draws = dict.fromkeys(self._samplers, 0)
+        self._least_causal = 1.0
         parts = [problem.domain.part(condition.on) for condition in soft]
         self._faces = [
             UniformSobol(part, seed + 2 + index, dtype) for index, part in enumerate(parts)
@@ -65,11 +82,22 @@ class Collocation:
         ]
         self._current = Current(self._fields, self._residual_size)
 
-    def draw(self, stage: Stage) -> list[Sample]:
+    def draw(self, stage: Stage, iteration: int) -> list[Sample]:
         """A sample for each term, the equations first."""
+        if self._curriculum is not None:
+            value = self._curriculum.ramp.at(iteration)
+            self._parameters[self._curriculum.parameter] = value
+        self._draws[stage.sampler] += 1
         inside = self._samplers[stage.sampler].draw(stage.points, self._current)
         on_faces = [face.draw(max(stage.points // 8, 16)) for face in self._faces]
         return [inside, *on_faces, *self._measured]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the equations are those of the problem: a curriculum has come to its end."""
+        if self._curriculum is None:
+            return True
+        return self._parameters[self._curriculum.parameter] == self._curriculum.ramp.end
 
     def held_out(self, stage: Stage) -> list[Weighted]:
         """Terms on points that are never trained on, dense where the stage's sampler is dense."""
@@ -92,7 +120,9 @@ class Collocation:
             )
         if self._loss.causal is not None:
             squares = self._residual_size(samples[0].points).square()
-            samples[0] = self._loss.causal.reweight(samples[0], squares)
+            causal = self._loss.causal.reweight(samples[0], squares)
+            self._least_causal = float((causal.weights / samples[0].weights).min())
+            samples[0] = causal
         return self._pair(samples, self._loss.weights)
 
     def weighted(self, states: Sequence[Mapping[str, Any]]) -> list[Weighted]:
@@ -109,6 +139,9 @@ class Collocation:
             "samplers": {name: sampler.state() for name, sampler in self._samplers.items()},
             "faces": [face.state() for face in self._faces],
             "weights": dict(self._loss.weights),
+            "parameters": dict(self._parameters),
+            "draws": dict(self._draws),
+            "least_causal": self._least_causal,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -118,6 +151,27 @@ class Collocation:
         for face, saved in zip(self._faces, state["faces"], strict=True):
             face.restore(saved)
         self._loss.weights = dict(state["weights"])
+        self._parameters.update(state["parameters"])
+        self._draws.update(state["draws"])
+        self._least_causal = state["least_causal"]
+
+    def report(self) -> dict[str, Any]:
+        """What was on and what it did, for people: samplers, weights, data, curriculum."""
+        said: dict[str, Any] = {
+            "samplers": {name: count for name, count in self._draws.items() if count}
+        }
+        if len(self._terms) > 1:
+            said["weights"] = {t.name: self._loss.weights.get(t.name, 1.0) for t in self._terms}
+            said["balance"] = type(self._loss.balance).__name__
+        if self._loss.causal is not None:
+            said["causal"] = {
+                "strength": self._loss.causal.strength,
+                "least_weight": self._least_causal,
+            }
+        if self._curriculum is not None:
+            name, ramp = self._curriculum.parameter, self._curriculum.ramp
+            said["curriculum"] = {name: [ramp.start, self._parameters[name], ramp.end]}
+        return said
 
     @property
     def _terms(self) -> list[Term]:

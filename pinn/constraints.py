@@ -14,6 +14,8 @@ from pinn.equations import Expressions
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pinn.problem import Condition, Problem
 
 PROBES = 64
@@ -34,6 +36,10 @@ class _Given:
         """The value of the coordinate that is held, exactly."""
         return sympy.nsimplify(self.face.value)
 
+    def is_opposite(self, other: _Given) -> bool:
+        """Whether the other face is the other end of the same coordinate."""
+        return self.face.axis == other.face.axis and self.face.outward != other.face.outward
+
 
 class HardConstraint(nn.Module):
     """field = offset(x) + factor(x) * network(x), with the conditions built into the offset.
@@ -46,6 +52,8 @@ class HardConstraint(nn.Module):
     Args:
         problem: its conditions must all be Dirichlet, `Eq(u(x, t), value)`, or give the slope
             across such a face, `Eq(u(x, t).diff(t), value)`, and agree where faces meet.
+        fade: initial values leave the offset as exp(-fade (t - start) / span), and the factor
+            rises as 1 - exp(-fade (t - start) / span); 0 keeps them, with a straight factor.
 
     Raises:
         DomainError: no such form exists; the sentence says which condition stands against it.
@@ -53,23 +61,24 @@ class HardConstraint(nn.Module):
     Source: Lagaris, Likas, Fotiadis 1998 (the form); Gordon, Hall 1973 (the blending).
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, fade: float = 0.0) -> None:
         super().__init__()
         self.conditions = problem.conditions
+        self._fade = sympy.Float(fade) if fade else None
         self._problem = problem
         self.offset, self.factor = [], []
         for field in problem.fields:
             given = _given(problem, field)
             self.offset.append(self._interpolate(field, given))
-            self.factor.append(_vanishing(problem, given))
+            self.factor.append(self._vanishing(given))
         self._expressions = self._compile([*self.offset, *self.factor])
-        self._parameters_given = problem.parameter_values
+        self.parameters: Mapping[str, float] = problem.parameter_values
 
     def forward(self, points: Any, fields: Any) -> Any:
         """Applies the form to network outputs (p, f) at points (p, c); jets go through as well."""
         count = len(self.offset)
         columns = [points[..., i] for i in range(points.shape[-1])]
-        values = self._expressions(columns, parameters=self._parameters_given)
+        values = self._expressions(columns, parameters=self.parameters)
         trial = [values[i] + values[count + i] * fields[..., i] for i in range(count)]
         return torch.stack(trial, dim=-1)
 
@@ -107,15 +116,44 @@ class HardConstraint(nn.Module):
     def _blend(self, one: _Given, given: list[_Given]) -> Any:
         """1 on the face, falling to 0 at the opposite one if that is given too."""
         for other in given:
-            if other.face.axis == one.face.axis and other.face.outward != one.face.outward:
-                if one.slope is not None or other.slope is not None:
-                    raise DomainError(
-                        f"{self._problem.name}: a hard form for a slope on {one.face.name} needs "
-                        f"{other.face.name} free; solve with soft conditions."
-                    )
+            if one.is_opposite(other):
                 coordinate = self._problem.coordinates[one.face.axis]
                 return (coordinate - other.end) / (one.end - other.end)
-        return sympy.Integer(1)
+        return self._remaining(one) if self._fades(one) else sympy.Integer(1)
+
+    def _fades(self, one: _Given) -> bool:
+        is_start = one.face.coordinate == self._problem.time and one.face.outward < 0
+        return self._fade is not None and is_start and one.slope is None
+
+    def _remaining(self, one: _Given) -> Any:
+        """What is left of the initial values, from 1 at the start."""
+        low, high = self._problem.domain.intervals["t"]
+        time = self._problem.coordinates[one.face.axis]
+        return sympy.exp(-self._fade * (time - one.end) / sympy.nsimplify(high - low))
+
+    def _vanishing(self, given: list[_Given]) -> Any:
+        """The product of the distances to the faces, each scaled to at most 1 on the domain."""
+        factor: Any = sympy.Integer(1)
+        problem = self._problem
+        for axis in sorted({one.face.axis for one in given}):
+            low, high = (
+                sympy.nsimplify(e) for e in (problem.domain.low[axis], problem.domain.high[axis])
+            )
+            coordinate = problem.coordinates[axis]
+            here = [one for one in given if one.face.axis == axis]
+            power = 1 if here[0].slope is None else 2
+            ends = {one.face.outward for one in here}
+            width = high - low
+            shapes = {
+                frozenset({-1}): ((coordinate - low) / width) ** power,
+                frozenset({+1}): ((high - coordinate) / width) ** power,
+                frozenset({-1, +1}): 4 * (coordinate - low) * (high - coordinate) / width**2,
+            }
+            if ends == {-1} and self._fades(here[0]):
+                factor *= (1 - self._remaining(here[0])) / (1 - sympy.exp(-self._fade))
+            else:
+                factor *= shapes[frozenset(ends)]
+        return sympy.expand(factor)
 
     def _size(self, expression: Any, face: Face) -> float:
         """The largest size of an expression on a face, 0 if that is no more than rounding."""
@@ -181,6 +219,12 @@ def _given(problem: Problem, field: Any) -> list[_Given]:
         if condition.equation.has(field) and problem.domain.part(condition.on) not in values:
             raise _no_hard_form(problem, field, condition)
     found = [_Given(face, value, slopes.get(face)) for face, value in values.items()]
+    for one in found:
+        if one.slope is not None and any(one.is_opposite(other) for other in found):
+            raise DomainError(
+                f"{problem.name}: a hard form for a slope on {one.face.name} needs the opposite "
+                f"face free; solve with soft conditions."
+            )
     return sorted(found, key=lambda one: -one.face.axis)
 
 
@@ -196,24 +240,3 @@ def _no_hard_form(problem: Problem, field: Any, condition: Condition) -> DomainE
         f"derivative across the same face; got {condition.equation} on {condition.on}; solve with "
         f"soft conditions."
     )
-
-
-def _vanishing(problem: Problem, given: list[_Given]) -> Any:
-    """The product of the distances to the faces, each scaled to at most 1 on the domain."""
-    factor: Any = sympy.Integer(1)
-    for axis in sorted({one.face.axis for one in given}):
-        low, high = (
-            sympy.nsimplify(e) for e in (problem.domain.low[axis], problem.domain.high[axis])
-        )
-        coordinate = problem.coordinates[axis]
-        here = [one for one in given if one.face.axis == axis]
-        power = 1 if here[0].slope is None else 2
-        ends = {one.face.outward for one in here}
-        width = high - low
-        shapes = {
-            frozenset({-1}): ((coordinate - low) / width) ** power,
-            frozenset({+1}): ((high - coordinate) / width) ** power,
-            frozenset({-1, +1}): 4 * (coordinate - low) * (high - coordinate) / width**2,
-        }
-        factor *= shapes[frozenset(ends)]
-    return sympy.expand(factor)

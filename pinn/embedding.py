@@ -12,6 +12,8 @@ from torch import nn
 from pinn.networks import Rescale
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pinn.problem import Problem
 
 
@@ -23,11 +25,46 @@ class Inputs:
         module: points (p, c) to inputs (p, width).
         width: number of inputs.
         along: the input that a pseudo-sequence steps along, in units of the whole time span.
+        frequencies: where learned frequencies in time start, in radians over the time span.
     """
 
     module: nn.Module
     width: int
     along: int
+    frequencies: tuple[float, ...] = ()
+
+    def first_layer(self, width: int) -> nn.Sequential:
+        """Waves in time and a linear layer to `width`: Xavier normal weights, zero bias."""
+        linear = nn.Linear(self.width + 2 * len(self.frequencies), width)
+        nn.init.xavier_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        return nn.Sequential(Waves(self.along, self.frequencies), linear)
+
+
+class Waves(nn.Module):
+    """(..., c) -> (..., c + 2 w): cos and sin of w learned frequencies in time are appended.
+
+    A network of smooth ramps needs one ramp for each half wave; with these it needs to learn only
+    how amplitudes change.
+
+    Args:
+        along: the column of time, in units of the time span.
+        frequencies: where the w frequencies start, in radians over the time span.
+
+    Source: Fourier features, Tancik et al. 2020; for physics-informed networks Wang, Wang,
+        Perdikaris 2021.
+    Deviates: in time only, evenly spaced, and learned.
+    """
+
+    def __init__(self, along: int, frequencies: Sequence[float]) -> None:
+        super().__init__()
+        self._along = along
+        self.frequencies = nn.Parameter(torch.tensor(frequencies))
+
+    def forward(self, inputs: Any) -> Any:
+        """Jets go through as well."""
+        angles = inputs[..., self._along : self._along + 1] * self.frequencies
+        return torch.cat([inputs, torch.cos(angles), torch.sin(angles)], dim=-1)
 
 
 class PeriodicEmbedding(nn.Module):
@@ -79,12 +116,23 @@ class PeriodicEmbedding(nn.Module):
         return torch.cat([plain, torch.cos(angles), torch.sin(angles)], dim=-1)
 
 
-def embed(problem: Problem, harmonics: int) -> Inputs:
-    """The inputs that fit a problem; the sequence steps along time, or the last plain input."""
+def embed(problem: Problem, harmonics: int, waves: int) -> Inputs:
+    """The inputs that fit a problem.
+
+    Args:
+        problem: whose coordinates, periodicity and highest frequency in time are looked at.
+        harmonics: waves in space for each periodic coordinate.
+        waves: learned frequencies in time, evenly spaced up to the problem's; none if it has none.
+    """
     names = problem.domain.coordinates
     plain = [name for name in names if name not in problem.periodic]
     along = plain.index(problem.time) if problem.time in plain else max(0, len(plain) - 1)
+    frequencies: tuple[float, ...] = ()
+    if problem.time and problem.frequency:
+        low, high = problem.domain.intervals[problem.time]
+        top = problem.frequency * (high - low)
+        frequencies = tuple(top * (i + 1) / waves for i in range(waves))
     if not problem.periodic:
-        return Inputs(Rescale(problem.domain, problem.time), len(names), along)
+        return Inputs(Rescale(problem.domain, problem.time), len(names), along, frequencies)
     width = len(plain) + 2 * harmonics * len(problem.periodic)
-    return Inputs(PeriodicEmbedding(problem, harmonics), width, along)
+    return Inputs(PeriodicEmbedding(problem, harmonics), width, along, frequencies)

@@ -72,7 +72,7 @@ def _map(
 ) -> None:
     names = solution.problem.domain.coordinates
     if title == "error":
-        limit = float(np.abs(values).max()) or 1.0
+        limit = float(np.nanmax(np.abs(values))) or 1.0
         colours: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
     else:
         colours = {"cmap": "viridis"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pinn.schedules import Curriculum
 
 
 @dataclass(frozen=True)
 class Stage:
     """From iteration `start` on: `points` collocation points, drawn anew every `every` steps.
 
-    `sampler` names one of the solver's samplers: "uniform", "importance" or "warped".
+    `sampler` names one of the solver's samplers: "uniform", "importance", "warped", "rad", "r3".
     """
 
     start: int
@@ -23,10 +27,11 @@ class Plan:
     """Stages in the order of their starts, the first at 0.
 
     A coarse problem is solved first: steps on few points are cheap and find the shape of the
-    solution; the later stages add digits.
+    solution; the later stages add digits. A curriculum changes a parameter on the way.
     """
 
     stages: tuple[Stage, ...]
+    curriculum: Curriculum | None = None
 
     def at(self, iteration: int) -> Stage:
         """The stage that an iteration belongs to."""
@@ -34,11 +39,12 @@ class Plan:
 
     def scaled(self, factor: float) -> Plan:
         """The same plan with `factor` times the points."""
-        stages = (
-            Stage(s.start, max(1, round(s.points * factor)), s.every, s.sampler)
-            for s in self.stages
-        )
-        return Plan(tuple(stages))
+        stages = (replace(s, points=max(1, round(s.points * factor))) for s in self.stages)
+        return replace(self, stages=tuple(stages))
+
+    def drawn_by(self, sampler: str) -> Plan:
+        """The same plan with one sampler throughout."""
+        return replace(self, stages=tuple(replace(s, sampler=sampler) for s in self.stages))
 
 
 # Found by measurement on Burgers' equation with Levenberg-Marquardt; see the benchmarks.

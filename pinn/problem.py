@@ -59,12 +59,16 @@ class Problem:
         conditions: what holds on the boundary.
         parameters: a value for each symbol in the equations that is neither coordinate nor field.
         periodic: names of coordinates whose two ends are the same place.
+        frequency: in radians per unit of time, a little above that of the fastest oscillation one
+            expects, such as speed times wavenumber; 0 if the fields do not oscillate in time.
         data: measured values that the fields should take, for problems without enough conditions.
         gauge: names of fields that are determined only up to a constant at each time, such as a
             pressure; errors are taken after the mean over space is subtracted.
         exact: a formula for each field; it is checked against the equations.
         reference: maps points (p, c) to the fields {name: (p,)}; shares no code with the solver.
             Made from `exact` where that is given.
+        advice: settings that were found to fit it, taken where the user chooses nothing; see
+            `pinn.Settings`.
         title: one line for people.
         source: where the problem was stated.
 
@@ -83,9 +87,11 @@ class Problem:
     parameters: Mapping[Any, float] = field(default_factory=dict)
     periodic: tuple[str, ...] = ()
     gauge: tuple[str, ...] = ()
+    frequency: float = 0.0
     data: tuple[Cloud, ...] = ()
     exact: Mapping[Any, Any] = field(default_factory=dict)
     reference: Reference | None = None
+    advice: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
     source: str = ""
 
@@ -104,7 +110,7 @@ class Problem:
         if not self.equations:
             raise UsageError(f"{self.name}: needs at least one equation.")
         for equation in self.equations:
-            if not _difference(equation).has(*[f.func for f in self.fields]):
+            if not difference(equation).has(*[f.func for f in self.fields]):
                 raise UsageError(
                     f"{self.name}: the equation {equation} holds no field; write it in "
                     f"{', '.join(map(str, self.fields))} and their derivatives."
@@ -147,7 +153,7 @@ class Problem:
     @cached_property
     def residual(self) -> Expressions:
         """Left side minus right side of every equation."""
-        return self.compile([_difference(e) for e in self.equations])
+        return self.compile([difference(e) for e in self.equations])
 
     def compile(self, expressions: list[Any]) -> Expressions:
         """Compiles expressions in this problem's coordinates, fields and parameters."""
@@ -158,7 +164,7 @@ class Problem:
     def condition_residual(self, condition: Condition) -> Expressions:
         """Left side minus right side of a condition; columns of the normal follow the points'."""
         return Expressions(
-            [_difference(condition.equation)],
+            [difference(condition.equation)],
             (*self.coordinates, *map(normal, self.coordinates)),
             self.fields,
             tuple(self.parameters),
@@ -175,7 +181,7 @@ class Problem:
             claims.append(("the condition", condition.equation, points, part.normal(points)))
         symbols = (*self.coordinates, *map(normal, self.coordinates))
         for what, equation, points, normals in claims:
-            gap = substitute(_difference(equation), self.exact, self.parameters)
+            gap = substitute(difference(equation), self.exact, self.parameters)
             worst, scale = largest(gap, symbols, torch.cat([points, normals], dim=-1).numpy())
             if not worst <= 1e-9 * max(scale, 1.0):
                 raise DataError(
@@ -199,7 +205,12 @@ def _refuse_unknown(who: str, kind: str, given: Iterable[str], known: tuple[str,
             raise unknown_name(who, kind, name, known)
 
 
-def _difference(equation: Any) -> Any:
+def difference(equation: Any) -> Any:
+    """Left side minus right side.
+
+    Raises:
+        UsageError: sympy has found the equation to be always true or false.
+    """
     if equation is sympy.true or equation is sympy.false:
         raise UsageError(
             f"an equation is identically {equation}; write Eq(left, right) of a field."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pinn.domain import Domain, Face, Part
+from pinn.shapes import Polygon
 from sciformer.errors import DomainError
 
 
@@ -81,6 +83,34 @@ class Remainder(Part):
     def normal(self, points: Tensor) -> Tensor:
         """Out of the difference."""
         return self.sense * self.part.normal(points)
+
+
+def from_shapely(geometry: Any, coordinates: tuple[str, str] = ("x", "y")) -> Domain:
+    """The domain of a shapely polygon, whatever made it: a buffer, a union, a file.
+
+    Args:
+        geometry: a `shapely.Polygon`; its outer line becomes the part "outline", with its edges
+            "outline:0", ..., and its holes the parts "hole 0", "hole 1", ...
+        coordinates: names of its two coordinates.
+
+    Raises:
+        DomainError: no single polygon, or an empty one.
+    """
+    if getattr(geometry, "geom_type", "") != "Polygon" or geometry.is_empty:
+        raise DomainError(
+            f"from_shapely: needs one shapely Polygon that is not empty; got "
+            f"{getattr(geometry, 'geom_type', type(geometry).__name__)}."
+        )
+
+    def ring(line: Any, name: str) -> Domain:
+        return Polygon(
+            [point[:2] for point in line.coords[:-1]], name=name, coordinates=coordinates
+        )
+
+    domain = ring(geometry.exterior, "outline")
+    for index, hole in enumerate(geometry.interiors):
+        domain = domain - ring(hole, f"hole {index}")
+    return domain
 
 
 class Product(Domain):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sciformer.errors import UsageError, unknown_name
@@ -43,7 +43,10 @@ class PhysicsFormerOptions:
             raise unknown_name("solve", "mixer", self.mixer, MIXERS)
         chosen = {"activation": _activation(self.activation), "mixer": MIXERS[self.mixer]}
         options = {**asdict(self), **chosen}
-        return PhysicsFormer(inputs.width, fields, along=inputs.along, **options)
+        network = PhysicsFormer(inputs.width, fields, along=inputs.along, **options)
+        if inputs.frequencies:
+            network.register_module("embedding", inputs.first_layer(self.width))
+        return network
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class MLPOptions:
         from pinn.networks import MLP
 
         options = {**asdict(self), "activation": _activation(self.activation)}
-        return MLP(inputs.width, fields, **options)
+        network = MLP(inputs.width, fields, **options)
+        if inputs.frequencies:
+            network.layers[0] = inputs.first_layer(self.width)
+        return network
 
 
 MODELS: dict[str, type[PhysicsFormerOptions] | type[MLPOptions]] = {
@@ -68,6 +74,7 @@ MODELS: dict[str, type[PhysicsFormerOptions] | type[MLPOptions]] = {
 }
 OPTIMISERS = ("levenberg-marquardt", "self-scaled-broyden", "lbfgs", "adam")
 BALANCES = ("ntk-trace", "gradient-norm", "fixed")
+SAMPLERS = ("planned", "uniform", "importance", "warped", "rad", "r3")
 CONDITIONS = ("hard", "soft", "auto")
 
 
@@ -81,9 +88,13 @@ class Settings:
         optimiser: one of `OPTIMISERS`, or a name of the package pytorch_optimizer, such as "soap".
         balance: how soft terms are weighted, one of `BALANCES`.
         causal: strength of causal weights in time, 0 for none.
+        sampler: one of `SAMPLERS`; "planned" starts uniform and follows the solution later.
+        curriculum: "beta:1:200" lets the parameter beta go from 1 to its value in 200 iterations.
         conditions: "hard" builds initial and boundary conditions into the solution, "soft" adds
             them to the loss, "auto" takes hard ones where they exist.
+        fade: rate, per time span, at which initial values fade out of the hard form; 0 keeps them.
         harmonics: waves that each periodic coordinate is embedded by.
+        waves: learned frequencies in time, where the problem names a highest one.
         points: factor on the number of collocation points.
         seed: of the initial weights and of all points.
         threads: threads of BLAS; tensor operations use one.
@@ -96,8 +107,12 @@ class Settings:
     optimiser: str = "levenberg-marquardt"
     balance: str = "ntk-trace"
     causal: float = 0.0
+    sampler: str = "planned"
+    curriculum: str = ""
     conditions: str = "auto"
+    fade: float = 0.0
     harmonics: int = 1
+    waves: int = 6
     points: float = 1.0
     seed: int = 0
     threads: int = 1
@@ -108,6 +123,7 @@ class Settings:
         choices = {
             "model": MODELS,
             "balance": BALANCES,
+            "sampler": SAMPLERS,
             "conditions": CONDITIONS,
             "dtype": ("float64", "float32"),
         }
@@ -124,10 +140,14 @@ class Settings:
                 raise unknown_name(f"solve: {self.model}", "option", name, options)
         if not self.points > 0:
             raise UsageError(f"solve: points must be a factor > 0; got {self.points:g}.")
-        if self.harmonics < 1:
-            raise UsageError(f"solve: harmonics must be >= 1; got {self.harmonics}.")
-        if self.causal < 0:
-            raise UsageError(f"solve: causal must be a strength >= 0; got {self.causal:g}.")
+        if self.harmonics < 1 or self.waves < 0:
+            raise UsageError(
+                f"solve: harmonics must be >= 1 and waves >= 0; got {self.harmonics} and "
+                f"{self.waves}."
+            )
+        for name in ("causal", "fade"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"solve: {name} must be >= 0; got {getattr(self, name):g}.")
         if self.threads < 1:
             raise UsageError(f"solve: threads must be >= 1; got {self.threads}.")
 
@@ -150,12 +170,19 @@ class Settings:
         made: Optimiser = makers[self.optimiser]()
         return made
 
-    def make_plan(self) -> Plan:
-        """How many points, when."""
+    def make_plan(self, problem: Problem) -> Plan:
+        """How many points, when, drawn how, and the curriculum."""
         from pinn.plan import GRADIENT, LEAST_SQUARES
+        from pinn.schedules import Curriculum
 
         plan = LEAST_SQUARES if self.optimiser == "levenberg-marquardt" else GRADIENT
-        return plan.scaled(self.points)
+        plan = plan.scaled(self.points)
+        if self.sampler != "planned":
+            plan = plan.drawn_by(self.sampler)
+        if self.curriculum:
+            given = Curriculum.parse(self.curriculum, problem.parameter_values)
+            plan = replace(plan, curriculum=given)
+        return plan
 
     def make_loss(self, problem: Problem) -> DynamicsWeightedLoss:
         """The weights of the terms."""

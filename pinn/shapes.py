@@ -60,7 +60,12 @@ class Circle(Part):
     """The boundary of a disc."""
 
     disc: Disc
-    name: str = "circle"
+    label: str
+
+    @property
+    def name(self) -> str:
+        """The name it was given."""
+        return self.label
 
     @property
     def dimension(self) -> int:
@@ -170,8 +175,13 @@ class Edges(Part):
     """Some edges of a polygon."""
 
     polygon: Polygon
-    name: str
+    label: str
     chosen: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The name it was given."""
+        return self.label
 
     @property
     def dimension(self) -> int:

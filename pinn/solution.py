@@ -152,12 +152,16 @@ class Solution:
         return solution_figure(self)
 
     def on_grid(self, most: int = 26_000) -> tuple[list[NDArray[np.float64]], dict[str, Any]]:
-        """The axes of a grid over the domain, and each field on it, axis by axis."""
+        """The axes of a grid over the domain, and each field on it, NaN outside the domain."""
         counts = grid_counts(self.problem, most)
         ends = zip(self.problem.domain.low, self.problem.domain.high, counts, strict=True)
         axes = [np.linspace(low, high, count) for low, high, count in ends]
-        fields = self(self.problem.domain.grid(counts).numpy())
-        return axes, {name: value.reshape(counts) for name, value in fields.items()}
+        grid = self.problem.domain.grid(counts)
+        inside = self.problem.domain.contains(grid).numpy()
+        fields = self(grid.numpy())
+        return axes, {
+            name: np.where(inside, value, np.nan).reshape(counts) for name, value in fields.items()
+        }
 
     def save(self, run: Run) -> None:
         """Writes the trained parameters and the fields on a grid into a run directory."""
@@ -202,10 +206,10 @@ def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        inputs = embed(problem, settings.harmonics)
+        inputs = embed(problem, settings.harmonics, settings.waves)
         network = settings.options().build(inputs, len(problem.fields))
     network = torch.nn.Sequential(inputs.module, network)
-    trial = TrialSolution(network, _constraint(problem, settings.conditions))
+    trial = TrialSolution(network, _constraint(problem, settings))
     return trial.to(device=settings.device, dtype=getattr(torch, settings.dtype))
 
 
@@ -216,12 +220,12 @@ def grid_counts(problem: Problem, most: int) -> list[int]:
     return [max(2, round(unit * s)) + (round(unit * s) % 2 == 0) for s in share]
 
 
-def _constraint(problem: Problem, conditions: str) -> HardConstraint | None:
-    if conditions == "soft" or not problem.conditions:
+def _constraint(problem: Problem, settings: Settings) -> HardConstraint | None:
+    if settings.conditions == "soft" or not problem.conditions:
         return None
     try:
-        return HardConstraint(problem)
+        return HardConstraint(problem, settings.fade)
     except DomainError:
-        if conditions == "hard":
+        if settings.conditions == "hard":
             raise
         return None

@@ -6,13 +6,15 @@ import contextlib
 import signal
 import threading
 import time
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pinn.collocation import Collocation
 from pinn.losses import LeastSquares
 from pinn.optimisers import FlatParameters
-from pinn.plan import Stage
+from pinn.processes import ALONE
+from pinn.progress import Limits as Limits
+from pinn.progress import Progress
+from pinn.progress import Report as Report
 from pinn.state import pack, unpack
 from pinn.threads import limit_threads
 from sciformer.errors import ConvergenceError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pinn.optimisers import Optimiser
     from pinn.plan import Plan
     from pinn.problem import Problem
+    from pinn.processes import Processes
     from sciformer.runs import Run
 
 VALIDATE_EVERY = 5
@@ -34,74 +37,6 @@ REPORT_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0
 # With imports, figure and files the command then takes about 35 seconds.
 DEFAULT_BUDGET_SECONDS = 28.0
-
-
-@dataclass(frozen=True)
-class Report:
-    """Where a training stands.
-
-    Attributes:
-        iteration: steps taken.
-        elapsed: seconds of training.
-        points: collocation points at present.
-        loss: the objective on them.
-        validation: mean squared residual on points that are never trained on.
-        error: relative L2 against the reference on a coarse grid, which steers nothing; None
-            without one.
-        figures: the optimiser's own numbers.
-    """
-
-    iteration: int
-    elapsed: float
-    points: int
-    loss: float
-    validation: float
-    error: float | None
-    figures: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a training ends: after `iterations` steps or `budget` seconds, whichever is first.
-
-    Seconds count over all parts of a resumed training; None is no limit.
-    """
-
-    budget: float | None = None
-    iterations: int | None = None
-
-    def reached(self, progress: Progress) -> str | None:
-        """Why the training ends now, or None."""
-        if self.iterations is not None and progress.iteration >= self.iterations:
-            return f"{self.iterations} iterations done"
-        if self.budget is not None and progress.elapsed >= self.budget:
-            return f"budget of {self.budget:g} s spent"
-        return None
-
-
-@dataclass
-class Progress:
-    """What changes during a training, apart from network, optimiser and points."""
-
-    iteration: int = 0
-    elapsed: float = 0.0
-    age: int = 0
-    stage: Stage | None = None
-    loss: float = float("inf")
-    validation: float = float("inf")
-    best_validation: float = float("inf")
-    best_iteration: int = 0
-    figures: dict[str, float] = field(default_factory=dict)
-
-    def state(self) -> dict[str, Any]:
-        """All of it as plain values."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, state: dict[str, Any]) -> Progress:
-        """From plain values."""
-        stage = state["stage"]
-        return cls(**{**state, "stage": None if stage is None else Stage(**stage)})
 
 
 class Solver:
@@ -115,6 +50,7 @@ class Solver:
         loss: weights of the terms.
         seed: of all random points.
         threads: threads of BLAS; tensor operations use one.
+        processes: who trains together; each has a solver like this one, and the first decides.
     """
 
     def __init__(
@@ -126,11 +62,13 @@ class Solver:
         loss: DynamicsWeightedLoss,
         seed: int = 0,
         threads: int = 1,
+        processes: Processes = ALONE,
     ) -> None:
+        self._processes = processes
         self._problem, self._trial = problem, trial
         self._optimiser, self._plan, self._threads = optimiser, plan, threads
         self._parameters = FlatParameters(list(trial.parameters()))
-        self._collocation = Collocation(problem, trial, loss, seed)
+        self._collocation = Collocation(problem, trial, loss, seed, plan.curriculum)
         self.progress = Progress()
         self._best = self._parameters.read()
         self._weighted: list[Weighted] = []
@@ -159,20 +97,22 @@ class Solver:
             ConvergenceError: a term stopped being finite; the last checkpoint is kept.
             KeyboardInterrupt: after the step in which it came, with a checkpoint written.
         """
-        if run is not None:
-            self._continue_from(run)
+        self._continue_from(run)
         started = time.monotonic() - self.progress.elapsed
         reported = saved = self.progress.elapsed
         with limit_threads(self._threads), deferred_interrupt() as interrupted:
-            while (reason := limits.reached(self.progress)) is None and not interrupted():
+            while (reason := limits.reached(self.progress)) is None:
                 self._step()
-                self.progress.elapsed = elapsed = time.monotonic() - started
+                elapsed, halt = self._processes.agree((time.monotonic() - started, interrupted()))
+                self.progress.elapsed = elapsed
                 if elapsed - reported >= REPORT_SECONDS:
                     self._report(error, observers)
                     reported = elapsed
                 if run is not None and elapsed - saved >= CHECKPOINT_SECONDS:
                     self._save(run)
                     saved = elapsed
+                if halt:
+                    break
             if run is not None:
                 self._save(run)
             if reason is None:
@@ -182,13 +122,24 @@ class Solver:
         self._report(error, observers)
         return reason
 
+    def report(self) -> dict[str, Any]:
+        """What was on in the training and what it did, as JSON values."""
+        progress = self.progress
+        steps = {"steps": progress.iteration, "residual_evaluations": progress.evaluations}
+        if progress.failures:
+            steps |= {"failed_steps": progress.failures}
+        optimiser = {"optimiser": type(self._optimiser).__name__, **steps}
+        if progress.note:
+            optimiser["last_failure"] = progress.note
+        return {**optimiser, **self._collocation.report()}
+
     def _step(self) -> None:
         """New points if they are due, one step, and now and then a look at the held-out points."""
         progress = self.progress
         stage = self._plan.at(progress.iteration)
         if stage != progress.stage or progress.age >= stage.every:
             self._weighted = self._collocation.weigh(
-                self._collocation.draw(stage), self._parameters.tensors
+                self._collocation.draw(stage, progress.iteration), self._parameters.tensors
             )
             if progress.stage is None or stage.sampler != progress.stage.sampler:
                 self._held_out = self._collocation.held_out(stage)
@@ -196,7 +147,7 @@ class Solver:
             self._optimiser.points_changed()
             progress.stage, progress.age = stage, 0
         try:
-            done = self._optimiser.step(LeastSquares(self._parameters, self._weighted))
+            done = self._optimiser.step(self._objective(self._weighted))
         except ConvergenceError as failure:
             raise ConvergenceError(
                 f"{self._problem.name}: {failure} at step {progress.iteration + 1} (last loss "
@@ -205,18 +156,24 @@ class Solver:
             ) from failure
         progress.loss, progress.figures = done.after, dict(done.figures)
         progress.iteration += 1
+        progress.evaluations += done.evaluations
+        if not done.accepted:
+            progress.failures, progress.note = progress.failures + 1, done.note
         # A step that failed on these points is tried again on others.
         progress.age = progress.age + 1 if done.accepted else stage.every
         if progress.iteration % VALIDATE_EVERY == 0:
             self._validate()
 
+    def _objective(self, terms: Sequence[Weighted]) -> LeastSquares:
+        return LeastSquares(self._parameters, terms, self._processes)
+
     def _validate(self) -> None:
         """Keeps the present network if its held-out residual is the least so far."""
-        rows = LeastSquares(self._parameters, self._held_out).rows()
         progress = self.progress
-        progress.validation = float(rows @ rows)
-        if progress.validation < progress.best_validation:
-            progress.best_validation = progress.validation
+        progress.validation = self._objective(self._held_out).value()
+        if progress.validation < progress.best_validation or not self._collocation.is_settled:
+            is_settled = self._collocation.is_settled
+            progress.best_validation = progress.validation if is_settled else float("inf")
             progress.best_iteration = progress.iteration
             self._best = self._parameters.read()
 
@@ -252,8 +209,8 @@ class Solver:
         )
         run.save_checkpoint(tensors, state)
 
-    def _continue_from(self, run: Run) -> None:
-        checkpoint = run.load_checkpoint()
+    def _continue_from(self, run: Run | None) -> None:
+        checkpoint = self._processes.agree(None if run is None else run.load_checkpoint())
         if checkpoint is None:
             return
         state = unpack(*checkpoint)

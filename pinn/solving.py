@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pinn.constraints import TrialSolution
+from pinn.differences import check_reference
 from pinn.networks.physicsformer import PhysicsFormer, attention_entropy
+from pinn.processes import ALONE
 from pinn.registry import find_problem
 from pinn.sampling import UniformSobol
 from pinn.settings import Settings
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pinn.problem import Problem
+    from pinn.processes import Processes
     from sciformer.runs import Run
 
 
@@ -55,6 +58,7 @@ class Solved:
         best_iteration: the step whose network is kept, by held-out residual.
         validation: mean squared residual there, on points never trained on.
         stopped: why the training ended.
+        training: what was on and what it did: optimiser, samplers, weights, curriculum.
         train_seconds: seconds of training.
         wall_seconds: seconds from call to return.
     """
@@ -66,6 +70,7 @@ class Solved:
     best_iteration: int
     validation: float
     stopped: str
+    training: dict[str, Any]
     train_seconds: float
     wall_seconds: float
 
@@ -84,6 +89,7 @@ class Solved:
             "best_iteration": self.best_iteration,
             "validation": self.validation,
             "stopped": self.stopped,
+            "training": self.training,
             "train_seconds": self.train_seconds,
             "wall_seconds": self.wall_seconds,
             **({} if self.errors is None else asdict(self.errors)),
@@ -98,33 +104,38 @@ def solve(
     *,
     observers: Sequence[Callable[[Report], None]] = (),
     run: Run | None = None,
+    processes: Processes = ALONE,
 ) -> Solved:
     """Solves a problem.
 
     Args:
         problem: a `Problem`, a registered name, or a Python file.
-        settings: all choices; the defaults solve Burgers' equation to about 5e-5.
+        settings: all choices; by default what the problem advises.
         limits: when to end; `DEFAULT_BUDGET_SECONDS` by default.
         observers: called about once a second with a `Report`.
         run: where checkpoints, solution, figure and summary are written, and whose checkpoint is
             continued if there is one; nothing is written without it.
+        processes: who trains together, see `pinn.processes.joined`; each calls this function, and
+            only the first has a run and observers.
 
     Returns:
         The solution with its figures.
 
     Raises:
         UsageError: settings that do not fit the problem, or a condition is missing.
+        DataError: the reference does not satisfy the equations.
         ConvergenceError: a residual stopped being finite; the sentence names step and term.
         KeyboardInterrupt: Ctrl-C; with a run, a checkpoint has been written.
     """
     begun = time.monotonic()
-    settings = Settings() if settings is None else settings
     problem = find_problem(problem) if isinstance(problem, str) else problem
+    settings = Settings(**problem.advice) if settings is None else settings
     check_conditions(problem)
+    check_reference(problem)
     solution = Solution(problem, build_trial(problem, settings), settings)
     has_reference = problem.reference is not None
     glance = Reference(problem, PROGRESS_GRID) if has_reference else None
-    solver = make_solver(solution)
+    solver = make_solver(solution, processes)
     stopped = solver.train(
         Limits(budget=DEFAULT_BUDGET_SECONDS) if limits is None else limits,
         error=None if glance is None else lambda: glance.errors(solution).relative_l2,
@@ -140,6 +151,7 @@ def solve(
         best_iteration=progress.best_iteration,
         validation=progress.best_validation,
         stopped=stopped,
+        training={**_built_in(solution), **solver.report()},
         train_seconds=progress.elapsed,
         wall_seconds=time.monotonic() - begun,
     )
@@ -148,17 +160,18 @@ def solve(
     return solved
 
 
-def make_solver(solution: Solution) -> Solver:
+def make_solver(solution: Solution, processes: Processes = ALONE) -> Solver:
     """What trains a solution's network in place, by the solution's settings."""
     settings = solution.settings
     return Solver(
         solution.problem,
         solution.trial,
         settings.make_optimiser(),
-        settings.make_plan(),
+        settings.make_plan(solution.problem),
         settings.make_loss(solution.problem),
         settings.seed,
         settings.threads,
+        processes,
     )
 
 
@@ -176,6 +189,15 @@ def attention_use(solution: Solution, points: int = 2000) -> AttentionUse | None
     cut = TrialSolution(one_token, solution.trial.constraint).at(where)
     whole = solution.trial.at(where)
     return AttentionUse(entropy, float((cut - whole).norm() / whole.norm()))
+
+
+def _built_in(solution: Solution) -> dict[str, Any]:
+    """How the conditions are met."""
+    problem, constraint = solution.problem, solution.trial.constraint
+    hard = [] if constraint is None else [c.on for c in constraint.conditions]
+    soft = [c.on for c in problem.conditions] if constraint is None else []
+    exact = {"exact": [*problem.periodic, *hard], "in_the_loss": soft}
+    return {"conditions": {key: sorted(set(parts)) for key, parts in exact.items() if parts}}
 
 
 def _logger(run: Run) -> Callable[[Report], None]:

@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pinn.processes import Processes
     from pinn.settings import Settings
     from pinn.solver import Limits, Report
-    from pinn.solving import Solved
     from sciformer.runs import Run
 
 EPILOG = """examples:
@@ -17,13 +17,30 @@ EPILOG = """examples:
   sciformer solve burgers --model mlp --set width=24 --json
   sciformer solve burgers --set viscosity=0.02 --ablation
   sciformer solve --resume runs/fine --budget 240
+  sciformer solve convection --set beta=50 --set curriculum=beta:1:150
+  sciformer solve kdv --set sampler=r3 --optimiser soap
   sciformer solve my_pde.py
   sciformer solve cavity --set form=velocity
   sciformer solve cylinder-wake --budget 600
+  torchrun --nproc-per-node 2 -m sciformer solve burgers
 
 The network that is kept is the one with the least residual on points it was never trained on; the
 error against a reference is shown, and steers nothing. A run with --budget stops by the clock;
-for the same numbers twice, bit for bit, give --iterations."""
+for the same numbers twice, bit for bit, give --iterations. Processes started by torchrun share the
+points; the first one reports and writes."""
+
+
+# What `--set` may change beside the problem's parameters and the network's options.
+TRAINING = [
+    "balance",
+    "causal",
+    "conditions",
+    "curriculum",
+    "harmonics",
+    "points",
+    "sampler",
+    "waves",
+]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +64,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--optimiser",
         metavar="NAME",
-        help="levenberg-marquardt (default), self-scaled-broyden, lbfgs or adam",
+        help="levenberg-marquardt (default), self-scaled-broyden, lbfgs, adam, or a name of "
+        "pytorch_optimizer such as soap",
     )
     parser.add_argument("--steps", type=positive_integer, metavar="K", help="tokens per point")
     parser.add_argument(
@@ -70,37 +88,52 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Solves, writes the run directory, prints the result."""
-    import dataclasses
-    import time
-
     from pinn.commands import flows
-    from sciformer.cli.console import print_json
+    from pinn.processes import joined
 
     if arguments.problem in flows.FLOWS:
         flows.run(arguments)
         return
+    with joined() as processes:
+        results = _results(arguments, processes)
+        if processes.rank == 0:
+            _show_results(arguments, results)
+
+
+def _results(arguments: argparse.Namespace, processes: Processes) -> list[dict[str, Any]]:
+    """The solution, and that with one token if it was asked for."""
+    import dataclasses
+    import time
+
     begun = time.monotonic()
-    request = _Request(arguments)
-    solved, run = request.solve(request.settings, arguments.out)
+    request = _Request(arguments, processes)
+    described = request.solve(request.settings, arguments.out)
     # Imports, figure and files included, unlike the seconds of the library.
-    results = [{**_described(solved, run), "wall_seconds": time.monotonic() - begun}]
+    results = [{**described, "wall_seconds": time.monotonic() - begun}]
     if arguments.ablation:
         network = {**request.settings.network, "steps": 1}
         one_token = dataclasses.replace(request.settings, network=network)
-        results.append(_described(*request.solve(one_token, None)))
+        results.append(request.solve(one_token, None))
+    return results
+
+
+def _show_results(arguments: argparse.Namespace, results: list[dict[str, Any]]) -> None:
+    from pinn.commands.result_table import print_results
+    from sciformer.cli.console import print_json
+
     if arguments.json:
         print_json({**results[0], **({"ablation": results[1]} if arguments.ablation else {})})
     else:
-        _print(results)
+        print_results(results)
 
 
 class _Request:
     """What the arguments ask for, after a resumed run's own choices."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    def __init__(self, arguments: argparse.Namespace, processes: Processes) -> None:
         from pinn.registry import find_problem
 
-        self._arguments = arguments
+        self._arguments, self._processes = arguments, processes
         self._old = self._resumed()
         name = arguments.problem or (self._old.config["problem"] if self._old else None)
         if name is None:
@@ -115,19 +148,15 @@ class _Request:
         self.problem = find_problem(self.name, parameters)
         self._config = {"problem": self.name, "parameters": parameters}
 
-    def solve(self, settings: Settings, directory: Any) -> tuple[Solved, Run]:
-        from dataclasses import asdict
-
+    def solve(self, settings: Settings, directory: Any) -> dict[str, Any]:
+        """What one solve found; the first process tells how it goes, and writes."""
         from pinn.solving import solve
         from sciformer.cli.console import Progress
-        from sciformer.runs import Run
 
-        config = {**self._config, "settings": asdict(settings)}
-        if self._old is None or directory is not self._arguments.out:
-            run = Run.create(directory, self.problem.name, config)
-        else:
-            run = Run.resume(self._arguments.resume, config)
-        limits = self._limits()
+        limits, processes = self._limits(), self._processes
+        if processes.rank != 0:
+            return solve(self.problem, settings, limits, processes=processes).summary()
+        run = self._run(settings, directory)
         with Progress(total=1.0, label=self.problem.name) as progress:
             solved = solve(
                 self.problem,
@@ -135,8 +164,19 @@ class _Request:
                 limits,
                 observers=[lambda report: _show(progress, report, limits)],
                 run=run,
+                processes=processes,
             )
-        return solved, run
+        return {**solved.summary(), "run": str(run.path)}
+
+    def _run(self, settings: Settings, directory: Any) -> Run:
+        from dataclasses import asdict
+
+        from sciformer.runs import Run
+
+        config = {**self._config, "settings": asdict(settings)}
+        if self._old is None or directory is not self._arguments.out:
+            return Run.create(directory, self.problem.name, config)
+        return Run.resume(self._arguments.resume, config)
 
     def _resumed(self) -> Run | None:
         from sciformer.runs import Run
@@ -151,6 +191,16 @@ class _Request:
             budget = DEFAULT_BUDGET_SECONDS
         return Limits(budget, iterations)
 
+    def _advice(self) -> dict[str, Any]:
+        """What the problem advises; not its network, if the user chooses tokens per point."""
+        from pinn.registry import find_problem
+
+        advice = dict(find_problem(self.name).advice)
+        given = self._arguments
+        if given.steps or given.mixer or given.ablation:
+            advice = {k: v for k, v in advice.items() if k not in ("model", "network")}
+        return advice
+
     def _choices(self) -> tuple[dict[str, Any], Settings]:
         """Parameters of the problem, and settings: arguments over the resumed run over defaults."""
         import dataclasses
@@ -160,7 +210,7 @@ class _Request:
         from sciformer.errors import unknown_name
 
         given = self._arguments
-        old = self._old.config if self._old else {"parameters": {}, "settings": {}}
+        old = self._old.config if self._old else {"parameters": {}, "settings": self._advice()}
         model = given.model or old["settings"].get("model", "physicsformer")
         if model not in MODELS:
             raise unknown_name("sciformer solve", "model", model, MODELS)
@@ -183,14 +233,14 @@ def _split(
     import dataclasses
 
     from pinn.registry import parameters_of
-    from pinn.settings import MODELS
+    from pinn.settings import MODELS, Settings
     from sciformer.cli.settings import parse_settings
     from sciformer.errors import unknown_name
 
     own = parameters_of(problem)
     as_fields = dataclasses.make_dataclass("Parameters", [(k, type(v)) for k, v in own.items()])
     training = dataclasses.make_dataclass(
-        "Training", [("balance", str), ("causal", float), ("conditions", str), ("points", float)]
+        "Training", [(f, type(getattr(Settings(), f))) for f in TRAINING]
     )
     groups = (as_fields, MODELS[model], training)
     names = [[f.name for f in dataclasses.fields(group)] for group in groups]
@@ -219,43 +269,3 @@ def _show(progress: Any, report: Report, limits: Limits) -> None:
     if report.error is not None:
         figures["relative L2"] = report.error
     progress.update(min(1.0, max(spent)), **figures)
-
-
-def _described(solved: Solved, run: Run) -> dict[str, Any]:
-    return {**solved.summary(), "run": str(run.path)}
-
-
-def _print(results: list[dict[str, Any]]) -> None:
-    from sciformer.cli.console import print_table
-
-    shown = {
-        "problem": "problem",
-        "model": "model",
-        "seed": "seed",
-        "parameters": "parameters",
-        "iterations": "steps",
-        "train_seconds": "training, s",
-        "wall_seconds": "all, s",
-        "validation": "held-out residual, mean square",
-        "relative_l2": "relative L2 error",
-        "relative_l2_by_field": "of each field",
-        "mse": "mean squared error",
-        "max_error": "largest error",
-        "attention": "attention",
-        "stopped": "stopped",
-        "run": "run",
-    }
-    rows = [
-        (label, *(_cell(key, result.get(key)) for result in results))
-        for key, label in shown.items()
-        if any(key in result for result in results)
-    ]
-    headers = ["", "solution", "one token"][: len(results) + 1]
-    print_table(rows, headers)
-
-
-def _cell(key: str, value: Any) -> Any:
-    if key == "attention" and value is not None:
-        entropies = ", ".join(f"{h:.4f}" for h in value["entropy"].values())
-        return f"entropy/log k {entropies}; cut to one token changes {value['cut_to_one']:.1%}"
-    return value

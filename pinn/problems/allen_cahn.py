@@ -43,6 +43,8 @@ def allen_cahn(diffusivity: float = 1e-4, rate: float = 5.0) -> Problem:
         periodic=("x",),
         parameters={a: diffusivity, r: rate},
         reference=allen_cahn_reference(diffusivity, rate),
+        # The kink of the start, where u = -1, fades at the rate of deviations from that plateau.
+        advice={"model": "mlp", "harmonics": 3, "fade": 2 * rate},
         source="Raissi, Perdikaris, Karniadakis 2019, section 3.2.1",
     )
 

@@ -31,7 +31,9 @@ def convection(beta: float = 30.0) -> Problem:
         domain=Box(x=(0, 2 * math.pi), t=(0, 1)),
         conditions=(Condition(sympy.Eq(u, sympy.sin(x)), on="t=0"),),
         periodic=("x",),
+        frequency=1.2 * abs(beta),
         parameters={speed: beta},
         exact={u: sympy.sin(x - speed * t)},
+        advice={"model": "mlp", "network": {"width": 16, "layers": 3}},
         source="Krishnapriyan et al. 2021, section 3.1",
     )

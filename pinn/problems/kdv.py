@@ -44,6 +44,7 @@ def kdv(lambda_1: float = 1.0, lambda_2: float = 0.0025) -> Problem:
         periodic=("x",),
         parameters={one: lambda_1, two: lambda_2},
         reference=kdv_reference(lambda_1, lambda_2),
+        advice={"model": "mlp", "harmonics": 2},
         source="Raissi, Perdikaris, Karniadakis 2019, section 4.2.2; after Zabusky, Kruskal 1965",
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import sympy
 
 from pinn.domain import Box
@@ -42,7 +44,9 @@ def wave(squared_speed: float = 4.0) -> Problem:
             Condition(sympy.Eq(u, 0), on="x=0"),
             Condition(sympy.Eq(u, 0), on="x=1"),
         ),
+        frequency=1.2 * 3 * math.pi * math.sqrt(squared_speed),
         parameters={square: squared_speed},
         exact={u: tones[0] * sympy.cos(pi * c * t) + tones[1] * sympy.cos(3 * pi * c * t)},
+        advice={"model": "mlp", "network": {"width": 16, "layers": 3}},
         source="Zhao, Ding, Prakash 2024",
     )

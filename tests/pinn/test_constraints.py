@@ -15,6 +15,7 @@ from pinn.constraints import HardConstraint, TrialSolution
 from pinn.domain import Box
 from pinn.problem import Condition, Problem
 from pinn.problems.burgers import burgers
+from pinn.terms import boundary
 from sciformer.errors import DomainError
 
 x, t = sympy.symbols("x t")
@@ -87,3 +88,54 @@ def test_burgers_offset_follows_its_formula() -> None:
     value = constraint(points, torch.full((1, 1), 7.0, dtype=torch.float64))
     expected = -math.sin(0.3 * math.pi) + 7 * 0.4 * (1 - 0.09)
     assert float(value) == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.parametrize("end", ["t=1", "t=3"])
+def test_value_and_slope_at_a_time_are_met(end: str) -> None:
+    """Kills: a factor of first order, a slope added with the wrong sign or from the wrong end."""
+    given_slope = Condition(sympy.Eq(u.diff(t), (x + 3) * 7), on=end)
+    problem = heat(
+        Condition(sympy.Eq(u, 5 * x**2 + x), on=end),
+        given_slope,
+        Condition(sympy.Eq(u, 21 * (t - int(end[-1]))), on="x=0"),
+    )
+    torch.manual_seed(3)
+    trial = TrialSolution(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)), HardConstraint(problem))
+    trial.double()
+    for condition in problem.conditions:
+        points = problem.domain.part(condition.on).sample(20)
+        gap = boundary(problem, trial, condition).residual(points)
+        assert float(gap.detach().abs().max()) < 1e-11
+
+
+def test_a_slope_alone_or_between_two_ends_has_no_hard_form() -> None:
+    alone = heat(Condition(sympy.Eq(u.diff(t), 0), on="t=1"))
+    with pytest.raises(DomainError, match="perhaps the derivative across the same face"):
+        HardConstraint(alone)
+    between = heat(
+        Condition(sympy.Eq(u, 0), on="t=1"),
+        Condition(sympy.Eq(u.diff(t), 0), on="t=1"),
+        Condition(sympy.Eq(u, 0), on="t=3"),
+    )
+    with pytest.raises(DomainError, match="slope on t=1 needs the opposite face free"):
+        HardConstraint(between)
+
+
+def test_initial_values_fade_and_the_conditions_still_hold() -> None:
+    """Kills: a factor that does not vanish at the start, a fade in other units than the span."""
+    problem = heat(
+        Condition(sympy.Eq(u, 5 * x**2 + x), on="t=1"),
+        Condition(sympy.Eq(u, 4 * (t - 1)), on="x=0"),
+    )
+    constraint = HardConstraint(problem, fade=3.0)
+    for condition in problem.conditions:
+        points = problem.domain.part(condition.on).sample(20)
+        x_, t_ = points.unbind(-1)
+        found = constraint(points, torch.full((20, 1), 7.0, dtype=torch.float64))[:, 0]
+        wanted = 5 * x_**2 + x_ if condition.on == "t=1" else 4 * (t_ - 1)
+        assert torch.allclose(found, wanted, atol=1e-12)
+    late = torch.tensor([[1.3, 3.0]], dtype=torch.float64)
+    left = (5 * 1.3**2 + 1.3) * math.exp(-3.0) + 8.0
+    assert float(constraint(late, torch.zeros(1, 1))[0, 0]) == pytest.approx(left, rel=1e-12)
+    # At the end of the time span the factor is that of the distance to x = 0.
+    assert float(constraint(late, torch.ones(1, 1))[0, 0]) == pytest.approx(left + 0.65)

@@ -85,7 +85,11 @@ def test_the_kept_network_is_the_best_on_points_held_out(burgers: Problem) -> No
     settings = Settings(**TINY, optimiser="adam")
     trial = build_trial(burgers, settings)
     solver = Solver(
-        burgers, trial, settings.make_optimiser(), settings.make_plan(), settings.make_loss(burgers)
+        burgers,
+        trial,
+        settings.make_optimiser(),
+        settings.make_plan(burgers),
+        settings.make_loss(burgers),
     )
     solver.train(Limits(iterations=20), observers=[lambda r: seen.append(r.validation)])
     assert solver.progress.best_validation <= min(seen)
@@ -129,7 +133,7 @@ def test_an_interrupt_ends_the_step_and_leaves_a_checkpoint(
             return getattr(optimiser, name)
 
     solver = Solver(
-        burgers, trial, Interrupting(), settings.make_plan(), settings.make_loss(burgers)
+        burgers, trial, Interrupting(), settings.make_plan(burgers), settings.make_loss(burgers)
     )
     with pytest.raises(KeyboardInterrupt):
         solver.train(Limits(iterations=50), run=run)
@@ -147,7 +151,11 @@ def test_a_residual_that_is_not_finite_names_step_and_term(
     pinn.solve(burgers, settings, Limits(iterations=3), run=run)
     trial = build_trial(burgers, settings)
     solver = Solver(
-        burgers, trial, settings.make_optimiser(), settings.make_plan(), settings.make_loss(burgers)
+        burgers,
+        trial,
+        settings.make_optimiser(),
+        settings.make_plan(burgers),
+        settings.make_loss(burgers),
     )
     with torch.no_grad():
         next(trial.parameters()).fill_(float("nan"))
@@ -198,7 +206,9 @@ def test_attention_is_reported_where_there_is_some(burgers: Problem) -> None:
         ({"optimiser": "sgd"}, "unknown optimiser 'sgd'"),
         ({"points": 0.0}, "points must be a factor > 0"),
         ({"threads": 0}, "threads must be >= 1"),
-        ({"causal": -1.0}, "causal must be a strength >= 0"),
+        ({"fade": -1.0}, "fade must be >= 0"),
+        ({"harmonics": 0}, "harmonics must be >= 1"),
+        ({"causal": -1.0}, "causal must be >= 0"),
     ],
 )
 def test_settings_that_cannot_be(changes: dict[str, Any], sentence: str) -> None:

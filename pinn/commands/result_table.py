@@ -1,0 +1,53 @@
+"""The table that `sciformer solve` ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def print_results(results: list[dict[str, Any]]) -> None:
+    """Prints the solution beside its ablation, if there is one, a row for each figure."""
+    from sciformer.cli.console import print_table
+
+    shown = {
+        "problem": "problem",
+        "model": "model",
+        "seed": "seed",
+        "parameters": "parameters",
+        "iterations": "steps",
+        "train_seconds": "training, s",
+        "wall_seconds": "all, s",
+        "validation": "held-out residual, mean square",
+        "relative_l2": "relative L2 error",
+        "relative_l2_by_field": "of each field",
+        "mse": "mean squared error",
+        "max_error": "largest error",
+        "attention": "attention",
+        "training": "how",
+        "stopped": "stopped",
+        "run": "run",
+    }
+    rows = [
+        (label, *(_cell(key, result.get(key)) for result in results))
+        for key, label in shown.items()
+        if any(key in result for result in results)
+    ]
+    headers = ["", "solution", "one token"][: len(results) + 1]
+    print_table(rows, headers)
+
+
+def _cell(key: str, value: Any) -> Any:
+    if key == "attention" and value is not None:
+        entropies = ", ".join(f"{h:.4f}" for h in value["entropy"].values())
+        return f"entropy/log k {entropies}; cut to one token changes {value['cut_to_one']:.1%}"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_plain(inner)}" for name, inner in value.items())
+    return value
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_plain, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
