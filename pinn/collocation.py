@@ -57,7 +57,7 @@ class Collocation:
         self._parameters = dict(problem.parameter_values)
         self._curriculum = curriculum
         if trial.constraint is not None:
-            trial.constraint.parameters = self._parameters
+            trial.constraint.numbers = self._parameters
         self._interior = terms.interior(problem, trial, self._parameters)
         self._boundary = [terms.boundary(problem, trial, c, self._parameters) for c in soft]
         self._data = [terms.DataTerm(trial, problem, cloud, first) for cloud in problem.data]

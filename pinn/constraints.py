@@ -64,7 +64,7 @@ class HardConstraint(nn.Module):
     def __init__(self, problem: Problem, fade: float = 0.0) -> None:
         super().__init__()
         self.conditions = problem.conditions
-        self._fade = sympy.Float(fade) if fade else None
+        self._fade: Any = sympy.Float(fade)
         self._problem = problem
         self.offset, self.factor = [], []
         for field in problem.fields:
@@ -72,13 +72,13 @@ class HardConstraint(nn.Module):
             self.offset.append(self._interpolate(field, given))
             self.factor.append(self._vanishing(given))
         self._expressions = self._compile([*self.offset, *self.factor])
-        self.parameters: Mapping[str, float] = problem.parameter_values
+        self.numbers: Mapping[str, float] = problem.parameter_values
 
     def forward(self, points: Any, fields: Any) -> Any:
         """Applies the form to network outputs (p, f) at points (p, c); jets go through as well."""
         count = len(self.offset)
         columns = [points[..., i] for i in range(points.shape[-1])]
-        values = self._expressions(columns, parameters=self.parameters)
+        values = self._expressions(columns, parameters=self.numbers)
         trial = [values[i] + values[count + i] * fields[..., i] for i in range(count)]
         return torch.stack(trial, dim=-1)
 
@@ -123,7 +123,7 @@ class HardConstraint(nn.Module):
 
     def _fades(self, one: _Given) -> bool:
         is_start = one.face.coordinate == self._problem.time and one.face.outward < 0
-        return self._fade is not None and is_start and one.slope is None
+        return bool(self._fade) and is_start and one.slope is None
 
     def _remaining(self, one: _Given) -> Any:
         """What is left of the initial values, from 1 at the start."""

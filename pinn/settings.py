@@ -133,7 +133,7 @@ class Settings:
         if self.optimiser not in OPTIMISERS:
             from pinn.optimisers.first_order import find_in_library
 
-            find_in_library(self.optimiser)
+            find_in_library(self.optimiser, OPTIMISERS)
         options = [option.name for option in fields(MODELS[self.model])]
         for name in self.network:
             if name not in options:

@@ -91,7 +91,7 @@ class DataTerm:
 
     def residual(self, points: Tensor) -> Tensor:
         """Signed distances (p, e) to the measured values, at points with their values."""
-        where, values = points.split([self._coordinates, len(self._fields)], dim=1)
+        where, values = points[:, : self._coordinates], points[:, self._coordinates :]
         fields = self._trial(Jet.coordinates(where, self._operators)).value
         gap: Tensor = fields[:, self._fields] - values
         return gap

@@ -123,8 +123,12 @@ class FromLibrary(FirstOrder):
         super().__init__(make, learning_rate, horizon)
 
 
-def find_in_library(name: str) -> Any:
+def find_in_library(name: str, ours: Sequence[str] = ()) -> Any:
     """The class of an optimiser in pytorch_optimizer.
+
+    Args:
+        name: what the package calls it, in small letters.
+        ours: names that need no package, for the sentence about an unknown one.
 
     Raises:
         UsageError: the package is not installed.
@@ -134,12 +138,12 @@ def find_in_library(name: str) -> Any:
         import pytorch_optimizer
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"solve: the optimiser {name!r} is not one of ours and needs "
+            f"solve: the optimiser {name!r} is none of {', '.join(ours) or 'ours'}; others need "
             f"pip install 'sciformer[optimisers]'."
         ) from error
     known = pytorch_optimizer.get_supported_optimizers()
     if name not in known:
-        raise unknown_name("solve", "optimiser", name, known)
+        raise unknown_name("solve", "optimiser", name, {*ours, *known})
     return pytorch_optimizer.load_optimizer(name)
 
 

@@ -203,7 +203,7 @@ def test_attention_is_reported_where_there_is_some(burgers: Problem) -> None:
     [
         ({"model": "physicsforme"}, "unknown model 'physicsforme'. Did you mean 'physicsformer'"),
         ({"network": {"widht": 3}}, "unknown option 'widht'. Did you mean 'width'"),
-        ({"optimiser": "sgd"}, "unknown optimiser 'sgd'"),
+        ({"optimiser": "lbgfs"}, "unknown optimiser 'lbgfs'.* Did you mean 'lbfgs'"),
         ({"points": 0.0}, "points must be a factor > 0"),
         ({"threads": 0}, "threads must be >= 1"),
         ({"fade": -1.0}, "fade must be >= 0"),

@@ -38,6 +38,7 @@ class TestWave(ProblemContract):
     name = "wave"
     parameters: ClassVar = {"squared_speed": 2.3}
     tolerance = 1e-5
+    after_iterations = 4
 
 
 class TestHeat(ProblemContract):
@@ -70,6 +71,7 @@ class TestTaylorGreen(ProblemContract):
 class TestEthierSteinman(ProblemContract):
     name = "ethier-steinman"
     parameters: ClassVar = {"viscosity": 0.43}
+    iterations = 2
 
 
 class TestAllenCahn(ProblemContract):
