@@ -2,7 +2,8 @@
 
 With the queries in reverse order a Toeplitz matrix becomes a Hankel matrix, which is a sliding
 window over its table. So neither the bias nor the gain is ever built: both are views of their
-tables. One head is reversed at a time, because memory fresh from the system is slow to touch.
+tables. One head is computed at a time, in the same room, because memory fresh from the system is
+slow to touch.
 """
 
 from __future__ import annotations
@@ -199,9 +200,10 @@ class _RowBlocks(torch.autograd.Function):
         rows: int,
     ) -> Tensor:
         output = value.new_empty(*query.shape[:-1], value.shape[-1])
+        room = query.new_empty(min(rows, query.shape[1]), key.shape[1])
         heads = zip(query, key, value, relative, gain, strict=True)
         for found, parts in zip(output, heads, strict=True):
-            found.copy_(_Head(*parts, scale, rows).output().flip(0))
+            found.copy_(_Head(*parts, scale, room).output().flip(0))
         ctx.save_for_backward(query, key, value, relative, gain, output)
         ctx.scale, ctx.rows = scale, rows
         return output
@@ -211,9 +213,10 @@ class _RowBlocks(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, relative, gain, output = ctx.saved_tensors
         slopes = [torch.empty_like(part) for part in (query, key, value, relative, gain)]
+        room = query.new_empty(min(ctx.rows, query.shape[1]), key.shape[1])
         heads = zip(query, key, value, relative, gain, strict=True)
         for index, parts in enumerate(heads):
-            head = _Head(*parts, ctx.scale, ctx.rows)
+            head = _Head(*parts, ctx.scale, room)
             found = head.slopes(output[index].flip(0), gradient[index].flip(0))
             for slope, part in zip(slopes, found, strict=True):
                 slope[index] = part
@@ -223,7 +226,7 @@ class _RowBlocks(torch.autograd.Function):
 class _Head:
     """One head with its queries, outputs and their gradients in reverse order.
 
-    Entry (r, j) of a table's matrix is then table[r + j].
+    Entry (r, j) of a table's matrix is then table[r + j]. `room` holds a block of weights.
     """
 
     def __init__(
@@ -234,13 +237,13 @@ class _Head:
         relative: Tensor,
         gain: Tensor,
         scale: float,
-        rows: int,
+        room: Tensor,
     ) -> None:
         n, m = len(query), len(key)
         self.query, self.key, self.value, self.scale = query.flip(0), key, value, scale
         self.bias, self.factor = hankel(relative, n, m), hankel(gain, n, m)
-        self.blocks = [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
-        self.room = query.new_empty(min(rows, n), m)
+        self.blocks = [slice(i, min(i + len(room), n)) for i in range(0, n, len(room))]
+        self.room = room
 
     def output(self) -> Tensor:
         output = self.value.new_empty(len(self.query), self.value.shape[1])

@@ -20,6 +20,7 @@ from sciformer.attention import (
     ShawKey,
     Universal,
     attend,
+    universal,
 )
 from sciformer.attention.linear import linear_universal_attend, toeplitz_product
 from sciformer.attention.toeplitz import toeplitz
@@ -115,6 +116,19 @@ def test_rows_without_a_gain_of_one_sign(dtype: torch.dtype) -> None:
     got = universal_attend(*parts, position=position, form=LogSumExp())
     tolerance = 100 * torch.finfo(dtype).eps
     torch.testing.assert_close(got, wanted, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("sign", "calls"), [(1.0, 2), (-1.0, 2), (None, 3)])
+def test_log_sum_exp_calls_once_per_sign(
+    sign: float | None, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once for the normaliser. Kills: a call for a sign that no gain has."""
+    position, fused, made = scheme(), universal._fused, []
+    if sign is not None:
+        position.table.data = sign * position.table.data.abs()
+    monkeypatch.setattr(universal, "_fused", lambda *parts: made.append(1) or fused(*parts))
+    universal_attend(*inputs(5, 5), position=position, form=LogSumExp())
+    assert len(made) == calls
 
 
 def test_zero_gain_gives_zero() -> None:
