@@ -137,7 +137,10 @@ def _write_rows(
     recorder.storage = rows
     try:
         unclaimed = torch.autograd.grad(
-            equation.sum(), parameters, retain_graph=True, allow_unused=True
+            equation.sum(),
+            [*parameters, *recorder.leaves()],
+            retain_graph=True,
+            allow_unused=True,
         )
         recorder.chain(parameters)
     finally:

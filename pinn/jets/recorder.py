@@ -102,6 +102,10 @@ class Recorder:
         self._derived.append(derived)
         return derived
 
+    def leaves(self) -> list[Tensor]:
+        """What stands for derived tensors; a reverse pass reaches them only if asked to."""
+        return [place.leaf for place in self._derived]
+
     def note(self, channel: Tensor) -> Tensor:
         """Mark a tensor that left the jets, so that the arithmetic after it can be followed."""
         if not channel.requires_grad or channel.shape[0] != self.points:
