@@ -180,12 +180,12 @@ class Solution:
         Raises:
             DataError: the directory is no run, or the run has not finished.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         from pinn.registry import find_problem
-        from sciformer.runs import Run
 
-        config = Run.open(directory).config
+        config = open_solve(directory).config
         path = Path(directory) / "network.safetensors"
         if not path.exists():
             raise DataError(
@@ -194,8 +194,31 @@ class Solution:
         problem = find_problem(config["problem"], config["parameters"])
         settings = Settings(**config["settings"])
         trial = build_trial(problem, settings)
-        trial.load_state_dict(load_file(path))
+        try:
+            trial.load_state_dict(load_file(path))
+        except (SafetensorError, RuntimeError) as error:
+            raise DataError(
+                f"Solution: {path} is damaged or belongs to another network; "
+                f"solve again by --resume {directory}."
+            ) from error
         return cls(problem, trial, settings)
+
+
+def open_solve(directory: str | Path) -> Run:
+    """The run of a solve, finished or not.
+
+    Raises:
+        DataError: the directory is no run, or one of another command.
+    """
+    from sciformer.runs import Run
+
+    run = Run.open(directory)
+    if not {"problem", "parameters", "settings"} <= run.config.keys():
+        raise DataError(
+            f"Solution: {directory} is a run of {run.kind!r}, not of `sciformer solve` with a "
+            "problem that it can continue; name another."
+        )
+    return run
 
 
 def build_trial(problem: Problem, settings: Settings) -> TrialSolution:

@@ -179,9 +179,9 @@ class _Request:
         return Run.resume(self._arguments.resume, config)
 
     def _resumed(self) -> Run | None:
-        from sciformer.runs import Run
+        from pinn.solution import open_solve
 
-        return Run.open(self._arguments.resume) if self._arguments.resume else None
+        return open_solve(self._arguments.resume) if self._arguments.resume else None
 
     def _limits(self) -> Limits:
         from pinn.solver import DEFAULT_BUDGET_SECONDS, Limits

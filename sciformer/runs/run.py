@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CONFIG, METRICS, CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoint"
+FIELDS = ("kind", "config", "environment", "created")
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Run:
         path = _fresh(kind) if directory is None else _empty(Path(directory))
         created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         run = cls(path, kind, strict(config), strict(describe()), created)
-        record = {key: getattr(run, key) for key in ("kind", "created", "config", "environment")}
-        run.write_json(CONFIG, record)
+        record = {key: getattr(run, key) for key in FIELDS}
+        run.write_json(CONFIG, {**record, "sha256": _digest(record)})
         return run
 
     @classmethod
@@ -69,12 +71,13 @@ class Run:
         """An existing run, to be read.
 
         Raises:
-            DataError: the directory is no run.
+            DataError: the directory is no run, or its configuration was changed by other hands.
         """
         path = Path(directory)
         try:
             record = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-            fields = [record[key] for key in ("kind", "config", "environment", "created")]
+            fields = {key: record[key] for key in FIELDS}
+            is_whole = record["sha256"] == _digest(fields)
         except OSError as error:
             raise DataError(
                 f"run: {path} is no run directory, {CONFIG} cannot be read there "
@@ -84,7 +87,12 @@ class Run:
             raise DataError(
                 f"run: {path / CONFIG} is not what a run writes; name another directory."
             ) from error
-        return cls(path, *fields)
+        if not is_whole:
+            raise DataError(
+                f"run: {path / CONFIG} is damaged or was edited, its checksum does not fit; "
+                "restore it or start a new run."
+            )
+        return cls(path, **fields)
 
     @classmethod
     def resume(cls, directory: Path | str, config: Mapping[str, Any]) -> Run:
@@ -161,6 +169,11 @@ class Run:
     def _size(self, name: str) -> int:
         path = self.path / name
         return path.stat().st_size if path.exists() else 0
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """SHA-256 of a record, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _fresh(kind: str) -> Path:

@@ -146,3 +146,16 @@ def test_files_and_json(tmp_path: Path) -> None:
     with run.file("figure.png") as path:
         path.write_bytes(b"png")
     assert (run.path / "figure.png").read_bytes() == b"png"
+
+
+def test_a_configuration_changed_by_other_hands_is_refused(tmp_path: Path) -> None:
+    """Kills: no checksum; one that depends on the order of keys or on spaces."""
+    run = Run.create(tmp_path / "run", "burgers", CONFIG)
+    path = run.path / "config.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(record.items()))))
+    assert Run.open(run.path).config == run.config
+    record["config"]["seed"] = 99
+    path.write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"config\.json is damaged or was edited"):
+        Run.open(run.path)
