@@ -11,7 +11,7 @@ from pinn.problem import Condition, Problem
 
 
 def reaction(rho: float = 5.0) -> Problem:
-    """u_t = rho u (1 - u) on x in [0, 2 pi], periodic, t in [0, 1].
+    """u_t = rho u (1 - u) on x in [0, 2 pi], t in [0, 1].
 
     u(x, 0) = h = exp(-(x - pi)^2 / (2 (pi/4)^2)), so u = h e^(rho t) / (h e^(rho t) + 1 - h).
 
@@ -19,8 +19,8 @@ def reaction(rho: float = 5.0) -> Problem:
         rho: rate, dimensionless.
 
     Source: Krishnapriyan et al. 2021 (arXiv 2109.01050), section 3.2, without diffusion.
-    Deviates: periodicity is left out. It follows from the initial values, whose slopes differ by
-        1e-2 at the two ends, so a smooth periodic solution does not exist.
+    Deviates: the periodic conditions are left out: the equation has no derivative in x, and the
+        initial values have slopes of opposite sign at the two ends.
     """
     x, t, rate = sympy.symbols("x t rho")
     u = sympy.Function("u")(x, t)
