@@ -14,7 +14,12 @@ from torch import nn
 from sciformer.attention import MultiheadAttention, Patch, RelativeTable
 from sciformer.attention.toeplitz import toeplitz
 from sciformer.errors import DomainError, ShapeError
-from theory.expressivity.bounds import quadratic_code_limit
+from theory.expressivity.bounds import (
+    chebyshev_centre,
+    chebyshev_radius,
+    lipschitz_error,
+    quadratic_code_limit,
+)
 from theory.expressivity.decoder import PositionDecoder
 from theory.expressivity.mixing import (
     position_layer,
@@ -166,6 +171,15 @@ def test_least_departure_is_a_linear_programme() -> None:
     for n, gap in ((1, 0.1), (3, -0.1)):
         with pytest.raises(DomainError, match="n must be >= 2 and the gap >= 0"):
             least_departure(n, gap)
+
+
+def test_bounds_of_uneven_targets() -> None:
+    """Kills: the mean for the midpoint, a distance or a constant below 0."""
+    targets = torch.tensor([-1.0, 0.5, 7.0])
+    assert (chebyshev_radius(targets), chebyshev_centre(targets)) == (4.0, 3.0)
+    for lipschitz, distance in ((-1.0, 0.5), (1.0, -0.5)):
+        with pytest.raises(DomainError, match=rf"must be >= 0; got {lipschitz} and {distance}"):
+            lipschitz_error(targets, lipschitz, distance)
 
 
 @pytest.mark.parametrize(

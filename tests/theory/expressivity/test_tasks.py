@@ -141,7 +141,7 @@ def test_command_names_unknown_schemes(capsys) -> None:
     [
         (PositionIdentification(10, 16), 1.0, 800, 5.0),
         (PositionIdentification(10, 64), 1.0, 1500, 60.0),
-        (EvenTokenPrediction(10, 16), 0.999, 1500, 30.0),
+        (EvenTokenPrediction(10, 16), 0.999, 2500, 30.0),
     ],
 )
 def test_medians_of_five_seeds(task: Task, enough: float, steps: int, seconds: float) -> None:
