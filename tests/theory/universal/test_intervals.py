@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory.universal.intervals import Interval, down, up
+from theory.universal.intervals import LIBM_ULPS, Interval, down, up
 
 FLOATS = st.floats(-30, 30, allow_nan=False)
 UNARY = {
@@ -83,3 +85,23 @@ def test_undefined_is_nan_and_never_hidden() -> None:
     assert np.isnan((interval(-1, 1).reciprocal() * interval(2, 3)).upper[0])
     assert interval(-2, 3).power(2).lower[0] == 0.0
     assert interval(-2, -1).power(3).upper[0] >= -1.0
+
+
+@pytest.mark.parametrize("small", [2.0**-60, -(2.0**-60), 2.0**-53, 3e-17])
+def test_sums_are_rounded_outwards(small: float) -> None:
+    """1 + small is not a float. Kills: sums and differences without their outward step."""
+    one, other = Interval.point(1.0), Interval.point(small)
+    for exact, found in (
+        (Fraction(1) + Fraction(small), one + other),
+        (Fraction(1) - Fraction(small), one - other),
+    ):
+        assert Fraction(float(found.lower)) <= exact <= Fraction(float(found.upper))
+
+
+@pytest.mark.parametrize("function", ["exp", "log", "sin", "cos", "tanh", "atan"])
+def test_library_functions_are_not_trusted_to_the_last_place(function: str) -> None:
+    """Kills: the assumed error of libm left out, which no good libm would show."""
+    found = getattr(Interval.point(0.7), function)()
+    middle = (float(found.lower) + float(found.upper)) / 2
+    ulp = float(np.spacing(abs(middle)))
+    assert float(found.upper - found.lower) >= 2 * LIBM_ULPS * ulp
