@@ -23,7 +23,7 @@ from pinn.solver import Limits
 from pinn.solving import make_solver
 from sciformer.runs import Run
 
-ITERATIONS = 24
+ITERATIONS = 14
 OPTIMISERS = ("levenberg-marquardt", "self-scaled-broyden", "lbfgs", "adam")
 
 

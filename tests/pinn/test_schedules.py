@@ -59,19 +59,19 @@ def test_the_parameter_moves_and_arrives(convection: Problem) -> None:
     assert (start, end) == (1.0, 3.0)
     assert 1.0 < now < 3.0
     assert halfway.best_iteration == 5  # what came before was another problem
-    done = pinn.solve(convection, made, Limits(iterations=60))
+    done = pinn.solve(convection, made, Limits(iterations=40))
     assert done.training["curriculum"]["beta"][1] == 3.0
     assert done.errors is not None
-    assert done.errors.relative_l2 < 0.05
+    assert done.errors.relative_l2 < 0.1
 
 
 def test_a_curriculum_resumes_bit_for_bit(bare: Problem, tmp_path: Path) -> None:
     """Kills: a parameter that is not in the checkpoint."""
-    made = Settings(**TINY, curriculum="beta:1:12")
-    whole = pinn.solve(bare, made, Limits(iterations=16))
+    made = Settings(**TINY, curriculum="beta:1:6")
+    whole = pinn.solve(bare, made, Limits(iterations=9))
     run = Run.create(tmp_path / "run", "convection", {})
-    pinn.solve(bare, made, Limits(iterations=7), run=run)
-    resumed = pinn.solve(bare, made, Limits(iterations=16), run=run)
+    pinn.solve(bare, made, Limits(iterations=4), run=run)
+    resumed = pinn.solve(bare, made, Limits(iterations=9), run=run)
     assert torch.equal(weights(whole.solution), weights(resumed.solution))
     assert whole.training == resumed.training
 

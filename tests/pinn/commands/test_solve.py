@@ -78,7 +78,7 @@ def test_the_table_and_the_ablation_stand_side_by_side(
         (["burgers", "--model", "mpl"], "unknown model 'mpl'. Did you mean 'mlp'"),
         (["burgers", "--resume", "nowhere"], "is no run directory"),
         (["burgers", "--device", "cuda:7"], "not available here"),
-        (["burgers", "--optimiser", "sgd"], "unknown optimiser 'sgd'"),
+        (["burgers", "--optimiser", "lbgfs"], "unknown optimiser 'lbgfs'"),
         ([], "which problem"),
     ],
 )

@@ -38,7 +38,6 @@ class TestWave(ProblemContract):
     name = "wave"
     parameters: ClassVar = {"squared_speed": 2.3}
     tolerance = 1e-5
-    after_iterations = 4
 
 
 class TestHeat(ProblemContract):
