@@ -51,12 +51,20 @@ class Region(abc.ABC):
         points = points[self.contains(points)]
         drawn = count
         while len(points) < count:
-            if len(points) < LEAST_SHARE * drawn - 1:
-                raise DomainError(f"{self}: is empty, or too thin for points to fall into it.")
+            self.refuse_thin(len(points), drawn)
             more = self.from_unit(sequence.draw(count, dtype=torch.float64))
             points = torch.cat([points, more[self.contains(more)]])
             drawn += count
         return points[:count]
+
+    def refuse_thin(self, found: int, drawn: int) -> None:
+        """Refuses a region that too few of the points drawn have fallen into.
+
+        Raises:
+            DomainError: fewer than one in 64.
+        """
+        if found < LEAST_SHARE * drawn - 1:
+            raise DomainError(f"{self}: is empty, or too thin for points to fall into it.")
 
 
 class Part(Region):

@@ -82,9 +82,16 @@ class UniformSobol:
         return self.region.from_unit(unit), torch.ones_like(unit[:, 0])
 
     def fill(self, count: int, place: Place) -> Sample:
-        """The next `count` placed points that belong to the region, weighted by 1/density."""
+        """The next `count` placed points that belong to the region, weighted by 1/density.
+
+        Raises:
+            DomainError: hardly any placed point does.
+        """
         points, density = self.inside(*place(self.unit(count)))
+        drawn = count
         while len(points) < count:
+            self.region.refuse_thin(len(points), drawn)
+            drawn += count
             more, theirs = self.inside(*place(self.unit(count)))
             points, density = torch.cat([points, more]), torch.cat([density, theirs])
         return weighted(points[:count], density[:count])

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from pinn.domain import Box
 from pinn.sampling import Current, ResidualImportance, Sampler, UniformSobol, WarpedSobol
+from pinn.shapes import Disc
+from sciformer.errors import DomainError
 
 BOX = Box(x=(-1, 3), t=(0, 2))
 
@@ -102,3 +104,22 @@ def test_three_coordinates_are_warped_along_the_first() -> None:
     assert float(((sample.points[:, 0] - 0.5).abs() < 0.1).double().mean()) > 0.4
     for axis in (1, 2):
         assert float(sample.points[:, axis].mean()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_an_empty_region_is_refused_instead_of_searched_for_ever() -> None:
+    nothing = Disc(1, x=0, y=0) - Disc(2, x=0, y=0)
+    with pytest.raises(DomainError, match="is empty, or too thin"):
+        UniformSobol(nothing, seed=0).draw(500)
+
+
+def test_points_of_a_disc_are_uniform_and_continue() -> None:
+    """Kills: points beside the region kept, or skipped points drawn again after a restore."""
+    disc = Disc(2.0, x=1, y=0)
+    sampler = UniformSobol(disc, seed=4)
+    points = sampler.draw(4000).points
+    assert bool(disc.contains(points).all())
+    radius = ((points[:, 0] - 1) ** 2 + points[:, 1] ** 2).sqrt()
+    assert float((radius < 1).double().mean()) == pytest.approx(0.25, abs=0.01)
+    other = UniformSobol(disc, seed=4)
+    other.restore(sampler.state())
+    assert torch.equal(sampler.draw(50).points, other.draw(50).points)
