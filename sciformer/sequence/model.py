@@ -167,6 +167,8 @@ class SpikingLMUFormer(SequenceClassifier):
     """The LMUFormer with spiking neurons before every weight, and real numbers on the shortcut.
 
     Source: arXiv 2402.04882, section 4.2; the membrane-shortcut variant of its code.
+    Deviates: without `spiking_head` the head reads the numbers on the shortcut, averaged over time,
+        which costs one multiplication a weight of the head and none elsewhere.
     """
 
     def __init__(self, architecture: Architecture) -> None:

@@ -27,6 +27,7 @@ class Streamer:
         UsageError: the model reads later frames.
 
     Cost: memory and time a frame do not grow with the stream (with an attention mixer they do).
+        A single stream on a CPU runs by `Kernels`, whose time is that of reading the weights.
     """
 
     def __init__(self, model: SequenceClassifier, batch: int = 1) -> None:
@@ -38,6 +39,7 @@ class Streamer:
         self.model = fold(model)
         self._shape = (batch, model.features)
         weight = self.model.head.weight
+        self._dtype = weight.dtype
         plain = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
         alone = plain and batch == 1
         self._steps: Steps = Kernels(self.model) if alone else Modules(self.model, batch)
@@ -57,12 +59,12 @@ class Streamer:
 
     @torch.inference_mode()
     def push(self, frame: Tensor) -> Tensor:
-        """Class probabilities (batch, classes) after one more frame (batch, c)."""
+        """Class probabilities (batch, classes) after one more frame (batch, c) of any dtype."""
         if frame.shape != self._shape:
             raise ShapeError(
                 f"Streamer: wants a frame of shape {self._shape}; got {tuple(frame.shape)}."
             )
-        logits = self._steps(frame)
+        logits = self._steps(frame.detach().to(self._dtype))
         self.frames += 1
         return logits.softmax(-1)
 

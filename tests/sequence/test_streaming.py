@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from sciformer.errors import DataError, ShapeError, UsageError
 from sciformer.sequence.folding import fold
+from sciformer.sequence.kernels import kernel
 from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.streaming import (
@@ -19,6 +21,7 @@ from sciformer.sequence.streaming import (
     flatten,
     frames_needed,
 )
+from sciformer.spiking import LIF
 from tests.sequence.test_model import SMALL, settled
 
 FAMILIES = ("lmuformer", "spiking-lmuformer")
@@ -84,6 +87,14 @@ def test_kernels_are_the_models_steps(family: str, preset: str, sizes: dict[str,
                 assert torch.allclose(tensor, expected[place], rtol=1e-12, atol=1e-12), place
 
 
+def test_the_threshold_itself_spikes_in_kernels_too() -> None:
+    """Kills: > instead of >=, which random potentials do not tell apart."""
+    neurons = kernel(LIF(3, 1.0, threshold=0.5))
+    assert neurons(np.array([0.5, 0.4375, -0.5], np.float32)).tolist() == [1, 0, 0]
+    (membranes,) = neurons.state
+    assert membranes.tolist() == [[0, 0.4375, -0.5]]
+
+
 def test_the_state_of_a_stream_is_a_value() -> None:
     """Kills: a state that the next frame changes, a restored state that the stream writes to."""
     for family in FAMILIES:
@@ -112,6 +123,14 @@ def test_a_stream_can_be_cut_and_continued(family: str, tmp_path: Path) -> None:
     assert second.frames == 7
     after = probabilities(second, x[:, 7:])
     assert torch.equal(torch.cat([before, after], 1), whole)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_frames_come_in_any_dtype(batch: int) -> None:
+    """Kills: a frame of another dtype that is refused deep inside, or one with a gradient."""
+    model, x = causal("lmuformer", torch.float32), torch.randn(batch, 5, 3)
+    expected = probabilities(Streamer(model, batch), x)
+    assert torch.equal(probabilities(Streamer(model, batch), x.double().requires_grad_()), expected)
 
 
 def test_memory_does_not_grow() -> None:

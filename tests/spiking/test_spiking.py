@@ -73,6 +73,22 @@ def test_the_sequence_is_the_naive_loop(surrogate: Surrogate, length: int) -> No
     assert (gradient - expected_gradient).abs().max() < 1e-14
 
 
+def test_the_gradient_passes_through_a_carried_state() -> None:
+    """A sequence in two parts has the gradient of the whole.
+
+    Kills: a leak missing where the membrane enters, a last membrane without gradient.
+    """
+    x = (2 * torch.randn(3, 20, 4, dtype=torch.float64)).requires_grad_()
+    neurons = LIF(4, 1.7, threshold=0.6).double()
+    weights = torch.cos(torch.arange(x.numel())).view_as(x)
+    (expected,) = torch.autograd.grad((neurons(x)[0] * weights).sum(), x)
+    first, state = neurons(x[:, :7])
+    second, _ = neurons(x[:, 7:], state=state)
+    joined = torch.cat([first, second], 1)
+    (gradient,) = torch.autograd.grad((joined * weights).sum(), x)
+    assert (gradient - expected).abs().max() < 1e-14
+
+
 @pytest.mark.parametrize(
     ("surrogate", "at_zero", "at_third"),
     [
