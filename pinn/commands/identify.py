@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pinn.identification.fit import FitReport
+    from pinn.identification.navier_stokes import Truth
     from pinn.identification.network import FitSettings
-    from pinn.identification.study import Study
+    from pinn.identification.study import Method, Study
 
 EPILOG = """examples:
   sciformer identify navier-stokes
@@ -121,32 +122,45 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _flow(arguments: argparse.Namespace) -> Study:
     """The study of a flow: of the file that is given, or of the wake of the package."""
+    from pinn.identification.navier_stokes import Truth
+    from pinn.identification.study import PUBLISHED, Study
+
+    truth = Truth(1.0, 1 / (arguments.reynolds or 100.0))
+    methods: dict[str, Method] = {}
+    name = "the embedded wake" if arguments.data is None else arguments.data.name
+    if arguments.method != "network":
+        methods["weak"] = _weak(arguments, truth)
+    if arguments.method in ("network", "both"):
+        methods["network"] = _network(arguments, truth)
+    return Study("identify navier-stokes", name, truth, methods, PUBLISHED)
+
+
+def _weak(arguments: argparse.Namespace, truth: Truth) -> Method:
+    """Without torch, which would take longer to import than the method takes."""
+    from pinn.data.embedded import embedded_wake_grid
+    from pinn.data.files import load_flow
+    from pinn.identification.navier_stokes import identify_weak
+
+    grid = embedded_wake_grid() if arguments.data is None else load_flow(arguments.data).grid()
+    noise = arguments.noise
+    return lambda seed, _: identify_weak(grid, noise=noise, seed=seed, truth=truth)
+
+
+def _network(arguments: argparse.Namespace, truth: Truth) -> Method:
     from pinn.data.embedded import embedded_wake_data
     from pinn.data.files import load_flow
     from pinn.identification.flow_network import NetworkRequest, identify_network
-    from pinn.identification.navier_stokes import Truth, identify_weak
-    from pinn.identification.study import PUBLISHED, Method, Study
     from pinn.problems.navier_stokes import FORMS
 
     data = embedded_wake_data() if arguments.data is None else load_flow(arguments.data)
-    truth, noise = Truth(1.0, 1 / (arguments.reynolds or 100.0)), arguments.noise
-    period = FIRST_PERIOD if arguments.periodic_in_time else 0.0
     request = NetworkRequest(
         arguments.samples or 5000,
-        noise,
+        arguments.noise,
         FORMS[arguments.form](),
-        _settings(arguments, period),
+        _settings(arguments, FIRST_PERIOD if arguments.periodic_in_time else 0.0),
         truth,
     )
-    methods: dict[str, Method] = {}
-    if arguments.method != "network":
-        grid = data.grid()
-        methods["weak"] = lambda seed, _: identify_weak(grid, noise=noise, seed=seed, truth=truth)
-    if arguments.method in ("network", "both"):
-        methods["network"] = lambda seed, observers: identify_network(
-            data, request.with_seed(seed), observers
-        )[0]
-    return Study("identify navier-stokes", data.name, truth, methods, PUBLISHED)
+    return lambda seed, observers: identify_network(data, request.with_seed(seed), observers)[0]
 
 
 def _burgers(arguments: argparse.Namespace) -> Study:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinn.identification.uncertainty import Floor
+from pinn.identification.floor import Floor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pinn.identification.fit import FitReport
 from pinn.identification.navier_stokes import Identified, Truth
 from pinn.identification.result import CLEAN, NetworkIdentified
 
-Observers = Sequence[Callable[[FitReport], None]]
+if TYPE_CHECKING:
+    from pinn.identification.fit import FitReport
+
+    Observers = Sequence[Callable[[FitReport], None]]
 
 # The abstract of PhysicsFormer (arXiv 2601.03613), Navier-Stokes at 1 % noise: errors in percent.
 # It says 0 % for lambda_2, without digits; 0.05 is the most that rounds to it with one.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -111,3 +113,12 @@ def test_bad_data_are_refused_by_either_method(capsys) -> None:
         assert "larger than" in capsys.readouterr().err
     assert main(["identify", "navier-stokes", "--method", "network", "--samples", "99"]) == 2
     assert "99 samples are too few" in capsys.readouterr().err
+
+
+def test_the_weak_method_needs_neither_torch_nor_sympy() -> None:
+    """Importing them takes longer than the method does. Kills: an import at the top of a module."""
+    code = (
+        "import sys; import pinn.identification.study, pinn.identification.navier_stokes, "
+        "pinn.data.embedded, pinn.data.files; sys.exit(bool({'torch', 'sympy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

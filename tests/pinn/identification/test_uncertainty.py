@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinn.identification.uncertainty import Floor, Information, clustered_deviation
+from pinn.identification.floor import Floor
+from pinn.identification.uncertainty import Information, clustered_deviation
 from sciformer.errors import DomainError
 
 
