@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pinn.terms import Term
 
 ALL = slice(None)
+# Points whose graph is alive at one time: larger blocks are no faster, and need more memory.
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -101,25 +103,39 @@ class LeastSquares:
         )
 
     def value_and_gradient(self) -> tuple[float, Tensor]:
-        """|rows|^2 and its gradient (P,).
+        """|rows|^2 and its gradient (P,), some points at a time: memory does not grow with them.
 
         Raises:
             ConvergenceError: a term is not finite.
         """
+        at = self.parameters.read()
+        value, gradient = at.new_zeros(()), torch.zeros_like(at)
+        for weighted in self._terms:
+            for part in self._blocks(len(weighted.sample)):
+                squares, slope = self._squares(weighted, part)
+                value, gradient = value + squares, gradient + slope
+        value, gradient = self.processes.total(value, gradient)
+        return float(value), gradient
+
+    def _blocks(self, points: int) -> list[slice]:
+        """This process's points, BLOCK at a time."""
+        stride = self._share.step or 1
+        starts = range(self._share.start or 0, points, BLOCK * stride)
+        return [slice(start, min(start + BLOCK * stride, points), stride) for start in starts]
+
+    def _squares(self, weighted: Weighted, part: slice) -> tuple[Tensor, Tensor]:
+        """Sum of squares of the rows of some points, and its gradient."""
         tensors = self.parameters.tensors
         with torch.enable_grad():
-            pieces = [(weighted, weighted.rows(self._share)) for weighted in self._terms]
-            for weighted, rows in pieces:
-                _refuse_nonfinite(rows, weighted.term)
-            value = torch.cat([rows for _, rows in pieces]).square().sum()
-            gradients = torch.autograd.grad(value, tensors, allow_unused=True)
+            rows = weighted.rows(part)
+            _refuse_nonfinite(rows, weighted.term)
+            squares = rows @ rows
+            gradients = torch.autograd.grad(squares, tensors, allow_unused=True)
         flat = [
             torch.zeros_like(tensor) if gradient is None else gradient
             for tensor, gradient in zip(tensors, gradients, strict=True)
         ]
-        gradient = torch.cat([gradient.reshape(-1) for gradient in flat])
-        value, gradient = self.processes.total(value.detach(), gradient)
-        return float(value), gradient
+        return squares.detach(), torch.cat([gradient.reshape(-1) for gradient in flat])
 
     def _linearise(self, weighted: Weighted) -> Linearisation:
         rows, jacobian = residual_jacobian(

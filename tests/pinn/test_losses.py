@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pinn import dynamics
+from pinn import dynamics, losses
 from pinn.dynamics import CausalInTime, DynamicsWeightedLoss, FixedWeights, TermDynamics
 from pinn.losses import LeastSquares, Weighted
 from pinn.optimisers import FlatParameters
@@ -53,6 +53,20 @@ def test_rows_jacobian_and_gradient_agree(objective: LeastSquares) -> None:
     value, gradient = objective.value_and_gradient()
     assert value == pytest.approx(float(at.rows @ at.rows), rel=1e-14)
     assert torch.allclose(gradient, 2 * at.rows @ at.jacobian, rtol=1e-13)
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 100])
+def test_blocks_of_points_add_up(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kills: points between blocks lost or counted twice; a mean over the block's own points."""
+    slope = nn.Parameter(torch.tensor([3.0], dtype=torch.float64))
+    points = torch.linspace(-1, 2, 7).double()[:, None]
+    sample = Sample(points, torch.linspace(0.2, 1.4, 7).double())
+    objective = LeastSquares(FlatParameters([slope]), [Weighted(Line("l", slope, 2), sample, 5.0)])
+    at = objective.linearise()
+    monkeypatch.setattr(losses, "BLOCK", block)
+    value, gradient = objective.value_and_gradient()
+    assert value == pytest.approx(float(at.rows @ at.rows), rel=1e-13)
+    assert torch.allclose(gradient, 2 * at.rows @ at.jacobian, rtol=1e-12)
 
 
 def test_a_term_that_is_not_finite_is_named(objective: LeastSquares) -> None:
