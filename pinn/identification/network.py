@@ -100,7 +100,9 @@ class Identification:
             matrix, with the rows' own mean square as variance.
         misfit: their standard deviations from influences summed over boxes of the domain, which
             count what the model cannot represent.
-        bound: Cramer-Rao bound for these samples and this noise in the model's own tangent space.
+        bound: Cramer-Rao bound for these samples and this noise in the model's own tangent space,
+            with the equations held to the noise at the points of the fit. Equations that are held
+            tighter lower it (by a factor of 2 to 4 in the wake), so it is no bound for all methods.
         samples: observed points.
         parameters: trained numbers, the unknowns included.
         iterations: steps taken.

@@ -167,9 +167,10 @@ def network_notes(first: NetworkIdentified) -> list[str]:
         f"network: {first.samples} samples seen, {first.parameters} parameters; relative L2 of "
         f"{errors} (seed {first.seed}). Intervals count curvature, misfit over boxes of the "
         "domain, and the spread over seeds where there are several.",
-        f"Cramer-Rao bound of {first.samples} samples at {max(first.noise, CLEAN):.1%} noise: "
-        f"standard deviation {first.cramer_rao_1:.4f} % of lambda_1, {first.cramer_rao_2:.4f} % "
-        "of lambda_2.",
+        f"Cramer-Rao bound of {first.samples} samples at {max(first.noise, CLEAN):.1%} noise, in "
+        "this network with its equations held to the noise: standard deviation "
+        f"{first.cramer_rao_1:.4f} % of lambda_1, {first.cramer_rao_2:.4f} % of lambda_2. Equations "
+        "held tighter lower it, as far as the network can satisfy them.",
     ]
 
 
@@ -182,7 +183,7 @@ def claim_notes(first: NetworkIdentified, published: Mapping[str, float]) -> lis
         if here > claim:
             said.append(
                 f"An error of {claim:g} % in {name} at {PUBLISHED_NOISE:.0%} noise, as published, "
-                f"lies below the bound of {first.samples} samples ({here:.3f} %): it takes "
+                f"lies below that bound of {first.samples} samples ({here:.3f} %): it takes "
                 f"{needed} of them to know {name} to that standard deviation."
             )
     return said

@@ -60,7 +60,7 @@ def _coordinates(steady: bool) -> tuple[Any, ...]:
 
 
 def momentum(coordinates: tuple[Any, ...], u: Any, v: Any, p: Any) -> tuple[Any, Any]:
-    """The two components of the momentum balance, which vanish; without a third coordinate steady."""
+    """The two components of the momentum balance, which vanish; steady without a time."""
     x, y = coordinates[:2]
 
     def balance(component: Any, along: Any) -> Any:
