@@ -169,8 +169,8 @@ def network_notes(first: NetworkIdentified) -> list[str]:
         "domain, and the spread over seeds where there are several.",
         f"Cramer-Rao bound of {first.samples} samples at {max(first.noise, CLEAN):.1%} noise, in "
         "this network with its equations held to the noise: standard deviation "
-        f"{first.cramer_rao_1:.4f} % of lambda_1, {first.cramer_rao_2:.4f} % of lambda_2. Equations "
-        "held tighter lower it, as far as the network can satisfy them.",
+        f"{first.cramer_rao_1:.4f} % of lambda_1, {first.cramer_rao_2:.4f} % of lambda_2. "
+        "Equations held tighter lower it, as far as the network can satisfy them.",
     ]
 
 
