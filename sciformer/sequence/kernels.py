@@ -63,9 +63,7 @@ class _Modules(Kernel):
             token, self._state = self._stage.step(token, self._state)
         else:
             token = self._stage(token)
-        # A stage may hand on its input, which belongs to another kernel.
-        result: Array = token.squeeze(0).numpy().copy()
-        return result
+        return np.array(_array(token.squeeze(0)))  # a copy: it may be another kernel's buffer
 
     @property
     def state(self) -> State:
@@ -78,12 +76,14 @@ class _Modules(Kernel):
 class _Linear(Kernel):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = _array(weight)
-        self._bias = np.zeros_like(self._weight[:, 0]) if bias is None else _array(bias)
-        self._out = np.empty_like(self._bias)
+        self._bias = None if bias is None else _array(bias)
+        self._out = np.empty_like(self._weight[:, 0])
 
     def __call__(self, x: Array) -> Array:
         np.dot(self._weight, x, out=self._out)
-        return np.add(self._out, self._bias, out=self._out)
+        if self._bias is not None:
+            self._out += self._bias
+        return self._out
 
 
 class _Convolution(Kernel):
@@ -173,7 +173,7 @@ class _Memory:
     def __init__(self, stage: LMU | SpikingLMU) -> None:
         source = stage if isinstance(stage, LMU) else stage.window
         step = source.memory(stage.readout.weight).step
-        self._step = np.ascontiguousarray(_array(step).T)  # (q + 1, q)
+        self._step = _array(step)  # (q, q + 1)
         channels, order = stage.window.channels, stage.window.order
         self._joined = np.zeros((channels, order + 1), self._step.dtype)  # m beside u
         self.memory = np.zeros((channels, order), self._step.dtype)
@@ -182,7 +182,10 @@ class _Memory:
         """All memories after the signals (c,), as one vector (c q,)."""
         self._joined[:, :-1] = self.memory
         self._joined[:, -1] = signal
-        np.dot(self._joined, self._step, out=self.memory)
+        if len(signal) == 1:  # a matrix times a vector, which BLAS does faster than a thin matrix
+            np.dot(self._step, self._joined[0], out=self.memory[0])
+        else:
+            np.dot(self._joined, self._step.T, out=self.memory)
         return self.memory.reshape(-1)
 
     @property
@@ -294,5 +297,4 @@ def _array(tensor: Tensor) -> Array:
 def _only(state: State) -> Array:
     (part,) = state
     assert isinstance(part, Tensor)
-    array: Array = part.numpy()
-    return array
+    return _array(part)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,14 @@ from scipy.io import wavfile
 
 from sciformer.cli.main import main
 from sciformer.errors import DataError
+from sciformer.mixers import Pipeline, Window
 from sciformer.sequence import data as data_room
 from sciformer.sequence.data.speech import log_mel, read_wav
+from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.presets import make_model
 from sciformer.sequence.saved import load_model
 from sciformer.sequence.sources import frames
+from sciformer.spiking import LinearReadoutLMU
 from tests.sequence.test_training import DATA
 
 TRAIN = ["--dataset", "digits", "--epochs", "2", "--threads", "1", "--json"]
@@ -239,21 +244,32 @@ def test_costs_stand_side_by_side(finished: str, capsys: pytest.CaptureFixture[s
     assert "percent_per_million" in capsys.readouterr().out
 
 
-def test_nir_carries_the_spiking_memory(tmp_path: Path) -> None:
+def small_spiking_memory() -> SequenceClassifier:
+    """Two memories whose window is short, so that their transition is far from the identity."""
+    lmu = LinearReadoutLMU(1, Window(6, 9.0, channels=2), hidden=5)
+    lmu.readout.weight.data *= 8
+    return SequenceClassifier(Pipeline(lmu=lmu), 5, 3)
+
+
+@pytest.mark.parametrize(
+    "make", [small_spiking_memory, lambda: make_model("spiking-lmuformer", "psmnist")]
+)
+def test_nir_carries_the_spiking_memory(
+    make: Callable[[], SequenceClassifier], tmp_path: Path
+) -> None:
     """A round trip, run by the equations of the graph, gives our spikes.
 
     Kills: a transposed matrix, a delay of two steps, a threshold or time constant lost.
     """
     nir = pytest.importorskip("nir")
     from sciformer.sequence.nir_export import write_nir
-    from sciformer.sequence.presets import make_model
     from tests.oracles.nir_graph import run_graph
 
     torch.manual_seed(0)
-    model = make_model("spiking-lmuformer", "psmnist").double().eval()
+    model = make().double().eval()
     write_nir(model, tmp_path / "model.nir")
     graph = nir.read(tmp_path / "model.nir")
-    x = 3 * torch.randn(1, 25, 1, dtype=torch.float64)
+    x = 3 * torch.randn(1, 60, 1, dtype=torch.float64)
     expected = model.body(x)[0][0].detach().numpy()
     assert 0.01 < expected.mean() < 0.9
     assert np.array_equal(run_graph(graph, x[0].numpy()), expected)
