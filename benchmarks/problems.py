@@ -17,7 +17,7 @@ from typing import Any
 # With imports, figure and files, about 40 seconds in all by default, and 120 for these.
 LONG = ["--budget", "110"]
 CASES: dict[str, list[str]] = {
-    "convection": ["convection", "--set", "beta=50"],
+    "convection": ["convection", "--set", "beta=50", "--budget", "50"],
     "reaction": ["reaction"],
     "wave": ["wave"],
     "kovasznay": ["kovasznay"],

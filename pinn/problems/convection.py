@@ -34,6 +34,6 @@ def convection(beta: float = 30.0) -> Problem:
         frequency=1.2 * abs(beta),
         parameters={speed: beta},
         exact={u: sympy.sin(x - speed * t)},
-        advice={"model": "mlp", "network": {"width": 16, "layers": 3}},
+        advice={"model": "mlp", "network": {"width": 20, "layers": 3}, "points": 2.0},
         source="Krishnapriyan et al. 2021, section 3.1",
     )

@@ -21,7 +21,7 @@ def settings(*words: str) -> Settings:
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (("convection",), {"model": "mlp", "network": {"width": 16, "layers": 3}}),
+        (("convection",), {"model": "mlp", "network": {"width": 20, "layers": 3}, "points": 2.0}),
         (("convection", "--set", "width=9"), {"network": {"width": 9, "layers": 3}}),
         (("convection", "--steps", "3"), {"model": "physicsformer", "network": {"steps": 3}}),
         (("convection", "--model", "physicsformer"), {"model": "physicsformer", "network": {}}),
