@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators, residual_jacobian
+from pinn.losses import BLOCK
 from pinn.networks import Wavelet
 from sciformer.attention import MultiheadAttention
 
@@ -127,9 +128,9 @@ def gradient(residual: Callable[[nn.Module, Tensor], Tensor]) -> Callable[..., N
 
 
 def in_blocks(network: nn.Module, points: Tensor) -> None:
-    """The same, a quarter of the points at a time, as `LeastSquares` has it; nested could too."""
+    """The same, a block of points at a time, as `LeastSquares` has it; nested could do it too."""
     network.zero_grad(set_to_none=True)
-    for part in points.chunk(4):
+    for part in points.split(BLOCK):
         (on_jets(network, part).square().sum() / len(points)).backward()
 
 
