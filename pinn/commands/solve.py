@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(seed=None, dtype=None, device=None)
     parser.add_argument("--model", metavar="NAME", help="physicsformer (default) or mlp")
     parser.add_argument(
-        "--budget", type=positive_number, metavar="SECONDS", help="training time (default 28)"
+        "--budget", type=positive_number, metavar="SECONDS", help="training time (default 27)"
     )
     parser.add_argument(
         "--iterations", type=positive_integer, metavar="N", help="steps, instead of --budget"

@@ -95,7 +95,8 @@ def _read_mat(path: Path) -> dict[str, Any]:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as stored:
+    # Opened here, because numpy leaves a damaged archive open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         return dict(stored)
 
 

@@ -156,7 +156,7 @@ quietly = [
 ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=quietly)
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=quietly)
 @given(**CASES)
 def test_spoilt_command_lines(
     wares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: int, spoils: list[object]
@@ -223,7 +223,7 @@ def damaged_files(
     check(words)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=quietly)
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=quietly)
 @given(**DAMAGES)
 def test_damaged_files(
     monkeypatch: pytest.MonkeyPatch,
