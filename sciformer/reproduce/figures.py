@@ -14,6 +14,7 @@ COLOURS = {
     Verdict.BETTER: "#1b7837",
     Verdict.HOLDS: "#5aae61",
     Verdict.FAILS: "#b2182b",
+    Verdict.SHORT: "#d8a657",
     Verdict.UNTESTABLE: "#999999",
     Verdict.UNFINISHED: "#cccccc",
     Verdict.BROKEN: "#000000",

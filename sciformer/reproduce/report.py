@@ -153,7 +153,11 @@ def _row(claim: Claim | Untestable, campaign: Campaign) -> Row:
     if len(values) < wanted:
         remark = f"{len(values)} of {wanted} seeds finished."
         return Row(claim, values, Verdict.UNFINISHED, minutes, remark)
-    return Row(claim, values, claim.rule.judge(values), minutes, claim.note)
+    verdict = claim.rule.judge(values)
+    shorter = campaign.efforts[claim.experiment.name].options != claim.experiment.full.options
+    if verdict is Verdict.FAILS and shorter:
+        verdict = Verdict.SHORT  # a shorter training refutes nothing
+    return Row(claim, values, verdict, minutes, claim.note)
 
 
 def _read(outcomes: dict[int, Outcome], claim: Claim) -> tuple[tuple[float, ...], list[str]]:

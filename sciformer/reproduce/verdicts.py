@@ -16,6 +16,7 @@ class Verdict(enum.Enum):
     BETTER = "better"
     HOLDS = "holds"
     FAILS = "does not hold"
+    SHORT = "not reached by this effort"
     UNTESTABLE = "not testable here"
     UNFINISHED = "not run yet"
     BROKEN = "did not run"

@@ -104,7 +104,7 @@ def test_experiments_are_shared_and_every_seed_runs_once(bench: Bench, run: Run)
         ("fragile", 1, 1.0),
     ]
     assert ours.forecast_minutes() == 0
-    wanted = [Verdict.HOLDS, Verdict.HOLDS, Verdict.FAILS, Verdict.UNTESTABLE]
+    wanted = [Verdict.HOLDS, Verdict.HOLDS, Verdict.SHORT, Verdict.UNTESTABLE]
     assert verdicts(Report.of(ours, "quick")) == wanted
 
 
@@ -148,8 +148,11 @@ def test_a_failure_is_told_takes_no_other_with_it_and_is_tried_again(
 
 
 def test_effort_and_seeds_are_as_asked(bench: Bench, run: Run) -> None:
-    list(campaign(bench, run, "full", seeds=1).go())
+    """Kills: a claim refuted by a shorter training than the full one."""
+    ours = campaign(bench, run, "full", seeds=1)
+    list(ours.go())
     assert bench.calls == [("steady", 0, 10.0), ("fragile", 0, 10.0)]
+    assert verdicts(Report.of(ours, "full"))[2] is Verdict.FAILS
 
 
 def test_a_figure_that_is_missing_or_not_finite_is_no_result(bench: Bench, run: Run) -> None:
