@@ -7,6 +7,7 @@ import dataclasses
 import mpmath
 import numpy as np
 import pytest
+import sympy
 
 from tests.theory.universal.layers import (
     boxes_inside,
@@ -18,12 +19,13 @@ from theory.universal.assemble import assemble
 from theory.universal.attack import attack
 from theory.universal.certify import certify
 from theory.universal.collapse import collapse
-from theory.universal.errors_on_boxes import LayerError
+from theory.universal.errors_on_boxes import LayerError, Units
 from theory.universal.formula import Target, read_target
 from theory.universal.heads import copy_heads
 from theory.universal.intervals import Array
 from theory.universal.layer import LayerWeights, SingleLayer, apply
 from theory.universal.pieces import View, pieces_of, whole_pieces
+from theory.universal.program import compile_expression
 from theory.universal.ridge import Ridges
 from theory.universal.rounding import forward_rounding
 
@@ -246,3 +248,27 @@ def test_blocks_give_the_same_verdict_as_the_whole() -> None:
     total = sum(p.error.net(points @ p.block.matrix.T) for p in pieces)
     assert np.allclose(total, part(points), atol=1e-12)
     assert np.allclose(whole_pieces(view)[0].error.net(points), part(points), atol=1e-12)
+
+
+@pytest.mark.parametrize("place", [-0.9, -0.7, -0.3, 0.3, 0.7, 0.9])
+def test_a_hinge_anywhere_in_the_box_counts(place: float) -> None:
+    """One unit relu(x - place) on [-1, 1]: its range there is [0, 1 - place].
+
+    Kills: a unit judged by less than the whole box, such as by half its radius.
+    """
+    x = sympy.Symbol("x")
+    one, none = np.ones(1), np.zeros(1)
+    units = Units(
+        slope=np.ones((1, 1)),
+        offset=np.array([-place]),
+        mix=np.zeros((1, 0)),
+        weight=one,
+        linear=none,
+        constant=0.0,
+        slack=none,
+        constant_slack=0.0,
+    )
+    error = LayerError(units, None, compile_expression(sympy.Integer(0) * x, [x]), one)
+    found = error.enclose(np.array([[-1.0]]), np.array([[1.0]]))
+    assert found.lower[0] <= 0.0
+    assert found.upper[0] >= 1.0 - place
