@@ -14,8 +14,7 @@ from pinn.identification.fit import Fit, FitReport, Schedule, Stage
 from pinn.identification.flow_network import field_errors
 from pinn.identification.flows import flow_problem, sample_flow
 from pinn.identification.inverse import InverseProblem
-from pinn.identification.model import build, new_coefficients
-from pinn.identification.network import Fields, FitSettings
+from pinn.identification.network import Fields, FitSettings, fitted
 from pinn.identification.result import FieldError
 from pinn.networks import MLP
 from pinn.problems.cavity import cavity
@@ -99,7 +98,7 @@ def solve_cavity(
         factors=made.factors,
         gauge=("p",),
     )
-    fit, fields, stopped = _fitted(inverse, None, settings, observers)
+    fit, fields, stopped = fitted(inverse, None, settings, observers)
     reference = made.problem.reference
     assert reference is not None, "Re = 100 has one"
     line = np.linspace(0, 1, LINE)[1:-1]
@@ -110,13 +109,11 @@ def solve_cavity(
     axis = np.linspace(CORNERS, 1 - CORNERS, INSIDE)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     mine, truth = _centred(fields(grid)), _centred(dict(reference(grid)))
-    return FlowSolved(
-        problem="cavity",
-        form=form,
-        seed=settings.seed,
-        parameters=len(fit.parameters),
-        iterations=fit.iteration,
-        loss=fit.loss,
+    return _solved(
+        "cavity",
+        form,
+        settings,
+        fit,
         stopped=stopped,
         wall_seconds=time.perf_counter() - began,
         fields=fields,
@@ -149,14 +146,12 @@ def reconstruct_wake(
     data = embedded_wake_data() if data is None else data
     inverse = replace(flow_problem(FORMS[form](), data), sizes={})
     observations = sample_flow(data, samples, 0.0, settings.seed)
-    fit, fields, stopped = _fitted(inverse, observations, settings, observers)
-    return FlowSolved(
-        problem="cylinder-wake",
-        form=form,
-        seed=settings.seed,
-        parameters=len(fit.parameters),
-        iterations=fit.iteration,
-        loss=fit.loss,
+    fit, fields, stopped = fitted(inverse, observations, settings, observers)
+    return _solved(
+        "cylinder-wake",
+        form,
+        settings,
+        fit,
         stopped=stopped,
         wall_seconds=time.perf_counter() - began,
         fields=fields,
@@ -170,16 +165,14 @@ def _centred(values: dict[str, Array]) -> dict[str, Array]:
     return {**values, "p": values["p"] - values["p"].mean()}
 
 
-def _fitted(
-    inverse: InverseProblem, observations: Any, settings: FitSettings, observers: Observers
-) -> tuple[Fit, Fields, str]:
-    model = build(inverse, settings.network, settings.period, settings.seed)
-    unknown = new_coefficients(inverse)
-    fit = Fit(inverse, observations, model, unknown, settings.schedule, settings.seed)
-    stopped = fit.train(
-        settings.budget,
-        iterations=settings.iterations,
-        threads=settings.threads,
-        observers=observers,
+def _solved(problem: str, form: str, settings: FitSettings, fit: Fit, **found: Any) -> FlowSolved:
+    """With the figures of the fit."""
+    return FlowSolved(
+        problem=problem,
+        form=form,
+        seed=settings.seed,
+        parameters=len(fit.parameters),
+        iterations=fit.iteration,
+        loss=fit.loss,
+        **found,
     )
-    return fit, Fields(inverse, model), stopped

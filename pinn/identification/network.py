@@ -164,19 +164,10 @@ def identify(
             f"{inverse.problem.name}: nothing is unknown; give the sizes of the parameters to find."
         )
     settings = settings or FitSettings()
-    model = build(inverse, settings.network, settings.period, settings.seed)
-    fit = Fit(
-        inverse, observations, model, new_coefficients(inverse), settings.schedule, settings.seed
-    )
-    stopped = fit.train(
-        settings.budget,
-        iterations=settings.iterations,
-        threads=settings.threads,
-        observers=observers,
-    )
+    fit, fields, stopped = fitted(inverse, observations, settings, observers)
     curvature, misfit, bound = _deviations(fit)
     return Identification(
-        fields=Fields(inverse, model),
+        fields=fields,
         values=fit.values(),
         curvature=curvature,
         misfit=misfit,
@@ -188,6 +179,25 @@ def identify(
         stopped=stopped,
         wall_seconds=time.perf_counter() - began,
     )
+
+
+def fitted(
+    inverse: InverseProblem,
+    observations: Observations | None,
+    settings: FitSettings,
+    observers: Sequence[Callable[[FitReport], None]],
+) -> tuple[Fit, Fields, str]:
+    """A trained fit, its fields, and why training ended; without samples, the equations alone."""
+    model = build(inverse, settings.network, settings.period, settings.seed)
+    unknown = new_coefficients(inverse)
+    fit = Fit(inverse, observations, model, unknown, settings.schedule, settings.seed)
+    stopped = fit.train(
+        settings.budget,
+        iterations=settings.iterations,
+        threads=settings.threads,
+        observers=observers,
+    )
+    return fit, Fields(inverse, model), stopped
 
 
 def _deviations(fit: Fit) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
