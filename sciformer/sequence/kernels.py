@@ -20,6 +20,8 @@ from sciformer.mixers import LMU, Convolution, Pipeline, Residual, State, TokenM
 from sciformer.mixers.normalisation import Affine
 from sciformer.spiking import LIF, SpikingLMU
 
+_TAPE = 64  # windows on the tape of a convolution: what it costs to move back is spread over them
+
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
@@ -78,6 +80,7 @@ class _Linear(Kernel):
         self._weight = _array(weight)
         self._bias = None if bias is None else _array(bias)
         self._out = np.empty_like(self._weight[:, 0])
+        self.inputs, self.dtype = self._weight.shape[1], self._weight.dtype
 
     def __call__(self, x: Array) -> Array:
         np.dot(self._weight, x, out=self._out)
@@ -87,24 +90,29 @@ class _Linear(Kernel):
 
 
 class _Convolution(Kernel):
+    """The window slides along a tape; at its end the last tokens move back to the beginning."""
+
     def __init__(self, stage: Convolution) -> None:
         self._linear = _Linear(stage.weight.flatten(1), stage.bias)
-        self._inputs = stage.inputs
-        self._window = np.zeros_like(self._linear._weight[0])
-        self._next = np.zeros_like(self._window)
+        self._inputs, self._length = stage.inputs, self._linear.inputs
+        self._tape = np.zeros(_TAPE * self._length, self._linear.dtype)
+        self._end = self._past = self._length - self._inputs  # entries so far, and those kept
 
     def __call__(self, x: Array) -> Array:
-        np.concatenate((self._window[self._inputs :], x), out=self._next)
-        self._window, self._next = self._next, self._window
-        return self._linear(self._window)
+        if self._end == len(self._tape):
+            self.restore(self.state)
+        start, self._end = self._end, self._end + self._inputs
+        self._tape[start : self._end] = x
+        return self._linear(self._tape[self._end - self._length : self._end])
 
     @property
     def state(self) -> State:
-        window = self._window[self._inputs :].reshape(1, -1, self._inputs)
+        window = self._tape[self._end - self._past : self._end].reshape(1, -1, self._inputs)
         return (torch.from_numpy(window.copy()),)
 
     def restore(self, state: State) -> None:
-        self._window[self._inputs :] = _only(state).flatten()
+        self._tape[: self._past] = _only(state).flatten()
+        self._end = self._past
 
 
 class _Affine(Kernel):
@@ -118,9 +126,14 @@ class _Affine(Kernel):
 
 
 class _ReLU(Kernel):
+    def __init__(self) -> None:
+        self._zeros: Array = np.zeros(0)
+        self._out: Array = np.zeros(0)
+
     def __call__(self, x: Array) -> Array:
-        result: Array = np.maximum(x, 0)
-        return result
+        if self._zeros.shape != x.shape:  # an array of zeros costs half of what the number 0 does
+            self._zeros, self._out = np.zeros_like(x), np.empty_like(x)
+        return np.maximum(x, self._zeros, out=self._out)
 
 
 class _GELU(Kernel):
@@ -132,12 +145,10 @@ class _GELU(Kernel):
         self._erf = erf
 
     def __call__(self, x: Array) -> Array:
-        half = x * x.dtype.type(math.sqrt(0.5))
-        self._erf(half, out=half)
-        half += 1
-        half *= x
-        half *= 0.5
-        result: Array = half
+        half = x * 0.5
+        result: Array = self._erf(x * math.sqrt(0.5))
+        result *= half
+        result += half
         return result
 
 
@@ -148,7 +159,7 @@ class _LIF(Kernel):
         self._spikes: Array = np.empty_like(self._membrane)
         self._fires = np.empty(self._membrane.shape, dtype=bool)
         self._leak = self._membrane.dtype.type(1 / stage.tau)
-        self._threshold = self._membrane.dtype.type(stage.threshold)
+        self._threshold = np.full_like(self._membrane, stage.threshold)
 
     def __call__(self, x: Array) -> Array:
         np.subtract(x, self._membrane, out=self._spikes)
@@ -195,15 +206,16 @@ class _Memory:
 
 class _LMU(Kernel):
     def __init__(self, stage: LMU) -> None:
-        self._signal, self._direct = kernel(stage.signal), kernel(stage.direct)
+        self._project, self._signals = _joint(stage.signal, stage.direct), stage.window.channels
         self._signal_activation = kernel(stage.signal_activation)
         self._activation = kernel(stage.activation)
         self._memory = _Memory(stage)
         self._readout = _Linear(stage.readout.weight, None)
 
     def __call__(self, x: Array) -> Array:
-        memory = self._memory(self._signal_activation(self._signal(x)))
-        return self._activation(self._readout(memory) + self._direct(x))
+        projected = self._project(x)
+        memory = self._memory(self._signal_activation(projected[: self._signals]))
+        return self._activation(self._readout(memory) + projected[self._signals :])
 
     @property
     def state(self) -> State:
@@ -215,15 +227,17 @@ class _LMU(Kernel):
 
 class _SpikingLMU(Kernel):
     def __init__(self, stage: SpikingLMU) -> None:
-        self._signal, self._direct = kernel(stage.signal), kernel(stage.direct)
+        self._project, self._signals = _joint(stage.signal, stage.direct), stage.window.channels
         self._memory = _Memory(stage)
         self._readout = _Linear(stage.readout.weight, None)
         neurons = (stage.signal_neuron, stage.memory_neuron, stage.output_neuron)
         self._fire_signal, self._fire_memory, self._fire_output = map(kernel, neurons)
 
     def __call__(self, x: Array) -> Array:
-        memory = self._memory(self._fire_signal(self._signal(x)))
-        return self._fire_output(self._readout(self._fire_memory(memory)) + self._direct(x))
+        projected = self._project(x)
+        memory = self._memory(self._fire_signal(projected[: self._signals]))
+        recalled = self._readout(self._fire_memory(memory))
+        return self._fire_output(recalled + projected[self._signals :])
 
     @property
     def state(self) -> State:
@@ -287,6 +301,12 @@ def _(stage: nn.Linear) -> Kernel:
 @kernel.register
 def _(stage: nn.GELU) -> Kernel:
     return _GELU() if stage.approximate == "none" else _Modules(stage)
+
+
+def _joint(*layers: nn.Linear) -> _Linear:
+    """Several layers of the same input in one product."""
+    weight = torch.cat([layer.weight for layer in layers])
+    return _Linear(weight, torch.cat([layer.bias for layer in layers]))
 
 
 def _array(tensor: Tensor) -> Array:
