@@ -21,7 +21,8 @@ def solution_figure(solution: Solution) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    axes, fields = solution.on_grid()
+    named, fields = solution.on_grid()
+    axes = list(named.values())
     exact = _reference(solution, axes)
     columns = 4 if exact else 2
     names = list(fields)

@@ -13,14 +13,17 @@ from torch import Tensor
 from pinn.constraints import HardConstraint, TrialSolution
 from pinn.embedding import embed
 from pinn.settings import Settings
-from sciformer.errors import DataError, DomainError, ShapeError
+from sciformer.errors import DataError, DomainError, ShapeError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+    from xarray import Dataset
 
     from pinn.problem import Problem
     from sciformer.runs import Run
+
+    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -151,17 +154,46 @@ class Solution:
 
         return solution_figure(self)
 
-    def on_grid(self, most: int = 26_000) -> tuple[list[NDArray[np.float64]], dict[str, Any]]:
-        """The axes of a grid over the domain, and each field on it, NaN outside the domain."""
+    def on_grid(self, most: int = 26_000) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Axes of a grid over the domain by coordinate; fields by name, NaN outside the domain."""
         counts = grid_counts(self.problem, most)
         ends = zip(self.problem.domain.low, self.problem.domain.high, counts, strict=True)
         axes = [np.linspace(low, high, count) for low, high, count in ends]
+        named = dict(zip(self.problem.domain.coordinates, axes, strict=True))
         grid = self.problem.domain.grid(counts)
         inside = self.problem.domain.contains(grid).numpy()
         fields = self(grid.numpy())
-        return axes, {
-            name: np.where(inside, value, np.nan).reshape(counts) for name, value in fields.items()
+        return named, {
+            name: np.where(inside, value.astype(np.float64), np.nan).reshape(counts)
+            for name, value in fields.items()
         }
+
+    def to_xarray(self, most: int = 26_000) -> Dataset:
+        """The fields over named coordinates: one variable a field, the equations as an attribute.
+
+        Args:
+            most: about how many points the grid has.
+
+        Raises:
+            UsageError: xarray is not installed.
+        """
+        try:
+            from xarray import Dataset
+        except ImportError as error:
+            raise UsageError(
+                "Solution: to_xarray needs the package xarray; install it with "
+                '`pip install "sciformer[exchange]"`.'
+            ) from error
+        axes, fields = self.on_grid(most)
+        return Dataset(
+            {name: (tuple(axes), values) for name, values in fields.items()},
+            coords=axes,
+            attrs={
+                "title": self.problem.title or self.problem.name,
+                "equations": "; ".join(map(str, self.problem.equations)),
+                "source": "sciformer",
+            },
+        )
 
     def save(self, run: Run) -> None:
         """Writes the trained parameters and the fields on a grid into a run directory."""
@@ -170,8 +202,7 @@ class Solution:
         with run.file("network.safetensors") as path:
             save_file({k: v.contiguous() for k, v in self.trial.state_dict().items()}, path)
         axes, fields = self.on_grid()
-        names = self.problem.domain.coordinates
-        run.write_array("solution.npz", **dict(zip(names, axes, strict=True)), **fields)
+        run.write_array("solution.npz", **axes, **fields)
 
     @classmethod
     def load(cls, directory: str | Path) -> Solution:

@@ -4,4 +4,3 @@ from __future__ import annotations
 
 from pinn.exchange.formats import FORMATS as FORMATS
 from pinn.exchange.formats import Format as Format
-from pinn.exchange.grids import to_xarray as to_xarray

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinn.exchange.grids import masked_grid
 from sciformer.errors import DataError
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class Film:
                 f"sciformer export: {self.suffix[1:]} needs the program {self.writer}; install it "
                 "or take gif."
             )
-        axes, fields = masked_grid(solution, most)
+        axes, fields = solution.on_grid(most)
         time = solution.problem.time
         if time is None or len(axes) > 3:
             raise DataError(

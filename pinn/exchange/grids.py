@@ -1,4 +1,4 @@
-"""Fields on a grid: numpy's npz, xarray, NetCDF."""
+"""Fields on a grid: numpy's npz and NetCDF."""
 
 from __future__ import annotations
 
@@ -7,52 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from pinn.solution import Solution
-
-    Array = NDArray[np.float64]
-
-
-def masked_grid(solution: Solution, most: int) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Axes by coordinate and fields by name, axis by axis; not a number outside the domain."""
-    axes, fields = solution.on_grid(most)
-    named = dict(zip(solution.problem.domain.coordinates, axes, strict=True))
-    points = np.stack([grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")], axis=-1)
-    inside = solution.problem.domain.contains(torch.from_numpy(points)).numpy()
-    shape = tuple(len(axis) for axis in axes)
-    return named, {
-        name: np.where(inside.reshape(shape), np.asarray(value, dtype=np.float64), np.nan)
-        for name, value in fields.items()
-    }
-
-
-def to_xarray(solution: Solution, most: int = 26_000) -> Any:
-    """The fields as an `xarray.Dataset` over named coordinates.
-
-    Args:
-        solution: of any number of coordinates.
-        most: about how many points the grid has.
-
-    Returns:
-        One variable a field, with the equations as attributes.
-    """
-    import xarray
-
-    axes, fields = masked_grid(solution, most)
-    problem = solution.problem
-    return xarray.Dataset(
-        {name: (tuple(axes), values) for name, values in fields.items()},
-        coords=axes,
-        attrs={
-            "title": problem.title or problem.name,
-            "equations": "; ".join(map(str, problem.equations)),
-            "source": "sciformer",
-        },
-    )
 
 
 @dataclass(frozen=True)
@@ -64,7 +21,7 @@ class Npz:
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
         """See `Format.write`."""
-        axes, fields = masked_grid(solution, most)
+        axes, fields = solution.on_grid(most)
         with path.open("wb") as file:
             arrays: dict[str, Any] = {**axes, **fields}
             np.savez_compressed(file, **arrays)
@@ -79,4 +36,4 @@ class NetCDF:
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
         """See `Format.write`."""
-        to_xarray(solution, most).to_netcdf(path, engine="h5netcdf")
+        solution.to_xarray(most).to_netcdf(path, engine="h5netcdf")

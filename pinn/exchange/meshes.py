@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from pinn.exchange.grids import masked_grid
 from sciformer.errors import DataError
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class VTK:
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
         """See `Format.write`."""
-        axes, fields = masked_grid(solution, most)
+        axes, fields = solution.on_grid(most)
         time = solution.problem.time
         if time is None or len(axes) <= 2:
             steps = [(0.0, axes, fields)]

@@ -74,7 +74,7 @@ def test_outside_a_domain_there_is_nothing() -> None:
 
     solution = Solution(problem, TrialSolution(nn.Sequential(Constant())), Settings())
     axes, fields = solution.on_grid(1000)
-    radius = np.hypot(*np.meshgrid(*axes, indexing="ij"))
+    radius = np.hypot(*np.meshgrid(*axes.values(), indexing="ij"))
     assert np.array_equal(np.isnan(fields["w"]), radius < 0.5 * (1 - 1e-9))
     assert solution.errors().max_error == pytest.approx(0.01)
     assert len(solution.plot().axes) >= 4

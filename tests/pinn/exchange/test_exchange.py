@@ -15,8 +15,7 @@ import sympy
 import torch
 
 import pinn
-from pinn.exchange import FORMATS, to_xarray
-from pinn.exchange.grids import masked_grid
+from pinn.exchange import FORMATS
 from pinn.settings import Settings
 from pinn.solution import Solution, build_trial
 from sciformer.cli.main import main
@@ -65,7 +64,7 @@ def test_npz_holds_axes_and_fields(burgers: Solution, tmp_path: Path) -> None:
 
 def test_xarray_and_netcdf_name_their_coordinates(plane_in_time: Solution, tmp_path: Path) -> None:
     """Kills: coordinates in another order than the dimensions."""
-    data = to_xarray(plane_in_time, 2000)
+    data = plane_in_time.to_xarray(2000)
     assert data["v"].dims == ("x", "y", "t")
     at = data["v"].sel(x=2.0, y=-1.0, t=0.0).item()
     assert at == pytest.approx(3 * 2.0 * -1.0, abs=1e-9)
@@ -79,7 +78,7 @@ def test_xarray_and_netcdf_name_their_coordinates(plane_in_time: Solution, tmp_p
 def test_vtk_of_space_and_time_is_a_map(burgers: Solution, tmp_path: Path) -> None:
     FORMATS["vtk"].write(burgers, tmp_path / "a.pvd", 300)
     [mesh] = read_collection(tmp_path / "a.pvd").values()
-    counts = [len(axis) for axis in masked_grid(burgers, 300)[0].values()]
+    counts = [len(axis) for axis in burgers.on_grid(300)[0].values()]
     assert len(mesh.cells_dict["quad"]) == (counts[0] - 1) * (counts[1] - 1)
     assert mesh.point_data["u"] == pytest.approx(burgers(mesh.points[:, :2])["u"], abs=1e-12)
 
