@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pinn.identification.navier_stokes import Truth
     from pinn.identification.network import FitSettings
     from pinn.identification.study import Method, Study
+    from pinn.networks.wave import TravellingWave
 
 EPILOG = """examples:
   sciformer identify navier-stokes
@@ -29,7 +30,6 @@ The weak method sees the velocity of every point and snapshot, the network --sam
 neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0."""
 
 DEFAULT_BUDGET_SECONDS = 240.0
-FIRST_PERIOD = 6.0  # in D / U; the network learns the period, near a Strouhal number of 1 / 6
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -150,6 +150,7 @@ def _network(arguments: argparse.Namespace, truth: Truth) -> Method:
     from pinn.data.embedded import embedded_wake_data
     from pinn.data.files import load_flow
     from pinn.identification.flow_network import NetworkRequest, identify_network
+    from pinn.networks.wave import PeriodicWave, TravellingWave
     from pinn.problems.navier_stokes import FORMS
 
     data = embedded_wake_data() if arguments.data is None else load_flow(arguments.data)
@@ -157,7 +158,7 @@ def _network(arguments: argparse.Namespace, truth: Truth) -> Method:
         arguments.samples or 5000,
         arguments.noise,
         FORMS[arguments.form](),
-        _settings(arguments, FIRST_PERIOD if arguments.periodic_in_time else 0.0),
+        _settings(arguments, PeriodicWave if arguments.periodic_in_time else TravellingWave),
         truth,
     )
     return lambda seed, observers: identify_network(data, request.with_seed(seed), observers)[0]
@@ -179,7 +180,7 @@ def _burgers(arguments: argparse.Namespace) -> Study:
             "only; leave out --data, --periodic-in-time and --method."
         )
     viscosity = 1 / (arguments.reynolds or 100 * math.pi)
-    settings = replace(_settings(arguments, 0.0), schedule=SCHEDULE)
+    settings = replace(_settings(arguments, None), schedule=SCHEDULE)
     if arguments.model == "mlp":
         settings = replace(settings, network=NETWORK)
     methods = {
@@ -195,12 +196,12 @@ def _burgers(arguments: argparse.Namespace) -> Study:
     return Study("identify burgers", "burgers, exact solution", truth, methods)
 
 
-def _settings(arguments: argparse.Namespace, period: float) -> FitSettings:
+def _settings(arguments: argparse.Namespace, wave: type[TravellingWave] | None) -> FitSettings:
     from pinn.identification.network import MODELS, FitSettings
 
     return FitSettings(
         network=MODELS[arguments.model],
-        period=period,
+        wave=wave,
         budget=arguments.budget,
         iterations=arguments.iterations,
         threads=arguments.threads,

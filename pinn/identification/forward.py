@@ -17,6 +17,7 @@ from pinn.identification.inverse import InverseProblem
 from pinn.identification.network import Fields, FitSettings, fitted
 from pinn.identification.result import FieldError
 from pinn.networks import MLP
+from pinn.networks.wave import TravellingWave
 from pinn.problems.cavity import cavity
 from pinn.problems.navier_stokes import FORMS
 
@@ -37,7 +38,7 @@ CAVITY = FitSettings(
     ),
     budget=120.0,
 )
-WAKE = FitSettings(network=partial(MLP, width=26, layers=5), budget=480.0)
+WAKE = FitSettings(wave=TravellingWave, budget=240.0)
 CORNERS = 0.02  # centre lines are compared outside this distance from the lid's corners
 LINE = 401  # points on a centre line
 INSIDE = 60  # points along each axis of the grid for relative errors

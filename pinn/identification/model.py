@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pinn.identification.coefficients import Coefficients
-from pinn.networks.periodic import PeriodicTime
+from pinn.identification.waves import find_wave
+from pinn.networks.wave import PeriodicWave, TravellingWave
 
 NetworkMaker = Callable[[int, int], nn.Module]
 
 if TYPE_CHECKING:
+    from pinn.data.observations import Observations
     from pinn.domain import Domain
     from pinn.identification.inverse import InverseProblem
 
@@ -34,6 +37,7 @@ class Model(nn.Module):
     def __init__(self, inverse: InverseProblem, network: nn.Module) -> None:
         super().__init__()
         domain = inverse.problem.domain
+        self.coordinates = domain.coordinates
         middle = [(low + high) / 2 for low, high in domain.intervals.values()]
         scales = [inverse.scales[name] for name in domain.intervals]
         self.register_buffer("centre", torch.tensor(middle, dtype=torch.float64))
@@ -52,33 +56,47 @@ class Model(nn.Module):
         return torch.stack(whole, dim=-1)
 
 
-def build(inverse: InverseProblem, network: NetworkMaker, period: float, seed: int) -> Model:
+def build(
+    inverse: InverseProblem,
+    network: NetworkMaker,
+    seed: int,
+    inputs: TravellingWave | None = None,
+) -> Model:
     """A model with fresh weights.
 
     Args:
         inverse: whose fields it gives.
         network: makes the network from the number of coordinates and of fields.
-        period: a first guess of the period in time that the fields are taken to have; 0 if none.
         seed: of the weights.
+        inputs: what stands before the first layer, in scaled coordinates; None for nothing.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         made = network(len(inverse.problem.coordinates), len(inverse.problem.fields))
-        if period:
-            make_periodic(made, period / inverse.scales["t"])
+        if inputs is not None:
+            put_before(made, inputs)
         model = Model(inverse, made).double()
         spread_units(model, inverse.problem.domain)
     return model
 
 
-def make_periodic(network: nn.Module, period: float) -> None:
-    """Puts `PeriodicTime` before the first linear layer, which gets one more input."""
+def put_before(network: nn.Module, inputs: TravellingWave) -> None:
+    """Puts `inputs` before the first linear layer, which is made as wide as they need."""
     name, first = _first_linear(network)
-    wider = nn.Linear(first.in_features + 1, first.out_features)
+    wider = nn.Linear(inputs.width(first.in_features), first.out_features)
     nn.init.xavier_normal_(wider.weight)
     parent, _, child = name.rpartition(".")
     holder: Any = network.get_submodule(parent)
-    setattr(holder, child, nn.Sequential(PeriodicTime(period), wider))
+    setattr(holder, child, nn.Sequential(inputs, wider))
+
+
+def wave_of(
+    inverse: InverseProblem, observations: Observations, kind: type[TravellingWave]
+) -> TravellingWave:
+    """Inputs whose wave vector starts at the wave that the samples carry."""
+    scales = np.array([inverse.scales[name] for name in inverse.problem.domain.coordinates])
+    values = np.column_stack(list(observations.values.values()))
+    return kind(find_wave(observations.points / scales, values))
 
 
 def spread_units(model: Model, domain: Domain) -> None:
@@ -102,6 +120,18 @@ def spread(unit: Tensor, domain: Domain) -> Tensor:
     low, high = unit.new_tensor(list(domain.intervals.values())).T
     placed: Tensor = low + (high - low) * unit
     return placed
+
+
+def learned_wave(model: Model) -> tuple[dict[str, float], bool]:
+    """The wave vector of a model's inputs in radians over the units of the coordinates, and whether
+    time enters by the phase only; nothing without a wave."""
+    for module in model.modules():
+        if isinstance(module, TravellingWave):
+            vector = (module.wave.detach() / model.scales).tolist()
+            return dict(zip(model.coordinates, vector, strict=True)), isinstance(
+                module, PeriodicWave
+            )
+    return {}, False
 
 
 def new_coefficients(inverse: InverseProblem) -> Coefficients:

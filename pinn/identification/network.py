@@ -12,7 +12,14 @@ import torch
 
 from pinn.data.observations import Observations
 from pinn.identification.fit import FLOW, Fit, FitReport, Schedule, quantities_term
-from pinn.identification.model import Model, NetworkMaker, build, new_coefficients
+from pinn.identification.model import (
+    Model,
+    NetworkMaker,
+    build,
+    learned_wave,
+    new_coefficients,
+    wave_of,
+)
 from pinn.identification.uncertainty import Information, clustered_deviation
 from pinn.networks import MLP, PhysicsFormer
 from sciformer.errors import UsageError
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pinn.identification.inverse import InverseProblem
+    from pinn.networks.wave import TravellingWave
 
     Array = NDArray[np.float64]
 
@@ -43,7 +51,7 @@ class FitSettings:
 
     Attributes:
         network: makes the network from the number of coordinates and of fields.
-        period: a first guess of the period in time that the fields are taken to have; 0 for none.
+        wave: inputs that know the phase of a wave, found in the samples; None for coordinates only.
         schedule: how many rows, when.
         budget: seconds of training.
         iterations: steps at most; None for no limit.
@@ -52,7 +60,7 @@ class FitSettings:
     """
 
     network: NetworkMaker = MODELS["mlp"]
-    period: float = 0.0
+    wave: type[TravellingWave] | None = None
     schedule: Schedule = FLOW
     budget: float = 60.0
     iterations: int | None = None
@@ -103,6 +111,9 @@ class Identification:
         bound: Cramer-Rao bound for these samples and this noise in the model's own tangent space,
             with the equations held to the noise at the points of the fit. Equations that are held
             tighter lower it (by a factor of 2 to 4 in the wake), so it is no bound for all methods.
+        wave: learned wave vector of the inputs, in radians over the unit of each coordinate; empty
+            without one.
+        is_periodic: whether the fields were taken to repeat in time with it.
         samples: observed points.
         parameters: trained numbers, the unknowns included.
         iterations: steps taken.
@@ -116,6 +127,8 @@ class Identification:
     curvature: dict[str, float]
     misfit: dict[str, float]
     bound: dict[str, float]
+    wave: dict[str, float]
+    is_periodic: bool
     samples: int
     parameters: int
     iterations: int
@@ -166,12 +179,15 @@ def identify(
     settings = settings or FitSettings()
     fit, fields, stopped = fitted(inverse, observations, settings, observers)
     curvature, misfit, bound = _deviations(fit)
+    wave, is_periodic = learned_wave(fields.model)
     return Identification(
         fields=fields,
         values=fit.values(),
         curvature=curvature,
         misfit=misfit,
         bound=bound,
+        wave=wave,
+        is_periodic=is_periodic,
         samples=len(observations),
         parameters=len(fit.parameters),
         iterations=fit.iteration,
@@ -188,7 +204,10 @@ def fitted(
     observers: Sequence[Callable[[FitReport], None]],
 ) -> tuple[Fit, Fields, str]:
     """A trained fit, its fields, and why training ended; without samples, the equations alone."""
-    model = build(inverse, settings.network, settings.period, settings.seed)
+    inputs = None
+    if settings.wave is not None and observations is not None:
+        inputs = wave_of(inverse, observations, settings.wave)
+    model = build(inverse, settings.network, settings.seed, inputs)
     unknown = new_coefficients(inverse)
     fit = Fit(inverse, observations, model, unknown, settings.schedule, settings.seed)
     stopped = fit.train(

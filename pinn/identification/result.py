@@ -46,6 +46,8 @@ class NetworkIdentified:
         cramer_rao_1, cramer_rao_2: least standard deviations for these samples and this noise (for
             clean data 0.1 %, by which their rows are weighted), in percent of the truth.
         fields: error of each field against the data without noise.
+        wave: learned wave vector of the network's inputs, by coordinate; empty without one.
+        is_periodic: whether time entered by that wave only: knowledge beyond the equations.
         parameters: trained numbers.
         loss: mean over points of the sum of squares of a point's rows in units of the noise.
     """
@@ -65,6 +67,8 @@ class NetworkIdentified:
     cramer_rao_1: float
     cramer_rao_2: float
     fields: Mapping[str, FieldError]
+    wave: Mapping[str, float]
+    is_periodic: bool
     parameters: int
     iterations: int
     loss: float
@@ -95,6 +99,8 @@ class NetworkIdentified:
             cramer_rao_1=found.bound[one] * percent[one],
             cramer_rao_2=found.bound[two] * percent[two],
             fields=fields,
+            wave=found.wave,
+            is_periodic=found.is_periodic,
             parameters=found.parameters,
             iterations=found.iterations,
             loss=found.loss,

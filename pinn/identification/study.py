@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -164,6 +165,7 @@ def network_notes(first: NetworkIdentified) -> list[str]:
     """On the network: what it saw, and what nobody can know from that."""
     errors = ", ".join(f"{name} {error.relative_l2:.2e}" for name, error in first.fields.items())
     return [
+        *wave_notes(first),
         f"network: {first.samples} samples seen, {first.parameters} parameters; relative L2 of "
         f"{errors} (seed {first.seed}). Intervals count curvature, misfit over boxes of the "
         "domain, and the spread over seeds where there are several.",
@@ -171,6 +173,24 @@ def network_notes(first: NetworkIdentified) -> list[str]:
         "this network with its equations held to the noise: standard deviation "
         f"{first.cramer_rao_1:.4f} % of lambda_1, {first.cramer_rao_2:.4f} % of lambda_2. "
         "Equations held tighter lower it, as far as the network can satisfy them.",
+    ]
+
+
+def wave_notes(first: NetworkIdentified) -> list[str]:
+    """On the wave whose phase the network is given."""
+    if not first.wave:
+        return []
+    vector = ", ".join(f"{name} {k:+.4f}" for name, k in first.wave.items())
+    taken = (
+        "time enters by that phase only: the flow is taken to be periodic, which is knowledge "
+        "beyond the equations"
+        if first.is_periodic
+        else "all coordinates are given beside it, and nothing is taken to be periodic"
+    )
+    period = 2 * math.pi / abs(first.wave["t"])
+    return [
+        "The network is given the phase of a wave that was found in the samples and is learned "
+        f"further (radians along {vector}; period {period:.4f}); {taken}."
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from pinn.identification.fit import Schedule, Stage
 from pinn.identification.forward import CAVITY, WAKE, reconstruct_wake, solve_cavity
 from pinn.networks import MLP
+from pinn.networks.wave import PeriodicWave
 from sciformer.cli.main import main
 
 
@@ -41,7 +42,7 @@ def test_the_wake_is_reconstructed_from_what_is_seen() -> None:
     settings = replace(
         WAKE,
         network=partial(MLP, width=10, layers=3),
-        period=6.0,
+        wave=PeriodicWave,
         schedule=Schedule((Stage(0, 150, 600, 10.0), Stage(15, 300, 1000, 3.0)), final_points=300),
         iterations=38,
     )

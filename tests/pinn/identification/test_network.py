@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +23,9 @@ from pinn.identification.flows import sample_flow
 from pinn.identification.inverse import InverseProblem
 from pinn.identification.model import build
 from pinn.identification.network import FitSettings
+from pinn.identification.waves import find_wave
 from pinn.networks import MLP, PhysicsFormer
+from pinn.networks.wave import PeriodicWave, TravellingWave
 from pinn.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, streamfunction_pressure
 from sciformer.errors import DataError, UnknownNameError, UsageError
@@ -122,22 +125,51 @@ def test_both_forms_vanish_on_an_exact_flow() -> None:
 
 
 @pytest.mark.parametrize("network", [MLP, partial(PhysicsFormer, steps=3)])
-def test_periodic_models_have_the_period_they_learn(network) -> None:
-    """Kills: waves of the wrong argument, a frequency in other units."""
-    model = build(inverse("streamfunction"), network, period=0.3, seed=1)
+def test_periodic_models_have_the_period_of_their_wave(network) -> None:
+    """Kills: waves of the wrong argument, a frequency in other units, time beside the phase."""
+    wave = PeriodicWave([0.7, -0.4, 2 * math.pi / 0.6])  # scaled time is t / 0.5
+    model = build(inverse("streamfunction"), network, seed=1, inputs=wave)
     points = torch.rand(7, 3, dtype=torch.float64)
     later, between = points.clone(), points.clone()
     later[:, 2] += 0.3
     between[:, 2] += 0.15  # a period in inputs would be half of it in time
     assert torch.allclose(model(points), model(later), rtol=0, atol=1e-12)
     assert not torch.allclose(model(points), model(between), rtol=0, atol=1e-3)
-    assert sum("frequency" in name for name, _ in model.named_parameters()) == 1
+    assert sum("wave" in name for name, _ in model.named_parameters()) == 1
+
+
+def test_inputs_of_a_wave() -> None:
+    """Kills: a component of the wave vector left out, a coordinate dropped, cos and sin swapped."""
+    points = torch.tensor([[0.3, -1.1, 0.7], [2.0, 0.5, -0.2]]).double()
+    phase = points @ torch.tensor([1.5, -0.6, 2.3]).double()
+    waves = torch.stack([phase.cos(), phase.sin()], -1)
+    for kind, beside in ((TravellingWave, points), (PeriodicWave, points[:, :2])):
+        inputs = kind([1.5, -0.6, 2.3])
+        assert torch.allclose(inputs(points), torch.cat([beside, waves], -1), atol=1e-14)
+        assert inputs(points).shape[1] == kind.width(3)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_wave_of_noisy_samples_is_found(sign: float) -> None:
+    """A wave train that grows, on a mean that bends, to half a step of the search.
+
+    Kills: a frequency in the wrong unit, the direction lost, an amplitude that must be constant.
+    """
+    generator = np.random.default_rng(8)
+    points = generator.uniform((1, -2, 3), (8, 2, 23), (1200, 3))
+    x, y, t = points.T
+    wave = (1 + 0.3 * x) * np.exp(-(y**2)) * np.cos(1.07 * t - sign * 1.25 * x + 0.4)
+    values = np.column_stack([wave + 0.1 * x**2, 0.5 * wave * y])
+    found = find_wave(points, values + 0.3 * generator.standard_normal(values.shape))
+    assert found[0] == pytest.approx(-sign * 1.25, abs=0.25)
+    assert found[1] == 0
+    assert found[2] == pytest.approx(1.07, abs=0.09)
 
 
 def test_units_of_the_first_layer_change_sign_inside_the_domain() -> None:
     """Kills: zero biases, under which all of them do at the centre."""
     problem = inverse("streamfunction")
-    model = build(problem, partial(MLP, width=50, layers=1), 0.0, seed=0)
+    model = build(problem, partial(MLP, width=50, layers=1), seed=0)
     first = model.network.layers[0]
     points = torch.rand(2000, 3, dtype=torch.float64) * torch.tensor([1, 0.8, 0.5]).double()
     points -= torch.tensor([0, 0.4, 0]).double()
@@ -149,7 +181,7 @@ def test_units_of_the_first_layer_change_sign_inside_the_domain() -> None:
 def test_early_stages_see_the_first_samples_at_their_own_points() -> None:
     """Kills: samples of other points."""
     problem, data = inverse("velocity"), observations()
-    term = ObservationTerm(problem, data, build(problem, QUICK.network, 0.0, seed=0))
+    term = ObservationTerm(problem, data, build(problem, QUICK.network, seed=0))
     with torch.no_grad():
         assert torch.allclose(term.residual(term.points[:40]), term.residual(term.points)[:40])
 

@@ -11,7 +11,7 @@ import pytest
 
 from pinn.identification.navier_stokes import Truth
 from pinn.identification.result import FieldError, NetworkIdentified
-from pinn.identification.study import Study, claim_notes, over_seeds, with_ensemble
+from pinn.identification.study import Study, claim_notes, network_notes, over_seeds, with_ensemble
 from sciformer.cli.main import main
 
 ONE = NetworkIdentified(
@@ -30,6 +30,8 @@ ONE = NetworkIdentified(
     cramer_rao_1=0.02,
     cramer_rao_2=0.3,
     fields={"u": FieldError(1e-3, 1e-6)},
+    wave={"x": -1.2, "y": 0.1, "t": 1.25},
+    is_periodic=False,
     parameters=2000,
     iterations=90,
     loss=2.1,
@@ -81,6 +83,15 @@ def test_a_table_has_a_row_for_each_run() -> None:
     assert len(rows[0]) == len(headers)
     assert any("over 2 seeds" in sentence for sentence in study.notes())
     assert any("relative L2 of u 1.00e-03" in sentence for sentence in study.notes())
+
+
+def test_what_the_network_knew_is_said() -> None:
+    """Kills: a prior that is kept quiet, a frequency given as a period."""
+    said = network_notes(ONE)[0]
+    assert "x -1.2000, y +0.1000, t +1.2500; period 5.0265" in said
+    assert "nothing is taken to be periodic" in said
+    assert "knowledge beyond the equations" in network_notes(replace(ONE, is_periodic=True))[0]
+    assert "phase" not in " ".join(network_notes(replace(ONE, wave={})))
 
 
 def test_the_command_with_a_network_has_the_promised_keys(capsys) -> None:
