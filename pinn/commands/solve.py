@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
     from pinn.commands import flows
     from pinn.processes import joined
 
-    if arguments.problem in flows.FLOWS:
+    if flows.takes(arguments):
         flows.run(arguments)
         return
     with joined() as processes:

@@ -11,10 +11,11 @@ import sympy
 
 from pinn.data.observations import Observations
 from pinn.domain import Box
-from pinn.identification.fit import ALL, FitReport, Schedule, Stage
+from pinn.identification.fit import FitReport
 from pinn.identification.inverse import InverseProblem
 from pinn.identification.network import FitSettings, Identification, identify
 from pinn.identification.result import FieldError, NetworkIdentified
+from pinn.identification.schedule import ALL, Schedule, Stage
 from pinn.networks import MLP
 from pinn.problem import Problem
 from pinn.references.cole_hopf import ColeHopf

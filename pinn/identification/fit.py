@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from pinn.identification.coefficients import Coefficients, LiveParameters
 from pinn.identification.model import Model, spread
+from pinn.identification.schedule import Schedule, Stage
 from pinn.losses import LeastSquares, Weighted
 from pinn.optimisers import FlatParameters, LevenbergMarquardt
 from pinn.sampling import Sample
-from pinn.solver import deferred_interrupt
+from pinn.solver import CHECKPOINT_SECONDS, deferred_interrupt
+from pinn.state import pack, unpack
 from pinn.terms import EquationTerm
 from pinn.threads import limit_threads
 from sciformer.errors import ConvergenceError
@@ -25,52 +27,8 @@ if TYPE_CHECKING:
 
     from pinn.data.observations import Observations
     from pinn.identification.inverse import InverseProblem
-
-FINAL = 0.67  # share of time or iterations after which all samples are used
-ALL = 10**9
-
-
-@dataclass(frozen=True)
-class Stage:
-    """From iteration `start` on: `points` for the equations, the first `observations` samples, and
-    equations held to `slack` times the noise."""
-
-    start: int
-    points: int
-    observations: int
-    slack: float
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Stages in the order of their starts, the first at 0; new points every `every` iterations.
-
-    First the samples are fitted and the equations hold loosely, then both to the noise. Points
-    that change at every iteration would make the objective bounce. Steps on some of the rows are
-    cheap; in the last third of the time all samples are used, and `final_points` points, because
-    what the network cannot represent makes coefficients depend on the points.
-    """
-
-    stages: tuple[Stage, ...]
-    final_points: int
-    every: int = 15
-
-    def at(self, iteration: int, spent: float) -> Stage:
-        """The stage of an iteration, when a share `spent` of time or iterations is over."""
-        stage = [stage for stage in self.stages if stage.start <= iteration][-1]
-        is_late = spent >= FINAL and stage is self.stages[-1]
-        return replace(stage, points=self.final_points, observations=ALL) if is_late else stage
-
-
-FLOW = Schedule(
-    (
-        Stage(0, 200, 1500, 30.0),
-        Stage(15, 1000, 2000, 10.0),
-        Stage(30, 1500, 2500, 3.0),
-        Stage(42, 1500, 2500, 1.0),
-    ),
-    final_points=5000,
-)
+    from pinn.terms import Term
+    from sciformer.runs import Run
 
 
 @dataclass(frozen=True)
@@ -147,6 +105,8 @@ class Fit:
         self._optimiser = LevenbergMarquardt()
         self._name = problem.name
         self.iteration, self.elapsed, self.loss = 0, 0.0, float("inf")
+        self._age = 0
+        self._stage: Stage | None = None
         self.weighted: list[Weighted] = []
 
     def train(
@@ -156,37 +116,70 @@ class Fit:
         iterations: int | None = None,
         threads: int = 1,
         observers: Sequence[Callable[[FitReport], None]] = (),
+        run: Run | None = None,
     ) -> str:
-        """Steps until the budget of seconds or of iterations is spent.
+        """Steps until the budget of seconds or of iterations is spent, those before included.
+
+        Args:
+            budget: seconds.
+            iterations: steps at most.
+            threads: of BLAS.
+            observers: called after every step.
+            run: keeps checkpoints, and holds the one to continue from, if any.
 
         Returns:
             Why it ended.
 
         Raises:
-            ConvergenceError: rows stopped being finite.
-            KeyboardInterrupt: after the step in which it came.
+            ConvergenceError: rows stopped being finite; the last checkpoint is kept.
+            KeyboardInterrupt: after the step in which it came, with a checkpoint written.
         """
-        began, age, stage = time.monotonic(), 0, None
+        checkpoint = None if run is None else run.load_checkpoint()
+        if checkpoint is not None:
+            self.restore(unpack(*checkpoint))
+        began, saved = time.monotonic() - self.elapsed, self.elapsed
         with limit_threads(threads), deferred_interrupt() as interrupted:
-            while True:
-                if iterations is not None and self.iteration >= iterations:
-                    return f"{iterations} iterations done"
-                if self.elapsed >= budget:
-                    return f"budget of {budget:g} s spent"
-                if interrupted():
-                    raise KeyboardInterrupt
-                spent = self.elapsed / budget
-                if iterations is not None:
-                    spent = max(spent, self.iteration / iterations)
-                now = self._schedule.at(self.iteration, spent)
-                if now != stage or age >= self._schedule.every:
-                    self.weighted = self._draw(now)
-                    stage, age = now, 0
-                age = age + 1 if self._step() else self._schedule.every
+            while (reason := self._reached(budget, iterations)) is None and not interrupted():
+                self._renew(budget, iterations)
+                self._age = self._age + 1 if self._step() else self._schedule.every
                 self.elapsed = time.monotonic() - began
                 report = FitReport(self.iteration, self.elapsed, self.loss, self.values())
                 for observer in observers:
                     observer(report)
+                if run is not None and self.elapsed - saved >= CHECKPOINT_SECONDS:
+                    run.save_checkpoint(*pack(self.state()))
+                    saved = self.elapsed
+        if run is not None:
+            run.save_checkpoint(*pack(self.state()))
+        if reason is None:
+            raise KeyboardInterrupt
+        return reason
+
+    def state(self) -> dict[str, Any]:
+        """All that a continuation needs, points included."""
+        return {
+            "parameters": self.parameters.read(),
+            "optimiser": self._optimiser.state(),
+            "weighted": [weighted.state() for weighted in self.weighted],
+            "drawn": self._sobol.num_generated,
+            "stage": None if self._stage is None else asdict(self._stage),
+            "progress": [self.iteration, self.elapsed, self.loss, self._age],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues from a state of the same fit."""
+        self.parameters.write(state["parameters"])
+        self._optimiser.restore(state["optimiser"])
+        terms: list[Term] = [self._equations]
+        if self._observed is not None:
+            terms.append(self._observed)
+        self.weighted = [
+            Weighted(term, Sample(kept["points"], kept["weights"]), kept["weight"])
+            for term, kept in zip(terms, state["weighted"], strict=False)
+        ]
+        self._sobol.reset().fast_forward(state["drawn"])  # type: ignore[no-untyped-call]
+        self._stage = None if state["stage"] is None else Stage(**state["stage"])
+        self.iteration, self.elapsed, self.loss, self._age = state["progress"]
 
     def values(self) -> dict[str, float]:
         """The unknown parameters as they stand."""
@@ -195,6 +188,22 @@ class Fit:
     def objective(self) -> LeastSquares:
         """The least squares on the present points."""
         return LeastSquares(self.parameters, self.weighted)
+
+    def _reached(self, budget: float, iterations: int | None) -> str | None:
+        """Why it is over, or None."""
+        if iterations is not None and self.iteration >= iterations:
+            return f"{iterations} iterations done"
+        return f"budget of {budget:g} s spent" if self.elapsed >= budget else None
+
+    def _renew(self, budget: float, iterations: int | None) -> None:
+        """New points, if they are due."""
+        spent = self.elapsed / budget
+        if iterations is not None:
+            spent = max(spent, self.iteration / iterations)
+        now = self._schedule.at(self.iteration, spent)
+        if now != self._stage or self._age >= self._schedule.every:
+            self.weighted = self._draw(now)
+            self._stage, self._age = now, 0
 
     def _step(self) -> bool:
         """Whether the parameters moved."""

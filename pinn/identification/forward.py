@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pinn.data.embedded import embedded_wake_data
-from pinn.identification.fit import Fit, FitReport, Schedule, Stage
+from pinn.identification.fit import Fit, FitReport
 from pinn.identification.flow_network import field_errors
 from pinn.identification.flows import flow_problem, sample_flow
 from pinn.identification.inverse import InverseProblem
 from pinn.identification.network import Fields, FitSettings, fitted
 from pinn.identification.result import FieldError
+from pinn.identification.schedule import Schedule, Stage
 from pinn.networks import MLP
 from pinn.networks.wave import TravellingWave
 from pinn.problems.cavity import cavity
 from pinn.problems.navier_stokes import FORMS
+from pinn.references.wake import embedded_wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pinn.data.flow import FlowData
+    from sciformer.runs import Run
 
     Array = NDArray[np.float64]
     Observers = Sequence[Callable[[FitReport], None]]
@@ -51,6 +54,7 @@ class FlowSolved:
 
     Attributes:
         fields: callable at points.
+        reference: what figures compare with, callable too; None for data of the user.
         errors: of u, v and p; of p after its mean, in each snapshot, is removed.
         centre_lines: largest |u - u*| on x = 0.5 and |v - v*| on y = 0.5; cavity only.
     """
@@ -64,6 +68,7 @@ class FlowSolved:
     stopped: str
     wall_seconds: float
     fields: Fields
+    reference: Callable[[Any], Any] | None
     errors: dict[str, FieldError]
     centre_lines: dict[str, float]
 
@@ -80,7 +85,10 @@ class FlowSolved:
 
 
 def solve_cavity(
-    form: str = "streamfunction", settings: FitSettings = CAVITY, observers: Observers = ()
+    form: str = "streamfunction",
+    settings: FitSettings = CAVITY,
+    observers: Observers = (),
+    run: Run | None = None,
 ) -> FlowSolved:
     """The lid-driven cavity at Re = 100 from its equations and walls alone.
 
@@ -88,6 +96,7 @@ def solve_cavity(
         form: a key of `FORMS`.
         settings: of the fit.
         observers: called after every step.
+        run: where checkpoints are kept, and whose newest is continued.
     """
     began = time.perf_counter()
     made = cavity(form=form)
@@ -99,7 +108,7 @@ def solve_cavity(
         factors=made.factors,
         gauge=("p",),
     )
-    fit, fields, stopped = fitted(inverse, None, settings, observers)
+    fit, fields, stopped = fitted(inverse, None, settings, observers, run)
     reference = made.problem.reference
     assert reference is not None, "Re = 100 has one"
     line = np.linspace(0, 1, LINE)[1:-1]
@@ -118,6 +127,7 @@ def solve_cavity(
         stopped=stopped,
         wall_seconds=time.perf_counter() - began,
         fields=fields,
+        reference=reference,
         errors={name: FieldError.between(mine[name], truth[name]) for name in "uvp"},
         centre_lines={
             name: float(np.abs(fields(points)[name] - reference(points)[name]).max())
@@ -130,6 +140,7 @@ def reconstruct_wake(
     form: str = "streamfunction",
     settings: FitSettings = WAKE,
     observers: Observers = (),
+    run: Run | None = None,
     *,
     data: FlowData | None = None,
     samples: int = SAMPLES,
@@ -140,14 +151,16 @@ def reconstruct_wake(
         form: a key of `FORMS`.
         settings: of the fit; its seed is also that of the samples.
         observers: called after every step.
+        run: where checkpoints are kept, and whose newest is continued.
         data: a flow; the wake of the package by default. Its pressure is only compared with.
         samples: velocities that are seen.
     """
     began = time.perf_counter()
+    reference = embedded_wake() if data is None else None
     data = embedded_wake_data() if data is None else data
     inverse = replace(flow_problem(FORMS[form](), data), sizes={})
     observations = sample_flow(data, samples, 0.0, settings.seed)
-    fit, fields, stopped = fitted(inverse, observations, settings, observers)
+    fit, fields, stopped = fitted(inverse, observations, settings, observers, run)
     return _solved(
         "cylinder-wake",
         form,
@@ -156,6 +169,7 @@ def reconstruct_wake(
         stopped=stopped,
         wall_seconds=time.perf_counter() - began,
         fields=fields,
+        reference=reference,
         errors=field_errors(data, fields, gauge=("p",)),
         centre_lines={},
     )

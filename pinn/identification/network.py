@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from pinn.data.observations import Observations
-from pinn.identification.fit import FLOW, Fit, FitReport, Schedule, quantities_term
+from pinn.identification.fit import Fit, FitReport, quantities_term
 from pinn.identification.model import (
     Model,
     NetworkMaker,
@@ -20,6 +20,7 @@ from pinn.identification.model import (
     new_coefficients,
     wave_of,
 )
+from pinn.identification.schedule import FLOW, Schedule
 from pinn.identification.uncertainty import Information, clustered_deviation
 from pinn.networks import MLP, PhysicsFormer
 from sciformer.errors import UsageError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from pinn.identification.inverse import InverseProblem
     from pinn.networks.wave import TravellingWave
+    from sciformer.runs import Run
 
     Array = NDArray[np.float64]
 
@@ -202,8 +204,12 @@ def fitted(
     observations: Observations | None,
     settings: FitSettings,
     observers: Sequence[Callable[[FitReport], None]],
+    run: Run | None = None,
 ) -> tuple[Fit, Fields, str]:
-    """A trained fit, its fields, and why training ended; without samples, the equations alone."""
+    """A trained fit, its fields, and why training ended; without samples, the equations alone.
+
+    With a run, checkpoints are kept there and the newest is continued.
+    """
     inputs = None
     if settings.wave is not None and observations is not None:
         inputs = wave_of(inverse, observations, settings.wave)
@@ -215,6 +221,7 @@ def fitted(
         iterations=settings.iterations,
         threads=settings.threads,
         observers=observers,
+        run=run,
     )
     return fit, Fields(inverse, model), stopped
 

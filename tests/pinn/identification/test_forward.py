@@ -9,11 +9,18 @@ from functools import partial
 import numpy as np
 import pytest
 
-from pinn.identification.fit import Schedule, Stage
-from pinn.identification.forward import CAVITY, WAKE, reconstruct_wake, solve_cavity
+from pinn.identification.forward import (
+    CAVITY,
+    WAKE,
+    FlowSolved,
+    reconstruct_wake,
+    solve_cavity,
+)
+from pinn.identification.schedule import ALL, Schedule, Stage
 from pinn.networks import MLP
 from pinn.networks.wave import PeriodicWave
 from sciformer.cli.main import main
+from sciformer.runs import Run
 
 
 @pytest.mark.parametrize("form", ["streamfunction", "velocity"])
@@ -64,6 +71,7 @@ def test_solve_command(tmp_path, capsys) -> None:
     grid = np.load(tmp_path / "run" / "solution.npz")
     assert grid["u"].shape == (len(grid["x"]), len(grid["y"]))
     assert grid["u"][len(grid["x"]) // 2, -1] == pytest.approx(1.0, abs=1e-6)
+    assert (tmp_path / "run" / "figure.png").stat().st_size > 20_000
     for bad, sentence in (
         (["--steps", "3"], "has no --steps"),
         (["--set", "form=vorticity"], "unknown form 'vorticity'"),
@@ -72,3 +80,33 @@ def test_solve_command(tmp_path, capsys) -> None:
     ):
         assert main(["solve", "cavity", *bad]) == 2
         assert sentence in capsys.readouterr().err
+
+
+def test_a_continued_flow_is_the_flow_that_was_not_interrupted(tmp_path) -> None:
+    """Kills: points drawn anew, the age of points or the damping forgotten."""
+    schedule = Schedule((Stage(0, 100, ALL, 10.0),), final_points=100, every=4)
+    settings = replace(WAKE, network=partial(MLP, width=6, layers=2), schedule=schedule, seed=3)
+
+    def solve(run: Run | None, iterations: int) -> FlowSolved:
+        now = replace(settings, iterations=iterations, budget=1e9)
+        return reconstruct_wake(settings=now, run=run, samples=200)
+
+    run = Run.create(tmp_path / "run", "cylinder-wake", {})
+    whole, first, rest = solve(None, 11), solve(run, 6), solve(run, 11)
+    assert (first.iterations, rest.iterations) == (6, 11)
+    assert rest.errors == whole.errors
+    assert rest.loss == whole.loss
+
+
+def test_resume_by_the_command(tmp_path, capsys) -> None:
+    """Kills: a run continued from the start, or with another seed."""
+    out = str(tmp_path / "run")
+    assert main(["solve", "cavity", "--iterations", "1", "--out", out, "--seed", "3"]) == 0
+    capsys.readouterr()
+    assert main(["solve", "--resume", out, "--iterations", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["iterations"], found["seed"]) == (2, 3)
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["iteration"] for line in lines] == [1, 2]
+    assert main(["solve", "--resume", out, "--seed", "4"]) == 2
+    assert "seed 3 -> 4" in capsys.readouterr().err

@@ -17,12 +17,13 @@ from pinn.data.flow import FlowData
 from pinn.data.observations import Observations
 from pinn.domain import Box
 from pinn.identification.coefficients import Coefficients, LiveParameters
-from pinn.identification.fit import FitReport, ObservationTerm, Schedule, Stage
+from pinn.identification.fit import FitReport, ObservationTerm
 from pinn.identification.flow_network import NetworkRequest, identify_network
 from pinn.identification.flows import sample_flow
 from pinn.identification.inverse import InverseProblem
 from pinn.identification.model import build
 from pinn.identification.network import FitSettings
+from pinn.identification.schedule import Schedule, Stage
 from pinn.identification.waves import find_wave
 from pinn.networks import MLP, PhysicsFormer
 from pinn.networks.wave import PeriodicWave, TravellingWave
