@@ -29,7 +29,7 @@ snapshots, and for burgers the exact solution.
 The weak method sees the velocity of every point and snapshot, the network --samples of them;
 neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0."""
 
-DEFAULT_BUDGET_SECONDS = 240.0
+DEFAULT_BUDGET_SECONDS = 150.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

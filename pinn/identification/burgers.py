@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 VISCOSITY = 0.01 / math.pi
 LEAST_NOISE = 1e-3
-# Terms of the equation reach 100 in the front, so it is held to ten times the noise of u at best.
+# Terms of the equation reach 100 in the front, so it is held to 1 % of the size of u at best.
 SCHEDULE = Schedule(
-    (Stage(0, 400, 1000, 100.0), Stage(10, 1000, ALL, 30.0), Stage(25, 2000, ALL, 10.0)),
+    (Stage(0, 400, 1000, 0.1), Stage(10, 1000, ALL, 0.03), Stage(25, 2000, ALL, 0.01)),
     final_points=4000,
 )
 NETWORK = partial(MLP, width=20, layers=4)

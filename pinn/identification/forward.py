@@ -41,7 +41,7 @@ CAVITY = FitSettings(
     ),
     budget=120.0,
 )
-WAKE = FitSettings(wave=TravellingWave, budget=240.0)
+WAKE = FitSettings(wave=TravellingWave, budget=150.0)
 CORNERS = 0.02  # centre lines are compared outside this distance from the lid's corners
 LINE = 401  # points on a centre line
 INSIDE = 60  # points along each axis of the grid for relative errors

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 CLUSTERS = 4  # boxes along each coordinate, in which residuals may agree
 BLOCK = 20_000  # points evaluated at once
 
-# About 2,000 parameters each with two fields of three coordinates.
+# 1,422 parameters each with two fields of three coordinates and the phase of a wave.
 MODELS: dict[str, NetworkMaker] = {
-    "mlp": partial(MLP, width=25, layers=4),
-    "physicsformer": partial(PhysicsFormer, steps=3, width=8, feed_forward=16),
+    "mlp": partial(MLP, width=20, layers=4),
+    "physicsformer": partial(PhysicsFormer, steps=3, width=8, feed_forward=10),
 }
 
 
@@ -110,9 +110,12 @@ class Identification:
             matrix, with the rows' own mean square as variance.
         misfit: their standard deviations from influences summed over boxes of the domain, which
             count what the model cannot represent.
+        tolerance: how far they move, to first order, when the equations are held half as tightly
+            or the fit is brought to its minimum, whichever is more; misfit that pulls all boxes of
+            the domain one way is seen in this.
         bound: Cramer-Rao bound for these samples and this noise in the model's own tangent space,
-            with the equations held to the noise at the points of the fit. Equations that are held
-            tighter lower it (by a factor of 2 to 4 in the wake), so it is no bound for all methods.
+            with the equations held as in the fit. Equations held tighter lower it (in the wake by a
+            third, to a quarter of the tolerance), so it is no bound for all methods.
         wave: learned wave vector of the inputs, in radians over the unit of each coordinate; empty
             without one.
         is_periodic: whether the fields were taken to repeat in time with it.
@@ -128,6 +131,7 @@ class Identification:
     values: dict[str, float]
     curvature: dict[str, float]
     misfit: dict[str, float]
+    tolerance: dict[str, float]
     bound: dict[str, float]
     wave: dict[str, float]
     is_periodic: bool
@@ -143,8 +147,9 @@ class Identification:
         return 100 * (self.values[name] / self.fields.inverse.problem.parameter_values[name] - 1)
 
     def interval(self, name: str) -> tuple[float, float]:
-        """95 % by curvature and misfit together; `with_ensemble` adds the spread over seeds."""
-        half = 1.96 * float(np.hypot(self.curvature[name], self.misfit[name]))
+        """95 % by curvature, misfit and tolerance; `with_ensemble` adds the spread over seeds."""
+        parts = (self.curvature[name], self.misfit[name], self.tolerance[name])
+        half = 1.96 * float(np.linalg.norm(parts))
         return self.values[name] - half, self.values[name] + half
 
 
@@ -180,14 +185,12 @@ def identify(
         )
     settings = settings or FitSettings()
     fit, fields, stopped = fitted(inverse, observations, settings, observers)
-    curvature, misfit, bound = _deviations(fit)
+    deviations = _deviations(fit)
     wave, is_periodic = learned_wave(fields.model)
     return Identification(
         fields=fields,
         values=fit.values(),
-        curvature=curvature,
-        misfit=misfit,
-        bound=bound,
+        **deviations,
         wave=wave,
         is_periodic=is_periodic,
         samples=len(observations),
@@ -226,23 +229,29 @@ def fitted(
     return fit, Fields(inverse, model), stopped
 
 
-def _deviations(fit: Fit) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Curvature, misfit and Cramer-Rao deviations of the unknowns, in their own units."""
+def _deviations(fit: Fit) -> dict[str, dict[str, float]]:
+    """Curvature, misfit, tolerance and bound of the unknowns, in their own units."""
     at = fit.objective().linearise()
     sizes = fit.coefficients.sizes
-    total = len(at.rows)
     jacobian, rows = at.jacobian * fit.noise_units(), at.rows * fit.noise_units()
     known = Information(jacobian, len(sizes))
-    bound = known.cramer_rao()
+    influences = known.influences(rows)
     clusters = np.concatenate([_boxes(w.sample.points, len(w.rows())) for w in fit.weighted])
-    misfit = clustered_deviation(known.influences(rows), clusters)
+    spread = float((rows @ rows) / len(rows)) ** 0.5
+    looser = torch.ones_like(rows)
+    looser[: len(fit.weighted[0].rows())] = 0.5  # the equations come first
+    loose = Information(jacobian * looser[:, None], len(sizes)).influences(rows * looser)
     scale = np.array(list(sizes.values()))
-    spread = float((rows @ rows) / total) ** 0.5
-
-    def named(values: Array) -> dict[str, float]:
-        return dict(zip(sizes, (scale * values).tolist(), strict=True))
-
-    return named(spread * bound), named(misfit), named(bound)
+    found = {
+        "curvature": spread * known.cramer_rao(),
+        "misfit": clustered_deviation(influences, clusters),
+        "tolerance": np.abs([influences.sum(0), loose.sum(0)]).max(0),
+        "bound": known.cramer_rao(),
+    }
+    return {
+        kind: dict(zip(sizes, (scale * values).tolist(), strict=True))
+        for kind, values in found.items()
+    }
 
 
 def _boxes(points: Tensor, rows: int) -> NDArray[np.int64]:

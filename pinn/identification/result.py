@@ -40,7 +40,8 @@ class NetworkIdentified:
     """One estimate; the names it shares with `Identified` mean the same.
 
     Attributes:
-        interval_1, interval_2: 95 %, from curvature and from misfit over boxes of the domain.
+        interval_1, interval_2: 95 %, from curvature, misfit over boxes of the domain, and how far
+            estimates depend on how tightly the equations are held.
         curvature_1, curvature_2: standard deviations by curvature alone, in percent of the truth;
             they take the network to be perfect and are far too small.
         cramer_rao_1, cramer_rao_2: least standard deviations for these samples and this noise (for

@@ -168,9 +168,10 @@ def network_notes(first: NetworkIdentified) -> list[str]:
         *wave_notes(first),
         f"network: {first.samples} samples seen, {first.parameters} parameters; relative L2 of "
         f"{errors} (seed {first.seed}). Intervals count curvature, misfit over boxes of the "
-        "domain, and the spread over seeds where there are several.",
+        "domain, how tightly the equations are held, and the spread over seeds where there are "
+        "several.",
         f"Cramer-Rao bound of {first.samples} samples at {max(first.noise, CLEAN):.1%} noise, in "
-        "this network with its equations held to the noise: standard deviation "
+        "this network with its equations as tight as in the fit: standard deviation "
         f"{first.cramer_rao_1:.4f} % of lambda_1, {first.cramer_rao_2:.4f} % of lambda_2. "
         "Equations held tighter lower it, as far as the network can satisfy them.",
     ]
@@ -195,16 +196,19 @@ def wave_notes(first: NetworkIdentified) -> list[str]:
 
 
 def claim_notes(first: NetworkIdentified, published: Mapping[str, float]) -> list[str]:
-    """Which published errors at 1 % noise lie below the bound, and what they would take."""
-    said = []
+    """Which published errors at 1 % noise lie below the bound of this run at that noise, and what
+    they would take at the least."""
+    said: list[str] = []
+    if first.noise != PUBLISHED_NOISE:
+        return said
     for name, claim in published.items():
-        here = first.floor.at(first.samples, PUBLISHED_NOISE)[name]
+        here = first.floor.deviations[name]
         needed = first.floor.samples_for(name, claim, PUBLISHED_NOISE)
         if here > claim:
             said.append(
                 f"An error of {claim:g} % in {name} at {PUBLISHED_NOISE:.0%} noise, as published, "
-                f"lies below that bound of {first.samples} samples ({here:.3f} %): it takes "
-                f"{needed} of them to know {name} to that standard deviation."
+                f"lies below that bound of {first.samples} samples ({here:.3f} %): it takes at "
+                f"least {needed} of them to know {name} to that standard deviation."
             )
     return said
 

@@ -50,7 +50,9 @@ def test_the_wake_is_reconstructed_from_what_is_seen() -> None:
         WAKE,
         network=partial(MLP, width=10, layers=3),
         wave=PeriodicWave,
-        schedule=Schedule((Stage(0, 150, 600, 10.0), Stage(15, 300, 1000, 3.0)), final_points=300),
+        schedule=Schedule(
+            (Stage(0, 150, 600, 0.01), Stage(15, 300, 1000, 0.003)), final_points=300
+        ),
         iterations=38,
     )
     solved = reconstruct_wake(settings=settings, samples=1000)
@@ -84,7 +86,8 @@ def test_solve_command(tmp_path, capsys) -> None:
 
 def test_a_continued_flow_is_the_flow_that_was_not_interrupted(tmp_path) -> None:
     """Kills: points drawn anew, the age of points or the damping forgotten."""
-    schedule = Schedule((Stage(0, 100, ALL, 10.0),), final_points=100, every=4)
+    # The last third would come at another step of the shorter run.
+    schedule = Schedule((Stage(0, 100, ALL, 0.01),), final_points=100, every=4, late=2.0)
     settings = replace(WAKE, network=partial(MLP, width=6, layers=2), schedule=schedule, seed=3)
 
     def solve(run: Run | None, iterations: int) -> FlowSolved:

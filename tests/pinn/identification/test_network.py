@@ -17,13 +17,13 @@ from pinn.data.flow import FlowData
 from pinn.data.observations import Observations
 from pinn.domain import Box
 from pinn.identification.coefficients import Coefficients, LiveParameters
-from pinn.identification.fit import FitReport, ObservationTerm
+from pinn.identification.fit import Fit, FitReport, ObservationTerm
 from pinn.identification.flow_network import NetworkRequest, identify_network
 from pinn.identification.flows import sample_flow
 from pinn.identification.inverse import InverseProblem
 from pinn.identification.model import build
 from pinn.identification.network import FitSettings
-from pinn.identification.schedule import Schedule, Stage
+from pinn.identification.schedule import ALL, Schedule, Stage
 from pinn.identification.waves import find_wave
 from pinn.networks import MLP, PhysicsFormer
 from pinn.networks.wave import PeriodicWave, TravellingWave
@@ -35,7 +35,7 @@ LAMBDA = {"lambda_1": 1.7, "lambda_2": 0.06}
 QUICK = FitSettings(
     network=partial(MLP, width=12, layers=3),
     schedule=Schedule(
-        (Stage(0, 150, 300, 100.0), Stage(8, 200, 10**6, 10.0), Stage(18, 300, 10**6, 1.0)),
+        (Stage(0, 150, 300, 0.1), Stage(8, 200, ALL, 0.01), Stage(18, 300, ALL, 0.001)),
         final_points=500,
     ),
     budget=60.0,
@@ -185,6 +185,31 @@ def test_early_stages_see_the_first_samples_at_their_own_points() -> None:
     term = ObservationTerm(problem, data, build(problem, QUICK.network, seed=0))
     with torch.no_grad():
         assert torch.allclose(term.residual(term.points[:40]), term.residual(term.points)[:40])
+
+
+@pytest.mark.parametrize(("noise", "held_to"), [(1e-4, 0.02), (0.3, 0.15)])
+def test_equations_are_held_to_their_tolerance(noise: float, held_to: float) -> None:
+    """A row counts 1 / tolerance^2, in the last stage less where the equations do not hold.
+
+    Kills: a tolerance below half the noise, a share of the wrong size, trust at other points.
+    """
+    problem, data = inverse("velocity"), observations(noise=noise)
+    size = max(float(v.std()) for v in data.values.values())
+    schedule = Schedule((Stage(0, 250, ALL, 0.02 / size),), final_points=150, late=0.5)
+    model = build(problem, QUICK.network, seed=0)
+    fit = Fit(problem, data, model, Coefficients(LAMBDA, problem.sizes), schedule, seed=0)
+    fit.train(1e9, iterations=1)
+    equations, observed = fit.weighted
+    per_row = equations.weight / len(equations.sample) / (observed.weight / len(observed.sample))
+    assert per_row == pytest.approx(1 / held_to**2)
+    assert torch.equal(equations.sample.weights, torch.ones(250).double())
+    fit = Fit(problem, data, model, Coefficients(LAMBDA, problem.sizes), schedule, seed=0)
+    fit.iteration = 1
+    with torch.no_grad():
+        fit._renew(1e9, 2)
+        equations = fit.weighted[0]
+        misfit = equations.term.residual(equations.sample.points).square().mean(1)
+    assert torch.allclose(1 / equations.sample.weights, 1 + misfit / held_to**2)
 
 
 def test_coefficients_are_sizes_times_what_is_trained() -> None:
