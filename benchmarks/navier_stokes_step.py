@@ -25,7 +25,7 @@ from pinn.jets import residual_jacobian
 from pinn.networks import MLP
 from pinn.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2
-from pinn.terms import EquationTerm
+from pinn.terms import interior
 
 REPEATS = 9
 
@@ -45,8 +45,7 @@ def problem(form: str) -> Problem:
 
 def on_jets(made: Problem, network: nn.Module) -> Callable[[Tensor], Tensor]:
     """Residuals by one pass of jets."""
-    values = made.parameter_values
-    return EquationTerm("equations", network, made.residual, ("x", "y", "t"), values).residual
+    return interior(made, network).residual
 
 
 def nested(made: Problem, network: nn.Module) -> Callable[[Tensor], Tensor]:

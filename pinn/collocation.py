@@ -58,7 +58,8 @@ class Collocation:
         self._curriculum = curriculum
         if trial.constraint is not None:
             trial.constraint.numbers = self._parameters
-        self._interior = terms.interior(problem, trial, self._parameters)
+        changing = None if curriculum is None else self._parameters
+        self._interior = terms.interior(problem, trial, changing)
         self._boundary = [terms.boundary(problem, trial, c, self._parameters) for c in soft]
         self._data = [terms.DataTerm(trial, problem, cloud, first) for cloud in problem.data]
         uniform = UniformSobol(problem.domain, seed + 1, dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ class Unknown:
     """A field or one of its derivatives: which field, and the coordinates differentiated by.
 
     `operator` is "1" for the field itself, else one letter a differentiation in the order of
-    the problem's coordinates, such as "xx" or "xt".
+    the problem's coordinates, such as "xx" or "xt", or a sum of such words, as in "t-0.01xx".
     """
 
     field: int
@@ -53,20 +54,41 @@ class Expressions:
         self._coordinates = tuple(coordinates)
         self._fields = tuple(fields)
         plain, unknowns = self._name_unknowns([sympy.sympify(e).doit() for e in expressions], who)
-        self.unknowns: tuple[Unknown, ...] = tuple(unknowns)
+        self.parameter_symbols: tuple[Any, ...] = tuple(parameters)
         self.parameters: tuple[str, ...] = tuple(p.name for p in parameters)
         known = {*self._coordinates, *parameters, *unknowns.values()}
         _refuse_strangers(plain, known, who)
-        arguments = [*self._coordinates, *parameters, *unknowns.values()]
+        self._compile(plain, unknowns)
+
+    def _compile(self, forms: Sequence[Any], symbols: Mapping[Unknown, Any]) -> None:
+        """Sets what the expressions are made of; forms hold a symbol for each unknown."""
+        self.forms, self.symbols = tuple(forms), dict(symbols)
+        self.unknowns: tuple[Unknown, ...] = tuple(symbols)
+        arguments = [*self._coordinates, *self.parameter_symbols, *symbols.values()]
         # Constants become numbers first: torch's functions refuse plain numbers such as pi.
-        numeric = [e.replace(_is_constant, lambda constant: constant.evalf(17)) for e in plain]
+        numeric = [e.replace(_is_constant, lambda constant: constant.evalf(17)) for e in forms]
         self._function: Callable[..., list[Any]] = sympy.lambdify(
             arguments, numeric, modules="torch", cse=True
         )
-        self._count = len(plain)
+
+    def rewritten(self, forms: Sequence[Any], symbols: Mapping[Unknown, Any]) -> Expressions:
+        """Other forms of the same coordinates, parameters and fields.
+
+        Args:
+            forms: expressions in the coordinates, the parameters and the symbols.
+            symbols: the symbol that stands for each unknown.
+        """
+        other = copy.copy(self)
+        other._compile(forms, symbols)
+        return other
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the coordinates, in order."""
+        return tuple(map(str, self._coordinates))
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.forms)
 
     def __call__(
         self,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators
+from pinn.joining import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,9 +101,18 @@ class DataTerm:
 def interior(
     problem: Problem, trial: nn.Module, parameters: Mapping[str, Any] | None = None
 ) -> EquationTerm:
-    """The equations of a problem inside its domain; with its own parameters by default."""
+    """The equations of a problem inside its domain.
+
+    Args:
+        problem: gives the equations.
+        trial: maps points or jets (p, c) to fields (p, f).
+        parameters: a mapping that is read at every evaluation, so that its values may change; by
+            default the problem's own, which let derivatives be joined.
+    """
+    fixed = parameters is None
     values = problem.parameter_values if parameters is None else parameters
-    return EquationTerm("residual", trial, problem.residual, problem.domain.coordinates, values)
+    residual = joined(problem.residual, problem.parameter_values if fixed else {})
+    return EquationTerm("residual", trial, residual, problem.domain.coordinates, values)
 
 
 def boundary(

@@ -16,8 +16,9 @@ Polynomial = Mapping[Exponents, float]
 Term = tuple[tuple[int, ...], float]
 Power = tuple[tuple[int, tuple[Term, ...]], ...]
 
-_TERM = re.compile(r"\s*([+-]?)\s*(\d*)\*?([A-Za-z]+|1)\s*")
+_TERM = re.compile(r"\s*([+-]?)\s*(\d*\.?\d*)\*?([A-Za-z]+|1)\s*")
 _ROUNDING = 1e-9
+_NOISE = 1e-13  # weights of the table come from a pseudo-inverse; below this they are rounding
 
 
 class Operators:
@@ -26,7 +27,8 @@ class Operators:
     D_c(f g) = sum_{a,b} T[c][a, b] (D_a f)(D_b g),    D_0 = identity
 
     A name is a sum of words in the coordinates: "xx" is the second derivative in x, "xx+yy" the
-    Laplacian, "1" the identity. Integer factors and minus signs are allowed ("3xx-yy").
+    Laplacian, "1" the identity. Decimal factors and minus signs are allowed: "t-0.01xx" carries
+    the heat operator in one channel, where "t" and "xx" would take two.
 
     Args:
         coordinates: one letter each, in the order of the columns of the points.
@@ -121,7 +123,7 @@ class Operators:
             letters = "".join(
                 letter * power for letter, power in zip(self.coordinates, word, strict=True)
             )
-            size = "" if abs(factor) == 1 else f"{abs(factor):g}"
+            size = "" if abs(factor) == 1 else f"{abs(factor):.15g}"
             terms.append(("-" if factor < 0 else "+") + size + letters)
         return "".join(terms).removeprefix("+")
 
@@ -154,8 +156,8 @@ class Operators:
             assert np.allclose(basis.T @ weights @ basis, split, atol=_ROUNDING), "not closed"
             table.append(
                 {
-                    (int(a), int(b)): round(float(weights[a, b]), 12)
-                    for a, b in np.argwhere(np.abs(weights) > _ROUNDING)
+                    (int(a), int(b)): float(f"{weights[a, b]:.15g}")
+                    for a, b in np.argwhere(np.abs(weights) > _NOISE)
                 }
             )
         return tuple(table)
