@@ -27,7 +27,9 @@ scale of both. Without --data the wake of the package is used, on 100 x 50 point
 snapshots, and for burgers the exact solution.
 
 The weak method sees the velocity of every point and snapshot, the network --samples of them;
-neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0."""
+neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0; beside x, y and t it is
+given the phase of a travelling wave, whose wave vector is first found in the samples and then
+learned."""
 
 DEFAULT_BUDGET_SECONDS = 150.0
 
@@ -80,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--periodic-in-time",
         action="store_true",
-        help="take the flow to have one period, which is learned; knowledge beyond the equations",
+        help="let time enter by the phase of that wave only; knowledge beyond the equations",
     )
     network.add_argument(
         "--form", choices=("streamfunction", "velocity"), default="streamfunction",

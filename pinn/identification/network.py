@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from pinn.identification.inverse import InverseProblem
+    from pinn.losses import Weighted
     from pinn.networks.wave import TravellingWave
     from sciformer.runs import Run
 
     Array = NDArray[np.float64]
 
-CLUSTERS = 4  # boxes along each coordinate, in which residuals may agree
+BOXES = 8  # along each coordinate but time; residuals in one box may agree
 BLOCK = 20_000  # points evaluated at once
 
 # 1,422 parameters each with two fields of three coordinates and the phase of a wave.
@@ -108,11 +108,10 @@ class Identification:
         values: the unknown parameters.
         curvature: their standard deviations if the model were perfect: from the Gauss-Newton
             matrix, with the rows' own mean square as variance.
-        misfit: their standard deviations from influences summed over boxes of the domain, which
-            count what the model cannot represent.
+        misfit: their standard deviations from influences summed over boxes in space, which count
+            what the model cannot represent.
         tolerance: how far they move, to first order, when the equations are held half as tightly
-            or the fit is brought to its minimum, whichever is more; misfit that pulls all boxes of
-            the domain one way is seen in this.
+            or the fit is brought to its minimum, whichever is more.
         bound: Cramer-Rao bound for these samples and this noise in the model's own tangent space,
             with the equations held as in the fit. Equations held tighter lower it (in the wake by a
             third, to a quarter of the tolerance), so it is no bound for all methods.
@@ -185,7 +184,7 @@ def identify(
         )
     settings = settings or FitSettings()
     fit, fields, stopped = fitted(inverse, observations, settings, observers)
-    deviations = _deviations(fit)
+    deviations = _deviations(fit, inverse)
     wave, is_periodic = learned_wave(fields.model)
     return Identification(
         fields=fields,
@@ -229,14 +228,16 @@ def fitted(
     return fit, Fields(inverse, model), stopped
 
 
-def _deviations(fit: Fit) -> dict[str, dict[str, float]]:
+def _deviations(fit: Fit, inverse: InverseProblem) -> dict[str, dict[str, float]]:
     """Curvature, misfit, tolerance and bound of the unknowns, in their own units."""
     at = fit.objective().linearise()
     sizes = fit.coefficients.sizes
     jacobian, rows = at.jacobian * fit.noise_units(), at.rows * fit.noise_units()
     known = Information(jacobian, len(sizes))
     influences = known.influences(rows)
-    clusters = np.concatenate([_boxes(w.sample.points, len(w.rows())) for w in fit.weighted])
+    problem = inverse.problem
+    space = [i for i, c in enumerate(problem.domain.coordinates) if c != problem.time]
+    clusters = np.concatenate([_boxes(w, space) for w in fit.weighted])
     spread = float((rows @ rows) / len(rows)) ** 0.5
     looser = torch.ones_like(rows)
     looser[: len(fit.weighted[0].rows())] = 0.5  # the equations come first
@@ -254,9 +255,14 @@ def _deviations(fit: Fit) -> dict[str, dict[str, float]]:
     }
 
 
-def _boxes(points: Tensor, rows: int) -> NDArray[np.int64]:
-    """Which of CLUSTERS^c boxes each row's point lies in; rows run equation by equation."""
-    low, high = points.min(0).values, points.max(0).values
-    cells = ((points - low) / (high - low) * CLUSTERS).long().clamp(0, CLUSTERS - 1)
-    factors = CLUSTERS ** torch.arange(points.shape[1])
-    return np.asarray((cells * factors).sum(1).repeat(rows // len(points)).numpy())
+def _boxes(weighted: Weighted, space: list[int]) -> NDArray[np.int64]:
+    """Which box of space, 8 along each coordinate, each row's point lies in.
+
+    Boxes last for all the time: what is not represented at one place comes again with every wave.
+    """
+    places = weighted.sample.points[:, space]
+    low, high = places.min(0).values, places.max(0).values
+    cells = ((places - low) / (high - low) * BOXES).long().clamp(0, BOXES - 1)
+    boxes = (cells * BOXES ** torch.arange(len(space))).sum(1)
+    equations = len(weighted.rows()) // len(places)
+    return np.asarray(boxes.repeat(equations).numpy())  # rows run equation by equation

@@ -40,7 +40,7 @@ class NetworkIdentified:
     """One estimate; the names it shares with `Identified` mean the same.
 
     Attributes:
-        interval_1, interval_2: 95 %, from curvature, misfit over boxes of the domain, and how far
+        interval_1, interval_2: 95 %, from curvature, misfit over boxes in space, and how far
             estimates depend on how tightly the equations are held.
         curvature_1, curvature_2: standard deviations by curvature alone, in percent of the truth;
             they take the network to be perfect and are far too small.

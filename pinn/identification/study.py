@@ -167,8 +167,8 @@ def network_notes(first: NetworkIdentified) -> list[str]:
     return [
         *wave_notes(first),
         f"network: {first.samples} samples seen, {first.parameters} parameters; relative L2 of "
-        f"{errors} (seed {first.seed}). Intervals count curvature, misfit over boxes of the "
-        "domain, how tightly the equations are held, and the spread over seeds where there are "
+        f"{errors} (seed {first.seed}). Intervals count curvature, misfit over boxes in "
+        "space, how tightly the equations are held, and the spread over seeds where there are "
         "several.",
         f"Cramer-Rao bound of {first.samples} samples at {max(first.noise, CLEAN):.1%} noise, in "
         "this network with its equations as tight as in the fit: standard deviation "

@@ -105,6 +105,11 @@ def test_coefficients_and_pressure_of_an_exact_flow(form: str) -> None:
     low, high = found.interval("lambda_2")
     assert low < found.values["lambda_2"] < high
     assert found.bound["lambda_2"] > 0
+    # An exact flow satisfies the equations: how tightly they are held hardly matters.
+    assert 0 <= found.tolerance["lambda_2"] < 3e-3 * LAMBDA["lambda_2"]
+    parts = (found.curvature, found.misfit, found.tolerance)
+    half = 1.96 * math.hypot(*(part["lambda_2"] for part in parts))
+    assert (high - low) / 2 == pytest.approx(half)
 
 
 def test_both_forms_vanish_on_an_exact_flow() -> None:
