@@ -69,7 +69,7 @@ figure.colorbar(shown, ax=panels, label="the top of the scale is the proven boun
 # too few heads.
 
 # %%
-theory.diagnose("x1*x2; sin(2*x1+x2)", tokens=2)
+print(*theory.diagnose("x1*x2; sin(2*x1+x2)", tokens=2).needs, sep="\n")
 
 # %%
 assert float(error.max()) <= certificate.bound <= epsilon

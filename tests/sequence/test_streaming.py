@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sciformer.errors import DataError, ShapeError, UsageError
+from sciformer.mixers import Convolution
 from sciformer.sequence.folding import fold
 from sciformer.sequence.kernels import kernel
 from sciformer.sequence.model import SequenceClassifier
@@ -93,6 +94,16 @@ def test_the_threshold_itself_spikes_in_kernels_too() -> None:
     assert neurons(np.array([0.5, 0.4375, -0.5], np.float32)).tolist() == [1, 0, 0]
     (membranes,) = neurons.state
     assert membranes.tolist() == [[0, 0.4375, -0.5]]
+
+
+def test_a_convolution_slides_past_the_end_of_its_tape() -> None:
+    """Kills: the window taken or moved back one token too early or too late."""
+    stage = Convolution(2, 3, kernel=3).double()
+    tokens = torch.randn(1, 500, 2, dtype=torch.float64)
+    expected, _ = stage(tokens)
+    convolve = kernel(stage)
+    found = np.stack([convolve(token).copy() for token in tokens[0].numpy()])
+    assert np.allclose(found, expected[0].detach().numpy(), rtol=0, atol=1e-13)
 
 
 def test_the_state_of_a_stream_is_a_value() -> None:
