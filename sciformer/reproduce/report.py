@@ -119,14 +119,13 @@ class Report:
     def _section(self, paper: Paper, rows: tuple[Row, ...]) -> str:
         lines = [f"## {paper.title} ({paper.source})", "", f"Effort: {self.effort}.", ""]
         lines += [_line(COLUMNS), _line(["---"] * len(COLUMNS))]
-        remarks = []
+        numbers: dict[str, int] = {}  # rows of the same remark share its number
         for row in rows:
             mark = ""
             if row.remark:
-                remarks.append(row.remark)
-                mark = f" [{len(remarks)}]"
+                mark = f" [{numbers.setdefault(row.remark, len(numbers) + 1)}]"
             lines.append(_line([row.claim.statement + mark, *_cells(row)]))
-        lines += ["", *(f"[{i}] {remark}  " for i, remark in enumerate(remarks, 1)), ""]
+        lines += ["", *(f"[{number}] {remark}  " for remark, number in numbers.items()), ""]
         return "\n".join(lines)
 
 
