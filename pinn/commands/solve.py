@@ -135,7 +135,9 @@ class _Request:
 
         self._arguments, self._processes = arguments, processes
         self._old = self._resumed()
-        name = arguments.problem or (self._old.config["problem"] if self._old else None)
+        name = arguments.problem
+        if name is None and self._old:
+            name = self._old.config["problem"]
         if name is None:
             from sciformer.errors import UsageError
 

@@ -51,15 +51,19 @@ def wares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lines(wares: Path, out: Path) -> list[list[str]]:
-    """Command lines that are quick, valid or nearly so."""
+    """Command lines that are quick, valid or nearly so.
+
+    A solve has two limits, because one of them may be spoilt away.
+    """
     run, layer, flow = str(wares / "run"), str(wares / "layer"), str(wares / "flow.npz")
+    quick = ["--iterations", "1", "--budget", "2"]
     return [
         ["list", "problems", "--json"],
         ["show", run, "--json"],
-        ["solve", "burgers", "--iterations", "1", "--set", "points=0.1", "--out", str(out)],
-        ["solve", "burgers", "--model", "mlp", "--iterations", "1", "--set", "width=4"],
-        ["solve", "--resume", run, "--iterations", "1"],
-        ["solve", str(wares / "pde.py"), "--iterations", "1", "--out", str(out)],
+        ["solve", "burgers", *quick, "--set", "points=0.1", "--out", str(out)],
+        ["solve", "burgers", "--model", "mlp", *quick, "--set", "width=4"],
+        ["solve", "--resume", run, *quick],
+        ["solve", str(wares / "pde.py"), *quick, "--out", str(out)],
         ["export", run, "--format", "npz", "--out", str(out / "a.npz"), "--points", "50"],
         ["identify", "navier-stokes", "--method", "weak", "--data", flow, "--noise", "0.1"],
         ["compile", "x1*x2; x1", "--tokens", "2", "--epsilon", "0.4", "--out", str(out)],

@@ -80,6 +80,7 @@ def test_the_table_and_the_ablation_stand_side_by_side(
         (["burgers", "--device", "cuda:7"], "not available here"),
         (["burgers", "--optimiser", "lbgfs"], "unknown optimiser 'lbgfs'"),
         ([], "which problem"),
+        ([""], "unknown problem ''"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(
