@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
 from sciformer.attention import (
@@ -18,7 +19,8 @@ from sciformer.attention import (
 )
 from sciformer.attention import attend as attend_function
 from sciformer.attention.attend import MATERIALISED_PAIRS
-from sciformer.attention.masks import as_mask
+from sciformer.attention.masks import Mask, as_mask
+from sciformer.attention.patch import Patch
 from sciformer.errors import DomainError, ShapeError
 
 
@@ -149,6 +151,36 @@ def test_masks_combine() -> None:
     torch.testing.assert_close(attend(query, key, value, mask=combined), wanted)
     by_keys = Causal() & Padding(exists) & Boolean(allowed) & (3 * bias)
     torch.testing.assert_close(attend(query, key, value, mask=by_keys), wanted)
+
+
+def test_an_additive_mask_adds_its_numbers() -> None:
+    """Against torch's own. Kills: finite numbers lost, a logit where it is forbidden."""
+    query, key, value = (heads(3, 2, 4, 4, seed=k) for k in range(3))
+    forbidden = torch.rand(4, 4, generator=torch.Generator().manual_seed(2)) < 0.3
+    table = heads(4, 4, seed=9).masked_fill(forbidden & ~torch.eye(4).bool(), -torch.inf)
+    wanted = functional.scaled_dot_product_attention(query, key, value, attn_mask=table)
+    torch.testing.assert_close(attend(query, key, value, mask=table), wanted)
+    added = Additive(table).added(Patch(4, 4, 0, 0))
+    assert torch.equal(added, table.masked_fill(table.isinf(), 0))
+
+
+@pytest.mark.parametrize("indifferent", [Mask(), Causal()])
+def test_a_mask_that_forbids_nothing_changes_no_other(indifferent: Mask) -> None:
+    """One query at the end sees all. Kills: None combined with a table, on either side."""
+    query, key = heads(2, 2, 1, 3), heads(2, 2, 5, 3, seed=1)
+    allowed, bias = torch.tensor([[1, 0, 1, 1, 0]]).bool(), heads(1, 5, seed=2)
+    for mask in (Boolean(allowed), Additive(bias), Boolean(allowed) & Additive(bias)):
+        alone = attend(query, key, key, mask=mask, query_start=4)
+        for both in (indifferent & mask, mask & indifferent):
+            assert torch.equal(attend(query, key, key, mask=both, query_start=4), alone)
+
+
+def test_a_mask_of_one_row_serves_every_block() -> None:
+    """Kills: the one row cut away for later blocks."""
+    query, key = heads(2, 6, 3), heads(2, 6, 3, seed=1)
+    bias = heads(1, 6, seed=2)
+    whole = attend(query, key, key, mask=bias, block=6)
+    torch.testing.assert_close(attend(query, key, key, mask=bias, block=4), whole)
 
 
 def test_causal_mask_counts_true_positions() -> None:
