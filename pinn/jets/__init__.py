@@ -8,6 +8,7 @@ from pinn.jets.composition import Smooth as Smooth
 from pinn.jets.jacobian import fallback_jacobian as fallback_jacobian
 from pinn.jets.jacobian import residual_jacobian as residual_jacobian
 from pinn.jets.jet import Jet as Jet
+from pinn.jets.memory import keep_freed_memory
 from pinn.jets.registry import MissingRuleError as MissingRuleError
 from pinn.jets.registry import rule as rule
 from pinn.jets.rules_arithmetic import compose as compose
@@ -27,3 +28,5 @@ __all__ = [
     "rules_shape",
     "wavelet",
 ]
+
+keep_freed_memory()

@@ -16,7 +16,7 @@ Polynomial = Mapping[Exponents, float]
 Term = tuple[tuple[int, ...], float]
 Power = tuple[tuple[int, tuple[Term, ...]], ...]
 
-_TERM = re.compile(r"\s*([+-]?)\s*(\d*\.?\d*)\*?([A-Za-z]+|1)\s*")
+_TERM = re.compile(r"\s*([+-]?)\s*(\d+\.?\d*|\.\d+|)\*?([A-Za-z]+|1)\s*")
 _ROUNDING = 1e-9
 _NOISE = 1e-13  # weights of the table come from a pseudo-inverse; below this they are rounding
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pinn.jets.algebra import Operators, Term
 
-BLOCK = 1 << 17  # entries of a channel done at a time: all temporaries stay in the cache
+BLOCK = 1 << 17  # entries of a jet done at a time: all temporaries stay in the cache
 
 
 class Smooth(Protocol):
@@ -58,7 +58,8 @@ class Compose(torch.autograd.Function):
 
 def blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The same entries of every tensor, a block of them at a time; shapes (operators, block)."""
-    return zip(*(torch.split(tensor.flatten(1), BLOCK, 1) for tensor in tensors), strict=True)
+    size = max(1, BLOCK // len(tensors[0]))
+    return zip(*(torch.split(tensor.flatten(1), size, 1) for tensor in tensors), strict=True)
 
 
 def push(x: Tensor, y: Tensor, series: Sequence[Tensor], operators: Operators) -> None:

@@ -77,6 +77,8 @@ def test_a_word_may_be_spelled_in_any_order() -> None:
     assert operators.index("tx") == operators.index("xt") == 1
     assert operators.index("-tt+xx") == operators.index("xx-tt")
     assert operators.order == 2
+    decimal = Operators("xt", ("xx-0.5tt",))
+    assert decimal.index("-.5tt+1.xx") == decimal.index("xx-0.5tt") == 1
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,7 @@ def test_a_word_may_be_spelled_in_any_order() -> None:
     [
         ("xt", ("xz",), "'xz' is no operator; write words in the coordinates x, t"),
         ("xt", ("x x",), "'x x' is no operator"),
+        ("xt", (".x",), "'.x' is no operator"),
         ("xt", ("",), "linearly dependent|no operator"),
         (("x1", "t"), ("t",), "single letters"),
         ("xx", ("x",), "must differ"),
