@@ -31,7 +31,7 @@ neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0; besi
 given the phase of a travelling wave, whose wave vector is first found in the samples and then
 learned."""
 
-DEFAULT_BUDGET_SECONDS = 150.0
+DEFAULT_BUDGET_SECONDS = 240.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

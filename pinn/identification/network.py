@@ -21,7 +21,7 @@ from pinn.identification.model import (
     wave_of,
 )
 from pinn.identification.schedule import FLOW, Schedule
-from pinn.identification.uncertainty import Information, clustered_deviation
+from pinn.identification.uncertainty import Information, clustered_deviation, reweighted_shift
 from pinn.networks import MLP, PhysicsFormer
 from sciformer.errors import UsageError
 
@@ -241,12 +241,12 @@ def _deviations(fit: Fit, inverse: InverseProblem) -> dict[str, dict[str, float]
     spread = float((rows @ rows) / len(rows)) ** 0.5
     looser = torch.ones_like(rows)
     looser[: len(fit.weighted[0].rows())] = 0.5  # the equations come first
-    loose = Information(jacobian * looser[:, None], len(sizes)).influences(rows * looser)
+    moved = reweighted_shift(jacobian, rows, looser, len(sizes))
     scale = np.array(list(sizes.values()))
     found = {
         "curvature": spread * known.cramer_rao(),
         "misfit": clustered_deviation(influences, clusters),
-        "tolerance": np.abs([influences.sum(0), loose.sum(0)]).max(0),
+        "tolerance": np.abs([influences.sum(0), moved]).max(0),
         "bound": known.cramer_rao(),
     }
     return {

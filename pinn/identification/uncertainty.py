@@ -69,6 +69,18 @@ class Information:
         return np.asarray((-(self._jacobian @ weights) * rows.double()[:, None]).numpy())
 
 
+def reweighted_shift(jacobian: Tensor, rows: Tensor, factors: Tensor, count: int) -> Array:
+    """How far the last `count` parameters move, to first order, when rows count differently.
+
+    Args:
+        jacobian: (R, P), as in `Information`.
+        rows: (R,).
+        factors: (R,), what each row is multiplied by; all 1 gives what a fit is from its minimum.
+    """
+    known = Information(jacobian * factors[:, None], count)
+    return np.asarray(known.influences(rows * factors).sum(0))
+
+
 def clustered_deviation(influence: Array, cluster: NDArray[np.int64]) -> Array:
     """Standard deviation (count,) from sums of influences over clusters of rows.
 

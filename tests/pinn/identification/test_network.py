@@ -21,7 +21,7 @@ from pinn.identification.fit import Fit, FitReport, ObservationTerm
 from pinn.identification.flow_network import NetworkRequest, identify_network
 from pinn.identification.flows import sample_flow
 from pinn.identification.inverse import InverseProblem
-from pinn.identification.model import build
+from pinn.identification.model import build, learned_wave
 from pinn.identification.network import FitSettings
 from pinn.identification.schedule import ALL, Schedule, Stage
 from pinn.identification.waves import find_wave
@@ -142,6 +142,9 @@ def test_periodic_models_have_the_period_of_their_wave(network) -> None:
     assert torch.allclose(model(points), model(later), rtol=0, atol=1e-12)
     assert not torch.allclose(model(points), model(between), rtol=0, atol=1e-3)
     assert sum("wave" in name for name, _ in model.named_parameters()) == 1
+    learned, is_periodic = learned_wave(model)
+    assert is_periodic
+    assert learned == pytest.approx({"x": 1.4, "y": -0.4 / 0.3, "t": 2 * math.pi / 0.3})
 
 
 def test_inputs_of_a_wave() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinn.identification.floor import Floor
-from pinn.identification.uncertainty import Information, clustered_deviation
+from pinn.identification.uncertainty import Information, clustered_deviation, reweighted_shift
 from sciformer.errors import DomainError
 
 
@@ -90,3 +90,17 @@ def test_the_floor_scales_with_noise_and_samples() -> None:
     needed = floor.samples_for("lambda_2", 0.05, noise=0.01)
     assert needed == 180_000
     assert floor.at(needed, 0.01)["lambda_2"] == pytest.approx(0.05)
+
+
+def test_parameters_move_when_rows_count_less() -> None:
+    """Two rows that want b = 1 and two that want b = 0, beside a nuisance parameter: b = 1/2; with
+    the first two halved they count a quarter, and b = 1/5.
+
+    Kills: a factor on rows or on the Jacobian only, weights instead of their roots.
+    """
+    jacobian = torch.tensor([[0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0], [3.0, 0.0]]).double()
+    rows = jacobian @ torch.tensor([0.2, 0.5]).double()
+    rows -= torch.tensor([1.0, 1.0, 0.0, 0.0, 0.6]).double()
+    whole, halved = torch.ones(5).double(), torch.tensor([0.5, 0.5, 1.0, 1.0, 1.0]).double()
+    assert reweighted_shift(jacobian, rows, whole, 1) == pytest.approx([0.0], abs=1e-12)
+    assert reweighted_shift(jacobian, rows, halved, 1) == pytest.approx([-0.3])
