@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sciformer.sequence.latency import Latencies
     from sciformer.sequence.streaming import Streamer
 
 EPILOG = """examples:
@@ -55,30 +56,32 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.load_state:
         streamer.load(arguments.load_state)
     source = frames(arguments.input, choice.features)
-    latencies_us, last = _predict(streamer, source, choice.classes, quiet=arguments.json)
+    latencies, last = _predict(streamer, source, choice.classes, quiet=arguments.json)
     if arguments.save_state:
         streamer.save(arguments.save_state)
-    summary = {"frames": streamer.frames, **last, **_percentiles(latencies_us)}
+    summary = {"frames": streamer.frames, **last, **_percentiles(latencies)}
     if arguments.json:
         print_json(summary)
     else:
-        note("  ".join(f"{key} {value}" for key, value in _percentiles(latencies_us).items()))
+        note("  ".join(f"{key} {value}" for key, value in _percentiles(latencies).items()))
 
 
 def _predict(
     streamer: Streamer, source: Iterator[Tensor], classes: tuple[str, ...], *, quiet: bool
-) -> tuple[list[float], dict[str, Any]]:
-    """Latencies in microseconds, and the last prediction."""
+) -> tuple[Latencies, dict[str, Any]]:
+    """Latencies, and the last prediction."""
     import sys
     import time
 
+    from sciformer.sequence.latency import Latencies
+
     dtype = streamer.model.head.weight.dtype
-    latencies: list[float] = []
+    latencies = Latencies()
     last: dict[str, Any] = {"class": None, "probability": None}
     for frame in source:
         start = time.perf_counter()
         probabilities = streamer.push(frame.to(dtype).unsqueeze(0))[0]
-        latencies.append(1e6 * (time.perf_counter() - start))
+        latencies.add(time.perf_counter() - start)
         best = int(probabilities.argmax())
         last = {"class": classes[best], "probability": float(probabilities[best])}
         if not quiet:
@@ -87,10 +90,7 @@ def _predict(
     return latencies, last
 
 
-def _percentiles(latencies_us: list[float]) -> dict[str, float | None]:
-    import numpy as np
-
+def _percentiles(latencies: Latencies) -> dict[str, float | None]:
     names = {"latency_us_median": 50, "latency_us_95": 95, "latency_us_99": 99}
-    if not latencies_us:
-        return dict.fromkeys(names)
-    return {name: round(float(np.percentile(latencies_us, p)), 1) for name, p in names.items()}
+    found = {name: latencies.percentile(percent) for name, percent in names.items()}
+    return {name: value and round(value, 1) for name, value in found.items()}
