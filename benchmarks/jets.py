@@ -1,29 +1,26 @@
 """Jets beside nested automatic differentiation: time and peak memory of a residual and gradient.
 
-    python benchmarks/jets.py [--threads 1] [--cases PINNsFormer MLP ...]
+    python -m benchmarks.jets [--threads 1] [--cases PINNsFormer MLP ...]
 
 Cases are chosen by what their names begin with; all by default.
 
-Burgers' residual u_t + u u_x - 0.003 u_xx and the parameter gradient of its mean square. Every
-figure comes from a process of its own. Memory is the peak resident size of its first step at full
-size, less the resident size before that step: the system's own high-water mark (Linux), set back
-just before, so that neither imports nor memory kept from an earlier step count.
+Burgers' residual u_t + u u_x - 0.003 u_xx and the parameter gradient of its mean square. Times are
+medians of steps in turns; memory is the most that five steps take in a process of their own.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import multiprocessing
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.timing import medians, peak_megabytes
 from pinn.jets import Jet, Operators, residual_jacobian
 from pinn.losses import BLOCK
 from pinn.networks import Wavelet
@@ -157,31 +154,30 @@ WAYS = {
 }
 
 
-def resident(key: str) -> float:
-    """A figure of this process in megabytes, such as VmRSS (now) or VmHWM (at most so far)."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return float(status.partition(key + ":")[2].split()[0]) / 1024
-
-
-def measure(case: int, way: str, threads: int) -> tuple[float, float]:
-    """Median milliseconds of a step, and megabytes of the first."""
+def steps(case: Case, threads: int) -> dict[str, Callable[[int], None]]:
+    """By way, a step on the first so many points."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    chosen = CASES[case]
-    network = chosen.network().to(chosen.dtype)
-    points = torch.rand(chosen.points, 2, dtype=chosen.dtype)
-    step = WAYS[way]
-    step(network, points[:20].clone())
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before = resident("VmRSS")
-    step(network, points)
-    peak = resident("VmHWM") - before
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        step(network, points)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e3, peak
+    network = case.network().to(case.dtype)
+    points = torch.rand(case.points, 2, dtype=case.dtype)
+    return {
+        name: functools.partial(lambda way, count: way(network, points[:count].clone()), way)
+        for name, way in WAYS.items()
+    }
+
+
+def milliseconds(case: Case, threads: int) -> list[float]:
+    """Of a step each way."""
+    ready = [functools.partial(step, case.points) for step in steps(case, threads).values()]
+    return [1e3 * seconds for seconds in medians(*ready, runs=7)]
+
+
+def megabytes(position: int, way: str, threads: int) -> float:
+    """Of steps at full size."""
+    case = CASES[position]
+    step = steps(case, threads)[way]
+    step(20)
+    return peak_megabytes(lambda: step(case.points))
 
 
 def main() -> None:
@@ -197,10 +193,11 @@ def main() -> None:
     for position, case in enumerate(CASES):
         if not case.name.startswith(tuple(given.cases)):
             continue
-        found = []
+        memory = []
         for way in WAYS:
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                found.append(pool.apply(measure, (position, way, given.threads)))
+                memory.append(pool.apply(megabytes, (position, way, given.threads)))
+        found = list(zip(milliseconds(case, given.threads), memory, strict=True))
         cells = "".join(f"{ms:12.1f} ms {mb:4.0f} MB" for ms, mb in found)
         ratios = [
             f"{found[0][0] / ms:.2f}x, memory {found[0][1] / max(mb, 1):.1f}x"

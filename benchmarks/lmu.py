@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.timing import medians
 from sciformer.cli.console import table
 from sciformer.mixers import LMU, Window
 from sciformer.mixers.evaluation import Size, fastest
@@ -36,19 +37,6 @@ SHAPES = [
     (4, 784, 468, 784.0, 3, 346),
     (4, 1024, 256, 1024.0, 256, 256),
 ]
-
-
-def medians(*functions: Callable[[], object], runs: int = 9) -> list[float]:
-    """Median seconds of each, run in turns."""
-    times: list[list[float]] = [[] for _ in functions]
-    for function in functions:
-        function()
-    for _ in range(runs):
-        for function, kept in zip(functions, times, strict=True):
-            start = time.perf_counter()
-            function()
-            kept.append(time.perf_counter() - start)
-    return [float(np.median(kept)) for kept in times]
 
 
 def cells() -> None:

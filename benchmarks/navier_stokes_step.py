@@ -1,33 +1,31 @@
 """One training step of Navier-Stokes on jets beside nested automatic differentiation.
 
-    python benchmarks/navier_stokes_step.py [--points 2500] [--threads 1]
+    python -m benchmarks.navier_stokes_step [--points 2500] [--threads 1]
 
 Residuals of u, v, p (second derivatives, continuity) and of psi, p (third derivatives), and the
-parameter gradient of their mean square, for an MLP of 4 x 25 in float64. Every line is measured in
-a process of its own; memory is the peak resident size less that before it.
+parameter gradient of their mean square, for an MLP of 4 x 25 in float64. Times are medians of
+steps in turns; memory is the most that five steps take in a process of their own.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import multiprocessing
-import resource
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.timing import medians, peak_megabytes
 from pinn.domain import Box
 from pinn.equations import Unknown
 from pinn.jets import residual_jacobian
+from pinn.losses import BLOCK
 from pinn.networks import MLP
 from pinn.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2
 from pinn.terms import interior
-
-REPEATS = 9
 
 
 def problem(form: str) -> Problem:
@@ -75,31 +73,44 @@ def nested(made: Problem, network: nn.Module) -> Callable[[Tensor], Tensor]:
     return residual
 
 
-def measure(form: str, way: str, points: int, threads: int) -> tuple[float, float]:
-    """Median milliseconds and extra peak megabytes."""
+WAYS = ("nested", "jets", "jets, in blocks", "jets, rows")
+
+
+def steps(form: str, points: int, threads: int) -> dict[str, Callable[[int], None]]:
+    """By way, a step on the first so many points."""
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     made = problem(form)
     network = MLP(3, len(made.fields), width=25, layers=4).double()
     where = torch.rand(points, 3, dtype=torch.float64)
-    residual = (nested if way == "nested" else on_jets)(made, network)
     parameters = list(network.parameters())
+    plain, fast = nested(made, network), on_jets(made, network)
 
-    def step(at: Tensor) -> None:
-        if way == "jets, rows":
-            residual_jacobian(residual, at, parameters)
-        else:
-            torch.autograd.grad(residual(at).square().mean(), parameters, allow_unused=True)
+    def gradient(residual: Callable[[Tensor], Tensor], count: int) -> None:
+        torch.autograd.grad(residual(where[:count]).square().mean(), parameters, allow_unused=True)
 
-    step(where[:50])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        step(where)
-        times.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return statistics.median(times[2:]) * 1e3, peak / 1024
+    def in_blocks(count: int) -> None:
+        """As `LeastSquares` has it; nested could do it too."""
+        for part in where[:count].split(BLOCK):
+            loss = fast(part).square().sum() / count
+            torch.autograd.grad(loss, parameters, allow_unused=True)
+
+    def rows(count: int) -> None:
+        residual_jacobian(fast, where[:count], parameters)
+
+    return {
+        "nested": functools.partial(gradient, plain),
+        "jets": functools.partial(gradient, fast),
+        "jets, in blocks": in_blocks,
+        "jets, rows": rows,
+    }
+
+
+def megabytes(form: str, way: str, points: int, threads: int) -> float:
+    """Of steps at full size."""
+    step = steps(form, points, threads)[way]
+    step(50)
+    return peak_megabytes(lambda: step(points))
 
 
 def main() -> None:
@@ -109,17 +120,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
-    print(f"{'form':<16}{'way':<12}{'ms':>8}{'MB':>8}{'times':>8}{'memory':>8}")
+    print(f"{'form':<16}{'way':<18}{'ms':>8}{'MB':>8}{'times':>8}{'memory':>8}")
     for form in FORMS:
-        base = None
-        for way in ("nested", "jets", "jets, rows"):
+        ready = steps(form, arguments.points, arguments.threads).values()
+        seconds = medians(*(functools.partial(step, arguments.points) for step in ready))
+        memory = []
+        for way in WAYS:
             with context.Pool(1) as pool:
                 task = (form, way, arguments.points, arguments.threads)
-                elapsed, memory = pool.apply(measure, task)
-            base = base or (elapsed, memory)
+                memory.append(pool.apply(megabytes, task))
+        for way, elapsed, size in zip(WAYS, seconds, memory, strict=True):
             print(
-                f"{form:<16}{way:<12}{elapsed:>8.1f}{memory:>8.1f}"
-                f"{base[0] / elapsed:>8.2f}{memory / base[1]:>8.2f}"
+                f"{form:<16}{way:<18}{1e3 * elapsed:>8.1f}{size:>8.1f}"
+                f"{seconds[0] / elapsed:>8.2f}{size / memory[0]:>8.2f}"
             )
 
 

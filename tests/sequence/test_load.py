@@ -47,5 +47,5 @@ def test_a_million_frames_take_no_more_memory_than_ten_thousand(tmp_path: Path) 
     assert main(["train", "lmuformer", "--dataset", "mnist1d", "--epochs", "1", "--out", run]) == 0
     short = stream(run, CHUNK, answers)
     long = stream(run, 100 * CHUNK, answers)
-    assert sum(1 for _ in answers.open()) == 1_000_000
+    assert answers.read_bytes().count(b"\n") == 100 * CHUNK
     assert long - short < 4_000
