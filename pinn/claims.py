@@ -27,9 +27,9 @@ WEAK = (
 )
 NETWORK = (
     "By a network from 5,000 velocity samples of the embedded wake, never the pressure, from "
-    "lambda = (0, 0), with the flow taken as periodic in time. The size of the error is compared. "
-    "At 1 % noise 5,000 samples cannot tell lambda_2 better than to some tenths of a percent: the "
-    "command prints the Cramer-Rao bound."
+    "lambda = (0, 0). The phase of a wave that is found in the samples is one of its inputs. The "
+    "size of the error is compared. At 1 % noise no method knows lambda_2 better than to some "
+    "0.2 % from 5,000 samples: the command prints the Cramer-Rao bound."
 )
 # What was published for lambda_1 and lambda_2, and the most that rounds to it.
 CLEAN = (("lambda_1", "0 %", 0.005), ("lambda_2", "0 %", 0.05))
@@ -41,7 +41,7 @@ def physicsformer() -> Paper:
     """PhysicsFormer: Burgers, ablations, attention, and the coefficients of a wake."""
     former, one_token, mlp = _burgers(), _burgers("--steps", "1"), _burgers("--model", "mlp")
     wake = Command(("solve", "cylinder-wake")).experiment(
-        "cylinder-wake", full=Effort(3, 10.5, {"budget": 600}), quick=Effort(1, 0.9, {"budget": 45})
+        "cylinder-wake", full=Effort(3, 2.8, {"budget": 150}), quick=Effort(1, 0.9, {"budget": 45})
     )
     return Paper(
         "physicsformer",
@@ -146,11 +146,11 @@ def _weak(name: str, *options: str, seeds: int) -> Experiment:
 
 
 def _network(name: str, *options: str) -> Experiment:
-    words = ("identify", "navier-stokes", "--method", "network", "--periodic-in-time")
+    words = ("identify", "navier-stokes", "--method", "network")
     command = Command((*words, *options), read=_sizes_of_errors, out=None)
     return command.experiment(
         f"network-{name}",
-        full=Effort(5, 5.2, {"budget": 300}),
+        full=Effort(5, 4.2, {"budget": 240}),
         quick=Effort(1, 0.9, {"budget": 45}),
     )
 
