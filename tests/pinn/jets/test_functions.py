@@ -37,6 +37,20 @@ def check(function: Function, formula: Function) -> None:
     torch.testing.assert_close(found, wanted, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_the_gradient_of_a_product_reaches_the_only_trained_factor(first: bool) -> None:
+    """Linear in the scale. Kills: one factor's gradient asked for by the other's need."""
+    scale = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)
+    fixed = Jet.coordinates(draw(6, 2, 11), OPERATORS)
+    column, row = fixed.reshape(-1, 2, 1), fixed.reshape(-1, 1, 2)
+    for left, right in ((fixed, fixed), (column, row)):
+        product = torch.mul if left is right else torch.matmul
+        jet = product(left * scale, right) if first else product(left, right * scale)
+        total = sum(jet.derivative(name).sum() for name in OPERATORS.names)
+        (found,) = torch.autograd.grad(total, scale)
+        torch.testing.assert_close(found, (total / scale).detach(), rtol=1e-12, atol=0)
+
+
 WEIGHT = torch.tensor([0.7, -1.3, 1.9], dtype=torch.float64)
 BIAS = torch.tensor([0.2, 0.5, -0.3], dtype=torch.float64)
 
