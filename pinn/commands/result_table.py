@@ -14,6 +14,7 @@ def print_results(results: list[dict[str, Any]]) -> None:
         "model": "model",
         "seed": "seed",
         "parameters": "parameters",
+        "dtype": "arithmetic",
         "iterations": "steps",
         "train_seconds": "training, s",
         "wall_seconds": "all, s",

@@ -60,8 +60,9 @@ def test_the_table_and_the_ablation_stand_side_by_side(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["solve", "burgers", *QUICK, "--ablation"]) == 0
+    assert main(["solve", "burgers", *QUICK, "--ablation", "--dtype", "float32"]) == 0
     shown = capsys.readouterr().out
+    assert shown.count("float32") == 2
     assert "one token" in shown
     assert "entropy/log k" in shown
     assert len(list((tmp_path / "runs").iterdir())) == 2
