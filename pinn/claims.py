@@ -28,8 +28,8 @@ WEAK = (
 NETWORK = (
     "By a network from 5,000 velocity samples of the embedded wake, never the pressure, from "
     "lambda = (0, 0). The phase of a wave that is found in the samples is one of its inputs. The "
-    "size of the error is compared. At 1 % noise no method knows lambda_2 better than to some "
-    "0.2 % from 5,000 samples: the command prints the Cramer-Rao bound."
+    "size of the error is compared. At 1 % noise the Cramer-Rao bound of this fit is some 0.2 % "
+    "of lambda_2: the command prints it."
 )
 # What was published for lambda_1 and lambda_2, and the most that rounds to it.
 CLEAN = (("lambda_1", "0 %", 0.005), ("lambda_2", "0 %", 0.05))
