@@ -10,11 +10,13 @@ from sciformer.cli.registry import KINDS, entries
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
     parser.add_argument("kind", nargs="?", choices=KINDS, help="only these; default: everything")
     add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Prints what entry points offer."""
     kinds = [arguments.kind] if arguments.kind else KINDS
     found = {kind: entries(kind) for kind in kinds}
     if arguments.json:

@@ -12,11 +12,13 @@ from sciformer.runs import Run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Prints the summary of a run."""
     content = _describe(Run.open(arguments.run))
     if arguments.json:
         print_json(content)
