@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinn.identification.forward import centred
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,9 +30,9 @@ def flow_figure(solved: FlowSolved) -> Figure:
 
     axes, points, moment = _plane(solved)
     shape = (len(axes[0]), len(axes[1]))
-    shown = {"found": _centred(solved.fields(points), shape)}
+    shown = {"found": _shown(solved.fields(points), shape)}
     if solved.reference is not None:
-        shown["reference"] = _centred(solved.reference(points), shape)
+        shown["reference"] = _shown(solved.reference(points), shape)
         shown["found - reference"] = {
             name: shown["found"][name] - shown["reference"][name] for name in "uvp"
         }
@@ -58,9 +60,8 @@ def _plane(solved: FlowSolved) -> tuple[list[Array], Array, str]:
     return axes, np.column_stack([plane, np.full(len(plane), time)]), f" at t = {time:g}"
 
 
-def _centred(values: Any, shape: tuple[int, int]) -> dict[str, Array]:
-    fields = {name: np.asarray(values[name]).reshape(shape) for name in "uvp"}
-    return {**fields, "p": fields["p"] - fields["p"].mean()}
+def _shown(values: Any, shape: tuple[int, int]) -> dict[str, Array]:
+    return centred({name: np.asarray(values[name]).reshape(shape) for name in "uvp"})
 
 
 def _map(figure: Figure, panel: Axes, axes: list[Array], values: Array, title: str) -> None:

@@ -118,7 +118,7 @@ def solve_cavity(
     }
     axis = np.linspace(CORNERS, 1 - CORNERS, INSIDE)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
-    mine, truth = _centred(fields(grid)), _centred(dict(reference(grid)))
+    mine, truth = centred(fields(grid)), centred(dict(reference(grid)))
     return _solved(
         "cavity",
         form,
@@ -175,7 +175,7 @@ def reconstruct_wake(
     )
 
 
-def _centred(values: dict[str, Array]) -> dict[str, Array]:
+def centred(values: dict[str, Array]) -> dict[str, Array]:
     """With the mean of p removed."""
     return {**values, "p": values["p"] - values["p"].mean()}
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from pinn.identification.inverse import InverseProblem
-    from pinn.losses import Weighted
     from pinn.networks.wave import TravellingWave
     from sciformer.runs import Run
 
@@ -237,17 +237,19 @@ def _deviations(fit: Fit, inverse: InverseProblem) -> dict[str, dict[str, float]
     influences = known.influences(rows)
     problem = inverse.problem
     space = [i for i, c in enumerate(problem.domain.coordinates) if c != problem.time]
-    clusters = np.concatenate([_boxes(w, space) for w in fit.weighted])
+    counts = [len(weighted.rows()) for weighted in fit.weighted]
+    places = [weighted.sample.points[:, space] for weighted in fit.weighted]
+    clusters = np.concatenate([_boxes(*part) for part in zip(places, counts, strict=True)])
     spread = float((rows @ rows) / len(rows)) ** 0.5
     looser = torch.ones_like(rows)
-    looser[: len(fit.weighted[0].rows())] = 0.5  # the equations come first
+    looser[: counts[0]] = 0.5  # the equations come first
     moved = reweighted_shift(jacobian, rows, looser, len(sizes))
-    scale = np.array(list(sizes.values()))
+    scale, bound = np.array(list(sizes.values())), known.cramer_rao()
     found = {
-        "curvature": spread * known.cramer_rao(),
+        "curvature": spread * bound,
         "misfit": clustered_deviation(influences, clusters),
         "tolerance": np.abs([influences.sum(0), moved]).max(0),
-        "bound": known.cramer_rao(),
+        "bound": bound,
     }
     return {
         kind: dict(zip(sizes, (scale * values).tolist(), strict=True))
@@ -255,14 +257,12 @@ def _deviations(fit: Fit, inverse: InverseProblem) -> dict[str, dict[str, float]
     }
 
 
-def _boxes(weighted: Weighted, space: list[int]) -> NDArray[np.int64]:
+def _boxes(places: Tensor, rows: int) -> NDArray[np.int64]:
     """Which box of space, 8 along each coordinate, each row's point lies in.
 
     Boxes last for all the time: what is not represented at one place comes again with every wave.
     """
-    places = weighted.sample.points[:, space]
     low, high = places.min(0).values, places.max(0).values
     cells = ((places - low) / (high - low) * BOXES).long().clamp(0, BOXES - 1)
-    boxes = (cells * BOXES ** torch.arange(len(space))).sum(1)
-    equations = len(weighted.rows()) // len(places)
-    return np.asarray(boxes.repeat(equations).numpy())  # rows run equation by equation
+    boxes = (cells * BOXES ** torch.arange(places.shape[1])).sum(1)
+    return np.asarray(boxes.repeat(rows // len(places)).numpy())  # equation by equation

@@ -59,11 +59,11 @@ def run(arguments: argparse.Namespace) -> None:
     latencies, last = _predict(streamer, source, choice.classes, quiet=arguments.json)
     if arguments.save_state:
         streamer.save(arguments.save_state)
-    summary = {"frames": streamer.frames, **last, **_percentiles(latencies)}
+    percentiles = _percentiles(latencies)
     if arguments.json:
-        print_json(summary)
+        print_json({"frames": streamer.frames, **last, **percentiles})
     else:
-        note("  ".join(f"{key} {value}" for key, value in _percentiles(latencies).items()))
+        note("  ".join(f"{key} {value}" for key, value in percentiles.items()))
 
 
 def _predict(
