@@ -50,9 +50,34 @@ class Weighted:
         return (self.term.residual(self.sample.points[part]) * factors).T.reshape(-1)
 
     @property
+    def equations(self) -> int:
+        """Rows a point."""
+        with torch.no_grad():
+            return self.term.residual(self.sample.points[:1]).numel()
+
+    @property
     def factors(self) -> Tensor:
         """What each point's rows are multiplied by, (p,)."""
         return (self.weight * self.sample.weights / len(self.sample)).sqrt()
+
+
+class Workspace:
+    """Memory for a Jacobian, which the next one of about its size has again.
+
+    Fresh memory of hundreds of megabytes costs more than what is written there.
+    """
+
+    def __init__(self) -> None:
+        self._held = torch.empty(0)
+
+    def take(self, parameters: int, rows: int, like: Tensor) -> Tensor:
+        """(parameters, rows), in no state that could be relied on, and the caller's until the next
+        call."""
+        size = parameters * rows
+        held = self._held
+        if held.numel() < size or held.dtype != like.dtype or held.device != like.device:
+            self._held = like.new_empty(size)
+        return self._held[:size].view(parameters, rows)
 
 
 class LeastSquares:
@@ -65,6 +90,7 @@ class LeastSquares:
         parameters: what is optimised.
         terms: at least one, with all points.
         processes: who shares the points.
+        workspace: memory for the Jacobian; None for fresh memory.
     """
 
     def __init__(
@@ -72,9 +98,11 @@ class LeastSquares:
         parameters: FlatParameters,
         terms: Sequence[Weighted],
         processes: Processes = ALONE,
+        workspace: Workspace | None = None,
     ) -> None:
         self.parameters, self.processes = parameters, processes
         self._terms, self._share = terms, share(processes)
+        self._workspace = workspace or Workspace()
 
     def rows(self) -> Tensor:
         """Weighted residuals (R,) without gradients."""
@@ -88,19 +116,24 @@ class LeastSquares:
         return float(value)
 
     def linearise(self) -> Linearisation:
-        """Weighted residuals (R,) and their Jacobian (R, P).
+        """Weighted residuals (R,) and their Jacobian (R, P), which lasts until the next call of
+        any objective with the same workspace.
 
         Raises:
             ConvergenceError: a term is not finite.
         """
-        pieces = [self._linearise(term) for term in self._terms]
-        if len(pieces) == 1:
-            return pieces[0]
-        # Joined along the points, which are innermost: normal equations then need no copy.
-        return Linearisation(
-            torch.cat([piece.rows for piece in pieces]),
-            torch.cat([piece.jacobian.T for piece in pieces], dim=1).T,
-        )
+        tensors = self.parameters.tensors
+        counts = [term.equations for term in self._terms]
+        points = [len(term.sample.points[self._share]) for term in self._terms]
+        total = sum(e * p for e, p in zip(counts, points, strict=True))
+        # Points are innermost: normal equations then need no copy.
+        jacobian = self._workspace.take(len(self.parameters), total, tensors[0])
+        rows, start = [], 0
+        for term, e, p in zip(self._terms, counts, points, strict=True):
+            block = jacobian[:, start : start + e * p].view(-1, e, p)
+            rows.append(self._linearise(term, block))
+            start += e * p
+        return Linearisation(torch.cat(rows), jacobian.T)
 
     def value_and_gradient(self) -> tuple[float, Tensor]:
         """|rows|^2 and its gradient (P,), some points at a time: memory does not grow with them.
@@ -137,15 +170,17 @@ class LeastSquares:
         ]
         return squares.detach(), torch.cat([gradient.reshape(-1) for gradient in flat])
 
-    def _linearise(self, weighted: Weighted) -> Linearisation:
-        rows, jacobian = residual_jacobian(
+    def _linearise(self, weighted: Weighted, out: Tensor) -> Tensor:
+        """The rows (e * p,) of a term, whose Jacobian is written to (P, e, p)."""
+        rows, _ = residual_jacobian(
             weighted.term.residual,
             weighted.sample.points[self._share],
             self.parameters.tensors,
             weights=weighted.factors[self._share],
+            out=out,
         )
         _refuse_nonfinite(rows, weighted.term)
-        return Linearisation(rows.T.reshape(-1), jacobian.transpose(0, 1).flatten(0, -2))
+        return rows.T.reshape(-1)
 
 
 def _refuse_nonfinite(rows: Tensor, term: Term) -> None:

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pinn.collocation import Collocation
-from pinn.losses import LeastSquares
+from pinn.losses import LeastSquares, Workspace
 from pinn.optimisers import FlatParameters
 from pinn.processes import ALONE
 from pinn.progress import Limits as Limits
@@ -68,6 +68,7 @@ class Solver:
         self._problem, self._trial = problem, trial
         self._optimiser, self._plan, self._threads = optimiser, plan, threads
         self._parameters = FlatParameters(list(trial.parameters()))
+        self._workspace = Workspace()
         self._collocation = Collocation(problem, trial, loss, seed, plan.curriculum)
         self.progress = Progress()
         self._best = self._parameters.read()
@@ -165,7 +166,7 @@ class Solver:
             self._validate()
 
     def _objective(self, terms: Sequence[Weighted]) -> LeastSquares:
-        return LeastSquares(self._parameters, terms, self._processes)
+        return LeastSquares(self._parameters, terms, self._processes, self._workspace)
 
     def _validate(self) -> None:
         """Keeps the present network if its held-out residual is the least so far."""

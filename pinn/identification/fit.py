@@ -13,7 +13,7 @@ from torch import Tensor
 from pinn.identification.coefficients import Coefficients, LiveParameters
 from pinn.identification.model import Model, spread
 from pinn.identification.schedule import Schedule, Stage
-from pinn.losses import LeastSquares, Weighted
+from pinn.losses import LeastSquares, Weighted, Workspace
 from pinn.optimisers import FlatParameters, LevenbergMarquardt
 from pinn.sampling import Sample
 from pinn.solver import CHECKPOINT_SECONDS, deferred_interrupt
@@ -112,7 +112,7 @@ class Fit:
         self.coefficients, self._schedule, self._domain = coefficients, schedule, problem.domain
         self.parameters = FlatParameters([*model.parameters(), coefficients.scaled])
         self._sobol = torch.quasirandom.SobolEngine(len(problem.coordinates), True, seed)  # type: ignore[no-untyped-call]
-        self._optimiser = LevenbergMarquardt()
+        self._optimiser, self._workspace = LevenbergMarquardt(), Workspace()
         self._name = problem.name
         self.iteration, self.elapsed, self.loss = 0, 0.0, float("inf")
         self._age = 0
@@ -197,7 +197,7 @@ class Fit:
 
     def objective(self) -> LeastSquares:
         """The least squares on the present points."""
-        return LeastSquares(self.parameters, self.weighted)
+        return LeastSquares(self.parameters, self.weighted, workspace=self._workspace)
 
     def _reached(self, budget: float, iterations: int | None) -> str | None:
         """Why it is over, or None."""

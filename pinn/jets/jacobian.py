@@ -34,8 +34,9 @@ def residual_jacobian(
         points: shape (p, c).
         parameters: leaf tensors that require gradients, P entries in all.
         weights: shape (p,); row i of both results is multiplied by entry i.
-        out: memory for J, shape (P, e, p), e = 1 for residuals (p,); it is overwritten. A solver
-            that gives the same memory every time saves the system a fresh one.
+        out: memory for J, shape (P, e, p), e = 1 for residuals (p,), neighbouring points side by
+            side; it is overwritten. A solver that gives the same memory every time saves the
+            system a fresh one, and a part of a larger matrix is filled without a copy.
 
     Returns:
         The residuals r, shape (p,) or (p, e), and J of shape (*r.shape, P), both detached. J is
@@ -57,7 +58,11 @@ def residual_jacobian(
     finally:
         recorder.release()
     if rows is None:
-        return fallback_jacobian(residual, points, parameters, weights=weights)
+        r, jacobian = fallback_jacobian(residual, points, parameters, weights=weights)
+        if out is None:
+            return r, jacobian
+        written = out.permute(2, 1, 0)[:, 0] if r.ndim == 1 else out.permute(2, 1, 0)
+        return r, written.copy_(jacobian)
     scaled = r.detach()
     if weights is not None:
         scaled = scaled * (weights if r.ndim == 1 else weights[:, None])
@@ -172,10 +177,10 @@ def _mixes(equation: Tensor, recorder: Recorder) -> bool:
 
 
 def _emptied(out: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    if out.shape != shape or not out.is_contiguous():
+    if out.shape != shape or out.stride(2) != 1:
         raise ShapeError(
-            f"residual_jacobian: out must be contiguous of shape {shape} (parameters, equations, "
-            f"points); got {tuple(out.shape)}."
+            f"residual_jacobian: out must have the shape {shape} (parameters, equations, points) "
+            f"with points side by side; got {tuple(out.shape)} with strides {out.stride()}."
         )
     return out.zero_()
 

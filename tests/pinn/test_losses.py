@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pinn import dynamics, losses
 from pinn.dynamics import CausalInTime, DynamicsWeightedLoss, FixedWeights, TermDynamics
-from pinn.losses import LeastSquares, Weighted
+from pinn.losses import LeastSquares, Weighted, Workspace
 from pinn.optimisers import FlatParameters
 from pinn.sampling import Sample
 from sciformer.errors import ConvergenceError
@@ -25,6 +25,20 @@ class Line(nn.Module):
 
     def residual(self, points: Tensor) -> Tensor:
         return self.slope * points - points**self.power
+
+
+class Pair(Line):
+    """Two equations: 3 slope x and -7 slope x."""
+
+    def __init__(self, name: str, slope: nn.Parameter) -> None:
+        super().__init__(name, slope, 1)
+
+    def residual(self, points: Tensor) -> Tensor:
+        return torch.cat(self.slopes(self.slope * points), dim=1)
+
+    @staticmethod
+    def slopes(points: Tensor) -> tuple[Tensor, Tensor]:
+        return 3 * points, -7 * points
 
 
 @pytest.fixture
@@ -53,6 +67,29 @@ def test_rows_jacobian_and_gradient_agree(objective: LeastSquares) -> None:
     value, gradient = objective.value_and_gradient()
     assert value == pytest.approx(float(at.rows @ at.rows), rel=1e-14)
     assert torch.allclose(gradient, 2 * at.rows @ at.jacobian, rtol=1e-13)
+
+
+def test_jacobians_of_one_workspace_share_their_memory(objective: LeastSquares) -> None:
+    """Terms are written side by side into memory that holds numbers of the step before.
+
+    Kills: rows added to what was there, terms at another's place, fresh memory at every step.
+    """
+    workspace, [slope] = Workspace(), objective.parameters.tensors
+    points = torch.linspace(-1, 2, 7).double()[:, None]
+    line = Weighted(Line("l", slope, 2), Sample(points, torch.ones(7).double()), 5.0)
+    pair = Weighted(Pair("p", slope), Sample(points[:4], torch.ones(4).double()), 2.0)
+    larger = LeastSquares(FlatParameters([slope]), [line, pair, line], workspace=workspace)
+    first = larger.linearise().jacobian
+    kept = first.clone()
+    again = larger.linearise().jacobian
+    assert again.data_ptr() == first.data_ptr()
+    assert torch.equal(again, kept)
+    wanted = torch.cat([points * math.sqrt(5 / 7), *Pair.slopes(points[:4] * math.sqrt(2 / 4))])
+    torch.testing.assert_close(again[: len(wanted)], wanted, rtol=1e-14, atol=0)
+    torch.testing.assert_close(again[len(wanted) :], wanted[:7], rtol=1e-14, atol=0)
+    smaller = LeastSquares(FlatParameters([slope]), [pair], workspace=workspace).linearise()
+    assert smaller.jacobian.data_ptr() == first.data_ptr()
+    torch.testing.assert_close(smaller.jacobian, wanted[7:], rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 100])

@@ -121,5 +121,9 @@ def test_memory_given_is_the_memory_used_and_nothing_stays() -> None:
         gc.enable()
     wanted = residual_jacobian(residual_of(network), points, parameters)[1]
     torch.testing.assert_close(jacobian, wanted, rtol=0, atol=0)
-    with pytest.raises(ShapeError, match="out must be contiguous of shape"):
+    wide = torch.full((size, 20), 7.0, dtype=torch.float64)
+    residual_jacobian(residual_of(network), points, parameters, out=wide[:, None, 5:13])
+    torch.testing.assert_close(wide[:, 5:13].T, wanted, rtol=0, atol=0)
+    assert bool((wide[:, :5] == 7).all() and (wide[:, 13:] == 7).all())
+    with pytest.raises(ShapeError, match="out must have the shape"):
         residual_jacobian(residual_of(network), points, parameters, out=out[:-1])
