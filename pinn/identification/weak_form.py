@@ -30,7 +30,7 @@ class Windows:
         per_axis: how many windows stand side by side along each axis.
     """
 
-    half_widths: tuple[float, float, float] = (0.2, 0.28, 0.125)
+    half_widths: tuple[float, float, float] = (0.2, 0.28, 0.09)
     per_axis: tuple[int, int, int] = (14, 8, 38)
 
     def scaled(self, factor: float) -> Windows:
