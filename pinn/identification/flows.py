@@ -9,6 +9,7 @@ import numpy as np
 from pinn.data.observations import Observations
 from pinn.domain import Box
 from pinn.identification.inverse import InverseProblem
+from pinn.identification.noise import noise_in_time, signal_under
 from pinn.problem import Problem
 from pinn.problems.navier_stokes import LAMBDA_1, LAMBDA_2, Flow
 from sciformer.errors import DataError
@@ -62,6 +63,8 @@ def flow_problem(
 def sample_flow(data: FlowData, count: int, noise: float, seed: int) -> Observations:
     """`count` velocities from random points and snapshots, none twice, with noise added.
 
+    Their noise is what is added and what the data are found to have, in squares.
+
     Args:
         data: a flow; its pressure is never looked at.
         count: 100 <= count <= points times snapshots.
@@ -82,18 +85,18 @@ def sample_flow(data: FlowData, count: int, noise: float, seed: int) -> Observat
             f"{data.name}: the velocity is constant, so lambda_1 and lambda_2 are not "
             "identifiable: every value satisfies the equations; give a flow that varies."
         )
-    if noise > 1:
-        raise DataError(
-            f"{data.name}: noise of {noise:g} standard deviations is larger than the signal, and "
-            "nothing can be identified; average or denoise first."
-        )
+    levels = {}
+    for axis, (label, size) in enumerate(zip("uv", sizes.tolist(), strict=True)):
+        there = noise_in_time(data.velocity[:, axis], data.time)
+        levels[label] = float(np.hypot(noise * size, there))
+        signal_under(data.name, label, levels[label], float(np.hypot(noise * size, size)))
     generator = np.random.default_rng(seed)
     index = generator.choice(data.samples, count, replace=False)
     point, snapshot = np.divmod(index, len(data.time))
     places = np.column_stack([data.points[point], data.time[snapshot]])
-    levels = dict(zip("uv", (noise * sizes).tolist(), strict=True))
+    added = noise * sizes
     values = {
-        name: data.velocity[point, axis, snapshot] + levels[name] * generator.standard_normal(count)
+        name: data.velocity[point, axis, snapshot] + added[axis] * generator.standard_normal(count)
         for axis, name in enumerate("uv")
     }
     least = LEAST_NOISE * float(sizes[0])

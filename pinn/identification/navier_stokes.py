@@ -10,6 +10,7 @@ import numpy as np
 
 from pinn.data.flow import FlowGrid
 from pinn.identification.denoising import without_noise_modes
+from pinn.identification.noise import noise_on_grid, signal_under
 from pinn.identification.weak_form import WeakForm, Windows, check_identifiable
 from sciformer.errors import DataError
 
@@ -105,8 +106,11 @@ def identify_weak(
     generator = np.random.default_rng(seed)
     level = noise * np.array([grid.u.std(), grid.v.std()])
     u, v = _noisy(grid.u, grid.v, level, generator)
-    found = np.array([noise_level(u), noise_level(v)])
-    shares = _shares(grid.name, (u, v), found)
+    found = np.array([noise_on_grid(u), noise_on_grid(v)])
+    share_u, share_v = (
+        size / max(signal_under(grid.name, label, size, float(field.std())), 1e-300)
+        for label, field, size in zip("uv", (u, v), found.tolist(), strict=True)
+    )
     estimate, spread, floor = _estimate(grid, windows, (u, v), found, generator)
     half = _quantile() * np.hypot(spread, floor)
     wanted = np.array([truth.lambda_1, truth.lambda_2])
@@ -117,7 +121,7 @@ def identify_weak(
         method="weak",
         samples=grid.samples,
         noise=noise,
-        noise_found=shares,
+        noise_found=(share_u, share_v),
         seed=seed,
         lambda_1=float(estimate[0]),
         lambda_2=float(estimate[1]),
@@ -129,20 +133,6 @@ def identify_weak(
         floor_2=floors[1],
         wall_seconds=time.perf_counter() - start,
     )
-
-
-def noise_level(field: Array) -> float:
-    """Standard deviation of the noise that is independent from sample to sample.
-
-    Third differences along every axis leave nothing of a smooth flow, and 20^(3/2) times the
-    noise.
-
-    Args:
-        field: (n_x, n_y, n_t), at least four each.
-    """
-    for axis in range(3):
-        field = np.diff(field, 3, axis=axis)
-    return float(np.sqrt(np.mean(field**2) / 20.0**3))
 
 
 def _estimate(
@@ -168,22 +158,6 @@ def _estimate(
 def _noisy(u: Array, v: Array, level: Array, generator: np.random.Generator) -> tuple[Array, Array]:
     first, second = (generator.standard_normal(u.shape) for _ in range(2))
     return u + level[0] * first, v + level[1] * second
-
-
-def _shares(name: str, fields: tuple[Array, Array], level: Array) -> tuple[float, float]:
-    """Noise as shares of each component's own standard deviation."""
-    for label, field, size in zip("uv", fields, level, strict=True):
-        signal = np.sqrt(max(field.var() - size**2, 0.0))
-        if size > signal:
-            raise DataError(
-                f"{name}: the noise of {label} (standard deviation {size:.3g}) is larger than its "
-                f"signal ({signal:.3g}), and nothing can be identified; average or denoise first."
-            )
-    u, v = (
-        float(size / np.sqrt(max(field.var() - size**2, 1e-300)))
-        for field, size in zip(fields, level, strict=True)
-    )
-    return u, v
 
 
 def _quantile() -> float:

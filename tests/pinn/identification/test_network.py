@@ -23,6 +23,7 @@ from pinn.identification.flows import sample_flow
 from pinn.identification.inverse import InverseProblem
 from pinn.identification.model import build, learned_wave
 from pinn.identification.network import FitSettings
+from pinn.identification.noise import noise_in_time
 from pinn.identification.schedule import ALL, Schedule, Stage
 from pinn.identification.waves import find_wave
 from pinn.networks import MLP, PhysicsFormer
@@ -265,23 +266,49 @@ def test_samples_are_the_flow_and_noise_of_the_stated_size() -> None:
         assert noisy.noise[name] == pytest.approx(wanted)
 
 
+def waves(noise: float, speed: float = 1.0, step: float = 0.1) -> FlowData:
+    """Travelling waves of two frequencies at scattered points, with white noise."""
+    generator = np.random.default_rng(1)
+    points, time = generator.random((600, 2)), step * np.arange(30)
+    phase = points[:, :1] - 1.1 * time
+    flow = np.stack([1 + speed * np.sin(2 * phase), 0.3 * speed * np.cos(phase)], axis=1)
+    size = noise * flow.std((0, 2))[:, None]
+    return FlowData("flow", points, time, flow + size * generator.standard_normal(flow.shape))
+
+
 @pytest.mark.parametrize(
-    ("samples", "noise", "speed", "sentence"),
+    ("samples", "noise", "data", "sentence"),
     [
-        (50, 0.0, 1.0, r"50 samples are too few .* at least 100"),
-        (10**7, 0.0, 1.0, r"10000000 samples wanted and there are"),
-        (200, 1.5, 1.0, r"larger than the signal"),
-        (200, 0.0, 0.0, r"constant.*not identifiable"),
+        (50, 0.0, waves(0.0), r"50 samples are too few .* at least 100"),
+        (10**7, 0.0, waves(0.0), r"10000000 samples wanted and there are"),
+        (200, 1.5, waves(0.0), r"noise of u .* is larger than its signal"),
+        (200, 0.0, waves(1.5), r"noise of u .* is larger than its signal"),
+        (200, 0.0, waves(0.0, speed=0.0), r"constant.*not identifiable"),
     ],
 )
 def test_data_that_identify_nothing_are_refused(
-    samples: int, noise: float, speed: float, sentence: str
+    samples: int, noise: float, data: FlowData, sentence: str
 ) -> None:
-    generator = np.random.default_rng(1)
-    velocity = 1.0 + speed * generator.standard_normal((60, 2, 8))
-    data = FlowData("flow", generator.random((60, 2)), np.arange(8.0), velocity)
     with pytest.raises(DataError, match=sentence):
         identify_network(data, NetworkRequest(samples, noise, streamfunction_pressure(), QUICK))
+
+
+@pytest.mark.parametrize(("there", "added"), [(0.0, 0.03), (0.04, 0.0), (0.04, 0.03)])
+def test_noise_that_the_data_have_counts_with_what_is_added(there: float, added: float) -> None:
+    """Kills: noise of the file unseen, added linearly, or of the other component."""
+    data = waves(there)
+    found = sample_flow(data, 500, added, seed=0).noise
+    for axis, name in enumerate("uv"):
+        wanted = np.hypot(there, added) * waves(0.0).velocity[:, axis].std()
+        assert found[name] == pytest.approx(wanted, rel=0.05)
+
+
+@pytest.mark.parametrize("step", [0.01, 0.3, 1.0])
+def test_waves_that_are_sampled_rarely_are_no_noise(step: float) -> None:
+    """Kills: a difference of one order taken for noise."""
+    data = waves(0.0, step=step)
+    assert noise_in_time(data.velocity[:, 0], data.time) < 1e-6
+    assert noise_in_time(data.velocity[:, 0], data.time**1.1) == 0
 
 
 def test_inverse_problems_that_cannot_be() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from pinn.data.embedded import embedded_wake_grid
 from pinn.data.flow import FlowGrid
-from pinn.identification.navier_stokes import Truth, identify_weak, noise_level
+from pinn.identification.navier_stokes import Truth, identify_weak
+from pinn.identification.noise import noise_on_grid
 from pinn.identification.weak_form import WeakForm, Windows
 from sciformer.cli.main import main
 from sciformer.errors import DataError
@@ -93,8 +94,8 @@ def test_errors_are_against_the_truth_that_is_given() -> None:
 def test_noise_level_sees_noise_and_not_the_flow() -> None:
     """Kills: the normalisation of the differences."""
     noise = 0.037 * np.random.default_rng(0).standard_normal(WAKE.u.shape)
-    assert noise_level(WAKE.u + noise) == pytest.approx(0.037, rel=0.01)
-    assert noise_level(WAKE.u) < 1e-5
+    assert noise_on_grid(WAKE.u + noise) == pytest.approx(0.037, rel=0.01)
+    assert noise_on_grid(WAKE.u) < 1e-5
 
 
 @pytest.mark.parametrize(
