@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pinn.identification.estimate import Truth
     from pinn.identification.fit import FitReport
-    from pinn.identification.navier_stokes import Truth
     from pinn.identification.network import FitSettings
     from pinn.identification.study import Method, Study
     from pinn.networks.wave import TravellingWave
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _flow(arguments: argparse.Namespace) -> Study:
     """The study of a flow: of the file that is given, or of the wake of the package."""
-    from pinn.identification.navier_stokes import Truth
+    from pinn.identification.estimate import Truth
     from pinn.identification.study import PUBLISHED, Study
 
     truth = Truth(1.0, 1 / (arguments.reynolds or 100.0))
@@ -172,7 +172,7 @@ def _burgers(arguments: argparse.Namespace) -> Study:
     from dataclasses import replace
 
     from pinn.identification.burgers import NETWORK, SCHEDULE, identify_burgers
-    from pinn.identification.navier_stokes import Truth
+    from pinn.identification.estimate import Truth
     from pinn.identification.study import Study
     from sciformer.errors import UsageError
 

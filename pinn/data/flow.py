@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+EVEN = 6  # changes from snapshot to snapshot that are looked at
+TELLING = 0.1  # of a change, by which it may differ from others and be called the same
 SLOWEST, FASTEST = 1e-3, 1e3  # root mean square speed that still looks dimensionless
 
 
@@ -62,6 +64,31 @@ class FlowData:
     def samples(self) -> int:
         """Points times snapshots."""
         return len(self.points) * len(self.time)
+
+    @property
+    def has_late_start(self) -> bool:
+        """Whether whole snapshots are missing after the first, which its time does not tell.
+
+        The first two then differ as much as snapshots 2, 3, ... steps apart do, and the next ones
+        evenly again. So it is in the wake of a cylinder by Raissi, Perdikaris, Karniadakis.
+        """
+        if len(self.time) < EVEN + 1:
+            return False
+        first = self.velocity[..., : EVEN + 1]
+        changes = np.sqrt(np.mean(np.diff(first, axis=-1) ** 2, axis=(0, 1)))
+        rates = changes / np.diff(self.time[: EVEN + 1])
+        later = float(rates[1:].mean())
+        if not 0 < np.ptp(rates[1:]) < TELLING * later:
+            return False
+        steps = float(rates[0]) / later
+        return steps > 2 - TELLING and abs(steps - round(steps)) < TELLING
+
+    def from_snapshot(self, first: int) -> FlowData:
+        """Without the snapshots before one."""
+        pressure = None if self.pressure is None else self.pressure[:, first:]
+        return FlowData(
+            self.name, self.points, self.time[first:], self.velocity[..., first:], pressure
+        )
 
     def grid(self) -> FlowGrid:
         """The same flow on the grid its points form, in whatever order they come.

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pinn.identification.estimate import Truth
 from pinn.identification.fit import FitReport
 from pinn.identification.flows import flow_problem, sample_flow
-from pinn.identification.navier_stokes import Truth
 from pinn.identification.network import Fields, FitSettings, Identification, identify
-from pinn.identification.result import FieldError, NetworkIdentified
+from pinn.identification.result import FieldError, NetworkEstimate
 from pinn.problems.navier_stokes import Flow, streamfunction_pressure
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ def identify_network(
     data: FlowData,
     request: NetworkRequest | None = None,
     observers: Sequence[Callable[[FitReport], None]] = (),
-) -> tuple[NetworkIdentified, Identification]:
+) -> tuple[NetworkEstimate, Identification]:
     """lambda_1 and lambda_2 from some of the data's velocities, and the fields that go with them.
+
+    A first snapshot whose time cannot be right (`FlowData.has_late_start`) is left out.
 
     Args:
         data: a flow; its pressure, if there is one, is only compared with.
@@ -65,11 +67,14 @@ def identify_network(
     """
     request = request or NetworkRequest()
     truth, seed = request.truth, request.settings.seed
+    left_out = int(data.has_late_start)
+    data = data.from_snapshot(left_out)
     inverse = flow_problem(request.flow, data, lambda_1=truth.lambda_1, lambda_2=truth.lambda_2)
     observations = sample_flow(data, request.samples, request.noise, seed)
     found = identify(inverse, observations, request.settings, observers)
     errors = field_errors(data, found.fields, inverse.gauge)
-    return NetworkIdentified.of(found, errors, noise=request.noise, seed=seed), found
+    estimate = NetworkEstimate.of(found, errors, noise=request.noise, seed=seed)
+    return replace(estimate, left_out=left_out), found
 
 
 def field_errors(data: FlowData, fields: Fields, gauge: tuple[str, ...]) -> dict[str, FieldError]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pinn.data.flow import FlowGrid
 from pinn.identification.denoising import without_noise_modes
+from pinn.identification.estimate import Estimate, Truth
 from pinn.identification.noise import noise_on_grid, signal_under
 from pinn.identification.weak_form import WeakForm, Windows, check_identifiable
 from sciformer.errors import DataError
@@ -25,55 +26,25 @@ SCALES = (0.85, 1.15)  # of the windows, to see how far their choice matters
 CONFIDENCE = 0.95
 
 
-@dataclass(frozen=True)
-class Truth:
-    """Coefficients that an estimate is compared with."""
-
-    lambda_1: float = 1.0
-    lambda_2: float = 0.01
-
-
-@dataclass(frozen=True)
-class Identified:
-    """One estimate.
+@dataclass(frozen=True, kw_only=True)
+class WeakEstimate(Estimate):
+    """By the weak form; samples are points times snapshots.
 
     Attributes:
-        method: how it was made.
-        samples: velocities that the method saw, points times snapshots.
-        noise: noise added here, as a share of each component's standard deviation.
-        noise_found: noise estimated from the data, as such shares of u and v.
-        seed: of the noise.
-        lambda_1, lambda_2: estimates; the coefficient of u_t is 1, which sets the scale.
-        lambda_1_error_percent, lambda_2_error_percent: signed, against the truth.
-        interval_1, interval_2: 95 % intervals: spread over noise realisations and over windows.
+        interval_1, interval_2: from the spread over noise realisations and over windows.
+        noise_found: noise estimated from the data, as shares of u and v.
         floor_1, floor_2: standard deviation over windows alone, in percent of the truth: no data
             of this grid can give less, however clean.
-        wall_seconds: of the estimate and its intervals.
     """
 
-    method: str
-    samples: int
-    noise: float
     noise_found: tuple[float, float]
-    seed: int
-    lambda_1: float
-    lambda_2: float
-    lambda_1_error_percent: float
-    lambda_2_error_percent: float
-    interval_1: tuple[float, float]
-    interval_2: tuple[float, float]
     floor_1: float
     floor_2: float
-    wall_seconds: float
-
-    def summary(self) -> dict[str, Any]:
-        """All of it as JSON values."""
-        return asdict(self)
 
 
 def identify_weak(
     grid: FlowGrid, *, noise: float = 0.0, seed: int = 0, truth: Truth | None = None
-) -> Identified:
+) -> WeakEstimate:
     """lambda_1 and lambda_2 of u_t + l1 (u.grad) u + grad p - l2 lap u = 0 from gridded velocity.
 
     The noise of the data is estimated from them, modes of the snapshots that are no more than noise
@@ -117,7 +88,7 @@ def identify_weak(
     percent = 100 * (estimate / wanted - 1)
     lows, highs = (estimate - half).tolist(), (estimate + half).tolist()
     floors = (100 * floor / np.abs(wanted)).tolist()
-    return Identified(
+    return WeakEstimate(
         method="weak",
         samples=grid.samples,
         noise=noise,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinn.identification.estimate import Estimate
 from pinn.identification.floor import Floor
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ class FieldError:
         return cls(float(gap / np.linalg.norm(truth)), float(gap**2 / truth.size))
 
 
-@dataclass(frozen=True)
-class NetworkIdentified:
-    """One estimate; the names it shares with `Identified` mean the same.
+@dataclass(frozen=True, kw_only=True)
+class NetworkEstimate(Estimate):
+    """By a network.
 
     Attributes:
-        interval_1, interval_2: 95 %, from curvature, misfit over boxes in space, and how far
-            estimates depend on how tightly the equations are held.
+        interval_1, interval_2: from curvature, misfit over boxes in space, and how far estimates
+            depend on how tightly the equations are held.
         curvature_1, curvature_2: standard deviations by curvature alone, in percent of the truth;
             they take the network to be perfect and are far too small.
         cramer_rao_1, cramer_rao_2: least standard deviations for these samples and this noise (for
@@ -50,19 +51,12 @@ class NetworkIdentified:
         wave: learned wave vector of the network's inputs, by coordinate; empty without one.
         is_periodic: whether time entered by that wave only: knowledge beyond the equations.
         parameters: trained numbers.
+        iterations: steps taken.
         loss: mean over points of the sum of squares of a point's rows in units of the noise.
+        stopped: why the fit ended.
+        left_out: snapshots at the start whose time cannot be right.
     """
 
-    method: str
-    samples: int
-    noise: float
-    seed: int
-    lambda_1: float
-    lambda_2: float
-    lambda_1_error_percent: float
-    lambda_2_error_percent: float
-    interval_1: tuple[float, float]
-    interval_2: tuple[float, float]
     curvature_1: float
     curvature_2: float
     cramer_rao_1: float
@@ -74,12 +68,12 @@ class NetworkIdentified:
     iterations: int
     loss: float
     stopped: str
-    wall_seconds: float
+    left_out: int = 0
 
     @classmethod
     def of(
         cls, found: Identification, fields: Mapping[str, FieldError], *, noise: float, seed: int
-    ) -> NetworkIdentified:
+    ) -> NetworkEstimate:
         """From a fit whose unknowns are lambda_1 and lambda_2."""
         one, two = "lambda_1", "lambda_2"
         truth = found.fields.inverse.problem.parameter_values
@@ -111,7 +105,7 @@ class NetworkIdentified:
 
     def summary(self) -> dict[str, Any]:
         """All of it as JSON values; errors of fields as relative_l2_u, mse_u and so on."""
-        values = asdict(self)
+        values = super().summary()
         for name, error in values.pop("fields").items():
             values |= {f"{kind}_{name}": value for kind, value in error.items()}
         return values

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pinn.identification.navier_stokes import Identified, Truth
-from pinn.identification.result import CLEAN, NetworkIdentified
+from pinn.identification.estimate import Estimate, Truth
+from pinn.identification.navier_stokes import WeakEstimate
+from pinn.identification.result import CLEAN, NetworkEstimate
 
 if TYPE_CHECKING:
     from pinn.identification.fit import FitReport
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 # It says 0 % for lambda_2, without digits; 0.05 is the most that rounds to it with one.
 PUBLISHED = {"lambda_1": 0.07, "lambda_2": 0.05}
 PUBLISHED_NOISE = 0.01
+LATE_START = (
+    "The first two snapshots differ as much as others do that are some steps apart, so at least "
+    "one is missing between them; the first was left out."
+)
 
 
 class Method(Protocol):
     """One way to an estimate."""
 
-    def __call__(self, seed: int, observers: Observers) -> Identified | NetworkIdentified:
+    def __call__(self, seed: int, observers: Observers) -> Estimate:
         """The estimate of one seed."""
         ...
 
@@ -52,14 +57,14 @@ class Study:
     ) -> None:
         self.label, self.data, self.truth, self.methods = label, data, truth, methods
         self._published = published or {}
-        self.results: dict[str, list[Identified | NetworkIdentified]] = {m: [] for m in methods}
+        self.results: dict[str, list[Estimate]] = {m: [] for m in methods}
 
     def run(self, method: str, seed: int, observers: Observers = ()) -> None:
         """Adds the estimate of a method for a seed."""
         self.results[method].append(self.methods[method](seed, observers))
 
     @property
-    def widened(self) -> dict[str, list[Identified | NetworkIdentified]]:
+    def widened(self) -> dict[str, list[Estimate]]:
         """The results by method; intervals of a network count the spread over seeds."""
         return {method: with_ensemble(results) for method, results in self.results.items()}
 
@@ -99,9 +104,9 @@ class Study:
         ]
         for results in self.widened.values():
             first = results[0]
-            if isinstance(first, Identified):
+            if isinstance(first, WeakEstimate):
                 said += weak_notes(first)
-            else:
+            if isinstance(first, NetworkEstimate):
                 said += [*network_notes(first), *claim_notes(first, self._published)]
             if len(results) > 1:
                 said.append(_spread_note(over_seeds(results, self.truth), first.method))
@@ -123,16 +128,14 @@ def over_seeds(results: Sequence[Any], truth: Truth) -> dict[str, Any]:
     return {"runs": len(results), **figures}
 
 
-def with_ensemble(
-    results: Sequence[Identified | NetworkIdentified],
-) -> list[Identified | NetworkIdentified]:
+def with_ensemble(results: Sequence[Estimate]) -> list[Estimate]:
     """The same estimates with the spread over seeds in their intervals, where there are several.
 
     half-width = quantile * sqrt(own deviation^2 + variance over seeds), Student's quantile for as
     many runs: seeds differ in samples, noise, initial weights and points. The weak form counts
     its noise by itself.
     """
-    if len(results) < 2 or isinstance(results[0], Identified):
+    if len(results) < 2 or isinstance(results[0], WeakEstimate):
         return list(results)
     from scipy.stats import t
 
@@ -150,7 +153,7 @@ def with_ensemble(
     return changed
 
 
-def weak_notes(first: Identified) -> list[str]:
+def weak_notes(first: WeakEstimate) -> list[str]:
     """On the weak form."""
     u, v = first.noise_found
     return [
@@ -161,10 +164,11 @@ def weak_notes(first: Identified) -> list[str]:
     ]
 
 
-def network_notes(first: NetworkIdentified) -> list[str]:
+def network_notes(first: NetworkEstimate) -> list[str]:
     """On the network: what it saw, and what nobody can know from that."""
     errors = ", ".join(f"{name} {error.relative_l2:.2e}" for name, error in first.fields.items())
     return [
+        *([LATE_START] if first.left_out else []),
         *wave_notes(first),
         f"network: {first.samples} samples seen, {first.parameters} parameters; relative L2 of "
         f"{errors} (seed {first.seed}). Intervals count curvature, misfit over boxes in "
@@ -177,7 +181,7 @@ def network_notes(first: NetworkIdentified) -> list[str]:
     ]
 
 
-def wave_notes(first: NetworkIdentified) -> list[str]:
+def wave_notes(first: NetworkEstimate) -> list[str]:
     """On the wave whose phase the network is given."""
     if not first.wave:
         return []
@@ -195,7 +199,7 @@ def wave_notes(first: NetworkIdentified) -> list[str]:
     ]
 
 
-def claim_notes(first: NetworkIdentified, published: Mapping[str, float]) -> list[str]:
+def claim_notes(first: NetworkEstimate, published: Mapping[str, float]) -> list[str]:
     """Which published errors at 1 % noise lie below the bound of this run at that noise, and what
     they would take at the least."""
     said: list[str] = []

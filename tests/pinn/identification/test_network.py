@@ -269,7 +269,7 @@ def test_samples_are_the_flow_and_noise_of_the_stated_size() -> None:
 def waves(noise: float, speed: float = 1.0, step: float = 0.1) -> FlowData:
     """Travelling waves of two frequencies at scattered points, with white noise."""
     generator = np.random.default_rng(1)
-    points, time = generator.random((600, 2)), step * np.arange(30)
+    points, time = 2 * np.pi * generator.random((600, 2)), step * np.arange(30)
     phase = points[:, :1] - 1.1 * time
     flow = np.stack([1 + speed * np.sin(2 * phase), 0.3 * speed * np.cos(phase)], axis=1)
     size = noise * flow.std((0, 2))[:, None]
@@ -301,6 +301,25 @@ def test_noise_that_the_data_have_counts_with_what_is_added(there: float, added:
     for axis, name in enumerate("uv"):
         wanted = np.hypot(there, added) * waves(0.0).velocity[:, axis].std()
         assert found[name] == pytest.approx(wanted, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("lost", "is_late"), [([], False), ([1], True), ([1, 2, 3], True), ([3], False), ([0], False)]
+)
+def test_a_first_snapshot_at_the_wrong_time_is_left_out(lost: list[int], is_late: bool) -> None:
+    """Snapshots are lost and the times of those that stay are even.
+
+    Kills: a gap elsewhere, or none, taken for one after the first.
+    """
+    whole = waves(1e-3, step=0.02)
+    velocity = np.delete(whole.velocity, lost, axis=-1)
+    data = FlowData("flow", whole.points, whole.time[: velocity.shape[-1]], velocity)
+    assert data.has_late_start == is_late
+    request = NetworkRequest(200, 0.0, streamfunction_pressure(), QUICK)
+    estimate, found = identify_network(data, request)
+    assert estimate.left_out == int(is_late)
+    start, _ = found.fields.inverse.problem.domain.intervals["t"]
+    assert start == data.time[int(is_late)]
 
 
 @pytest.mark.parametrize("step", [0.01, 0.3, 1.0])

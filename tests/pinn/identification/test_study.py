@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from pinn.identification.navier_stokes import Truth
-from pinn.identification.result import FieldError, NetworkIdentified
+from pinn.identification.estimate import Truth
+from pinn.identification.result import FieldError, NetworkEstimate
 from pinn.identification.study import Study, claim_notes, network_notes, over_seeds, with_ensemble
 from sciformer.cli.main import main
 
-ONE = NetworkIdentified(
+ONE = NetworkEstimate(
     method="network",
     samples=5000,
     noise=0.01,

@@ -10,7 +10,8 @@ import pytest
 
 from pinn.data.embedded import embedded_wake_grid
 from pinn.data.flow import FlowGrid
-from pinn.identification.navier_stokes import Truth, identify_weak
+from pinn.identification.estimate import Truth
+from pinn.identification.navier_stokes import identify_weak
 from pinn.identification.noise import noise_on_grid
 from pinn.identification.weak_form import WeakForm, Windows
 from sciformer.cli.main import main

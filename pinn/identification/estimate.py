@@ -1,0 +1,46 @@
+"""Two coefficients of an equation, as every method gives them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Coefficients that an estimate is compared with."""
+
+    lambda_1: float = 1.0
+    lambda_2: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One estimate; methods add what they know besides.
+
+    Attributes:
+        method: how it was made.
+        samples: velocities, or values of another field, that the method saw.
+        noise: noise added here, as a share of each component's standard deviation.
+        seed: of all that is random.
+        lambda_1, lambda_2: estimates; the coefficient of u_t is 1, which sets the scale.
+        lambda_1_error_percent, lambda_2_error_percent: signed, against the truth.
+        interval_1, interval_2: 95 % intervals; what they count is the method's to say.
+        wall_seconds: of the estimate and its intervals.
+    """
+
+    method: str
+    samples: int
+    noise: float
+    seed: int
+    lambda_1: float
+    lambda_2: float
+    lambda_1_error_percent: float
+    lambda_2_error_percent: float
+    interval_1: tuple[float, float]
+    interval_2: tuple[float, float]
+    wall_seconds: float
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return asdict(self)
