@@ -22,9 +22,10 @@ from pinn.identification.flow_network import NetworkRequest, identify_network
 from pinn.identification.flows import sample_flow
 from pinn.identification.inverse import InverseProblem
 from pinn.identification.model import build, learned_wave
-from pinn.identification.network import FitSettings
+from pinn.identification.network import FitSettings, fitted
 from pinn.identification.noise import noise_in_time
 from pinn.identification.schedule import ALL, Schedule, Stage
+from pinn.identification.uncertainty import RIDGE
 from pinn.identification.waves import find_wave
 from pinn.networks import MLP, PhysicsFormer
 from pinn.networks.wave import PeriodicWave, TravellingWave
@@ -111,6 +112,31 @@ def test_coefficients_and_pressure_of_an_exact_flow(form: str) -> None:
     parts = (found.curvature, found.misfit, found.tolerance)
     half = 1.96 * math.hypot(*(part["lambda_2"] for part in parts))
     assert (high - low) / 2 == pytest.approx(half)
+
+
+def test_tolerance_is_the_shift_when_equations_count_half() -> None:
+    """Against dense least squares on a fit that has neither converged nor enough units.
+
+    Kills: all rows loosened, those of the data instead, a shift in other units.
+    """
+    settings = replace(QUICK, network=partial(MLP, width=6, layers=2), iterations=25)
+    found = pinn.identify(inverse("streamfunction"), observations(), settings)
+    fit, _, _ = fitted(inverse("streamfunction"), observations(), settings, ())
+    assert fit.values() == found.values
+    at = fit.objective().linearise()
+    weights = np.ones(len(at.rows))
+    weights[: 2 * len(fit.weighted[0].sample)] = 0.5
+
+    def shift(factors: np.ndarray) -> np.ndarray:
+        columns = at.jacobian.numpy() * factors[:, None]
+        ridge = RIDGE * np.linalg.norm(columns, axis=0).max() * np.eye(columns.shape[1])
+        right = np.concatenate([at.rows.numpy() * factors, np.zeros(len(ridge))])
+        return -np.linalg.lstsq(np.vstack([columns, ridge]), right, rcond=None)[0][-2:]
+
+    here, looser = shift(np.ones_like(weights)), shift(weights)
+    wanted = np.abs([here, looser]).max(0) * [1.0, 0.1]
+    assert (np.abs(looser) > 1.2 * np.abs(here)).any()
+    assert list(found.tolerance.values()) == pytest.approx(wanted, rel=1e-3)
 
 
 def test_both_forms_vanish_on_an_exact_flow() -> None:
