@@ -124,6 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _flow(arguments: argparse.Namespace) -> Study:
     """The study of a flow: of the file that is given, or of the wake of the package."""
+    from pinn.data.embedded import SMALL_SCALES
     from pinn.identification.estimate import Truth
     from pinn.identification.study import PUBLISHED, Study
 
@@ -134,7 +135,8 @@ def _flow(arguments: argparse.Namespace) -> Study:
         methods["weak"] = _weak(arguments, truth)
     if arguments.method in ("network", "both"):
         methods["network"] = _network(arguments, truth)
-    return Study("identify navier-stokes", name, truth, methods, PUBLISHED)
+    remark = SMALL_SCALES if arguments.data is None else ""
+    return Study("identify navier-stokes", name, truth, methods, PUBLISHED, remark)
 
 
 def _weak(arguments: argparse.Namespace, truth: Truth) -> Method:

@@ -45,6 +45,7 @@ class Study:
         truth: what errors are against.
         methods: by name, in order.
         published: errors in percent at 1 % noise that were published for the same problem.
+        remark: on the data, for whoever reads what a network made of them.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Study:
         truth: Truth,
         methods: Mapping[str, Method],
         published: Mapping[str, float] | None = None,
+        remark: str = "",
     ) -> None:
         self.label, self.data, self.truth, self.methods = label, data, truth, methods
-        self._published = published or {}
+        self._published, self._remark = published or {}, remark
         self.results: dict[str, list[Estimate]] = {m: [] for m in methods}
 
     def run(self, method: str, seed: int, observers: Observers = ()) -> None:
@@ -108,6 +110,7 @@ class Study:
                 said += weak_notes(first)
             if isinstance(first, NetworkEstimate):
                 said += [*network_notes(first), *claim_notes(first, self._published)]
+                said += [self._remark] if self._remark else []
             if len(results) > 1:
                 said.append(_spread_note(over_seeds(results, self.truth), first.method))
         return said

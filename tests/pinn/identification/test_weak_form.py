@@ -14,6 +14,7 @@ from pinn.identification.estimate import Truth
 from pinn.identification.navier_stokes import identify_weak
 from pinn.identification.noise import noise_on_grid
 from pinn.identification.weak_form import WeakForm, Windows
+from pinn.references.wake import embedded_wake
 from sciformer.cli.main import main
 from sciformer.errors import DataError
 
@@ -71,6 +72,20 @@ def test_clean_wake() -> None:
     assert abs(result.lambda_2_error_percent) <= 0.05
     assert result.samples == 1_000_000
     assert max(result.noise_found) < 1e-4
+
+
+@pytest.mark.parametrize(("width", "percent"), [(2.0, 0.08), (0.6, 0.33)])
+def test_viscosity_of_small_scales_of_the_embedded_wake(width: float, percent: float) -> None:
+    """What `SMALL_SCALES` says, by test functions so many diameters wide.
+
+    Kills: a wake that was made finer, or coarser, without a word.
+    """
+    x, y, t = np.linspace(1, 8, 281), np.linspace(-2, 2, 161), 0.1 * np.arange(60)
+    fields = embedded_wake().grid(x, y, t)
+    grid = FlowGrid("fine", x, y, t, fields["u"], fields["v"])
+    windows = Windows((width / 14, width / 8, 0.18), (40, 24, 10))
+    _, found = WeakForm(grid, windows).terms(grid.u, grid.v).solve()
+    assert 100 * (found / 0.01 - 1) == pytest.approx(percent, rel=0.2)
 
 
 def test_noisy_wake_and_its_intervals() -> None:
