@@ -41,6 +41,19 @@ def test_only_the_share_of_the_kept_modes_of_the_noise_stays(times: int) -> None
         assert np.sqrt(np.mean(error**2)) == pytest.approx(share, rel=0.25)
 
 
+def test_a_mode_just_above_the_noise_stays() -> None:
+    """At 1.5 times the edge. Kills: an edge twice too high."""
+    generator = np.random.default_rng(8)
+    rows, times = 2 * SHAPE[0] * SHAPE[1], SHAPE[2]
+    place, time = generator.standard_normal(rows), generator.standard_normal(times)
+    mode = np.outer(place / np.linalg.norm(place), time / np.linalg.norm(time))
+    mode *= 1.5 * (np.sqrt(rows) + np.sqrt(times))
+    fields = [s * half.reshape(SHAPE) for s, half in zip(LEVEL, np.split(mode, 2), strict=True)]
+    found = without_noise_modes(noisy(fields, 4), LEVEL)
+    kept = sum(float((f * g).sum()) / s**2 for f, g, s in zip(found, fields, LEVEL, strict=True))
+    assert kept > 0.7 * float((mode**2).sum())
+
+
 def test_of_noise_alone_next_to_nothing_stays() -> None:
     """At the edge a mode may pass now and then. Kills: the mean of the spectrum for its edge."""
     nothing = [np.zeros(SHAPE)] * 2
