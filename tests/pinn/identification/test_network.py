@@ -337,7 +337,7 @@ def test_noise_that_the_data_have_counts_with_what_is_added(there: float, added:
         ([0], range(8, 30, 2), True),
         ([0], range(5, 30, 2), False),
         ([0, 2], range(6, 30, 2), False),
-        ([0, 4, 6, 10], range(12, 30, 2), False),
+        ([0, 6, 9, 13, 15], range(18, 30, 3), False),
     ],
 )
 def test_a_first_snapshot_at_the_wrong_time_is_left_out(
