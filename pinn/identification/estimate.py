@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,18 @@ class Truth:
 
     lambda_1: float = 1.0
     lambda_2: float = 0.01
+
+    def compare(
+        self, values: tuple[float, float], intervals: Sequence[tuple[float, float]]
+    ) -> dict[str, Any]:
+        """What an `Estimate` says of the two values: themselves, their errors, their intervals."""
+        said: dict[str, Any] = {}
+        wanted = (self.lambda_1, self.lambda_2)
+        for number, value, right, ends in zip((1, 2), values, wanted, intervals, strict=True):
+            said[f"lambda_{number}"] = value
+            said[f"lambda_{number}_error_percent"] = 100 * (value / right - 1)
+            said[f"interval_{number}"] = ends
+        return said
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,24 +84,18 @@ def identify_weak(
     )
     estimate, spread, floor = _estimate(grid, windows, (u, v), found, generator)
     half = _quantile() * np.hypot(spread, floor)
-    wanted = np.array([truth.lambda_1, truth.lambda_2])
-    percent = 100 * (estimate / wanted - 1)
-    lows, highs = (estimate - half).tolist(), (estimate + half).tolist()
-    floors = (100 * floor / np.abs(wanted)).tolist()
+    first, second = estimate.tolist()
+    ends = np.stack([estimate - half, estimate + half], axis=1).tolist()
+    floor_1, floor_2 = (100 * floor / np.abs([truth.lambda_1, truth.lambda_2])).tolist()
     return WeakEstimate(
         method="weak",
         samples=grid.samples,
         noise=noise,
         noise_found=(share_u, share_v),
         seed=seed,
-        lambda_1=float(estimate[0]),
-        lambda_2=float(estimate[1]),
-        lambda_1_error_percent=float(percent[0]),
-        lambda_2_error_percent=float(percent[1]),
-        interval_1=(lows[0], highs[0]),
-        interval_2=(lows[1], highs[1]),
-        floor_1=floors[0],
-        floor_2=floors[1],
+        **truth.compare((first, second), [(low, high) for low, high in ends]),
+        floor_1=floor_1,
+        floor_2=floor_2,
         wall_seconds=time.perf_counter() - start,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinn.identification.estimate import Estimate
+from pinn.identification.estimate import Estimate, Truth
 from pinn.identification.floor import Floor
 
 if TYPE_CHECKING:
@@ -76,19 +76,17 @@ class NetworkEstimate(Estimate):
     ) -> NetworkEstimate:
         """From a fit whose unknowns are lambda_1 and lambda_2."""
         one, two = "lambda_1", "lambda_2"
-        truth = found.fields.inverse.problem.parameter_values
-        percent = {name: 100 / abs(truth[name]) for name in (one, two)}
+        known = found.fields.inverse.problem.parameter_values
+        truth = Truth(known[one], known[two])
+        percent = {name: 100 / abs(known[name]) for name in (one, two)}
         return cls(
             method="network",
             samples=found.samples,
             noise=noise,
             seed=seed,
-            lambda_1=found.values[one],
-            lambda_2=found.values[two],
-            lambda_1_error_percent=found.error_percent(one),
-            lambda_2_error_percent=found.error_percent(two),
-            interval_1=found.interval(one),
-            interval_2=found.interval(two),
+            **truth.compare(
+                (found.values[one], found.values[two]), (found.interval(one), found.interval(two))
+            ),
             curvature_1=found.curvature[one] * percent[one],
             curvature_2=found.curvature[two] * percent[two],
             cramer_rao_1=found.bound[one] * percent[one],
