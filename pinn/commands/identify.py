@@ -126,7 +126,7 @@ def _flow(arguments: argparse.Namespace) -> Study:
     """The study of a flow: of the file that is given, or of the wake of the package."""
     from pinn.data.embedded import SMALL_SCALES
     from pinn.identification.estimate import Truth
-    from pinn.identification.study import PUBLISHED, Study
+    from pinn.identification.study import COVERAGE, PUBLISHED, Study
 
     truth = Truth(1.0, 1 / (arguments.reynolds or 100.0))
     methods: dict[str, Method] = {}
@@ -135,7 +135,7 @@ def _flow(arguments: argparse.Namespace) -> Study:
         methods["weak"] = _weak(arguments, truth)
     if arguments.method in ("network", "both"):
         methods["network"] = _network(arguments, truth)
-    remark = SMALL_SCALES if arguments.data is None else ""
+    remark = f"{COVERAGE} {SMALL_SCALES}" if arguments.data is None else COVERAGE
     return Study("identify navier-stokes", name, truth, methods, PUBLISHED, remark)
 
 
