@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -49,7 +50,7 @@ class Weighted:
         factors = self.factors[part, None]
         return (self.term.residual(self.sample.points[part]) * factors).T.reshape(-1)
 
-    @property
+    @cached_property
     def equations(self) -> int:
         """Rows a point."""
         with torch.no_grad():

@@ -27,9 +27,7 @@ def noise_on_grid(field: Array) -> float:
     Args:
         field: (n_x, n_y, n_t), at least four each.
     """
-    for axis in range(3):
-        field = np.diff(field, 3, axis=axis)
-    return float(np.sqrt(np.mean(field**2) / 20.0**3))
+    return _level(field, 3, axes=(0, 1, 2))
 
 
 def noise_in_time(series: Array, time: Array) -> float:
@@ -49,10 +47,7 @@ def noise_in_time(series: Array, time: Array) -> float:
     steps = np.diff(time)
     if len(steps) < max(ORDERS) or np.ptp(steps) > 1e-3 * steps.mean():
         return 0.0
-    low, high = (
-        float(np.sqrt(np.mean(np.diff(series, n, axis=-1) ** 2) / math.comb(2 * n, n)))
-        for n in ORDERS
-    )
+    low, high = (_level(series, n, axes=(-1,)) for n in ORDERS)
     return high if high >= AGREEMENT * low else 0.0
 
 
@@ -75,3 +70,10 @@ def signal_under(name: str, label: str, noise: float, deviation: float) -> float
             f"signal ({signal:.3g}), and nothing can be identified; average or denoise first."
         )
     return signal
+
+
+def _level(field: Array, order: int, axes: tuple[int, ...]) -> float:
+    """White noise that would leave the differences of an order along some axes."""
+    for axis in axes:
+        field = np.diff(field, order, axis=axis)
+    return float(np.sqrt(np.mean(field**2) / math.comb(2 * order, order) ** len(axes)))

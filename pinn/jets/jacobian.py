@@ -61,14 +61,12 @@ def residual_jacobian(
         r, jacobian = fallback_jacobian(residual, points, parameters, weights=weights)
         if out is None:
             return r, jacobian
-        written = out.permute(2, 1, 0)[:, 0] if r.ndim == 1 else out.permute(2, 1, 0)
-        return r, written.copy_(jacobian)
+        return r, _by_row(out, r).copy_(jacobian)
     scaled = r.detach()
     if weights is not None:
         scaled = scaled * (weights if r.ndim == 1 else weights[:, None])
         rows *= weights
-    jacobian = rows.permute(2, 1, 0)  # (p, e, P)
-    return scaled, jacobian[:, 0] if r.ndim == 1 else jacobian
+    return scaled, _by_row(rows, r)
 
 
 def fallback_jacobian(
@@ -174,6 +172,12 @@ def _mixes(equation: Tensor, recorder: Recorder) -> bool:
             if not torch.allclose(expected, other.movedim(axis, -1), rtol=1e-9, atol=0.0):
                 return True
     return False
+
+
+def _by_row(stored: Tensor, r: Tensor) -> Tensor:
+    """A Jacobian as it is stored, (P, e, p), seen as (*r.shape, P)."""
+    jacobian = stored.permute(2, 1, 0)
+    return jacobian[:, 0] if r.ndim == 1 else jacobian
 
 
 def _emptied(out: Tensor, shape: tuple[int, int, int]) -> Tensor:
