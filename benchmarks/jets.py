@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from benchmarks.timing import medians, peak_megabytes
 from pinn.jets import Jet, Operators, residual_jacobian
-from pinn.losses import BLOCK
+from pinn.loss.least_squares import BLOCK
 from pinn.networks import Wavelet
 from sciformer.attention import MultiheadAttention
 

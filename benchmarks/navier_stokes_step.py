@@ -21,14 +21,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.timing import medians, peak_megabytes
-from pinn.domain import Box
-from pinn.equations import Unknown
+from pinn.geometry.domain import Box
 from pinn.jets import residual_jacobian
-from pinn.losses import BLOCK
+from pinn.loss.least_squares import BLOCK
+from pinn.loss.terms import interior
 from pinn.networks import MLP, PhysicsFormer
-from pinn.problem import Problem
+from pinn.problem.expressions import Unknown
+from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2
-from pinn.terms import interior
 
 
 def problem(form: str) -> Problem:

@@ -52,7 +52,7 @@ for panel, field, name in zip(
 # pressure disappears, and two unknowns remain in a linear least-squares problem.
 
 # %%
-from pinn.identification.navier_stokes import identify_weak
+from pinn.identification.weak.navier_stokes import identify_weak
 
 found = [identify_weak(wake, noise=noise, seed=seed) for seed in range(seeds)]
 found[0]

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from pinn.dynamics import DynamicsWeightedLoss
-    from pinn.embedding import Inputs
+    from pinn.loss.weighting import DynamicsWeightedLoss
     from pinn.optimisers import Optimiser
-    from pinn.plan import Plan
-    from pinn.problem import Problem
+    from pinn.problem.problem import Problem
+    from pinn.training.schedule import Plan
+    from pinn.trial.embedding import Inputs
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,8 @@ class Settings:
 
     def make_plan(self, problem: Problem) -> Plan:
         """How many points, when, drawn how, and the curriculum."""
-        from pinn.plan import GRADIENT, LEAST_SQUARES
-        from pinn.schedules import Curriculum
+        from pinn.training.curriculum import Curriculum
+        from pinn.training.schedule import GRADIENT, LEAST_SQUARES
 
         plan = LEAST_SQUARES if self.optimiser == "levenberg-marquardt" else GRADIENT
         plan = plan.scaled(self.points)
@@ -186,20 +186,20 @@ class Settings:
 
     def make_loss(self, problem: Problem) -> DynamicsWeightedLoss:
         """The weights of the terms."""
-        from pinn import dynamics
+        from pinn.loss import weighting
 
-        balances: dict[str, dynamics.Balance] = {
-            "ntk-trace": dynamics.NTKTrace(),
-            "gradient-norm": dynamics.GradientNorm(),
-            "fixed": dynamics.FixedWeights({}),
+        balances: dict[str, weighting.Balance] = {
+            "ntk-trace": weighting.NTKTrace(),
+            "gradient-norm": weighting.GradientNorm(),
+            "fixed": weighting.FixedWeights({}),
         }
         causal = None
         if self.causal:
             if problem.time is None:
                 raise UsageError(f"solve: causal weights need a time t; {problem.name} has none.")
             axis = problem.domain.coordinates.index(problem.time)
-            causal = dynamics.CausalInTime(axis, self.causal)
-        return dynamics.DynamicsWeightedLoss(balances[self.balance], causal)
+            causal = weighting.CausalInTime(axis, self.causal)
+        return weighting.DynamicsWeightedLoss(balances[self.balance], causal)
 
 
 def _activation(name: str) -> type[nn.Module]:

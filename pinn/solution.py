@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pinn.constraints import HardConstraint, TrialSolution
-from pinn.embedding import embed
 from pinn.settings import Settings
+from pinn.trial.embedding import embed
+from pinn.trial.hard_constraint import HardConstraint, TrialSolution
 from sciformer.errors import DataError, DomainError, ShapeError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from xarray import Dataset
 
-    from pinn.problem import Problem
+    from pinn.problem.problem import Problem
     from sciformer.runs import Run
 
     Array = NDArray[np.float64]
@@ -214,7 +214,7 @@ class Solution:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        from pinn.registry import find_problem
+        from pinn.problem.registry import find_problem
 
         config = open_solve(directory).config
         path = Path(directory) / "network.safetensors"

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pinn.constraints import TrialSolution
-from pinn.differences import check_reference
 from pinn.networks.physicsformer import PhysicsFormer, attention_entropy
-from pinn.processes import ALONE
-from pinn.registry import find_problem
-from pinn.sampling import UniformSobol
+from pinn.problem.reference_check import check_reference
+from pinn.problem.registry import find_problem
+from pinn.problem.wellposed import check_conditions
+from pinn.sampling.samplers import UniformSobol
 from pinn.settings import Settings
 from pinn.solution import Errors, Reference, Solution, build_trial
-from pinn.solver import DEFAULT_BUDGET_SECONDS, Limits, Report, Solver
-from pinn.wellposed import check_conditions
+from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, Limits, Report, Solver
+from pinn.trial.hard_constraint import TrialSolution
+from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pinn.problem import Problem
-    from pinn.processes import Processes
+    from pinn.problem.problem import Problem
     from sciformer.runs import Run
+    from sciformer.runs.processes import Processes
 
 
 # The error shown during training is that on a grid of about so many points: the whole grid would
@@ -115,8 +115,8 @@ def solve(
         observers: called about once a second with a `Report`.
         run: where checkpoints, solution, figure and summary are written, and whose checkpoint is
             continued if there is one; nothing is written without it.
-        processes: who trains together, see `pinn.processes.joined`; each calls this function, and
-            only the first has a run and observers.
+        processes: who trains together, see `sciformer.runs.processes.joined`; each calls this
+            function, and only the first has a run and observers.
 
     Returns:
         The solution with its figures.

@@ -10,7 +10,7 @@ import pytest
 
 from pinn import find_problem, solve
 from pinn.settings import Settings
-from pinn.solver import Limits
+from pinn.training.trainer import Limits
 from sciformer.cli.registry import entries
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ _HOME = {
     "blindness": "theory.expressivity.blindness",
     "compile": "theory.universal.compile",
     "diagnose": "theory.universal.diagnose",
-    "verify": "theory.universal.verify",
+    "verify": "theory.universal.verifier.verify",
 }
 
 __all__ = [*_HOME]

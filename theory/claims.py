@@ -193,7 +193,7 @@ def _over_epsilon(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _obstructions(trial: Trial) -> dict[str, float]:
-    from theory.universal.formula import read_target
+    from theory.universal.formula.target import read_target
     from theory.universal.obstructions import (
         heads_needed,
         with_relative_positions_only,

@@ -143,7 +143,7 @@ def _weak(arguments: argparse.Namespace, truth: Truth) -> Method:
     """Without torch, which would take longer to import than the method takes."""
     from pinn.data.embedded import embedded_wake_grid
     from pinn.data.files import load_flow
-    from pinn.identification.navier_stokes import identify_weak
+    from pinn.identification.weak.navier_stokes import identify_weak
 
     grid = embedded_wake_grid() if arguments.data is None else load_flow(arguments.data).grid()
     noise = arguments.noise

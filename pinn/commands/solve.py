@@ -6,10 +6,10 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pinn.processes import Processes
     from pinn.settings import Settings
-    from pinn.solver import Limits, Report
+    from pinn.training.trainer import Limits, Report
     from sciformer.runs import Run
+    from sciformer.runs.processes import Processes
 
 EPILOG = """examples:
   sciformer solve burgers
@@ -89,7 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Solves, writes the run directory, prints the result."""
     from pinn.commands import flows
-    from pinn.processes import joined
+    from sciformer.runs.processes import joined
 
     if flows.takes(arguments):
         flows.run(arguments)
@@ -131,7 +131,7 @@ class _Request:
     """What the arguments ask for, after a resumed run's own choices."""
 
     def __init__(self, arguments: argparse.Namespace, processes: Processes) -> None:
-        from pinn.registry import find_problem
+        from pinn.problem.registry import find_problem
 
         self._arguments, self._processes = arguments, processes
         self._old = self._resumed()
@@ -186,7 +186,7 @@ class _Request:
         return open_solve(self._arguments.resume) if self._arguments.resume else None
 
     def _limits(self) -> Limits:
-        from pinn.solver import DEFAULT_BUDGET_SECONDS, Limits
+        from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, Limits
 
         budget, iterations = self._arguments.budget, self._arguments.iterations
         if budget is None and iterations is None:
@@ -195,7 +195,7 @@ class _Request:
 
     def _advice(self) -> dict[str, Any]:
         """What the problem advises; not its network, if the user chooses tokens per point."""
-        from pinn.registry import find_problem
+        from pinn.problem.registry import find_problem
 
         advice = dict(find_problem(self.name).advice)
         given = self._arguments
@@ -234,7 +234,7 @@ def _split(
     """Words key=value as parameters of the problem, options of the network, and settings."""
     import dataclasses
 
-    from pinn.registry import parameters_of
+    from pinn.problem.registry import parameters_of
     from pinn.settings import MODELS, Settings
     from sciformer.cli.settings import parse_settings
     from sciformer.errors import unknown_name

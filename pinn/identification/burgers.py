@@ -10,15 +10,15 @@ import numpy as np
 import sympy
 
 from pinn.data.observations import Observations
-from pinn.domain import Box
+from pinn.geometry.domain import Box
 from pinn.identification.fit import FitReport
-from pinn.identification.inverse import InverseProblem
+from pinn.identification.inverse_problem import InverseProblem
 from pinn.identification.network import FitSettings, Identification, identify
 from pinn.identification.noise import signal_under
 from pinn.identification.result import FieldError, NetworkEstimate
 from pinn.identification.schedule import ALL, Schedule, Stage
 from pinn.networks import MLP
-from pinn.problem import Problem
+from pinn.problem.problem import Problem
 from pinn.references.cole_hopf import ColeHopf
 
 if TYPE_CHECKING:

@@ -13,21 +13,21 @@ from torch import Tensor
 from pinn.identification.coefficients import Coefficients, LiveParameters
 from pinn.identification.model import Model, spread
 from pinn.identification.schedule import Schedule, Stage
-from pinn.losses import LeastSquares, Weighted, Workspace
+from pinn.loss.least_squares import LeastSquares, Weighted, Workspace
+from pinn.loss.terms import EquationTerm
 from pinn.optimisers import FlatParameters, LevenbergMarquardt
-from pinn.sampling import Sample
-from pinn.solver import CHECKPOINT_SECONDS, deferred_interrupt
-from pinn.state import pack, unpack
-from pinn.terms import EquationTerm
-from pinn.threads import limit_threads
+from pinn.sampling.samplers import Sample
+from pinn.training.trainer import CHECKPOINT_SECONDS, deferred_interrupt
 from sciformer.errors import ConvergenceError
+from sciformer.runs.state import pack, unpack
+from sciformer.runs.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pinn.data.observations import Observations
-    from pinn.identification.inverse import InverseProblem
-    from pinn.terms import Term
+    from pinn.identification.inverse_problem import InverseProblem
+    from pinn.loss.terms import Term
     from sciformer.runs import Run
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pinn.data.observations import Observations
-from pinn.domain import Box
-from pinn.identification.inverse import InverseProblem
+from pinn.geometry.domain import Box
+from pinn.identification.inverse_problem import InverseProblem
 from pinn.identification.noise import noise_in_time, signal_under
-from pinn.problem import Problem
+from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import LAMBDA_1, LAMBDA_2, Flow
 from sciformer.errors import DataError
 

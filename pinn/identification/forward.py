@@ -13,7 +13,7 @@ from pinn.data.embedded import embedded_wake_data
 from pinn.identification.fit import Fit, FitReport
 from pinn.identification.flow_network import field_errors
 from pinn.identification.flows import flow_problem, sample_flow
-from pinn.identification.inverse import InverseProblem
+from pinn.identification.inverse_problem import InverseProblem
 from pinn.identification.network import Fields, FitSettings, fitted
 from pinn.identification.result import FieldError
 from pinn.identification.schedule import Schedule, Stage

@@ -17,8 +17,8 @@ NetworkMaker = Callable[[int, int], nn.Module]
 
 if TYPE_CHECKING:
     from pinn.data.observations import Observations
-    from pinn.domain import Domain
-    from pinn.identification.inverse import InverseProblem
+    from pinn.geometry.domain import Domain
+    from pinn.identification.inverse_problem import InverseProblem
 
 
 class Model(nn.Module):

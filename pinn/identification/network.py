@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from pinn.identification.inverse import InverseProblem
+    from pinn.identification.inverse_problem import InverseProblem
     from pinn.networks.wave import TravellingWave
     from sciformer.runs import Run
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinn.identification.cramer_rao import Floor
 from pinn.identification.estimate import Estimate, Truth
-from pinn.identification.floor import Floor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pinn.identification.estimate import Estimate, Truth
-from pinn.identification.navier_stokes import WeakEstimate
 from pinn.identification.result import CLEAN, NetworkEstimate
+from pinn.identification.weak.navier_stokes import WeakEstimate
 
 if TYPE_CHECKING:
     from pinn.identification.fit import FitReport

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pinn.jets import rules_arithmetic, rules_linear, rules_shape
 from pinn.jets.algebra import Operators as Operators
-from pinn.jets.composition import Smooth as Smooth
-from pinn.jets.jacobian import fallback_jacobian as fallback_jacobian
-from pinn.jets.jacobian import residual_jacobian as residual_jacobian
+from pinn.jets.jacobian.jacobian import fallback_jacobian as fallback_jacobian
+from pinn.jets.jacobian.jacobian import residual_jacobian as residual_jacobian
 from pinn.jets.jet import Jet as Jet
+from pinn.jets.kernels.composition import Smooth as Smooth
+from pinn.jets.kernels.wavelet import wavelet as wavelet
 from pinn.jets.memory import keep_freed_memory
 from pinn.jets.registry import MissingRuleError as MissingRuleError
 from pinn.jets.registry import rule as rule
-from pinn.jets.rules_arithmetic import compose as compose
-from pinn.jets.wavelet import wavelet as wavelet
+from pinn.jets.rules.arithmetic import compose as compose
 
 __all__ = [
     "Jet",
@@ -23,9 +22,6 @@ __all__ = [
     "fallback_jacobian",
     "residual_jacobian",
     "rule",
-    "rules_arithmetic",
-    "rules_linear",
-    "rules_shape",
     "wavelet",
 ]
 

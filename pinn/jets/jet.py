@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pinn.jets.algebra import Operators
-from pinn.jets.recorder import active
+from pinn.jets.jacobian.recorder import active
 from pinn.jets.registry import MissingRuleError, find
 from sciformer.errors import ShapeError
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pinn.jets.jacobian.recorder import active, spread
 from pinn.jets.jet import Jet
-from pinn.jets.recorder import active, spread
 from sciformer.errors import ShapeError
 
 

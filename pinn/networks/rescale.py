@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from pinn.domain import Domain
+    from pinn.geometry.domain import Domain
 
 
 class Rescale(nn.Module):

@@ -8,11 +8,11 @@ import torch
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 from torch import Tensor
 
-from pinn.processes import ALONE
+from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
     from pinn.optimisers.protocol import Linearisation
-    from pinn.processes import Processes
+    from sciformer.runs.processes import Processes
 
 
 class NormalEquations:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pinn.processes import Processes
+    from sciformer.runs.processes import Processes
 
 
 class FlatParameters:

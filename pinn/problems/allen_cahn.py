@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import sympy
 
-from pinn.domain import Box
-from pinn.problem import Condition, Problem
+from pinn.geometry.domain import Box
+from pinn.problem.problem import Condition, Problem
 from pinn.references.spectral import Evolution, Spectral
 from sciformer.errors import DomainError
 

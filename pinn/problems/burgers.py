@@ -6,8 +6,8 @@ import math
 
 import sympy
 
-from pinn.domain import Box
-from pinn.problem import Condition, Problem
+from pinn.geometry.domain import Box
+from pinn.problem.problem import Condition, Problem
 from pinn.references.cole_hopf import ColeHopf
 from sciformer.errors import DomainError
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.domain import Box
-from pinn.problem import Problem
+from pinn.geometry.domain import Box
+from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, momentum
 from pinn.references.cavity import embedded_cavity
 from sciformer.errors import DomainError, unknown_name

@@ -6,8 +6,8 @@ import math
 
 import sympy
 
-from pinn.domain import Box
-from pinn.problem import Condition, Problem
+from pinn.geometry.domain import Box
+from pinn.problem.problem import Condition, Problem
 
 
 def convection(beta: float = 30.0) -> Problem:

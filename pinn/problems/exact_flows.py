@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.domain import Box
-from pinn.problem import Condition, Problem
+from pinn.geometry.domain import Box
+from pinn.problem.problem import Condition, Problem
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:

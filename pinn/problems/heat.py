@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy
 
-from pinn.domain import Box
-from pinn.problem import Condition, Problem
+from pinn.geometry.domain import Box
+from pinn.problem.problem import Condition, Problem
 from sciformer.errors import DomainError
 
 

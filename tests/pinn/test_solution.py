@@ -8,12 +8,12 @@ import sympy
 import torch
 from torch import nn
 
-from pinn.constraints import TrialSolution
-from pinn.domain import Box
-from pinn.problem import Problem
+from pinn.geometry.domain import Box
+from pinn.geometry.shapes import Disc
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
-from pinn.shapes import Disc
 from pinn.solution import Solution
+from pinn.trial.hard_constraint import TrialSolution
 
 x, y, t = sympy.symbols("x y t")
 

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _end(text: str) -> float:
     """An end of the domain: a number, or an expression such as pi/2."""
-    from theory.universal.parsing import parse_rows
+    from theory.universal.formula.parsing import parse_rows
 
     ((value,),) = parse_rows(text, {})
     return float(value)

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     import numpy as np
 
     from sciformer.cli.console import Progress, print_json, print_table
-    from theory.universal.verify import verify
+    from theory.universal.verifier.verify import verify
 
     with Progress(total=1.0, label="verify") as progress:
         result = verify(

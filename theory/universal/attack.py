@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from theory.universal.construction import sequences_in
-from theory.universal.fit import sample_cube
-from theory.universal.formula import Target, read_target
-from theory.universal.intervals import Array
+from theory.universal.construction.choose import sequences_in
+from theory.universal.enclosure.intervals import Array
+from theory.universal.fitting.fit import sample_cube
+from theory.universal.formula.target import Target, read_target
 from theory.universal.layer import apply
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The certificate of a compiled layer, and how the two lie on the disk.
 
 A directory holds `layer.safetensors` (weights and bisection trees) and `certificate.json`
-(everything that is claimed). `theory.universal.verify` re-checks it with other arithmetic.
+(everything that is claimed). `theory.universal.verifier.verify` re-checks it with other arithmetic.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import torch
 from sciformer import __version__
 from sciformer.errors import DataError
 from sciformer.runs.files import atomic
-from theory.universal.certify import Entry
-from theory.universal.formula import Target, printed
-from theory.universal.intervals import LIBM_ULPS, Array
+from theory.universal.certifier.blocks import Piece
+from theory.universal.certifier.certify import Entry
+from theory.universal.enclosure.branch_and_bound import Codes, Outcome
+from theory.universal.enclosure.intervals import LIBM_ULPS, Array
+from theory.universal.formula.target import Target, printed
 from theory.universal.layer import LayerWeights, SingleLayer
-from theory.universal.pieces import Piece
-from theory.universal.search import Codes, Outcome
 
 FORMAT = "sciformer-certificate-1"
 CERTIFICATE, WEIGHTS = "certificate.json", "layer.safetensors"

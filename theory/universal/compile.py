@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciformer.errors import ConvergenceError, DomainError
-from theory.universal.assemble import assemble
 from theory.universal.certificate import Certificate, CompiledLayer
-from theory.universal.certify import Entry, certify
-from theory.universal.checks import check_continuous, check_cost
-from theory.universal.construction import Construction, Hybrid, Tilted, choose
-from theory.universal.defined import check_defined
-from theory.universal.entries import EntryFits
-from theory.universal.formula import Formula, Target, read_target
-from theory.universal.intervals import Array
+from theory.universal.certifier.blocks import domain_limit
+from theory.universal.certifier.certify import Entry, certify
+from theory.universal.construction.assemble import assemble
+from theory.universal.construction.choose import Construction, Hybrid, Tilted, choose
+from theory.universal.enclosure.defined import check_defined
+from theory.universal.enclosure.intervals import Array
+from theory.universal.fitting.entry_fits import EntryFits
+from theory.universal.fitting.ridge import Ridges
+from theory.universal.formula.target import Formula, Target, read_target
 from theory.universal.layer import LayerWeights, SingleLayer
-from theory.universal.pieces import domain_limit
-from theory.universal.ridge import Ridges
+from theory.universal.preconditions import check_continuous, check_cost
 
 _FIRST_SHARE = 0.92
 _SHRINK = 0.96
@@ -51,7 +51,7 @@ def compile(  # noqa: A001 (the verb of this room)
         width: d >= 1, channels of an input token.
         epsilon: > 0, in units of the outputs.
         domain: ends of every coordinate.
-        construction: "auto", a name, or an object of `theory.universal.construction`.
+        construction: "auto", a name, or an object of `theory.universal.construction.choose`.
         force: compile even if the estimated cost is out of reach.
         report: called with a phase and the fraction of it that is done.
 

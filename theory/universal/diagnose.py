@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from theory.universal.checks import largest_jump
-from theory.universal.construction import choose
-from theory.universal.formula import Formula, Target, read_target
+from theory.universal.construction.choose import choose
+from theory.universal.formula.target import Formula, Target, read_target
 from theory.universal.obstructions import (
     Obstruction,
     bits_needed,
@@ -16,6 +15,7 @@ from theory.universal.obstructions import (
     without_attention,
     without_positions,
 )
+from theory.universal.preconditions import largest_jump
 
 _NOTHING = 1e-9
 

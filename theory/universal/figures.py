@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from theory.universal.certificate import Certificate, CompiledLayer
-from theory.universal.construction import sequences_in
-from theory.universal.formula import read_target
+from theory.universal.construction.choose import sequences_in
+from theory.universal.formula.target import read_target
 from theory.universal.layer import apply
 
 _POINTS = 161

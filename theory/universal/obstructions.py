@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciformer.errors import DomainError
-from theory.universal.construction import sequences_in
-from theory.universal.fit import sample_cube
-from theory.universal.formula import Target
-from theory.universal.intervals import Array
+from theory.universal.construction.choose import sequences_in
+from theory.universal.enclosure.intervals import Array
+from theory.universal.fitting.fit import sample_cube
+from theory.universal.formula.target import Target
 
 _FULL_PERMUTATIONS = 6
 _ROWS = 33

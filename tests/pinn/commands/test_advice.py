@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pinn.commands import solve
-from pinn.processes import ALONE
 from pinn.settings import Settings
+from sciformer.runs.processes import ALONE
 
 
 def settings(*words: str) -> Settings:

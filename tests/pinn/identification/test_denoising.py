@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pinn.identification.denoising import without_noise_modes
+from pinn.identification.weak.denoising import without_noise_modes
 
 SHAPE, LEVEL = (30, 20, 50), np.array([0.02, 0.3])
 

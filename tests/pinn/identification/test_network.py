@@ -15,12 +15,12 @@ import pinn
 from pinn.data.embedded import embedded_wake_data
 from pinn.data.flow import FlowData
 from pinn.data.observations import Observations
-from pinn.domain import Box
+from pinn.geometry.domain import Box
 from pinn.identification.coefficients import Coefficients, LiveParameters
 from pinn.identification.fit import Fit, FitReport, ObservationTerm
 from pinn.identification.flow_network import NetworkRequest, identify_network
 from pinn.identification.flows import sample_flow
-from pinn.identification.inverse import InverseProblem
+from pinn.identification.inverse_problem import InverseProblem
 from pinn.identification.model import build, learned_wave
 from pinn.identification.network import FitSettings, fitted
 from pinn.identification.noise import noise_in_time
@@ -29,7 +29,7 @@ from pinn.identification.uncertainty import RIDGE
 from pinn.identification.waves import find_wave
 from pinn.networks import MLP, PhysicsFormer
 from pinn.networks.wave import PeriodicWave, TravellingWave
-from pinn.problem import Problem
+from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, streamfunction_pressure
 from sciformer.errors import DataError, UnknownNameError, UsageError
 

@@ -128,7 +128,7 @@ def test_bad_data_are_refused_by_either_method(capsys) -> None:
 def test_the_weak_method_needs_neither_torch_nor_sympy() -> None:
     """Importing them takes longer than the method does. Kills: an import at the top of a module."""
     code = (
-        "import sys; import pinn.identification.study, pinn.identification.navier_stokes, "
+        "import sys; import pinn.identification.study, pinn.identification.weak.navier_stokes, "
         "pinn.data.embedded, pinn.data.files; sys.exit(bool({'torch', 'sympy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

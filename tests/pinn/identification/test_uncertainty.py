@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinn.identification.floor import Floor
+from pinn.identification.cramer_rao import Floor
 from pinn.identification.uncertainty import Information, clustered_deviation, reweighted_shift
 from sciformer.errors import DomainError
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from pinn import networks
-from pinn.jets import Jet, Operators, affine, composition, fallback_jacobian, residual_jacobian
+from pinn.jets import Jet, Operators, fallback_jacobian, residual_jacobian
+from pinn.jets.kernels import affine, composition
 from tests.oracles.nested_autograd import all_derivatives, row_jacobian
 from tests.pinn.jets.networks import Transformer, Wavelet, draw, perceptron, ready
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pinn.jets import jacobian, residual_jacobian
+from pinn.jets import residual_jacobian
+from pinn.jets.jacobian import jacobian
 from sciformer.attention import (
     ALiBi,
     LearnedAbsolute,

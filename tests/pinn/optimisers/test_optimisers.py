@@ -23,9 +23,9 @@ from pinn.optimisers import (
     SelfScaledBroyden,
 )
 from pinn.optimisers.normal_equations import NormalEquations
-from pinn.processes import ALONE
-from pinn.state import pack, unpack
 from sciformer.errors import UnknownNameError, UsageError
+from sciformer.runs.processes import ALONE
+from sciformer.runs.state import pack, unpack
 
 MAKERS: dict[str, Callable[[], Optimiser]] = {
     "levenberg-marquardt": LevenbergMarquardt,

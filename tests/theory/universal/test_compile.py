@@ -15,9 +15,9 @@ from sciformer.attention import MultiheadAttention
 from sciformer.errors import DomainError, UnknownNameError
 from theory.universal.attack import attack
 from theory.universal.certificate import CompiledLayer, load_layer
-from theory.universal.certify import certify
-from theory.universal.construction import Copy, Linear
-from theory.universal.formula import read_target
+from theory.universal.certifier.certify import certify
+from theory.universal.construction.choose import Copy, Linear
+from theory.universal.formula.target import read_target
 from theory.universal.layer import SingleLayer, weights_of
 
 

@@ -1,0 +1,1 @@
+"""Regions of space and time, their boundaries, and how they combine."""

@@ -1,0 +1,203 @@
+"""Domains made of domains: with a hole, or lasting for a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pinn.geometry.domain import Domain, Face, Part
+from pinn.geometry.shapes import Polygon
+from sciformer.errors import DomainError
+
+
+class Difference(Domain):
+    """The points of one domain that are not inside another; `whole - hole` makes it.
+
+    Its boundary consists of what is left of both boundaries; the normals of the hole's point into
+    the hole.
+
+    Args:
+        whole: what a hole is cut into.
+        hole: has the same coordinates.
+
+    Raises:
+        DomainError: the coordinates differ.
+    """
+
+    def __init__(self, whole: Domain, hole: Domain) -> None:
+        if whole.coordinates != hole.coordinates:
+            raise DomainError(
+                f"Difference: both domains need the same coordinates in the same order; got "
+                f"{whole.coordinates} and {hole.coordinates}."
+            )
+        self.whole, self.hole = whole, hole
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Those of the whole."""
+        return self.whole.intervals
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Which points lie in the whole and not inside the hole; the hole's boundary belongs."""
+        edge = torch.stack([part.contains(points) for part in self.hole.parts()]).any(0)
+        return self.whole.contains(points) & (~self.hole.contains(points) | edge)
+
+    def parts(self) -> list[Part]:
+        """What is left of the parts of both."""
+        outer: list[Part] = [Remainder(part, self, 1) for part in self.whole.parts()]
+        return [*outer, *(Remainder(part, self, -1) for part in self.hole.parts())]
+
+    def __repr__(self) -> str:
+        return f"{self.whole} - {self.hole}"
+
+
+@dataclass(frozen=True)
+class Remainder(Part):
+    """What a difference leaves of a part; `sense` -1 turns its normals round."""
+
+    part: Part
+    domain: Difference
+    sense: int
+
+    @property
+    def name(self) -> str:
+        """As before."""
+        return self.part.name
+
+    @property
+    def dimension(self) -> int:
+        """As before."""
+        return self.part.dimension
+
+    def from_unit(self, unit: Tensor) -> Tensor:
+        """Over the whole part, of which some is cut away."""
+        return self.part.from_unit(unit)
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Which points of the part belong to the difference."""
+        return self.part.contains(points) & self.domain.contains(points)
+
+    def normal(self, points: Tensor) -> Tensor:
+        """Out of the difference."""
+        return self.sense * self.part.normal(points)
+
+
+def from_shapely(geometry: Any, coordinates: tuple[str, str] = ("x", "y")) -> Domain:
+    """The domain of a shapely polygon, whatever made it: a buffer, a union, a file.
+
+    Args:
+        geometry: a `shapely.Polygon`; its outer line becomes the part "outline", with its edges
+            "outline:0", ..., and its holes the parts "hole 0", "hole 1", ...
+        coordinates: names of its two coordinates.
+
+    Raises:
+        DomainError: no single polygon, or an empty one.
+    """
+    if getattr(geometry, "geom_type", "") != "Polygon" or geometry.is_empty:
+        raise DomainError(
+            f"from_shapely: needs one shapely Polygon that is not empty; got "
+            f"{getattr(geometry, 'geom_type', type(geometry).__name__)}."
+        )
+
+    def ring(line: Any, name: str) -> Domain:
+        return Polygon(
+            [point[:2] for point in line.coords[:-1]], name=name, coordinates=coordinates
+        )
+
+    domain = ring(geometry.exterior, "outline")
+    for index, hole in enumerate(geometry.interiors):
+        domain = domain - ring(hole, f"hole {index}")
+    return domain
+
+
+class Product(Domain):
+    """Pairs of a point of one domain and a point of another; `disc * Box(t=(0, 1))` makes it.
+
+    Args:
+        first: gives the first coordinates.
+        second: gives the others.
+
+    Raises:
+        DomainError: a coordinate occurs in both.
+    """
+
+    def __init__(self, first: Domain, second: Domain) -> None:
+        if set(first.coordinates) & set(second.coordinates):
+            raise DomainError(
+                f"Product: the domains must have different coordinates; got {first.coordinates} "
+                f"and {second.coordinates}."
+            )
+        self.first, self.second = first, second
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Those of both."""
+        return {**self.first.intervals, **self.second.intervals}
+
+    def split(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The coordinates of the first domain and those of the second."""
+        count = self.first.dimension
+        return points[:, :count], points[:, count:]
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Which points have both shares in their domains."""
+        one, other = self.split(points)
+        return self.first.contains(one) & self.second.contains(other)
+
+    def parts(self) -> list[Part]:
+        """The parts of each, all over the other."""
+        return [*map(self._extend, self.first.parts()), *map(self._extend, self.second.parts())]
+
+    def _extend(self, part: Part) -> Part:
+        if isinstance(part, Face):
+            axis = self.coordinates.index(part.coordinate)
+            return Face(self, axis, part.value, part.outward)
+        return Extension(part, self, part in self.first.parts())
+
+    def __repr__(self) -> str:
+        return f"{self.first} * {self.second}"
+
+
+@dataclass(frozen=True)
+class Extension(Part):
+    """A part of one factor, all over the other; `is_first` says of which."""
+
+    part: Part
+    domain: Product
+    is_first: bool
+
+    @property
+    def name(self) -> str:
+        """As before."""
+        return self.part.name
+
+    @property
+    def dimension(self) -> int:
+        """That of the part and of the other factor."""
+        other = self.domain.second if self.is_first else self.domain.first
+        return self.part.dimension + other.dimension
+
+    def from_unit(self, unit: Tensor) -> Tensor:
+        """The first coordinates of the cube run over the part, the others over the other factor."""
+        count = self.part.dimension
+        here = self.part.from_unit(unit[:, :count])
+        other = self.domain.second if self.is_first else self.domain.first
+        there = other.from_unit(unit[:, count:])
+        return torch.cat([here, there] if self.is_first else [there, here], dim=-1)
+
+    def contains(self, points: Tensor) -> Tensor:
+        """Which points have one share on the part and the other in its domain."""
+        one, other = self.domain.split(points)
+        if self.is_first:
+            return self.part.contains(one) & self.domain.second.contains(other)
+        return self.part.contains(other) & self.domain.first.contains(one)
+
+    def normal(self, points: Tensor) -> Tensor:
+        """As before, and 0 in the coordinates of the other factor."""
+        one, other = self.domain.split(points)
+        if self.is_first:
+            return torch.cat([self.part.normal(one), torch.zeros_like(other)], dim=-1)
+        return torch.cat([torch.zeros_like(one), self.part.normal(other)], dim=-1)

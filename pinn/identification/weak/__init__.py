@@ -1,0 +1,1 @@
+"""Identification by weak forms: regression on test functions."""

@@ -1,0 +1,1 @@
+"""Rows of the Jacobian of residuals with respect to parameters."""

@@ -1,0 +1,1 @@
+"""Kernels that propagate derivatives, each with a reverse pass of its own."""

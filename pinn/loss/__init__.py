@@ -1,0 +1,1 @@
+"""Residuals as terms of a weighted least-squares problem."""

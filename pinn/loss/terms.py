@@ -1,0 +1,133 @@
+"""The terms of a loss: which equation is imposed where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pinn.jets import Jet, Operators
+from pinn.loss.joint_operators import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pinn.data.cloud import Cloud
+    from pinn.problem.expressions import Expressions, Unknown
+    from pinn.problem.problem import Condition, Problem
+
+
+class Term(Protocol):
+    """Rows of residuals on points; each row belongs to one point and one equation."""
+
+    name: str
+
+    def residual(self, points: Tensor) -> Tensor:
+        """Signed residuals (p, e) of a trial solution at points (p, c)."""
+        ...
+
+
+class EquationTerm:
+    """Residuals of several equations, evaluated through a trial solution on jets.
+
+    Args:
+        name: of the term, in reports and errors.
+        trial: maps points or jets (p, c) to fields (p, f).
+        expressions: the residuals; their unknowns decide which derivatives are propagated.
+        coordinates: names of the coordinates, in order.
+        parameters: a value for each parameter of the expressions.
+        normal: gives the normals at points, where the expressions take them as further columns.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        trial: nn.Module,
+        expressions: Expressions,
+        coordinates: tuple[str, ...],
+        parameters: Mapping[str, Any],
+        normal: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.name, self._normal = name, normal
+        self._trial, self._expressions, self._parameters = trial, expressions, parameters
+        wanted = sorted({u.operator for u in expressions.unknowns} - {"1"}, key=_order)
+        # Terms without derivatives run on jets too: jets are what gives exact Jacobian rows.
+        self._operators = Operators(coordinates, ["1", *wanted])
+
+    def residual(self, points: Tensor) -> Tensor:
+        """Signed residuals (p, e) at points (p, c)."""
+        jet = self._trial(Jet.coordinates(points, self._operators))
+
+        def unknown(u: Unknown) -> Tensor:
+            derivative: Tensor = jet.derivative(u.operator)[:, u.field]
+            return derivative
+
+        columns = [points] if self._normal is None else [points, self._normal(points)]
+        values = self._expressions(torch.cat(columns, -1).unbind(-1), unknown, self._parameters)
+        return torch.stack(values, dim=-1)
+
+
+class DataTerm:
+    """Fields minus measured values.
+
+    Args:
+        trial: maps points or jets (p, c) to fields (p, f).
+        problem: names coordinates and fields.
+        cloud: the measurements.
+        like: whose dtype and device the values take.
+
+    Attributes:
+        points: the cloud's, each followed by its measured values, (p, c + e).
+    """
+
+    def __init__(self, trial: nn.Module, problem: Problem, cloud: Cloud, like: Tensor) -> None:
+        self.name, self._trial = cloud.name, trial
+        self._fields = [problem.field_names.index(name) for name in cloud.values]
+        self._operators = Operators(problem.domain.coordinates, ["1"])
+        self._coordinates = cloud.points.shape[1]
+        measured = np.column_stack([cloud.points, *cloud.values.values()])
+        self.points = torch.from_numpy(measured).to(like)
+
+    def residual(self, points: Tensor) -> Tensor:
+        """Signed distances (p, e) to the measured values, at points with their values."""
+        where, values = points[:, : self._coordinates], points[:, self._coordinates :]
+        fields = self._trial(Jet.coordinates(where, self._operators)).value
+        gap: Tensor = fields[:, self._fields] - values
+        return gap
+
+
+def interior(
+    problem: Problem, trial: nn.Module, parameters: Mapping[str, Any] | None = None
+) -> EquationTerm:
+    """The equations of a problem inside its domain.
+
+    Args:
+        problem: gives the equations.
+        trial: maps points or jets (p, c) to fields (p, f).
+        parameters: a mapping that is read at every evaluation, so that its values may change; by
+            default the problem's own, which let derivatives be joined.
+    """
+    fixed = parameters is None
+    values = problem.parameter_values if parameters is None else parameters
+    residual = joined(problem.residual, problem.parameter_values if fixed else {})
+    return EquationTerm("residual", trial, residual, problem.domain.coordinates, values)
+
+
+def boundary(
+    problem: Problem,
+    trial: nn.Module,
+    condition: Condition,
+    parameters: Mapping[str, Any] | None = None,
+) -> EquationTerm:
+    """A condition of a problem on its part of the boundary, as a soft term."""
+    values = problem.parameter_values if parameters is None else parameters
+    label = f"{getattr(condition.equation, 'lhs', condition.equation)} on {condition.on}"
+    normal = problem.domain.part(condition.on).normal
+    residual = problem.condition_residual(condition)
+    return EquationTerm(label, trial, residual, problem.domain.coordinates, values, normal)
+
+
+def _order(operator: str) -> tuple[int, str]:
+    return len(operator), operator

@@ -1,0 +1,1 @@
+"""What is solved: equations, conditions, domain, and the checks of them."""

@@ -1,0 +1,218 @@
+"""A problem written once, as mathematics: equations, domain, conditions, parameters, reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sympy
+import torch
+
+from pinn.problem.expressions import Expressions
+from pinn.references.exact import ClosedForm, largest, substitute
+from sciformer.errors import DataError, DomainError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pinn.data.cloud import Cloud
+    from pinn.geometry.domain import Domain
+
+    Reference = Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
+
+
+def normal(coordinate: Any) -> Any:
+    """The symbol of the outward unit normal's component along a coordinate, for conditions.
+
+    `Eq(normal(x) * u.diff(x) + normal(y) * u.diff(y), 0)` says that nothing flows out.
+    """
+    return sympy.Symbol(f"n_{coordinate}")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An equation that holds on a part of the boundary: initial, Dirichlet, Neumann, Robin.
+
+    Args:
+        equation: sympy `Eq` of the fields, their derivatives and the normal there.
+        on: the part's name in the domain, for example "t=0".
+    """
+
+    equation: Any
+    on: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A boundary value problem for fields on a domain.
+
+    Args:
+        name: what the command line calls it.
+        coordinates: sympy symbols, in the domain's order.
+        fields: sympy functions of all coordinates, such as u(x, t).
+        equations: one `Eq` (or expression that vanishes) for each equation.
+        domain: where the equations hold.
+        conditions: what holds on the boundary.
+        parameters: a value for each symbol in the equations that is neither coordinate nor field.
+        periodic: names of coordinates whose two ends are the same place.
+        frequency: in radians per unit of time, a little above that of the fastest oscillation one
+            expects, such as speed times wavenumber; 0 if the fields do not oscillate in time.
+        data: measured values that the fields should take, for problems without enough conditions.
+        gauge: names of fields that are determined only up to a constant at each time, such as a
+            pressure; errors are taken after the mean over space is subtracted.
+        exact: a formula for each field; it is checked against the equations.
+        reference: maps points (p, c) to the fields {name: (p,)}; shares no code with the solver.
+            Made from `exact` where that is given.
+        advice: settings that were found to fit it, taken where the user chooses nothing; see
+            `pinn.Settings`.
+        title: one line for people.
+        source: where the problem was stated.
+
+    Raises:
+        UsageError: names of coordinates and domain differ, an equation holds an unknown symbol, or
+            a condition is on a part that the domain does not have.
+        DataError: the exact solution does not satisfy an equation or a condition.
+    """
+
+    name: str
+    coordinates: tuple[Any, ...]
+    fields: tuple[Any, ...]
+    equations: tuple[Any, ...]
+    domain: Domain
+    conditions: tuple[Condition, ...] = ()
+    parameters: Mapping[Any, float] = field(default_factory=dict)
+    periodic: tuple[str, ...] = ()
+    gauge: tuple[str, ...] = ()
+    frequency: float = 0.0
+    data: tuple[Cloud, ...] = ()
+    exact: Mapping[Any, Any] = field(default_factory=dict)
+    reference: Reference | None = None
+    advice: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        names = tuple(str(c) for c in self.coordinates)
+        if names != self.domain.coordinates:
+            raise DomainError(
+                f"{self.name}: the domain has coordinates {self.domain.coordinates}, the problem "
+                f"{names}; give both the same names in the same order."
+            )
+        if any(len(letter) != 1 for letter in names):
+            raise DomainError(
+                f"{self.name}: coordinates must be single letters, so that derivatives can be "
+                f"named; got {', '.join(names)}."
+            )
+        if not self.equations:
+            raise UsageError(f"{self.name}: needs at least one equation.")
+        for equation in self.equations:
+            if not difference(equation).has(*[f.func for f in self.fields]):
+                raise UsageError(
+                    f"{self.name}: the equation {equation} holds no field; write it in "
+                    f"{', '.join(map(str, self.fields))} and their derivatives."
+                )
+        for condition in self.conditions:
+            self.domain.part(condition.on)
+            self.condition_residual(condition)
+        _refuse_unknown(self.name, "coordinate", self.periodic, names)
+        _refuse_unknown(self.name, "field", self.gauge, self.field_names)
+        for cloud in self.data:
+            _refuse_unknown(f"{self.name}: {cloud.name}", "field", cloud.values, self.field_names)
+            if cloud.points.shape[1] != len(names):
+                raise DataError(
+                    f"{self.name}: {cloud.name} has points with {cloud.points.shape[1]} "
+                    f"coordinates; needs {len(names)}, {', '.join(names)}."
+                )
+        self.residual  # noqa: B018  compiled here, so that mistakes show at once
+        if self.exact:
+            self._check_exact()
+            formulas = {
+                str(f.func): substitute(f, self.exact, self.parameters) for f in self.fields
+            }
+            object.__setattr__(self, "reference", ClosedForm(self.coordinates, formulas))
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of the fields, in order."""
+        return tuple(str(f.func) for f in self.fields)
+
+    @property
+    def time(self) -> str | None:
+        """The coordinate called "t", if there is one; causal weights march along it."""
+        return "t" if "t" in self.domain.coordinates else None
+
+    @property
+    def parameter_values(self) -> dict[str, float]:
+        """Values of the parameters by name."""
+        return {str(symbol): float(value) for symbol, value in self.parameters.items()}
+
+    @cached_property
+    def residual(self) -> Expressions:
+        """Left side minus right side of every equation."""
+        return self.compile([difference(e) for e in self.equations])
+
+    def compile(self, expressions: list[Any]) -> Expressions:
+        """Compiles expressions in this problem's coordinates, fields and parameters."""
+        return Expressions(
+            expressions, self.coordinates, self.fields, tuple(self.parameters), who=self.name
+        )
+
+    def condition_residual(self, condition: Condition) -> Expressions:
+        """Left side minus right side of a condition; columns of the normal follow the points'."""
+        return Expressions(
+            [difference(condition.equation)],
+            (*self.coordinates, *map(normal, self.coordinates)),
+            self.fields,
+            tuple(self.parameters),
+            who=self.name,
+        )
+
+    def _check_exact(self) -> None:
+        """Equations inside and conditions on their parts, at points, to within rounding."""
+        inside = self.domain.sample(64)
+        claims = [("the equation", e, inside, torch.zeros_like(inside)) for e in self.equations]
+        for condition in self.conditions:
+            part = self.domain.part(condition.on)
+            points = part.sample(16)
+            claims.append(("the condition", condition.equation, points, part.normal(points)))
+        symbols = (*self.coordinates, *map(normal, self.coordinates))
+        for what, equation, points, normals in claims:
+            gap = substitute(difference(equation), self.exact, self.parameters)
+            worst, scale = largest(gap, symbols, torch.cat([points, normals], dim=-1).numpy())
+            if not worst <= 1e-9 * max(scale, 1.0):
+                raise DataError(
+                    f"{self.name}: the exact solution does not satisfy {what} {equation}: "
+                    f"its residual is up to {worst:.3g} where the terms are up to {scale:.3g}."
+                )
+
+    def latex(self) -> str:
+        """The equations and conditions in LaTeX, one line each."""
+        lines = [sympy.latex(e) for e in self.equations]
+        lines += [f"{sympy.latex(c.equation)} \\quad ({c.on})" for c in self.conditions]
+        return " \\\\\n".join(lines)
+
+    def _repr_latex_(self) -> str:
+        return f"$$\\begin{{gathered}}\n{self.latex()}\n\\end{{gathered}}$$"
+
+
+def _refuse_unknown(who: str, kind: str, given: Iterable[str], known: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in known:
+            raise unknown_name(who, kind, name, known)
+
+
+def difference(equation: Any) -> Any:
+    """Left side minus right side.
+
+    Raises:
+        UsageError: sympy has found the equation to be always true or false.
+    """
+    if equation is sympy.true or equation is sympy.false:
+        raise UsageError(
+            f"an equation is identically {equation}; write Eq(left, right) of a field."
+        )
+    return equation.lhs - equation.rhs if isinstance(equation, sympy.Equality) else equation

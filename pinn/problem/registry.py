@@ -1,0 +1,88 @@
+"""Problems by name: those of the package, those other packages register, and files of one's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pinn.problem.problem import Problem
+from sciformer.errors import DataError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+GROUP = "sciformer.problems"
+
+
+def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Problem:
+    """The problem of a name, or of a Python file.
+
+    Args:
+        name: a registered name, `my_pde.py`, or `my_pde.py:name` where the file holds several.
+        parameters: arguments of the function that makes the problem.
+
+    Raises:
+        UnknownNameError: no such name; the sentence holds the nearest one.
+        DataError: the file is missing, fails, or holds no problem of that name.
+        UsageError: a parameter that the problem does not have.
+    """
+    made = _from_file(name) if _is_file(name) else _registered(name)
+    given = dict(parameters or {})
+    if isinstance(made, Problem):
+        if given:
+            raise unknown_name(name, "parameter", next(iter(given)), ())
+        return made
+    for key in given:
+        if key not in inspect.signature(made).parameters:
+            raise unknown_name(name, "parameter", key, inspect.signature(made).parameters)
+    return made(**given)
+
+
+def parameters_of(name: str) -> dict[str, float]:
+    """The parameters a problem can be given, with their defaults."""
+    made = _from_file(name) if _is_file(name) else _registered(name)
+    if isinstance(made, Problem):
+        return {}
+    return {key: p.default for key, p in inspect.signature(made).parameters.items()}
+
+
+def _is_file(name: str) -> bool:
+    return name.partition(":")[0].endswith(".py")
+
+
+def _registered(name: str) -> Problem | Callable[..., Problem]:
+    known = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in known:
+        raise unknown_name("sciformer solve", "problem", name, known)
+    made: Problem | Callable[..., Problem] = known[name].load()
+    return made
+
+
+def _from_file(name: str) -> Problem:
+    path, _, wanted = name.partition(":")
+    found = {key: value for key, value in _run(Path(path)).items() if isinstance(value, Problem)}
+    if wanted:
+        if wanted not in found:
+            raise unknown_name(path, "problem", wanted, found)
+        return found[wanted]
+    if len(found) != 1:
+        what = f"holds {len(found)} ({', '.join(sorted(found))})" if found else "holds none"
+        raise UsageError(f"{path}: needs exactly one Problem, it {what}; name one as {path}:name.")
+    return next(iter(found.values()))
+
+
+def _run(path: Path) -> dict[str, Any]:
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or specification is None or specification.loader is None:
+        raise DataError(f"sciformer solve: no Python file {path}.")
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path}: fails with {type(error).__name__}: {error}.") from error
+    return vars(module)

@@ -1,0 +1,1 @@
+"""Collocation points: how they are drawn and weighted."""

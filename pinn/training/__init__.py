@@ -1,0 +1,1 @@
+"""The trainer, its schedule, and where a training stands."""

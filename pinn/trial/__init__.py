@@ -1,0 +1,1 @@
+"""The trial solution: a network and the conditions that it satisfies exactly."""

@@ -1,0 +1,81 @@
+"""Reading formulas: precedence, carets, unknown names."""
+
+from __future__ import annotations
+
+import pytest
+import sympy
+
+from sciformer.errors import DataError, DomainError, ShapeError, UnknownNameError
+from theory.universal.formula.parsing import parse_rows
+from theory.universal.formula.target import read_target
+
+X1, X2 = sympy.symbols("x1 x2", real=True)
+NAMES = {"x1": X1, "x2": X2}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2 + 3*x1**2", 2 + 3 * X1**2),
+        ("-x1^2", -(X1**2)),
+        ("2^3^2", sympy.Integer(512)),
+        ("x1 - x2 - 1", X1 - X2 - 1),
+        ("x1/2/x2", X1 / 2 / X2),
+        ("2*x1²/3", 2 * X1**2 / 3),
+        ("||x1|-|x2||", sympy.Abs(sympy.Abs(X1) - sympy.Abs(X2))),
+        ("0.1*x1", X1 / 10),
+        ("1.5e-1", sympy.Rational(3, 20)),
+        ("max(x1, x2, 0.5)", sympy.Max(X1, X2, sympy.Rational(1, 2))),
+        ("sin(2·x1 − x2)", sympy.sin(2 * X1 - X2)),
+        ("x1**-2", X1**-2),
+        ("where(x1 < x2, x1, 2*x2)", sympy.Piecewise((X1, X1 < X2), (2 * X2, True))),
+    ],
+)
+def test_grammar(text: str, expected: sympy.Expr) -> None:
+    """Kills: a wrong precedence or associativity of any operator."""
+    assert parse_rows(text, NAMES) == [[expected]]
+
+
+def test_rows_and_entries() -> None:
+    assert parse_rows("x1, x2; x2, 1;", NAMES) == [[X1, X2], [X2, sympy.Integer(1)]]
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [("x1 + ", 6), ("x1 x2", 4), ("sin(x1", 7), ("2 $ x1", 3), ("sin(x1, x2)", 1), ("(x1))", 5)],
+)
+def test_syntax_errors_carry_a_caret(text: str, column: int) -> None:
+    """Kills: a caret off by one."""
+    with pytest.raises(DataError, match=rf"at column {column};") as caught:
+        parse_rows(text, NAMES)
+    *_, shown, caret = str(caught.value).splitlines()
+    assert shown.strip() == text.strip()
+    assert caret.index("^") - 2 == column - 1
+
+
+def test_unknown_names_are_suggested() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown function 'sinn'.*Did you mean 'sin'"):
+        parse_rows("sinn(x1)", NAMES)
+    with pytest.raises(UnknownNameError, match=r"unknown variable 'y1'"):
+        parse_rows("y1", NAMES)
+
+
+@pytest.mark.parametrize("text", ["where(x1 < x2, x1, x2**3)", "exp(-x1)*|x2|; max(x1, 1/3)"])
+def test_text_of_a_target_reads_back(text: str) -> None:
+    """Kills: a printer that writes what the parser cannot read (a Piecewise)."""
+    target = read_target(text, 2)
+    assert read_target(target.text, 2).entries == target.entries
+
+
+def test_floats_of_sympy_expressions_become_exact() -> None:
+    target = read_target([[sympy.Float(0.1) * sympy.Symbol("x1")], ["x2"]], 2)
+    assert target.entries[0][0] == sympy.Rational(0.1) * X1
+
+
+def test_shapes_and_domains_are_judged() -> None:
+    with pytest.raises(ShapeError, match=r"3 tokens need a formula of 1 or 3 rows"):
+        read_target("x1; x2", 3)
+    with pytest.raises(DomainError, match=r"finite ends a < b; got 1 and 1"):
+        read_target("x1", 1, domain=(1.0, 1.0))
+    with pytest.raises(DomainError, match=r"at least 1; got 0 and 1"):
+        read_target("x1", 0)

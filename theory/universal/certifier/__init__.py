@@ -1,0 +1,1 @@
+"""Certified error bounds of a layer against a formula."""

@@ -1,0 +1,248 @@
+"""The error of one entry as a sum of block errors: which units belong to which coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from theory.universal.certifier.errors_on_boxes import LayerError, Units, unit_slack
+from theory.universal.certifier.token_map import Collapsed
+from theory.universal.enclosure.balls import UNIT, Ball, gamma, padded
+from theory.universal.enclosure.intervals import Array, Interval
+from theory.universal.enclosure.range import enclose_constant
+from theory.universal.formula.decompose import Block, block_symbols, decompose
+from theory.universal.formula.program import Program
+from theory.universal.formula.target import Target
+from theory.universal.layer import LayerWeights
+
+_FOREIGN = 1e-9
+"""Relative size below which a slope outside a block's coordinates is counted as slack."""
+
+
+Question = tuple[Program, tuple[bytes, ...]]
+
+
+@dataclass(frozen=True)
+class View:
+    """What matters for one entry."""
+
+    weights: LayerWeights
+    target: Target
+    token: int
+    output: int
+    collapsed: Collapsed
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One block of one entry: its error function, domain and the net's part in it."""
+
+    block: Block
+    error: LayerError
+    lower: Array
+    upper: Array
+
+    @cached_property
+    def question(self) -> Question | None:
+        """Every number that the range of the error depends on; None with content heads."""
+        if self.error.heads is not None:
+            return None
+        units = self.error.units
+        numbers = (*(getattr(units, f.name) for f in fields(units)), self.lower, self.upper)
+        return self.block.program, tuple(np.asarray(n).tobytes() for n in numbers)
+
+
+def pieces_of(view: View) -> list[Piece]:
+    """The error of one entry as a sum of block errors; one block of all coordinates at worst."""
+    target = view.target
+    alive = _alive(view)
+    if view.collapsed.heads is None:
+        expression = target.entries[view.token][view.output]
+        pieces = _split(view, alive, decompose(expression, target.variables))
+        if pieces is not None:
+            return pieces
+    return whole_pieces(view, alive)
+
+
+def whole_pieces(view: View, alive: _Alive | None = None) -> list[Piece]:
+    """The same error as one block of all coordinates."""
+    block = all_coordinates(view.target, view.token, view.output)
+    pieces = _split(view, alive or _alive(view), (block,), np.inf)
+    assert pieces is not None, "a block of all coordinates takes every unit"
+    return pieces
+
+
+def all_coordinates(target: Target, token: int, output: int) -> Block:
+    """The formula of one entry in all D coordinates, used or not."""
+    size = target.dimension
+    rows = tuple(tuple(sympy.Integer(int(i == j)) for j in range(size)) for i in range(size))
+    names = dict(zip(target.variables, block_symbols(size), strict=True))
+    return Block(rows, target.entries[token][output].xreplace(names))
+
+
+@dataclass(frozen=True)
+class _Alive:
+    """Units that are neither dead nor always active, and the affine rest."""
+
+    slope: Ball
+    offset: Ball
+    mix: Array
+    weight: Array
+    mix_slack: Array
+    linear: Ball
+    constant: Ball
+
+
+def _alive(view: View) -> _Alive:
+    """Drops units that are dead on the domain; gathers those that are active on all of it."""
+    weights, target, collapsed = view.weights, view.target, view.collapsed
+    limit = np.full(target.dimension, domain_limit(target))
+    outer = weights.readout[view.output]
+    centre = np.full(target.dimension, (target.lower + target.upper) / 2)
+    reach = np.full(target.dimension, (target.upper - target.lower) / 2) * (1 + 1e-12) + UNIT
+    slope, offset = collapsed.slope, collapsed.offset
+    slack = unit_slack(slope.middle, offset, limit) + padded(slope.radius @ limit, len(limit))
+    middle = slope.middle @ centre + offset.middle
+    spread = np.abs(slope.middle) @ reach * (1 + 1e-12)
+    mix_slack = np.zeros(len(middle))
+    if collapsed.heads is not None:
+        jacobian, radius = collapsed.heads.jacobian(centre[None], reach[None])
+        features = collapsed.heads.outputs(centre[None])[0]
+        change = (np.abs(jacobian[0]) + radius[0]) @ reach
+        size = np.abs(features) + change
+        mix = collapsed.mix
+        mix_slack = padded(
+            np.abs(mix.middle) @ collapsed.heads.output_slack
+            + mix.radius @ size
+            + gamma(len(size) + 8) * (np.abs(mix.middle) @ size),
+            len(size) + 16,
+        )
+        middle = middle + mix.middle @ features
+        spread = spread + np.abs(mix.middle) @ change * (1 + 1e-9)
+        slack = slack + mix_slack
+    always = middle - spread - slack * 1.01 > 0
+    if collapsed.heads is not None:
+        always[:] = False
+    sometimes = (middle + spread + slack * 1.01 > 0) & ~always & (outer != 0)
+    row = Ball.exact(np.where(always, outer, 0.0)[None])
+    linear, constant = row @ slope, row @ Ball(offset.middle[:, None], offset.radius[:, None])
+    constant = constant + Ball.exact(weights.readout_bias[view.output].reshape(1, 1))
+    return _Alive(
+        slope=Ball(slope.middle[sometimes], slope.radius[sometimes]),
+        offset=Ball(offset.middle[sometimes], offset.radius[sometimes]),
+        mix=collapsed.mix.middle[sometimes],
+        weight=outer[sometimes],
+        mix_slack=mix_slack[sometimes],
+        linear=Ball(linear.middle[0], linear.radius[0]),
+        constant=Ball(constant.middle[0, 0], constant.radius[0, 0]),
+    )
+
+
+def domain_limit(target: Target) -> float:
+    """The largest |x| of the domain."""
+    return max(abs(target.lower), abs(target.upper))
+
+
+def _split(
+    view: View, alive: _Alive, blocks: tuple[Block, ...], foreign: float = _FOREIGN
+) -> list[Piece] | None:
+    """One piece a block, or None if a unit or the affine part has too much that is foreign."""
+    limit = np.full(view.target.dimension, domain_limit(view.target))
+    homes = _homes(alive.slope, blocks, limit, foreign)
+    affine = _affine(alive.linear, blocks, limit, foreign)
+    if homes is None or affine is None:
+        return None
+    pieces = []
+    for index, block in enumerate(blocks):
+        mine = homes == index
+        linear, left = affine[index]
+        units = _units(view, alive, mine, block, linear)
+        if index == 0:
+            constant = alive.constant
+            slack = float(padded(constant.radius + left, 4))
+            units = replace(units, constant=float(constant.middle), constant_slack=slack)
+        lower, upper = reach_of(block, view.target)
+        error = LayerError(
+            units, view.collapsed.heads, block.program, np.maximum(np.abs(lower), np.abs(upper))
+        )
+        pieces.append(Piece(block, error, lower, upper))
+    return pieces
+
+
+def _homes(slope: Ball, blocks: tuple[Block, ...], limit: Array, tolerance: float) -> Array | None:
+    """The first block whose linear forms span each unit's slope."""
+    homes = np.full(len(slope.middle), -1)
+    size = np.abs(slope.middle) @ limit + UNIT
+    for index, block in enumerate(blocks):
+        _, foreign = _in_block(slope, block)
+        homes[(homes < 0) & (foreign @ limit <= tolerance * size)] = index
+    return None if np.any(homes < 0) else homes
+
+
+def _in_block(slope: Ball, block: Block) -> tuple[Array, Array]:
+    """Slopes in the block's coordinates, and a bound of what that leaves out, entry by entry."""
+    matrix = block.matrix
+    inner = slope.middle @ np.linalg.pinv(matrix)
+    inner[np.abs(inner) < 1e-13 * np.abs(inner).max(initial=0.0)] = 0.0
+    operations = 2 * len(matrix) + 8
+    left = np.abs(slope.middle - inner @ matrix) + slope.radius
+    size = np.abs(inner) @ np.abs(matrix) + np.abs(slope.middle)
+    return inner, padded(left + gamma(operations) * size, operations)
+
+
+def _affine(
+    linear: Ball, blocks: tuple[Block, ...], limit: Array, tolerance: float
+) -> list[tuple[Array, float]] | None:
+    """The affine part in each block's coordinates; the first also carries what is left out."""
+    stacked = np.concatenate([b.matrix for b in blocks])
+    found = np.linalg.lstsq(stacked.T, linear.middle, rcond=None)[0]
+    found[np.abs(found) < 1e-13 * np.abs(found).max(initial=0.0)] = 0.0
+    operations = 2 * len(stacked) + 8
+    left = np.abs(linear.middle - found @ stacked) + linear.radius
+    size = np.abs(found) @ np.abs(stacked) + np.abs(linear.middle)
+    foreign = float(padded((left + gamma(operations) * size) @ limit, operations + len(limit)))
+    if foreign > tolerance * (1.0 + float(np.abs(linear.middle) @ limit)):
+        return None
+    ends = np.cumsum([b.dimension for b in blocks])
+    parts = np.split(found, ends[:-1])
+    return [(part, foreign if k == 0 else 0.0) for k, part in enumerate(parts)]
+
+
+def _units(view: View, alive: _Alive, mine: Array, block: Block, linear: Array) -> Units:
+    limit = np.full(view.target.dimension, domain_limit(view.target))
+    slope = Ball(alive.slope.middle[mine], alive.slope.radius[mine])
+    inner, foreign = _in_block(slope, block)
+    offset = Ball(alive.offset.middle[mine], alive.offset.radius[mine])
+    lower, upper = reach_of(block, view.target)
+    reach = np.maximum(np.abs(lower), np.abs(upper))
+    slack = unit_slack(inner, offset, reach)
+    slack = padded(slack + foreign @ limit + alive.mix_slack[mine], len(limit) + 4)
+    return Units(
+        slope=inner,
+        offset=offset.middle,
+        mix=alive.mix[mine],
+        weight=alive.weight[mine],
+        linear=linear,
+        constant=0.0,
+        slack=slack,
+        constant_slack=0.0,
+    )
+
+
+def reach_of(block: Block, target: Target) -> tuple[Array, Array]:
+    """The smallest box around L x, x in the domain, rounded outward."""
+    ends = []
+    for row in block.rows:
+        total = Interval.point(0.0)
+        for coefficient in row:
+            if coefficient != 0:
+                side = Interval(np.asarray(target.lower), np.asarray(target.upper))
+                total = total + enclose_constant(coefficient) * side
+        ends.append(total)
+    single = [sum(c != 0 for c in row) == 1 and 1 in row for row in block.rows]
+    lower = [target.lower if s else float(t.lower) for s, t in zip(single, ends, strict=True)]
+    upper = [target.upper if s else float(t.upper) for s, t in zip(single, ends, strict=True)]
+    return np.array(lower), np.array(upper)

@@ -1,0 +1,1 @@
+"""Layers whose attention is written down: one theorem a file."""

@@ -1,0 +1,1 @@
+"""Explicit constructions with closed-form weights and error bounds."""

@@ -1,0 +1,1 @@
+"""Interval and ball arithmetic, ranges, and branch and bound."""

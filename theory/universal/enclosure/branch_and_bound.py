@@ -1,0 +1,134 @@
+"""Branch and bound over a box, level by level of the bisection tree, and the tree it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.universal.certifier.errors_on_boxes import Enclosed
+from theory.universal.enclosure.intervals import Array
+
+Codes = NDArray[np.uint8]
+LEAF = 255
+"""Code of an accepted box in a tree; any other code is the bisected coordinate."""
+
+
+class ErrorFunction(Protocol):
+    """Something that encloses an error on boxes."""
+
+    def enclose(self, lower: Array, upper: Array) -> Enclosed: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search found.
+
+    Args:
+        accepted: whether every box of the tree lies within the limits.
+        lower, upper: range of e over all accepted boxes (over the whole domain if accepted).
+        boxes: boxes looked at.
+        tree: codes level by level; a bisected box has its lower and upper half at the next level.
+        witness: a point whose error is proven to be outside the limits, or None.
+        witness_error: a proven lower bound of |e| there (0 without a witness).
+    """
+
+    accepted: bool
+    lower: float
+    upper: float
+    boxes: int
+    tree: Codes
+    witness: Array | None = None
+    witness_error: float = 0.0
+
+
+def bisect(lower: Array, upper: Array, coordinate: NDArray[np.integer]) -> tuple[Array, Array]:
+    """Halves of boxes, in pairs; the float between them belongs to both, so nothing is lost."""
+    row = np.arange(len(lower))
+    low, high = lower[row, coordinate], upper[row, coordinate]
+    middle = np.clip(low + (high - low) / 2, low, high)
+    lowers, uppers = np.repeat(lower, 2, 0), np.repeat(upper, 2, 0)
+    lowers[1::2][row, coordinate] = middle
+    uppers[0::2][row, coordinate] = middle
+    return lowers, uppers
+
+
+def search(
+    error: ErrorFunction,
+    domain: tuple[Array, Array],
+    limits: tuple[float, float],
+    *,
+    most_boxes: int,
+    batch: int,
+) -> Outcome:
+    """Tries to prove limits[0] <= e <= limits[1] on the whole domain.
+
+    Args:
+        error: the error to enclose.
+        domain: lower and upper corner, shape (c,).
+        limits: the interval that e shall not leave.
+        most_boxes: boxes after which it gives up without a verdict.
+        batch: boxes enclosed at a time; changes the speed only.
+    """
+    lower, upper = domain[0][None], domain[1][None]
+    codes: list[Codes] = []
+    boxes, least, most = 0, np.inf, -np.inf
+    while len(lower):
+        boxes += len(lower)
+        if boxes > most_boxes:
+            return Outcome(False, least, most, boxes, np.concatenate([*codes, _NO_CODES]))
+        level = np.full(len(lower), LEAF, dtype=np.uint8)
+        for at in range(0, len(lower), batch):
+            part = slice(at, at + batch)
+            known = error.enclose(lower[part], upper[part])
+            beyond = np.maximum(known.centre.lower - limits[1], limits[0] - known.centre.upper)
+            worst = int(np.argmax(np.where(np.isnan(beyond), -np.inf, beyond)))
+            if beyond[worst] > 0:
+                return _refusal(lower[part], upper[part], known, worst, boxes)
+            fits = (known.upper <= limits[1]) & (known.lower >= limits[0])
+            if fits.any():
+                least = min(least, float(known.lower[fits].min()))
+                most = max(most, float(known.upper[fits].max()))
+            level[part][~fits] = _coordinate(known.spread[~fits], (upper - lower)[part][~fits])
+        codes.append(level)
+        split = level != LEAF
+        lower, upper = bisect(lower[split], upper[split], level[split])
+    return Outcome(True, least, most, boxes, np.concatenate(codes))
+
+
+_NO_CODES: Codes = np.zeros(0, dtype=np.uint8)
+
+
+def _coordinate(spread: Array, sizes: Array) -> NDArray[np.integer]:
+    """The coordinate to bisect: the largest spread, or the longest side where spreads fail."""
+    usable = np.isfinite(spread).all(1, keepdims=True)
+    return np.asarray(np.where(usable, spread, sizes).argmax(1))
+
+
+def _refusal(lower: Array, upper: Array, known: Enclosed, worst: int, boxes: int) -> Outcome:
+    centre = np.clip(lower[worst] + (upper[worst] - lower[worst]) / 2, lower[worst], upper[worst])
+    low, high = float(known.centre.lower[worst]), float(known.centre.upper[worst])
+    return Outcome(False, low, high, boxes, _NO_CODES, centre, max(low, -high, 0.0))
+
+
+def leaves(tree: Codes, domain: tuple[Array, Array]) -> Iterator[tuple[Array, Array]]:
+    """Replays a tree: lower and upper corners of its accepted boxes, level by level.
+
+    Raises:
+        ValueError: codes that are no tree over this domain.
+    """
+    lower, upper = domain[0][None], domain[1][None]
+    at = 0
+    while len(lower):
+        level = tree[at : at + len(lower)]
+        if len(level) < len(lower) or np.any((level != LEAF) & (level >= lower.shape[1])):
+            raise ValueError("the codes end early or name a coordinate that does not exist")
+        at += len(lower)
+        done = level == LEAF
+        yield lower[done], upper[done]
+        lower, upper = bisect(lower[~done], upper[~done], level[~done])
+    if at != len(tree):
+        raise ValueError("codes are left over after the last box")

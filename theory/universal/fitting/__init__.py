@@ -1,0 +1,1 @@
+"""Ridge functions and their fits."""

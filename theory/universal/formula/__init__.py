@@ -1,0 +1,1 @@
+"""Formulas: parsing, programs, and their decomposition."""
