@@ -50,8 +50,11 @@ def diagnose(
     """Judges a formula: positions, attention, heads, continuity.
 
     Args:
-        formula, tokens, width, domain: as for `compile`.
-        epsilon: error that is aimed at, for the construction and the information bound.
+        formula: the outputs of a token, or of every token, as for `compile`.
+        tokens: number of tokens.
+        width: coordinates of a token.
+        domain: the interval of every coordinate.
+        epsilon: intended error, for the construction and the information bound.
     """
     target = read_target(formula, tokens, width, domain)
     found = [without_positions(target), without_attention(target)]
