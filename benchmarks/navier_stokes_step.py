@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.timing import medians, peak_megabytes
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.jets import residual_jacobian
 from pinn.loss.least_squares import BLOCK
 from pinn.loss.terms import interior

@@ -12,7 +12,7 @@ from __future__ import annotations
 from sciformer.lazy import on_first_use
 
 _HOME = {
-    "Box": "pinn.geometry.domain",
+    "Box": "pinn.geometry.box",
     "Cloud": "pinn.data.cloud",
     "Condition": "pinn.problem.problem",
     "FitSettings": "pinn.identification.network",

@@ -17,10 +17,10 @@ PACKAGES = ("sciformer", "pinn", "theory")
 # A wrong import for every contract: file, import, words of the contract that must break.
 WRONG = [
     ("sciformer/runs/run.py", "import pinn", "sciformer knows neither pinn nor theory"),
-    ("pinn/geometry/domain.py", "import theory", "pinn and theory know neither each other"),
+    ("pinn/geometry/base.py", "import theory", "pinn and theory know neither each other"),
     ("theory/__init__.py", "import sciformer.cli.main", "pinn and theory know neither each other"),
     ("sciformer/attention/__init__.py", "import sciformer.runs", "the rooms of sciformer"),
-    ("pinn/geometry/domain.py", "import pinn.problem.problem", "the rooms of pinn"),
+    ("pinn/geometry/base.py", "import pinn.problem.problem", "the rooms of pinn"),
 ]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinn.geometry.domain import Domain, Face, Part
+from pinn.geometry.base import Domain, Part
+from pinn.geometry.box import Face
 from pinn.geometry.shapes import Polygon
 from sciformer.errors import DomainError
 
@@ -64,12 +65,13 @@ class Remainder(Part):
 
     @property
     def name(self) -> str:
-        """As before."""
         return self.part.name
+
+    def is_called(self, name: str) -> bool:
+        return self.part.is_called(name)
 
     @property
     def dimension(self) -> int:
-        """As before."""
         return self.part.dimension
 
     def from_unit(self, unit: Tensor) -> Tensor:
@@ -171,8 +173,10 @@ class Extension(Part):
 
     @property
     def name(self) -> str:
-        """As before."""
         return self.part.name
+
+    def is_called(self, name: str) -> bool:
+        return self.part.is_called(name)
 
     @property
     def dimension(self) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pinn.geometry.domain import ROUNDING, Domain, Part
+from pinn.geometry.base import ROUNDING, Domain, Part
 from sciformer.errors import DomainError
 
 Point = tuple[float, float]

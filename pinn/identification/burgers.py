@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from pinn.data.observations import Observations
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.identification.fit import FitReport
 from pinn.identification.inverse_problem import InverseProblem
 from pinn.identification.network import FitSettings, Identification, identify

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pinn.data.observations import Observations
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.identification.inverse_problem import InverseProblem
 from pinn.identification.noise import noise_in_time, signal_under
 from pinn.problem.problem import Problem

@@ -17,7 +17,7 @@ NetworkMaker = Callable[[int, int], nn.Module]
 
 if TYPE_CHECKING:
     from pinn.data.observations import Observations
-    from pinn.geometry.domain import Domain
+    from pinn.geometry.base import Domain
     from pinn.identification.inverse_problem import InverseProblem
 
 

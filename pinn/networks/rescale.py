@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from pinn.geometry.domain import Domain
+    from pinn.geometry.base import Domain
 
 
 class Rescale(nn.Module):

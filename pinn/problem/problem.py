@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pinn.data.cloud import Cloud
-    from pinn.geometry.domain import Domain
+    from pinn.geometry.base import Domain
 
     Reference = Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.geometry.domain import Face, same_part
+from pinn.geometry.box import Face
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ def check_conditions(problem: Problem) -> None:
 
 def _check_start(problem: Problem, field: Any, order: int) -> None:
     start = f"t={problem.domain.intervals['t'][0]:g}"
-    given = [c for c in problem.conditions if _is_about(c.equation, field) and _is_on(c.on, start)]
+    given = [
+        c
+        for c in problem.conditions
+        if _is_about(c.equation, field) and problem.domain.part(c.on).is_called(start)
+    ]
     if len(given) < order:
         t = problem.coordinates[problem.domain.coordinates.index("t")]
         example = field if not given else field.diff(t)
@@ -47,15 +51,15 @@ def _check_start(problem: Problem, field: Any, order: int) -> None:
 
 
 def _check_ends(problem: Problem, field: Any, name: str) -> None:
-    given = {c.on for c in problem.conditions if _is_about(c.equation, field)}
+    given = [problem.domain.part(c.on) for c in problem.conditions if c.equation.has(field)]
     faces = [
         part.name
         for part in problem.domain.parts()
         if isinstance(part, Face) and part.coordinate == name
     ]
     space = [p.name for p in problem.domain.parts() if not _is_time(p, problem.time)]
-    missing = [face for face in faces if not any(_is_on(on, face) for on in given)]
-    if not faces and not any(_is_on(on, part) for on in given for part in space):
+    missing = [face for face in faces if not any(part.is_called(face) for part in given)]
+    if not faces and not any(part.is_called(name) for part in given for name in space):
         missing = space[:1]
     if missing:
         raise UsageError(
@@ -79,10 +83,6 @@ def _order(problem: Problem, field: Any, coordinate: Any) -> int:
 
 def _is_about(equation: Any, field: Any) -> bool:
     return bool(equation.has(field))
-
-
-def _is_on(name: str, part: str) -> bool:
-    return name == part or same_part(name, part)
 
 
 def _is_time(part: Any, time: str | None) -> bool:

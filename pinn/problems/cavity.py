@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, momentum
 from pinn.references.cavity import embedded_cavity

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.problem.problem import Condition, Problem
 from sciformer.errors import DomainError
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import sympy
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.problem.problem import Condition, Problem
 from pinn.references.spectral import Evolution, Spectral
 from sciformer.errors import DomainError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.problem.problem import Condition, Problem
 
 

@@ -6,7 +6,7 @@ import math
 
 import sympy
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.problem.problem import Condition, Problem
 from sciformer.errors import DomainError
 

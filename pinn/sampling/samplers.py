@@ -11,7 +11,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pinn.geometry.domain import Region
+    from pinn.geometry.base import Region
 
     Evaluate = Callable[[Tensor], Tensor]
     # Points (p, c) for points of the unit cube, and their density (p,) there.

@@ -9,7 +9,7 @@ import sympy
 import torch
 from torch import Tensor, nn
 
-from pinn.geometry.domain import Face
+from pinn.geometry.box import Face
 from pinn.problem.expressions import Expressions
 from sciformer.errors import DomainError
 

@@ -8,7 +8,7 @@ import sympy
 import torch
 from torch import nn
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
 from pinn.problem.problem import Problem
 from pinn.settings import Settings

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pinn.geometry.domain import Box, Domain
+from pinn.geometry.base import Domain
+from pinn.geometry.box import Box
 from pinn.geometry.regions import Difference, from_shapely
 from pinn.geometry.shapes import Disc, Polygon
 from sciformer.errors import DomainError

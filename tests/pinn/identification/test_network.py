@@ -15,7 +15,7 @@ import pinn
 from pinn.data.embedded import embedded_wake_data
 from pinn.data.flow import FlowData
 from pinn.data.observations import Observations
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.identification.coefficients import Coefficients, LiveParameters
 from pinn.identification.fit import Fit, FitReport, ObservationTerm
 from pinn.identification.flow_network import NetworkRequest, identify_network

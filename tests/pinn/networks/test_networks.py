@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.jets import Jet, Operators
 from pinn.networks import MLP, PhysicsFormer, Rescale, Wavelet
 from pinn.networks.mixers import MIXERS

@@ -10,7 +10,7 @@ import pytest
 import sympy
 import torch
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.problem.expressions import Unknown
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.registry import find_problem, parameters_of

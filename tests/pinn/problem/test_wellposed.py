@@ -10,7 +10,7 @@ import sympy
 
 import pinn
 from pinn.data.cloud import Cloud
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.reference_check import check_reference

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.sampling.resampling import ResidualDensity, RetainResampleRelease
 from pinn.sampling.samplers import Current, Sampler, UniformSobol
 

@@ -9,7 +9,7 @@ import sympy
 import torch
 from torch import nn
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.jets import Jet, Operators
 from pinn.problem.problem import Condition, Problem
 from pinn.settings import Settings

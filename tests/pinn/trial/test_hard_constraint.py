@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from pinn.loss.terms import boundary
 from pinn.problem.problem import Condition, Problem
 from pinn.problems.burgers import burgers

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinn.geometry.domain import Box
+from pinn.geometry.box import Box
 from sciformer.errors import DomainError
 
 ends = st.floats(-10, 10).map(lambda v: round(v, 3))
