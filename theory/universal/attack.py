@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
-from theory.universal.construction.choose import sequences_in
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.fitting.fit import sample_cube
-from theory.universal.formula.target import Target, read_target
+from theory.universal.formula.target import Target, read_target, sequences_in
 from theory.universal.layer import apply
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciformer.errors import ConvergenceError, DomainError
-from theory.universal.certificate import Certificate, CompiledLayer
+from theory.universal.arrays import Array
+from theory.universal.certificate import CompiledLayer, certificate_of
 from theory.universal.certifier.blocks import domain_limit
 from theory.universal.certifier.certify import Entry, certify
 from theory.universal.construction.assemble import assemble
 from theory.universal.construction.choose import Construction, Hybrid, Tilted, choose
+from theory.universal.construction.entry_fits import EntryFits
 from theory.universal.enclosure.defined import check_defined
-from theory.universal.enclosure.intervals import Array
-from theory.universal.fitting.entry_fits import EntryFits
 from theory.universal.fitting.ridge import Ridges
 from theory.universal.formula.target import Formula, Target, read_target
 from theory.universal.layer import LayerWeights, SingleLayer
@@ -78,7 +78,7 @@ def compile(  # noqa: A001 (the verb of this room)
     chosen, reason = choose(construction, target, epsilon)
     emission = _Emission(target, epsilon, chosen, report or (lambda phase, done: None))
     weights, entries = emission.run()
-    certificate = Certificate.of(target, epsilon, weights, entries, reason)
+    certificate = certificate_of(target, epsilon, weights, entries, reason)
     return CompiledLayer(SingleLayer(weights), certificate)
 
 

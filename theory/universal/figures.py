@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from theory.universal.certificate import Certificate, CompiledLayer
-from theory.universal.construction.choose import sequences_in
-from theory.universal.formula.target import read_target
+from theory.universal.certificate import CompiledLayer
+from theory.universal.format import Certificate
+from theory.universal.formula.target import read_target, sequences_in
 from theory.universal.layer import apply
 
 _POINTS = 161

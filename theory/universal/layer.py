@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sciformer.attention import MultiheadAttention
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciformer.errors import DomainError
-from theory.universal.construction.choose import sequences_in
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.fitting.fit import sample_cube
-from theory.universal.formula.target import Target
+from theory.universal.formula.target import Target, sequences_in
 
 _FULL_PERMUTATIONS = 6
 _ROWS = 33

@@ -6,8 +6,8 @@ import numpy as np
 import sympy
 
 from sciformer.errors import DomainError
+from theory.universal.arrays import Array
 from theory.universal.enclosure.defined import shown
-from theory.universal.enclosure.intervals import Array
 from theory.universal.formula.decompose import decompose
 from theory.universal.formula.program import Program, evaluate
 from theory.universal.formula.target import Target

@@ -7,7 +7,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.layer import LayerWeights
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from sciformer.errors import DomainError
-from theory.universal.construction.choose import sequences_in
 from theory.universal.diagnose import diagnose
 from theory.universal.fitting.fit import sample_cube
-from theory.universal.formula.target import read_target
+from theory.universal.formula.target import read_target, sequences_in
 from theory.universal.obstructions import (
     bits_needed,
     heads_needed,

@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 import sympy
 
+from theory.universal.arrays import Array
 from theory.universal.certifier.errors_on_boxes import LayerError, Units, unit_slack
 from theory.universal.certifier.token_map import Collapsed
 from theory.universal.enclosure.balls import UNIT, Ball, gamma, padded
-from theory.universal.enclosure.intervals import Array, Interval
-from theory.universal.enclosure.range import enclose_constant
+from theory.universal.enclosure.range import reach_of
 from theory.universal.formula.decompose import Block, block_symbols, decompose
 from theory.universal.formula.program import Program
 from theory.universal.formula.target import Target
@@ -230,19 +230,3 @@ def _units(view: View, alive: _Alive, mine: Array, block: Block, linear: Array) 
         slack=slack,
         constant_slack=0.0,
     )
-
-
-def reach_of(block: Block, target: Target) -> tuple[Array, Array]:
-    """The smallest box around L x, x in the domain, rounded outward."""
-    ends = []
-    for row in block.rows:
-        total = Interval.point(0.0)
-        for coefficient in row:
-            if coefficient != 0:
-                side = Interval(np.asarray(target.lower), np.asarray(target.upper))
-                total = total + enclose_constant(coefficient) * side
-        ends.append(total)
-    single = [sum(c != 0 for c in row) == 1 and 1 in row for row in block.rows]
-    lower = [target.lower if s else float(t.lower) for s, t in zip(single, ends, strict=True)]
-    upper = [target.upper if s else float(t.upper) for s, t in zip(single, ends, strict=True)]
-    return np.array(lower), np.array(upper)

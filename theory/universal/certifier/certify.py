@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theory.universal.arrays import Array
 from theory.universal.certifier.blocks import (
     Piece,
     Question,
@@ -24,7 +25,7 @@ from theory.universal.certifier.rounding import forward_rounding
 from theory.universal.certifier.token_map import collapse
 from theory.universal.enclosure.branch_and_bound import Outcome, search
 from theory.universal.enclosure.defined import check_defined
-from theory.universal.enclosure.intervals import Array, Interval, down, up
+from theory.universal.enclosure.intervals import Interval, down, up
 from theory.universal.formula.program import evaluate
 from theory.universal.formula.target import Target
 from theory.universal.layer import LayerWeights

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theory.universal.arrays import Array
 from theory.universal.certifier.softmax import ContentHeads
 from theory.universal.enclosure.balls import UNIT, Ball, gamma, padded
-from theory.universal.enclosure.intervals import Array, Interval, down, up
+from theory.universal.enclosure.branch_and_bound import Enclosed
+from theory.universal.enclosure.intervals import Interval, down, up
 from theory.universal.enclosure.range import enclose, relu_slope
 from theory.universal.formula.program import Program
 
@@ -30,22 +32,6 @@ class Boxes:
         """Boxes with these corners; the centre is clipped into the box."""
         centre = np.clip(lower + (upper - lower) / 2, lower, upper)
         return cls(lower, upper, centre, up(np.maximum(upper - centre, centre - lower)))
-
-
-@dataclass(frozen=True)
-class Enclosed:
-    """What is known of e on each box.
-
-    Args:
-        lower, upper: range of e on the box, shape (boxes,).
-        centre: range of e at the centre.
-        spread: r_j sup |slope_j|, shape (boxes, c): what bisecting coordinate j attacks.
-    """
-
-    lower: Array
-    upper: Array
-    centre: Interval
-    spread: Array
 
 
 @dataclass(frozen=True)

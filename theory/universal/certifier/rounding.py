@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from theory.universal.arrays import Array
 from theory.universal.enclosure.balls import UNIT, gamma, padded
-from theory.universal.enclosure.intervals import LIBM_ULPS, Array
+from theory.universal.enclosure.intervals import LIBM_ULPS
 from theory.universal.layer import LayerWeights
 
 _STEEPEST_SCORE_ERROR = 0.01

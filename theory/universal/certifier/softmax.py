@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theory.universal.arrays import Array
 from theory.universal.enclosure.balls import UNIT, padded
-from theory.universal.enclosure.intervals import LIBM_ULPS, Array
+from theory.universal.enclosure.intervals import LIBM_ULPS
 from theory.universal.layer import LayerWeights
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from theory.universal.arrays import Array
 from theory.universal.construction.heads import Heads
-from theory.universal.enclosure.intervals import Array
 from theory.universal.fitting.ridge import Ridges
 from theory.universal.layer import LayerWeights
 

@@ -11,10 +11,9 @@ import sympy
 from sciformer.errors import DomainError, unknown_name
 from theory.universal.construction.few_heads import linear_heads, relative_heads, tilted_heads
 from theory.universal.construction.heads import Heads, copy_heads, tilted_copy_heads
-from theory.universal.enclosure.intervals import Array
 from theory.universal.fitting.fit import affine_fit, sample_cube
 from theory.universal.fitting.symmetry import Orbits
-from theory.universal.formula.target import Target
+from theory.universal.formula.target import Target, sequences_in
 
 _TILTS = (4.0, 8.0, 16.0, 32.0)
 _MARGIN = 0.85
@@ -153,9 +152,3 @@ def affine_error(construction: Construction, target: Target) -> float:
             found = affine_fit(Orbits.of(features), column)
             worst = max(worst, float(np.abs(found(features) - column).max()))
     return worst
-
-
-def sequences_in(target: Target, cube: Array) -> Array:
-    """Points of [-1, 1]^D as sequences (p, n, d) of the domain."""
-    middle, half = (target.upper + target.lower) / 2, (target.upper - target.lower) / 2
-    return (middle + half * cube).reshape(-1, target.tokens, target.width)

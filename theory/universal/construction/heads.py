@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 
 
 @dataclass(frozen=True)

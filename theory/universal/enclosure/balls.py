@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.universal.enclosure.intervals import Array, Interval, down, up
+from theory.universal.arrays import Array
+from theory.universal.enclosure.intervals import Interval, down, up
 
 UNIT = 2.0**-53
 _UNDERFLOW = 1e-300

@@ -9,12 +9,28 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.universal.certifier.errors_on_boxes import Enclosed
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
+from theory.universal.enclosure.intervals import Interval
 
 Codes = NDArray[np.uint8]
 LEAF = 255
 """Code of an accepted box in a tree; any other code is the bisected coordinate."""
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """What is known of e on each box.
+
+    Args:
+        lower, upper: range of e on the box, shape (boxes,).
+        centre: range of e at the centre.
+        spread: r_j sup |slope_j|, shape (boxes, c): what bisecting coordinate j attacks.
+    """
+
+    lower: Array
+    upper: Array
+    centre: Interval
+    spread: Array
 
 
 class ErrorFunction(Protocol):

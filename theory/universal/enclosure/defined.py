@@ -11,8 +11,8 @@ import numpy as np
 import sympy
 
 from sciformer.errors import DomainError
+from theory.universal.arrays import Array
 from theory.universal.enclosure.branch_and_bound import bisect
-from theory.universal.enclosure.intervals import Array
 from theory.universal.enclosure.range import enclose
 from theory.universal.formula.program import Program, evaluate
 from theory.universal.formula.target import Target

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from theory.universal.arrays import Array
 
 LIBM_ULPS = 4
 _EPS = 2.0**-52

@@ -15,8 +15,11 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from theory.universal.enclosure.intervals import Array, Interval
+from theory.universal.arrays import Array
+from theory.universal.enclosure.intervals import Interval
+from theory.universal.formula.decompose import Block
 from theory.universal.formula.program import Program
+from theory.universal.formula.target import Target
 
 Slopes = tuple[Interval | None, ...]
 """One interval a coordinate; None is an exact zero."""
@@ -253,3 +256,19 @@ def enclose(program: Program, lower: Array, centre: Array, upper: Array) -> Expa
         inputs.append(Expansion(value, point, tuple(slopes)))
     with np.errstate(all="ignore"):
         return program.run(Expansions(program.inputs), inputs)
+
+
+def reach_of(block: Block, target: Target) -> tuple[Array, Array]:
+    """The smallest box around L x, x in the domain, rounded outward."""
+    ends = []
+    for row in block.rows:
+        total = Interval.point(0.0)
+        for coefficient in row:
+            if coefficient != 0:
+                side = Interval(np.asarray(target.lower), np.asarray(target.upper))
+                total = total + enclose_constant(coefficient) * side
+        ends.append(total)
+    single = [sum(c != 0 for c in row) == 1 and 1 in row for row in block.rows]
+    lower = [target.lower if s else float(t.lower) for s, t in zip(single, ends, strict=True)]
+    upper = [target.upper if s else float(t.upper) for s, t in zip(single, ends, strict=True)]
+    return np.array(lower), np.array(upper)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.fitting.polish import largest_error, polish, prune, with_one
 from theory.universal.fitting.ridge import Ridges
 from theory.universal.fitting.symmetry import Orbits, Symmetry, symmetry_of

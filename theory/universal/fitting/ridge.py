@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 
 
 @dataclass(frozen=True)

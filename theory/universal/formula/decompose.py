@@ -17,7 +17,7 @@ from math import factorial
 import numpy as np
 import sympy
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.formula.program import Program, compile_expression, evaluate
 
 DIRECT_DIMENSION = 3

@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from sciformer.errors import DataError, DomainError
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 
 T = TypeVar("T")
 

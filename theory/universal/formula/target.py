@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from sciformer.errors import DomainError, ShapeError
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.formula.parsing import parse_rows
 from theory.universal.formula.program import Program, compile_expression, evaluate
 
@@ -102,6 +102,12 @@ class Target:
         points = sequences.reshape(len(sequences), -1)
         rows = [np.stack([evaluate(p, points) for p in row], -1) for row in self.programs]
         return np.stack(rows, 1)
+
+
+def sequences_in(target: Target, cube: Array) -> Array:
+    """Points of [-1, 1]^D as sequences (p, n, d) of the domain."""
+    middle, half = (target.upper + target.lower) / 2, (target.upper - target.lower) / 2
+    return (middle + half * cube).reshape(-1, target.tokens, target.width)
 
 
 def read_target(

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 import torch
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.formula.target import Target
 from theory.universal.layer import SingleLayer, weights_from_state
 from theory.universal.verifier.dual import Dual, Forms, require

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.verifier.dual import Dual, Forms
 from theory.universal.verifier.numbers import Number
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.formula.parsing import parse_rows
 from theory.universal.verifier.dual import require
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from sciformer.errors import CertificateError, SciformerError
-from theory.universal.certificate import digest_of_payload, load
-from theory.universal.enclosure.defined import check_defined
+from theory.universal.format import digest_of_payload, load
 from theory.universal.formula.target import Target, read_target
+from theory.universal.verifier.defined import prove_defined
 from theory.universal.verifier.dual import require
 from theory.universal.verifier.entry import EntryCheck
 from theory.universal.verifier.numbers import Numbers, best_numbers
@@ -124,7 +124,7 @@ class _Check:
         target = read_target(
             record["formula"], record["tokens"], record["width"], tuple(record["domain"])
         )
-        check_defined(target)
+        prove_defined(target)
         weights = {**self.state, "heads": record["heads"]}
         checks = self._entries(target, weights)
         leaves = sum(c.leaves for c in checks)

@@ -15,6 +15,7 @@ from tests.theory.universal.layers import (
     points_inside,
     random_layer,
 )
+from theory.universal.arrays import Array
 from theory.universal.attack import attack
 from theory.universal.certifier.blocks import View, pieces_of, whole_pieces
 from theory.universal.certifier.certify import certify
@@ -23,7 +24,6 @@ from theory.universal.certifier.rounding import forward_rounding
 from theory.universal.certifier.token_map import collapse
 from theory.universal.construction.assemble import assemble
 from theory.universal.construction.heads import copy_heads
-from theory.universal.enclosure.intervals import Array
 from theory.universal.fitting.ridge import Ridges
 from theory.universal.formula.program import compile_expression
 from theory.universal.formula.target import Target, read_target

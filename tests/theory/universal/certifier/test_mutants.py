@@ -18,11 +18,11 @@ import theory
 from sciformer.errors import CertificateError
 from tests.theory.universal.certifier.test_certify import hinge_layer
 from tests.theory.universal.test_obstructions import nearest_collision
+from theory.universal.arrays import Array
 from theory.universal.attack import attack
 from theory.universal.certificate import load_layer
 from theory.universal.certifier.certify import Witness, certify
 from theory.universal.construction.explicit import staircase as stairs
-from theory.universal.enclosure.intervals import Array
 from theory.universal.formula.target import Target, read_target
 from theory.universal.layer import LayerWeights, SingleLayer, apply, weights_of
 from theory.universal.verifier.verify import verify

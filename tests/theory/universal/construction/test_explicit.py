@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sciformer.errors import DomainError
+from theory.universal.arrays import Array
 from theory.universal.construction.explicit import fejer
 from theory.universal.construction.explicit.fejer import (
     explicit_net,
@@ -16,7 +17,6 @@ from theory.universal.construction.explicit.fejer import (
     smoothed_coefficients,
 )
 from theory.universal.construction.explicit.staircase import staircase
-from theory.universal.enclosure.intervals import Array
 
 
 def kink(x: Array) -> Array:

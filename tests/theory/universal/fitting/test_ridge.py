@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.fitting import fit
 from theory.universal.fitting.fit import fit_function
 from theory.universal.fitting.polish import polish

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import theory
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.fitting import polish
 from theory.universal.fitting.fit import fit_function, symmetry_for
 from theory.universal.fitting.ridge import Ridges

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 import theory
 from sciformer.errors import CertificateError, DataError
-from theory.universal.certificate import digest_of_payload
+from theory.universal.format import digest_of_payload
 from theory.universal.verifier.numbers import Mpmath
 from theory.universal.verifier.verify import verify
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciformer.errors import DomainError
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 from theory.universal.fitting.ridge import Ridges
 
 _JACKSON_SHARE = 0.6

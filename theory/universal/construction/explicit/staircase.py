@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sciformer.attention import MultiheadAttention
 from sciformer.errors import DomainError
-from theory.universal.enclosure.intervals import Array
+from theory.universal.arrays import Array
 
 _LARGEST_CODE = 2.0**53
 

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sciformer.errors import ConvergenceError
-from theory.universal.certifier.blocks import reach_of
-from theory.universal.construction.choose import sequences_in
+from theory.universal.arrays import Array
 from theory.universal.construction.heads import Heads
-from theory.universal.enclosure.intervals import Array
+from theory.universal.enclosure.range import reach_of
 from theory.universal.fitting.fit import fit, fit_function, sample_cube, symmetry_for
 from theory.universal.fitting.ridge import Ridges, merge
 from theory.universal.fitting.symmetry import Orbits
 from theory.universal.formula.decompose import Block, decompose
 from theory.universal.formula.program import evaluate
-from theory.universal.formula.target import Target
+from theory.universal.formula.target import Target, sequences_in
 
 Key = tuple[object, ...]
 
