@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from benchmarks.timing import medians, peak_megabytes
 from pinn.jets import Jet, Operators, residual_jacobian
-from pinn.loss.least_squares import BLOCK
 from pinn.networks import Wavelet
 from sciformer.attention import MultiheadAttention
+from sciformer.hardware import PROCESSOR
 
 HEAT = "t-0.003xx"  # u_t and u_xx occur together only, so one channel carries both
 OPERATORS = Operators(("x", "t"), ("x", HEAT))
@@ -130,7 +130,7 @@ def gradient(residual: Callable[[nn.Module, Tensor], Tensor]) -> Callable[..., N
 def in_blocks(network: nn.Module, points: Tensor) -> None:
     """The same, a block of points at a time, as `LeastSquares` has it; nested could do it too."""
     network.zero_grad(set_to_none=True)
-    for part in points.split(BLOCK):
+    for part in points.split(PROCESSOR.block_points or 1):
         (on_jets(network, part).square().sum() / len(points)).backward()
 
 

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from benchmarks.timing import medians, peak_megabytes
 from pinn.geometry.box import Box
 from pinn.jets import residual_jacobian
-from pinn.loss.least_squares import BLOCK
 from pinn.loss.terms import interior
 from pinn.networks import MLP, PhysicsFormer
 from pinn.problem.expressions import Unknown
 from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2
+from sciformer.hardware import PROCESSOR
 
 
 def problem(form: str) -> Problem:
@@ -108,7 +108,7 @@ def steps(case: str, form: str, points: int, threads: int) -> dict[str, Callable
 
     def in_blocks(count: int) -> None:
         """As `LeastSquares` has it; nested could do it too."""
-        for part in where[:count].split(BLOCK):
+        for part in where[:count].split(PROCESSOR.block_points or 1):
             loss = fast(part).square().sum() / count
             torch.autograd.grad(loss, parameters, allow_unused=True)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from pinn.jets import residual_jacobian
 from pinn.optimisers.protocol import FlatParameters, Linearisation
 from sciformer.errors import ConvergenceError
+from sciformer.hardware import free_memory, hardware
 from sciformer.runs.processes import ALONE, share
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from sciformer.runs.processes import Processes
 
 ALL = slice(None)
-# Points whose graph is alive at one time: larger blocks are no faster, and need more memory.
-BLOCK = 512
+# Points of a trial evaluation that tells how much memory a graph takes: enough to outweigh what
+# does not grow with them.
+PROBE = 64
 
 
 @dataclass(frozen=True)
@@ -145,17 +147,26 @@ class LeastSquares:
         at = self.parameters.read()
         value, gradient = at.new_zeros(()), torch.zeros_like(at)
         for weighted in self._terms:
-            for part in self._blocks(len(weighted.sample)):
+            for part in self._blocks(weighted):
                 squares, slope = self._squares(weighted, part)
                 value, gradient = value + squares, gradient + slope
         value, gradient = self.processes.total(value, gradient)
         return float(value), gradient
 
-    def _blocks(self, points: int) -> list[slice]:
-        """This process's points, BLOCK at a time."""
-        stride = self._share.step or 1
-        starts = range(self._share.start or 0, points, BLOCK * stride)
-        return [slice(start, min(start + BLOCK * stride, points), stride) for start in starts]
+    def _blocks(self, weighted: Weighted) -> list[slice]:
+        """Parts of this process's points, each as large as suits the device."""
+        points, stride = len(weighted.sample), self._share.step or 1
+        device = weighted.sample.points.device
+        size = hardware(device).block_points or self._fitting(weighted)
+        starts = range(self._share.start or 0, points, size * stride)
+        return [slice(start, min(start + size * stride, points), stride) for start in starts]
+
+    def _fitting(self, weighted: Weighted) -> int:
+        """Number of points whose graph fits into the free memory of an accelerator."""
+        device = weighted.sample.points.device
+        free = free_memory(device)
+        one = 0 if free is None else graph_bytes(weighted) // PROBE
+        return hardware(device).points(len(weighted.sample), one, free)
 
     def _squares(self, weighted: Weighted, part: slice) -> tuple[Tensor, Tensor]:
         """Sum of squares of the rows of some points, and its gradient."""
@@ -182,6 +193,21 @@ class LeastSquares:
         )
         _refuse_nonfinite(rows, weighted.term)
         return rows.T.reshape(-1)
+
+
+def graph_bytes(weighted: Weighted) -> int:
+    """Bytes that the graph of the first `PROBE` points keeps for its reverse pass."""
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+        rows = weighted.rows(slice(0, PROBE))
+    del rows
+    return sum(kept.values())
 
 
 def _refuse_nonfinite(rows: Tensor, term: Term) -> None:

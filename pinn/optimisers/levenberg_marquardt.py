@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
+from pinn.optimisers.device_equations import DeviceEquations
 from pinn.optimisers.normal_equations import NormalEquations
 from pinn.optimisers.protocol import StepReport
+from sciformer.hardware import hardware
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,8 +61,9 @@ class LevenbergMarquardt:
         """One accepted step, or none after `trials` failures."""
         at = objective.linearise()
         start = objective.parameters.read()
-        system = NormalEquations(at, objective.processes)
-        before = system.value
+        is_device = hardware(at.jacobian.device).prefers_few_launches
+        equations = DeviceEquations if is_device else NormalEquations
+        system = equations(at, objective.processes)
         evaluations = 1
         for _ in range(self._trials):
             if system.factorise(self._damping.value):
@@ -68,15 +72,18 @@ class LevenbergMarquardt:
                 probe = self._second_derivative(objective, start, step, at.rows, linear)
                 objective.parameters.write(start + self._accelerated(step, system.solve(probe)))
                 rows = objective.rows()
-                after, predicted = _sums(
-                    objective, rows @ rows, -(2 * (at.rows @ linear) + linear @ linear)
+                sums = objective.processes.total(
+                    rows @ rows, -(2 * (at.rows @ linear) + linear @ linear)
                 )
+                # The only place of a trial where the host waits for the device.
+                before, after, predicted = torch.stack([system.value, *sums]).tolist()
                 evaluations += 2
                 if after < before:
                     self._damping.accept((before - after) / max(predicted, 1e-300))
                     return self._report(before, after, True, evaluations)
             self._damping.reject()
         objective.parameters.write(start)
+        before = float(system.value)
         return self._report(before, before, False, evaluations)
 
     def points_changed(self) -> None:
@@ -101,14 +108,10 @@ class LevenbergMarquardt:
     @staticmethod
     def _accelerated(step: Tensor, second: Tensor) -> Tensor:
         """The step with its second-order correction, where that is small enough to be trusted."""
-        return step + second / 2 if bool(second.norm() <= 0.75 * step.norm()) else step
+        is_trusted = second.norm() <= 0.75 * step.norm()
+        return step + torch.where(is_trusted, second / 2, 0.0)
 
     def _report(self, before: float, after: float, accepted: bool, evaluations: int) -> StepReport:
         figures = {"damping": self._damping.value}
         note = "" if accepted else f"no descent in {self._trials} trials"
         return StepReport(before, after, accepted, evaluations, figures, note)
-
-
-def _sums(objective: Objective, *parts: Tensor) -> list[float]:
-    """Sums of scalars over all processes."""
-    return [float(total) for total in objective.processes.total(*parts)]

@@ -26,7 +26,7 @@ class NormalEquations:
         processes: who has the other rows.
 
     Attributes:
-        value: |r|^2 over all rows.
+        value: |r|^2 over all rows, a tensor of shape ().
 
     Cost: R P min(R, P) operations for the matrix, min(R, P)^3 / 3 for each factor. They run in
         scipy's OpenBLAS, which we measured about twice as fast at both as torch's MKL on an AMD
@@ -48,7 +48,7 @@ class NormalEquations:
             gram = torch.from_numpy(self._matrix.T).to(jacobian.dtype)
             gram, self._right, value = processes.total(gram, self._right, value)
             self._matrix = gram.numpy().T
-        self.value = float(value)
+        self.value = value
         self._diagonal = self._matrix.diagonal().copy()
         self._factorise, self._substitute = get_lapack_funcs(("potrf", "potrs"), (self._matrix,))
         self._factor = self._matrix

@@ -118,17 +118,20 @@ class _Search:
         from scipy.optimize import line_search
 
         def along(x: Any) -> tuple[float, Tensor]:
-            return self.at(torch.as_tensor(x, dtype=self.start.dtype))
+            return self.at(torch.as_tensor(x, dtype=self.start.dtype, device=self.start.device))
+
+        def on_host(vector: Tensor) -> Any:
+            return vector.cpu().numpy()
 
         value, gradient = self.at(self.start)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # failure is told by the result
             length = line_search(
                 lambda x: along(x)[0],
-                lambda x: along(x)[1].numpy(),
-                self.start.numpy(),
-                direction.numpy(),
-                gfk=gradient.numpy(),
+                lambda x: on_host(along(x)[1]),
+                on_host(self.start),
+                on_host(direction),
+                gfk=on_host(gradient),
                 old_fval=value,
                 c2=curvature,
                 maxiter=most,
@@ -187,7 +190,7 @@ class _SelfScaled:
     def learn(self, s: Tensor, y: Tensor, gradient: Tensor, length: float) -> None:
         sy = float(s @ y)
         if self._matrix is None:
-            self._matrix = torch.eye(len(s), dtype=s.dtype) * (sy / float(y @ y))
+            self._matrix = torch.eye(len(s), dtype=s.dtype, device=s.device) * (sy / float(y @ y))
             bs = float(s @ s) * float(y @ y) / sy
         else:
             bs = -length * float(s @ gradient)

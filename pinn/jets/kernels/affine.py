@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pinn.jets.jacobian.recorder import Place
-from pinn.jets.kernels.composition import BLOCK
+from sciformer.hardware import hardware
 
 
 class Affine(torch.autograd.Function):
@@ -75,8 +75,11 @@ def _weight_cotangent(g: Tensor, x: Tensor, place: Place | None) -> Tensor | Non
     if place is None:
         return torch.bmm(g, x.transpose(1, 2)).sum(0)
     rows = place.rows
-    if rows is not None:
-        outputs = max(1, BLOCK // x[0].numel())
+    device = hardware(x.device)
+    if rows is not None and device.prefers_few_launches:
+        rows += torch.einsum("bop,bip->oip", g, x)
+    elif rows is not None:
+        outputs = max(1, device.entries(rows.numel()) // x[0].numel())
         for target, cotangents in zip(
             torch.split(rows, outputs), torch.split(g, outputs, 1), strict=True
         ):

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 from pinn.jets.algebra import Operators
+from sciformer.hardware import hardware
+
+_PRODUCT = "...ijp,...jkp->...ikp"  # a matrix product at every point
 
 
 class Form(Protocol):
@@ -37,12 +40,17 @@ class Contract:
     """x @ y at every point: (..., n, d, p), (..., d, m, p) -> (..., n, m, p)."""
 
     def apply(self, x: Tensor, y: Tensor) -> Tensor:
+        if hardware(x.device).prefers_few_launches:
+            return torch.einsum(_PRODUCT, x, y)
         total = x[..., :, 0, None, :] * y[..., 0, None, :, :]
         for j in range(1, x.shape[-2]):
             total.addcmul_(x[..., :, j, None, :], y[..., j, None, :, :])
         return total
 
     def add(self, total: Tensor, x: Tensor, y: Tensor, weight: float) -> None:
+        if hardware(x.device).prefers_few_launches:
+            total.add_(torch.einsum(_PRODUCT, x, y), alpha=weight)
+            return
         for j in range(x.shape[-2]):
             total.addcmul_(x[..., :, j, None, :], y[..., j, None, :, :], value=weight)
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from pinn.jets.algebra import Operators, Term
-
-BLOCK = 1 << 17  # entries of a jet done at a time: all temporaries stay in the cache
+from sciformer.hardware import hardware
 
 
 class Smooth(Protocol):
@@ -58,7 +57,8 @@ class Compose(torch.autograd.Function):
 
 def blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The same entries of every tensor, a block of them at a time; shapes (operators, block)."""
-    size = max(1, BLOCK // len(tensors[0]))
+    first = tensors[0]
+    size = max(1, hardware(first.device).entries(first.numel()) // len(first))
     return zip(*(torch.split(tensor.flatten(1), size, 1) for tensor in tensors), strict=True)
 
 

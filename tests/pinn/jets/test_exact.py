@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from pinn import networks
 from pinn.jets import Jet, Operators, fallback_jacobian, residual_jacobian
-from pinn.jets.kernels import affine, composition
+from sciformer.hardware import DEVICES, PROCESSOR
 from tests.oracles.nested_autograd import all_derivatives, row_jacobian
 from tests.pinn.jets.networks import Transformer, Wavelet, draw, perceptron, ready
 
@@ -138,8 +139,7 @@ def test_blocks_do_not_show(
     activation: Callable[[], nn.Module], block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kills: a block left out or done twice, also where its size does not divide the tensor."""
-    monkeypatch.setattr(composition, "BLOCK", block)
-    monkeypatch.setattr(affine, "BLOCK", block)
+    monkeypatch.setitem(DEVICES, "cpu", replace(PROCESSOR, block_entries=block))
     network = ready(Transformer(2, 1, activation), 3)
     check(network, "xt", ("1", "t", "x", "xx"), 5)
     parameters, x = list(network.parameters()), draw(5, 2, 3)

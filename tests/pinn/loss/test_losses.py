@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from pinn.loss import least_squares, weighting
+from pinn.loss import weighting
 from pinn.loss.least_squares import LeastSquares, Weighted, Workspace
 from pinn.loss.weighting import CausalInTime, DynamicsWeightedLoss, FixedWeights, TermDynamics
 from pinn.optimisers import FlatParameters
 from pinn.sampling.samplers import Sample
 from sciformer.errors import ConvergenceError
+from sciformer.hardware import DEVICES, PROCESSOR
 
 
 class Line(nn.Module):
@@ -100,7 +102,7 @@ def test_blocks_of_points_add_up(block: int, monkeypatch: pytest.MonkeyPatch) ->
     sample = Sample(points, torch.linspace(0.2, 1.4, 7).double())
     objective = LeastSquares(FlatParameters([slope]), [Weighted(Line("l", slope, 2), sample, 5.0)])
     at = objective.linearise()
-    monkeypatch.setattr(least_squares, "BLOCK", block)
+    monkeypatch.setitem(DEVICES, "cpu", replace(PROCESSOR, block_points=block))
     value, gradient = objective.value_and_gradient()
     assert value == pytest.approx(float(at.rows @ at.rows), rel=1e-13)
     assert torch.allclose(gradient, 2 * at.rows @ at.jacobian, rtol=1e-12)

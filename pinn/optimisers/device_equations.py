@@ -1,0 +1,69 @@
+"""Damped normal equations that stay on an accelerator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sciformer.runs.processes import ALONE
+
+if TYPE_CHECKING:
+    from pinn.optimisers.protocol import Linearisation
+    from sciformer.runs.processes import Processes
+
+
+class DeviceEquations:
+    """(J^T J + mu I) s = -J^T r on the device of J, by whichever of J^T J and J J^T is smaller.
+
+    The same steps as `NormalEquations`, which uses LAPACK on the host. No method waits for the
+    device: a matrix without a Cholesky factor gives a step that is not finite, which no trial
+    accepts.
+
+    Args:
+        at: rows r (R,) and Jacobian (R, P), float32 or float64.
+        processes: who has the other rows.
+
+    Attributes:
+        value: |r|^2 over all rows, a tensor of shape ().
+    """
+
+    def __init__(self, at: Linearisation, processes: Processes = ALONE) -> None:
+        self._jacobian, self._processes = at.jacobian, processes
+        self._dual = processes.size == 1 and at.jacobian.shape[0] < at.jacobian.shape[1]
+        rows = at.jacobian if self._dual else at.jacobian.T
+        self._matrix, self.value = rows @ rows.T, at.rows @ at.rows
+        self._right = at.rows if self._dual else at.jacobian.T @ at.rows
+        if processes.size > 1:
+            self._matrix, self._right, self.value = processes.total(
+                self._matrix, self._right, self.value
+            )
+        self._factor = self._matrix
+
+    def factorise(self, damping: float) -> bool:
+        """Compute the Cholesky factor of the damped matrix, without waiting for the device.
+
+        Returns:
+            True; a matrix that has no factor gives steps that are not finite.
+        """
+        damped = self._matrix.clone()
+        damped.diagonal().add_(damping)
+        factor, failed = torch.linalg.cholesky_ex(damped)
+        self._factor = torch.where(failed > 0, torch.nan, factor)
+        return True
+
+    def step(self) -> Tensor:
+        """-(J^T J + mu I)^-1 J^T r."""
+        return self._solve(self._right)
+
+    def solve(self, rows: Tensor) -> Tensor:
+        """-(J^T J + mu I)^-1 J^T rows for other rows."""
+        if self._dual:
+            return self._solve(rows)
+        [right] = self._processes.total(self._jacobian.T @ rows)
+        return self._solve(right)
+
+    def _solve(self, right: Tensor) -> Tensor:
+        solution = torch.cholesky_solve(right[:, None], self._factor)[:, 0]
+        return -(self._jacobian.T @ solution) if self._dual else -solution

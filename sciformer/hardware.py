@@ -1,0 +1,72 @@
+"""Block sizes and code paths that suit a device.
+
+A processor is fast while temporaries stay in its cache, so large tensors are worked through in
+blocks. An accelerator is fast while it has one large thing to do: each block would be another
+kernel launch of some microseconds. Every block constant that depends on this distinction is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a device does well.
+
+    Attributes:
+        block_entries: entries of a tensor that are worked through at a time by elementwise kernels;
+            None for all at once.
+        block_points: collocation points whose graph is alive at one time in a gradient; None for
+            as many as fit into the free memory.
+        prefers_few_launches: whether one batched operation on large operands is faster than a loop
+            of small ones that reuse a buffer.
+    """
+
+    block_entries: int | None
+    block_points: int | None
+    prefers_few_launches: bool
+
+    def entries(self, total: int) -> int:
+        """Size of an elementwise block, out of `total` entries; at least 1."""
+        return max(1, total if self.block_entries is None else min(self.block_entries, total))
+
+    def points(self, total: int, bytes_per_point: int, free_bytes: int | None) -> int:
+        """Number of points of a gradient block; at least 1.
+
+        Args:
+            total: points in all.
+            bytes_per_point: memory that the graph of one point takes.
+            free_bytes: memory that may be used; None where it is not known.
+        """
+        if self.block_points is not None:
+            return max(1, min(self.block_points, total))
+        if free_bytes is None:
+            return max(1, total)
+        return max(1, min(total, free_bytes // max(1, bytes_per_point)))
+
+
+# 2^17 double-precision entries are 1 MB, about half of a common second-level cache; blocks of 512
+# points were no slower than larger ones on two processors and need the least memory.
+PROCESSOR = Hardware(block_entries=1 << 17, block_points=512, prefers_few_launches=False)
+ACCELERATOR = Hardware(block_entries=None, block_points=None, prefers_few_launches=True)
+# By the type of a torch.device; what is not named here is taken for an accelerator.
+DEVICES: dict[str, Hardware] = {"cpu": PROCESSOR}
+
+# Half of the free memory: the reverse pass needs about as much again as the graph.
+_USABLE = 0.5
+
+
+def hardware(device: torch.device) -> Hardware:
+    """The block sizes and code paths for a device."""
+    return DEVICES.get(device.type, ACCELERATOR)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that a computation may take on an accelerator; None where torch cannot tell."""
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(_USABLE * free)

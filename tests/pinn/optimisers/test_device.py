@@ -1,0 +1,80 @@
+"""Levenberg-Marquardt on an accelerator: the steps of the host, and one wait a trial.
+
+A CPU stands in for the accelerator: its entry in the table of devices is exchanged.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from pinn.optimisers import LevenbergMarquardt, Linearisation
+from pinn.optimisers.device_equations import DeviceEquations
+from pinn.optimisers.normal_equations import NormalEquations
+from sciformer.hardware import ACCELERATOR, DEVICES
+from tests.launches import Launches
+from tests.pinn.optimisers.test_optimisers import Objective, rosenbrock
+
+
+@pytest.fixture
+def accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DEVICES, "cpu", ACCELERATOR)
+
+
+def system(rows: int, parameters: int) -> Linearisation:
+    generator = torch.Generator().manual_seed(3)
+    jacobian = torch.randn(parameters, rows, generator=generator, dtype=torch.float64).T
+    return Linearisation(torch.randn(rows, generator=generator, dtype=torch.float64), jacobian)
+
+
+@pytest.mark.parametrize(("rows", "parameters"), [(30, 7), (7, 30), (9, 9)])
+def test_both_solve_the_same_equations(rows: int, parameters: int) -> None:
+    """Kills: a transposed factor, damping left out or added twice, a lost sign."""
+    at = system(rows, parameters)
+    host, device = NormalEquations(at), DeviceEquations(at)
+    for damping in (0.3, 2.0):
+        assert host.factorise(damping)
+        assert device.factorise(damping)
+        torch.testing.assert_close(device.step(), host.step(), rtol=1e-10, atol=1e-12)
+        other = torch.linspace(-1, 2, rows, dtype=torch.float64)
+        torch.testing.assert_close(device.solve(other), host.solve(other), rtol=1e-10, atol=1e-12)
+    assert float(device.value) == pytest.approx(float(host.value), rel=1e-14)
+
+
+@pytest.mark.usefixtures("accelerator")
+def test_a_matrix_without_a_factor_is_a_failed_trial() -> None:
+    """Kills: a factor of an indefinite matrix that is taken as it is."""
+    equations = DeviceEquations(system(30, 7))
+    equations.factorise(-1e6)
+    assert bool(torch.isnan(equations.step()).all())
+
+
+@pytest.mark.usefixtures("accelerator")
+def test_the_host_waits_once_a_trial() -> None:
+    """Kills: a comparison of norms, a check of a factor or a sum that is read by itself.
+
+    One vector of three numbers is read: the sum of squares before, after, and as predicted.
+    """
+    objective = Objective(rosenbrock, torch.tensor([-1.2, 1.0], dtype=torch.float64))
+    optimiser = LevenbergMarquardt()
+    at = objective.linearise()
+    objective.linearise = lambda: at  # type: ignore[method-assign]
+    with Launches() as launches:
+        report = optimiser.step(objective)
+    assert report.accepted
+    assert launches.waits <= 3
+
+
+@pytest.mark.usefixtures("accelerator")
+def test_the_valley_is_walked_as_on_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    def walk() -> Tensor:
+        objective = Objective(rosenbrock, torch.tensor([-1.2, 1.0], dtype=torch.float64))
+        optimiser = LevenbergMarquardt()
+        for _ in range(8):
+            optimiser.step(objective)
+        return objective.parameters.read()
+
+    found = walk()
+    monkeypatch.undo()
+    torch.testing.assert_close(found, walk(), rtol=1e-9, atol=1e-9)
