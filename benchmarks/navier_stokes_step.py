@@ -25,7 +25,7 @@ from pinn.geometry.box import Box
 from pinn.jets import residual_jacobian
 from pinn.loss.terms import interior
 from pinn.networks import MLP, PhysicsFormer
-from pinn.problem.expressions import Unknown
+from pinn.problem.expressions import FieldDerivative
 from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2
 from sciformer.hardware import PROCESSOR
@@ -67,7 +67,7 @@ def nested(made: Problem, network: nn.Module) -> Callable[[Tensor], Tensor]:
                     known[field, word[:-1] + letter] = slopes[:, axis]
             return known[field, word]
 
-        def unknown(u: Unknown) -> Tensor:
+        def unknown(u: FieldDerivative) -> Tensor:
             return derivative(u.field, "" if u.operator == "1" else u.operator)
 
         values = made.residual(points.unbind(-1), unknown, made.parameter_values)

@@ -29,6 +29,8 @@ _HOME = {
     "find_problem": "pinn.problem.registry",
     "from_shapely": "pinn.geometry.regions",
     "identify": "pinn.identification.network",
+    "Ansatz": "pinn.problem.problem",
+    "Unknown": "pinn.problem.problem",
     "normal": "pinn.problem.problem",
     "solve": "pinn.solving",
 }

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 
 from pinn.jets import Operators
-from pinn.problem.expressions import Unknown
+from pinn.problem.expressions import FieldDerivative
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pinn.problem.expressions import Expressions
 
-Symbols = dict[Unknown, Any]
+Symbols = dict[FieldDerivative, Any]
 
 
 def joined(expressions: Expressions, numbers: Mapping[str, float]) -> Expressions:
@@ -63,7 +63,7 @@ def _channels(coordinates: Sequence[str], symbols: Symbols) -> float:
 
 def _join_field(forms: Sequence[Any], symbols: Symbols, field: int) -> tuple[list[Any], Symbols]:
     """Every group of derivatives of a field becomes one symbol of a sum."""
-    groups: list[list[tuple[Unknown, Any]]] = []
+    groups: list[list[tuple[FieldDerivative, Any]]] = []
     own = [u for u in symbols if u.field == field and u.operator != "1"]
     for unknown in sorted(own, key=lambda u: (len(u.operator), u.operator)):
         for group in groups:
@@ -93,7 +93,7 @@ def _ratio(forms: Sequence[Any], group: Sequence[Any], symbol: Any) -> Any | Non
 
 
 def _replace(
-    forms: Sequence[Any], symbols: Symbols, group: Sequence[tuple[Unknown, Any]]
+    forms: Sequence[Any], symbols: Symbols, group: Sequence[tuple[FieldDerivative, Any]]
 ) -> tuple[list[Any], Symbols]:
     """One symbol for sum_i k_i D_i u, with the coefficient of the first."""
     lead, _ = group[0]
@@ -102,7 +102,7 @@ def _replace(
     nothing = {symbols[unknown]: sympy.Integer(0) for unknown, _ in group}
     found = [form.xreplace(nothing) + sympy.diff(form, symbols[lead]) * joint for form in forms]
     left = {u: s for u, s in symbols.items() if s not in nothing}
-    return found, {**left, Unknown(lead.field, name): joint}
+    return found, {**left, FieldDerivative(lead.field, name): joint}
 
 
 def _factor(ratio: Any) -> str:

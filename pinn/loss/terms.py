@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pinn.data.cloud import Cloud
-    from pinn.problem.expressions import Expressions, Unknown
+    from pinn.problem.expressions import Expressions, FieldDerivative
     from pinn.problem.problem import Condition, Problem
 
 
@@ -60,7 +60,7 @@ class EquationTerm:
         """Signed residuals (p, e) at points (p, c)."""
         jet = self._trial(Jet.coordinates(points, self._operators))
 
-        def unknown(u: Unknown) -> Tensor:
+        def unknown(u: FieldDerivative) -> Tensor:
             derivative: Tensor = jet.derivative(u.operator)[:, u.field]
             return derivative
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unknown:
+class FieldDerivative:
     """A field or one of its derivatives: which field, and the coordinates differentiated by.
 
     `operator` is "1" for the field itself, else one letter a differentiation in the order of
@@ -60,10 +60,10 @@ class Expressions:
         _refuse_strangers(plain, known, who)
         self._compile(plain, unknowns)
 
-    def _compile(self, forms: Sequence[Any], symbols: Mapping[Unknown, Any]) -> None:
+    def _compile(self, forms: Sequence[Any], symbols: Mapping[FieldDerivative, Any]) -> None:
         """Sets what the expressions are made of; forms hold a symbol for each unknown."""
         self.forms, self.symbols = tuple(forms), dict(symbols)
-        self.unknowns: tuple[Unknown, ...] = tuple(symbols)
+        self.unknowns: tuple[FieldDerivative, ...] = tuple(symbols)
         arguments = [*self._coordinates, *self.parameter_symbols, *symbols.values()]
         # Constants become numbers first: torch's functions refuse plain numbers such as pi.
         numeric = [e.replace(_is_constant, lambda constant: constant.evalf(17)) for e in forms]
@@ -71,7 +71,9 @@ class Expressions:
             arguments, numeric, modules="torch", cse=True
         )
 
-    def rewritten(self, forms: Sequence[Any], symbols: Mapping[Unknown, Any]) -> Expressions:
+    def rewritten(
+        self, forms: Sequence[Any], symbols: Mapping[FieldDerivative, Any]
+    ) -> Expressions:
         """Other forms of the same coordinates, parameters and fields.
 
         Args:
@@ -93,7 +95,7 @@ class Expressions:
     def __call__(
         self,
         columns: Sequence[Any],
-        unknown: Callable[[Unknown], Any] | None = None,
+        unknown: Callable[[FieldDerivative], Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> list[Any]:
         """The values of the expressions, one tensor (or jet) each, of the columns' shape.
@@ -113,9 +115,9 @@ class Expressions:
 
     def _name_unknowns(
         self, expressions: list[Any], who: str
-    ) -> tuple[list[Any], dict[Unknown, Any]]:
+    ) -> tuple[list[Any], dict[FieldDerivative, Any]]:
         """Replaces fields and derivatives by plain symbols."""
-        unknowns: dict[Unknown, Any] = {}
+        unknowns: dict[FieldDerivative, Any] = {}
         names: dict[Any, Any] = {}
         atoms = {a for e in expressions for a in e.atoms(sympy.Derivative, *_heads(self._fields))}
         # Highest derivatives first, so that u(x, t) is not replaced inside its own derivatives.
@@ -129,7 +131,7 @@ class Expressions:
         used = set().union(*(e.free_symbols for e in plain)) if plain else set()
         return plain, {u: s for u, s in unknowns.items() if s in used}
 
-    def _unknown(self, atom: Any, who: str) -> Unknown:
+    def _unknown(self, atom: Any, who: str) -> FieldDerivative:
         base = atom.expr if isinstance(atom, sympy.Derivative) else atom
         if base not in self._fields:
             arguments = ", ".join(map(str, self._coordinates))
@@ -139,7 +141,7 @@ class Expressions:
             )
         counts = dict(atom.variable_count) if isinstance(atom, sympy.Derivative) else {}
         operator = "".join(str(c) * int(counts.get(c, 0)) for c in self._coordinates)
-        return Unknown(self._fields.index(base), operator or "1")
+        return FieldDerivative(self._fields.index(base), operator or "1")
 
 
 def _heads(fields: Sequence[Any]) -> list[Any]:

@@ -47,6 +47,36 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Ansatz:
+    """field = offset + factor * network, both expressions of the coordinates and parameters."""
+
+    offset: Any = 0
+    factor: Any = 1
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A parameter that is to be found from data.
+
+    Args:
+        size: a typical size > 0: the optimiser trains parameter / size, damping all numbers alike.
+        start: where the parameter starts.
+
+    Raises:
+        UsageError: size <= 0.
+    """
+
+    size: float
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.size < float("inf"):
+            raise UsageError(
+                f"Unknown: the size of an unknown parameter must be > 0; got {self.size:g}."
+            )
+
+
+@dataclass(frozen=True)
 class Problem:
     """A boundary value problem for fields on a domain.
 
@@ -62,11 +92,19 @@ class Problem:
         frequency: in radians per unit of time, a little above that of the fastest oscillation one
             expects, such as speed times wavenumber; 0 if the fields do not oscillate in time.
         data: measured values that the fields should take, for problems without enough conditions.
-        gauge: names of fields that are determined only up to a constant at each time, such as a
-            pressure; errors are taken after the mean over space is subtracted.
+        gauge: names of quantities that are determined only up to a constant at each time, such as
+            a pressure; errors are taken after the mean over space is subtracted.
+        quantities: what is measured, compared and drawn, as expressions of the fields by name, such
+            as velocities of a streamfunction; the fields themselves by default.
+        ansatz: an explicit form for a field, by field; other fields get theirs from the conditions.
+            It has to meet every condition on its field.
+        unknown: parameters that are to be found from `data`; their values in `parameters`, if
+            given, are what errors are taken against.
+        scales: a length for each coordinate over which the fields vary by their own size, by which
+            inputs of the network are divided; by default half the extent, and the whole of time.
         exact: a formula for each field; it is checked against the equations.
-        reference: maps points (p, c) to the fields {name: (p,)}; shares no code with the solver.
-            Made from `exact` where that is given.
+        reference: maps points (p, c) to the quantities {name: (p,)}, NaN where it knows none;
+            shares no code with the solver. Made from `exact` where that is given.
         advice: settings that were found to fit it, taken where the user chooses nothing; see
             `pinn.Settings`.
         title: one line for people.
@@ -94,6 +132,10 @@ class Problem:
     advice: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
     source: str = ""
+    quantities: Mapping[str, Any] = field(default_factory=dict)
+    ansatz: Mapping[Any, Ansatz] = field(default_factory=dict)
+    unknown: Mapping[Any, Unknown] = field(default_factory=dict)
+    scales: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = tuple(str(c) for c in self.coordinates)
@@ -119,9 +161,17 @@ class Problem:
             self.domain.part(condition.on)
             self.condition_residual(condition)
         _refuse_unknown(self.name, "coordinate", self.periodic, names)
-        _refuse_unknown(self.name, "field", self.gauge, self.field_names)
+        measurable, kind = tuple(self.expressions), "quantity" if self.quantities else "field"
+        _refuse_unknown(self.name, kind, self.gauge, measurable)
+        _refuse_unknown(self.name, "field", map(str, self.ansatz), tuple(map(str, self.fields)))
+        _refuse_unknown(self.name, "parameter", map(str, self.unknown), self._free_names())
+        if self.scales and set(self.scales) != set(names):
+            raise UsageError(
+                f"{self.name}: scales of {', '.join(self.scales)} do not match the coordinates "
+                f"{', '.join(names)}; give one length for each."
+            )
         for cloud in self.data:
-            _refuse_unknown(f"{self.name}: {cloud.name}", "field", cloud.values, self.field_names)
+            _refuse_unknown(f"{self.name}: {cloud.name}", kind, cloud.values, measurable)
             if cloud.points.shape[1] != len(names):
                 raise DataError(
                     f"{self.name}: {cloud.name} has points with {cloud.points.shape[1]} "
@@ -131,7 +181,8 @@ class Problem:
         if self.exact:
             self._check_exact()
             formulas = {
-                str(f.func): substitute(f, self.exact, self.parameters) for f in self.fields
+                name: substitute(expression, self.exact, self.parameters)
+                for name, expression in self.expressions.items()
             }
             object.__setattr__(self, "reference", ClosedForm(self.coordinates, formulas))
 
@@ -147,8 +198,19 @@ class Problem:
 
     @property
     def parameter_values(self) -> dict[str, float]:
-        """Values of the parameters by name."""
-        return {str(symbol): float(value) for symbol, value in self.parameters.items()}
+        """Values of the parameters by name; an unknown one without a value has its start."""
+        values = {symbol: given.start for symbol, given in self.unknown.items()}
+        return {str(s): float(value) for s, value in {**values, **self.parameters}.items()}
+
+    @property
+    def symbols(self) -> tuple[Any, ...]:
+        """Symbols of all parameters, known and unknown."""
+        return tuple({**self.parameters, **self.unknown})
+
+    @property
+    def expressions(self) -> dict[str, Any]:
+        """The quantities by name, as expressions of the fields."""
+        return dict(self.quantities) or dict(zip(self.field_names, self.fields, strict=True))
 
     @cached_property
     def residual(self) -> Expressions:
@@ -157,9 +219,7 @@ class Problem:
 
     def compile(self, expressions: list[Any]) -> Expressions:
         """Compiles expressions in this problem's coordinates, fields and parameters."""
-        return Expressions(
-            expressions, self.coordinates, self.fields, tuple(self.parameters), who=self.name
-        )
+        return Expressions(expressions, self.coordinates, self.fields, self.symbols, who=self.name)
 
     def condition_residual(self, condition: Condition) -> Expressions:
         """Left side minus right side of a condition; columns of the normal follow the points'."""
@@ -167,9 +227,14 @@ class Problem:
             [difference(condition.equation)],
             (*self.coordinates, *map(normal, self.coordinates)),
             self.fields,
-            tuple(self.parameters),
+            self.symbols,
             who=self.name,
         )
+
+    def _free_names(self) -> tuple[str, ...]:
+        """Names of symbols that equations hold beside coordinates, and of the parameters."""
+        held = {s for e in self.equations for s in difference(e).free_symbols}
+        return tuple(map(str, {*held, *self.parameters} - set(self.coordinates)))
 
     def _check_exact(self) -> None:
         """Equations inside and conditions on their parts, at points, to within rounding."""

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from pinn.geometry.box import Face
 from pinn.problem.expressions import Expressions
+from pinn.problem.problem import difference, normal
+from pinn.references.exact import largest, substitute
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
@@ -68,9 +70,14 @@ class HardConstraint(nn.Module):
         self._problem = problem
         self.offset, self.factor = [], []
         for field in problem.fields:
+            if field in problem.ansatz:
+                self.offset.append(sympy.sympify(problem.ansatz[field].offset))
+                self.factor.append(sympy.sympify(problem.ansatz[field].factor))
+                continue
             given = _given(problem, field)
             self.offset.append(self._interpolate(field, given))
             self.factor.append(self._vanishing(given))
+        self._check_explicit()
         self._expressions = self._compile([*self.offset, *self.factor])
         self.numbers: Mapping[str, float] = problem.parameter_values
 
@@ -81,6 +88,33 @@ class HardConstraint(nn.Module):
         values = self._expressions(columns, parameters=self.numbers)
         trial = [values[i] + values[count + i] * fields[..., i] for i in range(count)]
         return torch.stack(trial, dim=-1)
+
+    def _check_explicit(self) -> None:
+        """Refuses an explicit ansatz that misses a condition, with a smooth function as network."""
+        problem = self._problem
+        phase = sum((1 + sympy.Rational(i, 3)) * c for i, c in enumerate(problem.coordinates, 1))
+        trial = {
+            field: offset + factor * sympy.cos(phase + i)
+            for i, (field, offset, factor) in enumerate(
+                zip(problem.fields, self.offset, self.factor, strict=True)
+            )
+        }
+        symbols = (*problem.coordinates, *map(normal, problem.coordinates))
+        values = {symbol: problem.parameter_values[str(symbol)] for symbol in problem.symbols}
+        for condition in problem.conditions:
+            if not any(condition.equation.has(field) for field in problem.ansatz):
+                continue
+            part = problem.domain.part(condition.on)
+            points = part.sample(PROBES)
+            gap = substitute(difference(condition.equation), trial, values)
+            where = torch.cat([points, part.normal(points)], dim=-1).numpy()
+            worst, scale = largest(gap, symbols, where)
+            if not worst <= 1e-9 * max(scale, 1.0):
+                raise DomainError(
+                    f"{problem.name}: the ansatz does not meet {condition.equation} on "
+                    f"{condition.on}: it is off by up to {worst:.3g}; mend the ansatz, or leave it "
+                    "out to have one made from the conditions."
+                )
 
     def _interpolate(self, field: Any, given: list[_Given]) -> Any:
         offset: Any = sympy.Integer(0)
@@ -168,9 +202,7 @@ class HardConstraint(nn.Module):
 
     def _compile(self, expressions: list[Any]) -> Expressions:
         problem = self._problem
-        return Expressions(
-            expressions, problem.coordinates, (), tuple(problem.parameters), who=problem.name
-        )
+        return Expressions(expressions, problem.coordinates, (), problem.symbols, who=problem.name)
 
 
 class TrialSolution(nn.Module):

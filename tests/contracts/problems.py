@@ -14,7 +14,7 @@ from torch import Tensor
 
 import pinn
 from pinn.loss import terms
-from pinn.problem.expressions import Unknown
+from pinn.problem.expressions import FieldDerivative
 from pinn.problem.problem import Problem
 from pinn.references.exact import substitute
 from pinn.settings import Settings
@@ -82,14 +82,16 @@ class ProblemContract:
         sizes = [float(unknown(u).abs().max()) for u in problem.residual.unknowns]
         return max(float(value.abs().max()) for value in values) / max(sizes)
 
-    def by_differences(self, problem: Problem, points: np.ndarray) -> Callable[[Unknown], Tensor]:
+    def by_differences(
+        self, problem: Problem, points: np.ndarray
+    ) -> Callable[[FieldDerivative], Tensor]:
         """Fields and derivatives of the reference at points by central differences."""
         assert problem.reference is not None
         names = problem.domain.coordinates
         offsets = np.arange(-REACH, REACH + 1)
 
         @cache
-        def unknown(u: Unknown) -> Tensor:
+        def unknown(u: FieldDerivative) -> Tensor:
             assert problem.reference is not None
             field = problem.field_names[u.field]
             if u.operator == "1":

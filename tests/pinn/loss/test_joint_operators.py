@@ -12,7 +12,7 @@ from pinn.jets import Operators
 from pinn.loss.joint_operators import joined
 from pinn.loss.terms import EquationTerm
 from pinn.networks import MLP
-from pinn.problem.expressions import Expressions, Unknown
+from pinn.problem.expressions import Expressions, FieldDerivative
 
 x, y, t, nu, rate = sympy.symbols("x y t nu rate")
 u, v = (sympy.Function(name)(x, y, t) for name in "uv")
@@ -87,7 +87,7 @@ def test_joined_derivatives_are_few_and_the_residual_is_the_same(
 def test_what_is_not_joined_is_the_same_object() -> None:
     expressions = compiled(u.diff(t) * u)
     assert joined(expressions, {"nu": 0.25}) is expressions
-    assert expressions.unknowns == (Unknown(0, "t"), Unknown(0, "1"))
+    assert expressions.unknowns == (FieldDerivative(0, "t"), FieldDerivative(0, "1"))
 
 
 def test_decimal_factors_keep_their_digits() -> None:

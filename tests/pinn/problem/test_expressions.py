@@ -6,7 +6,7 @@ import pytest
 import sympy
 import torch
 
-from pinn.problem.expressions import Expressions, Unknown
+from pinn.problem.expressions import Expressions, FieldDerivative
 from sciformer.errors import UsageError
 
 x, t, nu = sympy.symbols("x t nu")
@@ -19,7 +19,7 @@ def evaluate(*expressions: object, fields: tuple[object, ...] = (u,)) -> list[fl
     compiled = Expressions(expressions, (x, t), fields, (nu,), who="test")
     one = torch.ones(1, dtype=torch.float64)
 
-    def unknown(key: Unknown) -> torch.Tensor:
+    def unknown(key: FieldDerivative) -> torch.Tensor:
         return one * VALUES[key.operator] * 10**key.field
 
     values = compiled([13 * one, 17 * one], unknown, {"nu": 0.5})
@@ -45,7 +45,7 @@ def test_constants_get_the_shape_of_the_points() -> None:
 
 def test_a_field_inside_its_derivatives_only_is_not_asked_for() -> None:
     compiled = Expressions([u.diff(x)], (x, t), (u,), (), who="test")
-    assert compiled.unknowns == (Unknown(0, "x"),)
+    assert compiled.unknowns == (FieldDerivative(0, "x"),)
 
 
 def test_a_derivative_of_an_expression_is_expanded() -> None:

@@ -11,7 +11,7 @@ import sympy
 import torch
 
 from pinn.geometry.box import Box
-from pinn.problem.expressions import Unknown
+from pinn.problem.expressions import FieldDerivative
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.registry import find_problem, parameters_of
 from pinn.problems.burgers import burgers
@@ -27,7 +27,7 @@ def test_burgers_is_burgers() -> None:
     problem = burgers(viscosity=0.25)
     values = {"1": 2.0, "t": 3.0, "x": 5.0, "xx": 7.0}
 
-    def unknown(key: Unknown) -> torch.Tensor:
+    def unknown(key: FieldDerivative) -> torch.Tensor:
         return torch.tensor(values[key.operator], dtype=torch.float64)
 
     (residual,) = problem.residual([torch.zeros(())] * 2, unknown, problem.parameter_values)
