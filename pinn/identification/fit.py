@@ -13,6 +13,7 @@ from torch import Tensor
 from pinn.identification.coefficients import Coefficients, LiveParameters
 from pinn.identification.model import Model, spread
 from pinn.identification.schedule import Schedule, Stage
+from pinn.jets.memory import kept_memory
 from pinn.loss.least_squares import LeastSquares, Weighted, Workspace
 from pinn.loss.terms import EquationTerm
 from pinn.optimisers import FlatParameters, LevenbergMarquardt
@@ -148,7 +149,7 @@ class Fit:
         if checkpoint is not None:
             self.restore(unpack(*checkpoint))
         began, saved = time.monotonic() - self.elapsed, self.elapsed
-        with limit_threads(threads), deferred_interrupt() as interrupted:
+        with kept_memory(), limit_threads(threads), deferred_interrupt() as interrupted:
             while (reason := self._reached(budget, iterations)) is None and not interrupted():
                 self._renew(budget, iterations)
                 self._age = self._age + 1 if self._step() else self._schedule.every

@@ -8,7 +8,6 @@ from pinn.jets.jacobian.jacobian import residual_jacobian as residual_jacobian
 from pinn.jets.jet import Jet as Jet
 from pinn.jets.kernels.composition import Smooth as Smooth
 from pinn.jets.kernels.wavelet import wavelet as wavelet
-from pinn.jets.memory import keep_freed_memory
 from pinn.jets.registry import MissingRuleError as MissingRuleError
 from pinn.jets.registry import rule as rule
 from pinn.jets.rules.arithmetic import compose as compose
@@ -24,5 +23,3 @@ __all__ = [
     "rule",
     "wavelet",
 ]
-
-keep_freed_memory()

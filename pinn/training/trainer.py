@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from pinn.jets.memory import kept_memory
 from pinn.loss.least_squares import LeastSquares, Workspace
 from pinn.optimisers import FlatParameters
 from pinn.training.collocation import Collocation
@@ -101,7 +102,7 @@ class Solver:
         self._continue_from(run)
         started = time.monotonic() - self.progress.elapsed
         reported = saved = self.progress.elapsed
-        with limit_threads(self._threads), deferred_interrupt() as interrupted:
+        with kept_memory(), limit_threads(self._threads), deferred_interrupt() as interrupted:
             while (reason := limits.reached(self.progress)) is None:
                 self._step()
                 elapsed, halt = self._processes.agree((time.monotonic() - started, interrupted()))

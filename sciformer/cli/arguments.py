@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 DTYPES = ("float64", "float32")
+DEVICES = ("cpu", "cuda", "mps", "xpu")  # kinds of devices that hold numbers; "meta" holds none
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, *, dtype: str = "float64") -> None:
@@ -77,6 +78,8 @@ def resolve_device(name: str) -> torch.device:
 
     try:
         device = torch.device(name)
+        if device.type not in DEVICES or (device.type == "cpu" and device.index):
+            raise NotImplementedError(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 BAR_INTERVAL_S, LINE_INTERVAL_S = 0.1, 5.0
+# What a terminal obeys instead of showing: C0 and C1 controls, and marks that reorder or hide text.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 class Progress:
@@ -84,8 +87,21 @@ class Progress:
 
 
 def note(text: str) -> None:
-    """A line for the person, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """A line for the person, on stderr; a line break stays one."""
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with control characters as escapes such as \\x1b, so that a terminal shows them.
+
+    Names and messages out of files of other people may hold commands to the terminal.
+    """
+    return _UNSEEN.sub(lambda found: _escape(found[0]), text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
@@ -113,7 +129,10 @@ def print_table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> None:
 
 def print_json(value: Any) -> None:
     """The one JSON object of a command on stdout; numbers that are not finite become null."""
-    print(encode(value, indent=2), flush=True)
+    text = encode(value, indent=2)
+    # The line breaks of the layout are the only control characters outside of strings.
+    lines = (_UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", s) for s in text.split("\n"))
+    print("\n".join(lines), flush=True)
 
 
 def _bar(total: float | None, label: str) -> tqdm[Any]:
@@ -134,7 +153,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if not _is_number(value) or isinstance(value, numbers.Integral):
-        return str(value)
+        return printable(str(value))
     return f"{float(value):.4g}"
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
 import sciformer
+from sciformer.cli.console import note
 from sciformer.cli.parser import Parser
 from sciformer.cli.registry import entries
 from sciformer.errors import SciformerError, UsageError, unknown_name
@@ -26,22 +29,77 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
+    if sys.stderr is None:  # closed by the caller; print would take stdout in its place
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
+        if sys.stdout is None:
+            raise OutputError(errno.EBADF)
         status = _dispatch(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has all it wanted; keep the interpreter's own last flush quiet too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()  # the reader has all it wanted
         return 0
     except KeyboardInterrupt:
-        print("sciformer: interrupted.", file=sys.stderr)
+        note("sciformer: interrupted.")
         return INTERRUPTED
-    except Exception as error:
+    except Exception as found:
+        error = _designed(found)
         if debug:
             traceback.print_exc()
-        print(_sentence(error, debug), file=sys.stderr)
+        note(_sentence(error, debug))
+        if isinstance(error, OutputError):
+            _silence_stdout()
         return USAGE if isinstance(error, UsageError) else FAILED
     return status
+
+
+class OutputError(UsageError):
+    """Standard output that takes nothing: closed, or on a full disk."""
+
+    def __init__(self, number: int | None) -> None:
+        reason = os.strerror(number or errno.EIO)
+        super().__init__(
+            f"sciformer: standard output cannot be written ({reason}); give the command a terminal "
+            "or a file with room."
+        )
+
+
+class MemoryUsageError(UsageError):
+    """Sizes whose arrays this machine has no memory for."""
+
+
+def _designed(error: Exception) -> Exception:
+    """The error, or the one of ours that says what it means wherever it came from."""
+    if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+        return OutputError(error.errno)
+    words = str(error)
+    if isinstance(error, MemoryError) or any(text in words for text in _ALLOCATORS):
+        return MemoryUsageError(
+            "sciformer: these sizes need more memory than this machine gives; ask for fewer "
+            "points, a smaller network or a shorter sequence."
+        )
+    if isinstance(error, RecursionError):
+        return UsageError(
+            "sciformer: what was given is nested deeper than Python can follow; write it flatter."
+        )
+    return error
+
+
+_UNWRITABLE = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)
+# How torch says that there is no memory, on the CPU and on other devices; sizes beyond 64 bits too.
+_ALLOCATORS = (
+    "DefaultCPUAllocator",
+    "out of memory",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
+)
+
+
+def _silence_stdout() -> None:
+    """Keeps the interpreter's own last flush quiet."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: list[str]) -> int:

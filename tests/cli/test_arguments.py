@@ -75,6 +75,6 @@ def test_threads() -> None:
 def test_the_device_must_be_here() -> None:
     assert resolve_device("cpu") == torch.device("cpu")
     absent = [] if torch.cuda.is_available() else ["cuda", "cuda:1"]
-    for name in [*absent, "cuda:99", "gpu", "meta2"]:
+    for name in [*absent, "cuda:99", "gpu", "meta2", "meta", "cpu:99", "vulkan"]:
         with pytest.raises(UsageError, match=rf"^device: '{name}' is not available here; use --d"):
             resolve_device(name)

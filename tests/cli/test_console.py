@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
 import torch
 
 from sciformer.cli import console
-from sciformer.cli.console import Progress, note, print_json, table
+from sciformer.cli.console import Progress, note, print_json, print_table, printable, table
 
 
 class Terminal(io.StringIO):
@@ -106,3 +107,21 @@ def test_on_a_terminal_progress_is_a_bar(
     assert last.startswith(expected)
     assert "residual 0.0002441" in last
     assert last.endswith("\n")
+
+
+EVIL = "a\x1b[2J\x07\x9b1m\u202eb\x7f\r\nc"
+
+
+def test_control_characters_reach_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kills: escapes written raw in tables, notes or JSON; JSON that reads as something else."""
+    shown = r"a\x1b[2J\x07\x9b1m\u202eb\x7f\x0d"
+    assert printable(EVIL) == shown + r"\x0ac"
+    print_table([[EVIL]], [""])
+    note(EVIL)
+    print_json({"name": EVIL})
+    out, err = capsys.readouterr()
+    rest, text = out.split("{", 1)
+    assert shown + r"\x0ac" in rest
+    assert err == f"{shown}\nc\n"
+    assert json.loads("{" + text) == {"name": EVIL}
+    assert all(c == "\n" or c.isprintable() for c in out + err)

@@ -57,7 +57,26 @@ def raising(error: BaseException) -> Callable[..., None]:
             1,
             "sciformer: unexpected KeyError: 'a\\nb'; run again with --debug to see where.",
         ),
-        (MemoryError(), 1, "sciformer: unexpected MemoryError; run again with --debug to see"),
+        (AttributeError(), 1, "sciformer: unexpected AttributeError; run again with --debug to se"),
+        (MemoryError(), 2, "sciformer: these sizes need more memory than this machine gives; ask"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            2,
+            "sciformer: these sizes need more memory than this machine gives; ask for fewer",
+        ),
+        (RuntimeError("mat1 and mat2"), 1, "sciformer: unexpected RuntimeError: mat1 and mat2; r"),
+        (RecursionError("maximum"), 2, "sciformer: what was given is nested deeper than Python"),
+        (
+            OSError(28, "No space left on device"),
+            2,
+            "sciformer: standard output cannot be written (No space left on device); give the",
+        ),
+        (
+            OSError(28, "No space", "x"),
+            1,
+            "sciformer: unexpected OSError: [Errno 28] No space: 'x'",
+        ),
+        (DomainError("a\x1b[2Jb"), 2, r"a\x1b[2Jb"),
     ],
 )
 def test_an_error_is_one_sentence_and_its_status(
@@ -200,3 +219,35 @@ def seconds(command: list[str]) -> float:
     start = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - start
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a matter of shells")
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [(">&-", "Bad file descriptor"), (">/dev/full", "No space left on device")],
+)
+def test_output_that_goes_nowhere_is_said(redirection: str, reason: str) -> None:
+    """Kills: AttributeError of None, the interpreter's own words about a last flush."""
+    done = subprocess.run(
+        f"{sys.executable} -m sciformer list --json {redirection}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    wanted = f"sciformer: standard output cannot be written ({reason}); give the command a terminal"
+    assert done.stderr == f"{wanted} or a file with room.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a matter of shells")
+def test_without_stderr_the_answer_is_the_same() -> None:
+    """Kills: sentences on stdout in place of a closed stderr."""
+    command = f"{sys.executable} -m sciformer"
+    plain, silent = (
+        subprocess.run(f"{command} {words}", shell=True, capture_output=True, text=True, timeout=60)
+        for words in ("list --json", "list --json 2>&-")
+    )
+    assert silent.stdout == plain.stdout
+    bad = subprocess.run(f"{command} nothing 2>&-", shell=True, capture_output=True, timeout=60)
+    assert (bad.returncode, bad.stdout) == (2, b"")

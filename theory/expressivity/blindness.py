@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,11 +12,17 @@ from torch import Tensor, nn
 
 from sciformer.attention import Causal, MultiheadAttention, Position
 from sciformer.blocks import EncoderBlock, FeedForward
-from sciformer.errors import DomainError, ShapeError
+from sciformer.errors import DataError, DomainError, ShapeError
 from theory.expressivity.mechanisms import SelfAttention
 
-# Rounding of a few layers in float64, far below any signal; see `Blindness.is_blind`.
-BLIND_TOLERANCE = 1e-10
+# Rounding of one module in float64 relative to its output, to find who first told rows apart.
+MODULE_TOLERANCE = 1e-10
+# Two rows that are equal in exact arithmetic may differ by so many units of the last place of the
+# output through its own last rounding alone.
+LAST_PLACES = 4
+# Relative changes of the token: they move a difference that is meant by about as much, and draw
+# the rounding errors anew.
+NUDGES = (2.0**-30, -(2.0**-31), 3.0 * 2.0**-33)
 DEFAULT_HEAD_WIDTH = 8
 
 
@@ -25,7 +31,8 @@ class Blindness:
     """What a constant sequence became.
 
     `spread` is the largest difference between two rows of the output, `size` the largest entry of
-    the output, both in float64. `row_sums` is the range of the row sums of the attention matrices
+    the output, both in float64. `noise` is how much the differences of rows change when the token
+    changes in its tenth digit. `row_sums` is the range of the row sums of the attention matrices
     that met a constant sequence, None where there is no attention of the core.
     """
 
@@ -33,11 +40,18 @@ class Blindness:
     size: float
     reason: str
     row_sums: tuple[float, float] | None = None
+    noise: float = 0.0
 
     @property
     def is_blind(self) -> bool:
-        """Whether the rows are equal up to rounding: spread <= 1e-10 (1 + size)."""
-        return self.spread <= BLIND_TOLERANCE * (1 + self.size)
+        """Whether the rows are equal up to rounding, in whatever unit the output comes.
+
+        Differences that do not come again for almost the same token are rounding errors, however
+        large beside the output; so are those of a few units in its last place.
+        """
+        return self.spread <= max(
+            2 * self.noise, LAST_PLACES * torch.finfo(torch.float64).eps * self.size
+        )
 
     @property
     def verdict(self) -> str:
@@ -78,6 +92,7 @@ def blindness(
 
     Raises:
         ShapeError: a module whose output has no row per token.
+        DataError: an output that is not finite.
         DomainError: fewer than two tokens, where there is nothing to tell apart.
 
     Source: Luo et al. 2022: the negative result, and the condition on row sums.
@@ -108,12 +123,28 @@ def examine(network: nn.Module, tokens: Tensor, *, is_causal: bool = False) -> B
             f"blindness: the module must give one row per token; got {tuple(output.shape)} for "
             f"{tuple(tokens.shape)}."
         )
-    return Blindness(spread(output), float(output.abs().max()), watch.reason(), watch.row_sums)
+    if not bool(torch.isfinite(output).all()):
+        raise DataError(
+            "blindness: the module's output has numbers that are not finite, about which nothing "
+            "can be said; give it finite weights of moderate size."
+        )
+    noise = 0.0
+    with torch.no_grad():
+        for nudge in NUDGES:
+            again = network(tokens * (1 + nudge), **options)
+            noise = max(noise, float((_differences(again) - _differences(output)).abs().max()))
+    found = Blindness(spread(output), float(output.abs().max()), "", watch.row_sums, noise)
+    return replace(found, reason=watch.reason(is_blind=found.is_blind))
 
 
 def spread(rows: Tensor) -> float:
     """The largest difference between two rows of (..., n, width), over columns and batch."""
     return float((rows.amax(-2) - rows.amin(-2)).max())
+
+
+def _differences(rows: Tensor) -> Tensor:
+    """Rows (..., n, width) minus the first one."""
+    return rows - rows[..., :1, :]
 
 
 def random_transformer(
@@ -191,10 +222,13 @@ class _Watch:
         for handle in self._handles:
             handle.remove()
 
-    def reason(self) -> str:
+    def reason(self, *, is_blind: bool) -> str:
         """Why the rows are equal, or which module made them differ."""
-        if self._culprit is not None:
-            return self._culprit
+        if not is_blind:
+            return self._culprit or (
+                "the rows differ by less than a ten-billionth of their size, and no single module "
+                "makes more of it"
+            )
         if self.row_sums is None:
             return "every part maps equal rows to equal rows"
         low, high = self.row_sums
@@ -235,7 +269,7 @@ class _Watch:
 
 
 def _is_constant(rows: Tensor) -> bool:
-    return spread(rows) <= BLIND_TOLERANCE * (1 + float(rows.abs().max()))
+    return spread(rows) <= MODULE_TOLERANCE * float(rows.abs().max())
 
 
 def _scheme_width(scheme: Position, heads: int) -> int:

@@ -123,8 +123,12 @@ def _axes(x: Jet, dim: Any, who: str) -> list[int]:
 
 
 def _shifted_exp(x: Jet, dim: int) -> tuple[Jet, Tensor]:
-    """exp(x - max x); softmax does not depend on the shift."""
+    """exp(x - max x); softmax does not depend on the shift.
+
+    A row of -inf alone has the shift 0: its weights are 0, and the log of their sum is -inf.
+    """
     largest = x.channels[0].detach().amax(axis(dim, x.ndim, "softmax") - 1, keepdim=True)
+    largest = largest.masked_fill(largest == -torch.inf, 0.0)
     return exp(add(x, (-largest).movedim(-1, 0))), largest
 
 

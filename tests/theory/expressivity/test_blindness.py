@@ -19,7 +19,7 @@ from sciformer.attention import (
     Universal,
     attend,
 )
-from sciformer.errors import DomainError, ShapeError, UnknownNameError
+from sciformer.errors import DataError, DomainError, ShapeError, UnknownNameError
 from theory.expressivity.blindness import Layers, examine, randomise
 from theory.expressivity.mechanisms import Circulant, ConvolutionMixer
 from theory.expressivity.schemes import MECHANISMS, Sizes, mechanism
@@ -89,6 +89,63 @@ def test_sizes_come_from_the_scheme() -> None:
     assert theory.blindness(Circulant(2, 5)).is_blind
     with pytest.raises(DomainError, match="at least two tokens are needed; got 1"):
         theory.blindness(Rotary(), length=1)
+
+
+class Scaled(nn.Module):
+    """scale * (network(x) + offset)."""
+
+    def __init__(self, network: nn.Module, scale: float = 1.0, offset: float = 0.0) -> None:
+        super().__init__()
+        self.network, self.scale, self.offset = network, scale, offset
+
+    def forward(self, tokens: torch.Tensor, **options: object) -> torch.Tensor:
+        rows: torch.Tensor = self.network(tokens, **options)
+        return self.scale * (rows + self.offset)
+
+
+class Cancelled(nn.Module):
+    """x - attention(x) of a layer that averages its tokens: 0 but for rounding errors."""
+
+    def __init__(self, size: float) -> None:
+        super().__init__()
+        self.attention = MultiheadAttention(6, 2)
+        for linear in (self.attention.value, self.attention.output):
+            linear.weight.data = torch.eye(6)
+            linear.bias.data.zero_()
+        self.size = size
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.size * (tokens - self.attention(tokens))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1.0, 1e12, 1e200])
+def test_verdicts_have_no_unit(scale: float) -> None:
+    """Kills: a tolerance of 1e-10 (1 + size), one relative to the output that takes rounding errors
+    of a difference of 0 for a signal.
+    """
+    table = LearnedAbsolute(6, 9)
+    seeing = nn.Sequential(MultiheadAttention(6, 2, position=table), nn.Linear(6, 3))
+    assert not theory.blindness(Scaled(seeing, scale), length=9).is_blind
+    blind = nn.Sequential(MultiheadAttention(6, 2), nn.Linear(6, 3))
+    assert theory.blindness(Scaled(blind, scale)).is_blind
+    assert theory.blindness(Cancelled(scale)).is_blind
+
+
+def test_a_signal_beside_a_large_constant_is_seen() -> None:
+    """Kills: a tolerance relative to the size of the output."""
+    table = LearnedAbsolute(6, 9)
+    nn.init.normal_(table.table, std=10.0, generator=torch.Generator().manual_seed(0))
+    seeing = MultiheadAttention(6, 2, position=table)
+    found = theory.blindness(Scaled(seeing, offset=1e11), length=9)
+    assert found.spread < 2e-10 * found.size
+    assert not found.is_blind
+
+
+@pytest.mark.parametrize("offset", [float("nan"), float("inf")])
+def test_outputs_that_are_not_finite_have_no_verdict(offset: float) -> None:
+    """Kills: NaN compared with a tolerance."""
+    with pytest.raises(DataError, match="not finite"):
+        theory.blindness(Scaled(MultiheadAttention(6, 2), offset=offset))
 
 
 def test_refuses_modules_without_rows() -> None:
