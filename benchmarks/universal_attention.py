@@ -21,8 +21,8 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from sciformer.attention import RelativeTable, Universal, attend
+from sciformer.attention.cores import FusedLogSumExp, Materialised, RowBlocks, ToeplitzRows
 from sciformer.attention.toeplitz import toeplitz
-from sciformer.attention.universal import LogSumExp, universal_attend
 from sciformer.cli.console import print_table
 
 HEADS, HEAD_WIDTH = 8, 64
@@ -64,9 +64,9 @@ def forward_ratios(n: int, repeats: int) -> list[object]:
     with torch.no_grad():
         bias = toeplitz(position.base.table, n, n)[None].contiguous()
         ways = (
-            lambda: universal_attend(*inputs, position=position),
-            lambda: attend(*inputs, position=position),
-            lambda: universal_attend(*inputs, position=position, form=LogSumExp()),
+            lambda: attend(*inputs, position=position, core=ToeplitzRows()),
+            lambda: attend(*inputs, position=position, core=RowBlocks()),
+            lambda: attend(*inputs, position=position, core=FusedLogSumExp()),
         )
         return [
             n,
@@ -84,7 +84,7 @@ def relative_pass(n: int) -> Callable[[], object]:
     inputs = [part.requires_grad_() for part in inputs]
     table = position.base.table
     return lambda: torch.autograd.grad(
-        attend(*inputs, position=position.base, block=n).sum(), [*inputs, table]
+        attend(*inputs, position=position.base, core=Materialised()).sum(), [*inputs, table]
     )
 
 
@@ -93,7 +93,8 @@ def universal_pass(n: int) -> Callable[[], object]:
     inputs, position = problem(n)
     inputs = [part.requires_grad_() for part in inputs]
     return lambda: torch.autograd.grad(
-        universal_attend(*inputs, position=position).sum(), [*inputs, *position.parameters()]
+        attend(*inputs, position=position, core=ToeplitzRows()).sum(),
+        [*inputs, *position.parameters()],
     )
 
 
@@ -127,7 +128,7 @@ def _peak_kib() -> int:
 def main() -> None:
     torch.set_num_threads(1)
     rows = [forward_ratios(512, 25), forward_ratios(2048, 7)]
-    print_table(rows, ["n", "fused forward ms", "universal", "attend", "log-sum-exp"])
+    print_table(rows, ["n", "fused forward ms", "Toeplitz rows", "row blocks", "log-sum-exp"])
     print()
     rows = []
     for n in (512, 2048):

@@ -1,21 +1,37 @@
 """Masks: which keys a query may attend to, as objects that combine with `&`.
 
-A fully masked row has the output 0 and a gradient of 0 (see `weights.masked_softmax`).
+A fully masked row has the output 0 and a gradient of 0 (see `normalisers.Softmax`). A mask also
+tells how far it reaches, so that keys that nobody may see are not visited at all.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from sciformer.attention.patch import Patch
-from sciformer.errors import ShapeError
+from sciformer.errors import DomainError, ShapeError
+
+Reach: TypeAlias = "tuple[float, float]"
+EVERYWHERE: Reach = (-math.inf, math.inf)
 
 
 class Mask:
-    """What a mask may do; the default allows everything and adds nothing."""
+    """What a mask may do; the default allows everything and adds nothing.
+
+    Attributes:
+        is_band: whether every pair within `reach()` is allowed.
+    """
+
+    is_band: bool = True
+
+    def reach(self) -> Reach:
+        """The lowest and highest offset (key position) - (query position) it may allow."""
+        return EVERYWHERE
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
         """Boolean, broadcast to (..., h, n, m); True means the query may attend to the key."""
@@ -29,6 +45,10 @@ class Mask:
         """The mask of queries start to stop only."""
         return self
 
+    def columns(self, start: int, stop: int) -> Mask:
+        """The mask of keys start to stop only."""
+        return self
+
     def __and__(self, other: Mask | Tensor) -> Mask:
         """Attend only where both masks allow it; added logits add up."""
         return Both(self, as_mask(other))
@@ -37,9 +57,47 @@ class Mask:
 class Causal(Mask):
     """A query sees keys at its own position and before it."""
 
+    def reach(self) -> Reach:
+        return -math.inf, 0
+
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
-        """See `Mask.allowed`."""
         return None if patch.highest <= 0 else patch.offsets(device) <= 0
+
+
+@dataclass(frozen=True)
+class Window(Mask):
+    """A query sees keys up to `before` positions before it and up to `after` positions after it.
+
+    -before <= (key position) - (query position) <= after
+
+    Attributes:
+        before: positions into the past, >= 0.
+        after: positions into the future, >= 0; 0 is causal.
+
+    Raises:
+        DomainError: before or after < 0.
+
+    Cost: attention in blocks of r rows visits n (before + after + r) pairs instead of n m.
+    """
+
+    before: int
+    after: int = 0
+
+    def __post_init__(self) -> None:
+        if self.before < 0 or self.after < 0:
+            raise DomainError(
+                f"Window: before and after must be >= 0 positions; got before {self.before} and "
+                f"after {self.after}."
+            )
+
+    def reach(self) -> Reach:
+        return -self.before, self.after
+
+    def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
+        if patch.lowest >= -self.before and patch.highest <= self.after:
+            return None
+        offsets = patch.offsets(device)
+        return (offsets >= -self.before) & (offsets <= self.after)
 
 
 @dataclass(frozen=True)
@@ -47,13 +105,59 @@ class Padding(Mask):
     """Keys that exist: lengths (...,) of whole numbers, or a boolean (..., m) per key."""
 
     keys: Tensor
+    is_band = False
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
-        """See `Mask.allowed`."""
         exists = self.keys
         if exists.dtype != torch.bool:
             exists = torch.arange(patch.m, device=exists.device) < exists[..., None]
         return exists[..., None, None, :]  # (..., 1, 1, m)
+
+    def columns(self, start: int, stop: int) -> Mask:
+        return Padding(
+            self.keys[..., start:stop] if self.keys.dtype == torch.bool else self.keys - start
+        )
+
+
+@dataclass(frozen=True)
+class Mass(Mask):
+    """Keys that stand for a mass: log w_j is added to the logits of key j.
+
+    A_ij = w_j exp(logits_ij) / sum_l w_l exp(logits_il)
+
+    w equal copies of a key are one key of mass w. With the sizes of the cells of a mesh as masses
+    attention is a quadrature rule of an integral operator, so its output converges as the mesh is
+    refined instead of following the density of its points.
+
+    Attributes:
+        weights: shape (..., m), finite and >= 0; a key of mass 0 is absent. Derivatives with
+            respect to positive masses exist.
+
+    Raises:
+        DomainError: a mass that is negative or not finite.
+    """
+
+    weights: Tensor
+
+    def __post_init__(self) -> None:
+        weights = self.weights.detach()
+        if not bool(((weights >= 0) & weights.isfinite()).all()):
+            raise DomainError(
+                "Mass: masses must be finite numbers >= 0; got "
+                f"{float(weights.min()):.6g} .. {float(weights.max()):.6g}."
+            )
+        object.__setattr__(self, "is_band", bool((weights > 0).all()))
+
+    def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
+        return None if self.is_band else (self.weights > 0)[..., None, None, :]
+
+    def added(self, patch: Patch) -> Tensor | None:
+        weights = self.weights
+        present = weights if self.is_band else torch.where(weights > 0, weights, 1.0)
+        return present.log()[..., None, None, :]  # (..., 1, 1, m)
+
+    def columns(self, start: int, stop: int) -> Mask:
+        return Mass(self.weights[..., start:stop])
 
 
 @dataclass(frozen=True)
@@ -61,14 +165,16 @@ class Boolean(Mask):
     """A boolean tensor, broadcast to (..., h, n, m); True means may attend."""
 
     table: Tensor
+    is_band = False
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
-        """See `Mask.allowed`."""
         return self.table
 
     def rows(self, start: int, stop: int) -> Mask:
-        """See `Mask.rows`."""
         return Boolean(_rows(self.table, start, stop))
+
+    def columns(self, start: int, stop: int) -> Mask:
+        return Boolean(_columns(self.table, start, stop))
 
 
 @dataclass(frozen=True)
@@ -76,18 +182,19 @@ class Additive(Mask):
     """Logits to add, broadcast to (..., h, n, m); -inf forbids."""
 
     table: Tensor
+    is_band = False
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
-        """See `Mask.allowed`."""
         return self.table != -torch.inf
 
     def added(self, patch: Patch) -> Tensor | None:
-        """See `Mask.added`."""
         return torch.where(self.table == -torch.inf, 0.0, self.table)
 
     def rows(self, start: int, stop: int) -> Mask:
-        """See `Mask.rows`."""
         return Additive(_rows(self.table, start, stop))
+
+    def columns(self, start: int, stop: int) -> Mask:
+        return Additive(_columns(self.table, start, stop))
 
 
 @dataclass(frozen=True)
@@ -97,19 +204,26 @@ class Both(Mask):
     first: Mask
     second: Mask
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_band", self.first.is_band and self.second.is_band)
+
+    def reach(self) -> Reach:
+        first, second = self.first.reach(), self.second.reach()
+        return max(first[0], second[0]), min(first[1], second[1])
+
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
-        """See `Mask.allowed`."""
         first, second = self.first.allowed(patch, device), self.second.allowed(patch, device)
         return second if first is None else first if second is None else first & second
 
     def added(self, patch: Patch) -> Tensor | None:
-        """See `Mask.added`."""
         first, second = self.first.added(patch), self.second.added(patch)
         return second if first is None else first if second is None else first + second
 
     def rows(self, start: int, stop: int) -> Mask:
-        """See `Mask.rows`."""
         return Both(self.first.rows(start, stop), self.second.rows(start, stop))
+
+    def columns(self, start: int, stop: int) -> Mask:
+        return Both(self.first.columns(start, stop), self.second.columns(start, stop))
 
 
 def as_mask(mask: Mask | Tensor) -> Mask:
@@ -130,3 +244,7 @@ def as_mask(mask: Mask | Tensor) -> Mask:
 
 def _rows(table: Tensor, start: int, stop: int) -> Tensor:
     return table if table.shape[-2] == 1 else table[..., start:stop, :]
+
+
+def _columns(table: Tensor, start: int, stop: int) -> Tensor:
+    return table if table.shape[-1] == 1 else table[..., start:stop]

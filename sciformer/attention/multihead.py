@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sciformer.attention.attend import attend, scaled_query
+from sciformer.attention.attend import AUTOMATIC, attend
+from sciformer.attention.cores.core import Core
 from sciformer.attention.masks import Mask, as_mask
+from sciformer.attention.normalisers import SOFTMAX, Normaliser
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import NoPosition, Position
-from sciformer.attention.weights import attention_weights
+from sciformer.attention.scoring import Scoring
+from sciformer.attention.weights import attention_weights, scaled_query
 from sciformer.errors import DomainError
 
 
@@ -25,6 +28,8 @@ class MultiheadAttention(nn.Module):
         memory_width: width of the memory; `width` by default.
         head_width: width of one head; width / heads by default.
         bias: whether the four linear maps have a bias.
+        normaliser: how logits become weights; a softmax by default.
+        core: how attention is computed; by default the fastest core that is right.
 
     Raises:
         DomainError: heads < 1, or heads that do not divide the width.
@@ -41,6 +46,8 @@ class MultiheadAttention(nn.Module):
         memory_width: int | None = None,
         head_width: int | None = None,
         bias: bool = True,
+        normaliser: Normaliser | None = None,
+        core: Core | None = None,
     ) -> None:
         super().__init__()
         if heads < 1 or (head_width is None and width % heads):
@@ -56,6 +63,8 @@ class MultiheadAttention(nn.Module):
         self.value = nn.Linear(memory_width, inner, bias=bias)
         self.output = nn.Linear(inner, width, bias=bias)
         self.position = NoPosition() if position is None else position
+        self.normaliser = SOFTMAX if normaliser is None else normaliser
+        self.core = AUTOMATIC if core is None else core
 
     def forward(
         self,
@@ -78,14 +87,40 @@ class MultiheadAttention(nn.Module):
         Returns:
             Shape (..., n, width).
         """
-        heads = attend(
+        heads = self.attend(
             *self.project(query, memory, query_start=query_start, key_start=key_start),
-            position=self.position,
             mask=mask,
             query_start=query_start,
             key_start=key_start,
         )
         return self.merge(heads)
+
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *,
+        mask: Mask | Tensor | None = None,
+        query_start: int = 0,
+        key_start: int = 0,
+    ) -> Tensor:
+        """The function `attend` on projected heads, with this layer's position, normaliser, core.
+
+        Returns:
+            Shape (..., h, n, d).
+        """
+        return attend(
+            query,
+            key,
+            value,
+            position=self.position,
+            mask=mask,
+            query_start=query_start,
+            key_start=key_start,
+            normaliser=self.normaliser,
+            core=self.core,
+        )
 
     def project(
         self,
@@ -130,12 +165,17 @@ class MultiheadAttention(nn.Module):
         asking, answering, _ = self.project(
             query, memory, query_start=query_start, key_start=key_start
         )
+        keys = answering.shape[-2]
         return attention_weights(
             scaled_query(asking, self.position, query_start, None),
             self.position.rotate(answering, key_start),
-            Patch(asking.shape[-2], answering.shape[-2], query_start, key_start),
-            self.position,
-            None if mask is None else as_mask(mask),
+            Scoring(
+                Patch(asking.shape[-2], keys, query_start, key_start),
+                keys,
+                self.position,
+                None if mask is None else as_mask(mask),
+                self.normaliser,
+            ),
         )
 
     def _split(self, tokens: Tensor) -> Tensor:

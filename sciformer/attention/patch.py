@@ -44,3 +44,7 @@ class Patch:
     def rows(self, start: int, stop: int) -> Patch:
         """The part of the patch that holds queries start to stop (counted from its first)."""
         return Patch(stop - start, self.m, self.query_start + start, self.key_start)
+
+    def columns(self, start: int, stop: int) -> Patch:
+        """The part of the patch that holds keys start to stop (counted from its first)."""
+        return Patch(self.n, stop - start, self.query_start, self.key_start + start)

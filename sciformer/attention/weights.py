@@ -5,32 +5,37 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciformer.attention.masks import Mask
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import Position
+from sciformer.attention.scoring import Scoring
 from sciformer.attention.toeplitz import toeplitz
 
 
-def attention_weights(
-    query: Tensor, key: Tensor, patch: Patch, position: Position, mask: Mask | None
-) -> Tensor:
+def attention_weights(query: Tensor, key: Tensor, scoring: Scoring) -> Tensor:
     """The attention matrix of one patch.
 
-    A = softmax(attention_logits + added mask) * gain[j - i]
+    A = normaliser(attention_logits + added mask) * gain[j - i]
 
     Args:
         query: scaled and rotated, shape (..., h, n, d).
         key: rotated, shape (..., h, m, d).
-        patch: which positions the queries and keys have.
-        position: the position scheme.
-        mask: which keys each query may see; None means all.
+        scoring: positions, mask and normaliser.
 
     Returns:
-        Shape (..., h, n, m). Rows sum to 1 unless the scheme has a gain; fully masked rows are 0.
+        Shape (..., h, n, m). For a softmax rows sum to 1 unless the scheme has a gain; fully
+        masked rows are 0.
     """
-    weights = masked_softmax(attention_logits(query, key, patch, position), patch, mask)
-    gain = position.gain(patch)
-    return weights if gain is None else weights * toeplitz(gain, patch.n, patch.m).to(weights.dtype)
+    logits = scored_logits(query, key, scoring)
+    weights = scoring.normaliser.weights(logits, scoring.allowed(logits.device), scoring.keys)
+    gain = gain_matrix(scoring)
+    return weights if gain is None else weights * gain.to(weights.dtype)
+
+
+def scored_logits(query: Tensor, key: Tensor, scoring: Scoring) -> Tensor:
+    """The logits with what the mask adds; forbidden pairs are not marked."""
+    logits = attention_logits(query, key, scoring.patch, scoring.position)
+    added = scoring.added()
+    return logits if added is None else logits + added.to(logits.dtype)
 
 
 def attention_logits(query: Tensor, key: Tensor, patch: Patch, position: Position) -> Tensor:
@@ -48,27 +53,44 @@ def attention_logits(query: Tensor, key: Tensor, patch: Patch, position: Positio
     return logits + toeplitz(relative, patch.n, patch.m).to(logits.dtype)
 
 
-def masked_softmax(logits: Tensor, patch: Patch, mask: Mask | None) -> Tensor:
-    """Softmax over the allowed keys; a row without any is 0, and so is its gradient.
+def gain_matrix(scoring: Scoring) -> Tensor | None:
+    """The factors of the weights, (h, n, m); None where the scheme has none."""
+    gain = scoring.position.gain(scoring.patch)
+    return None if gain is None else toeplitz(gain, scoring.patch.n, scoring.patch.m)
 
-    Forbidden logits become the lowest finite number, not -inf: a row of -inf would be nan, and a
-    gradient through it as well. Their weights are then set to 0.
 
-    Args:
-        logits: shape (..., h, n, m).
-        patch: which positions they belong to.
-        mask: which keys each query may see; None means all.
+def scaled_query(query: Tensor, position: Position, start: int, scale: float | None) -> Tensor:
+    """The query as the logits use it: scaled by `scale` or 1 / sqrt(d), then rotated."""
+    return position.rotate(query * (query.shape[-1] ** -0.5 if scale is None else scale), start)
 
-    Returns:
-        Same shape; rows sum to 1 or to 0.
+
+def hide_unseen(key: Tensor, value: Tensor, scoring: Scoring) -> tuple[Tensor, Tensor]:
+    """Keys and values with zeros where no query of the patch may see them, nan and all.
+
+    A weight of 0 does not hide a nan: 0 * nan is nan. (A mask that is a band hides nothing once
+    the keys out of its reach are cut away.)
     """
-    if mask is None:
-        return logits.softmax(-1)
-    added = mask.added(patch)
-    if added is not None:
-        logits = logits + added.to(logits.dtype)
-    allowed = mask.allowed(patch, logits.device)
+    if scoring.mask is None or scoring.mask.is_band:
+        return key, value
+    allowed = scoring.allowed(key.device)
     if allowed is None:
-        return logits.softmax(-1)
-    lowest = torch.finfo(logits.dtype).min
-    return torch.where(allowed, torch.where(allowed, logits, lowest).softmax(-1), 0.0)
+        return key, value
+    seen = allowed.any(-2).unsqueeze(-1)  # (..., h, m, 1)
+    return torch.where(seen, key, 0.0), torch.where(seen, value, 0.0)
+
+
+def within_reach(key: Tensor, value: Tensor, scoring: Scoring) -> tuple[Tensor, Tensor, Scoring]:
+    """Keys, values and scoring without the keys that no query can reach.
+
+    Where none can be reached one zero key stays, hidden by the mask, so that rows are 0.
+    """
+    first, last = scoring.reached()
+    if (first, last) == (0, scoring.patch.m):
+        return key, value, scoring
+    if first == last:
+        return (
+            torch.zeros_like(key[..., :1, :]),
+            torch.zeros_like(value[..., :1, :]),
+            (scoring.columns(0, 1)),
+        )
+    return key[..., first:last, :], value[..., first:last, :], scoring.columns(first, last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciformer.attention import Causal, Mask, MultiheadAttention, Padding, Position, attend
+from sciformer.attention import Causal, Mask, MultiheadAttention, Padding, Position
 from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_causal, check_sequence
 
 
@@ -45,9 +45,7 @@ class Attention(TokenMixer):
         visible: Mask = Causal() if self.causal else Mask()
         if not bool(seen.all()):
             visible = visible & Padding(seen)
-        mixed = attend(
-            query, key, value, position=self.attention.position, mask=visible, query_start=start
-        )
+        mixed = self.attention.attend(query, key, value, mask=visible, query_start=start)
         return self.attention.merge(mixed), (key, value, seen)
 
     def init_state(self, batch: int) -> State:

@@ -253,7 +253,7 @@ def _spiking_channels(a: Architecture) -> Residual:
 
 
 def _named_mixer(a: Architecture) -> TokenMixer:
-    position = Rotary(a.width // a.heads)
+    position = Rotary()
     mixers: dict[str, Callable[[], TokenMixer]] = {
         "lmu": lambda: LMU(a.width, a.window),
         "attention": lambda: Attention(a.width, a.heads, position=position),

@@ -18,7 +18,8 @@ from sciformer.attention import (
     attend,
 )
 from sciformer.attention import attend as attend_function
-from sciformer.attention.attend import MATERIALISED_PAIRS
+from sciformer.attention.cores import Fused, Materialised, RowBlocks, ToeplitzRows
+from sciformer.attention.cores.automatic import MATERIALISED_PAIRS
 from sciformer.attention.masks import Mask, as_mask
 from sciformer.attention.patch import Patch
 from sciformer.errors import DomainError, ShapeError
@@ -41,15 +42,16 @@ def universal(n: int) -> Universal:
 def test_long_sequences_run_in_blocks_and_agree(n: int) -> None:
     """Kills: a last block of the wrong length. n is no multiple of 64; forward and gradient."""
     results = []
-    for block in (None, n):
+    for core in (None, RowBlocks(), Materialised()):
         inputs = [heads(2, n, 3, seed=k).requires_grad_() for k in range(3)]
         position = universal(n)
-        output = attend(*inputs, position=position, mask=Causal(), block=block)
+        output = attend(*inputs, position=position, mask=Causal(), core=core)
         output.square().sum().backward()
         results.append(
             [output, *(x.grad for x in inputs), *(p.grad for p in position.parameters())]
         )
-    for blocked, whole in zip(*results, strict=True):
+    *blocked_ways, wanted = results
+    for blocked, whole in [pair for way in blocked_ways for pair in zip(way, wanted, strict=True)]:
         torch.testing.assert_close(blocked, whole, rtol=1e-12, atol=1e-12)
 
 
@@ -78,7 +80,7 @@ def test_blocks_never_hold_the_matrix() -> None:
 
     assert n * n > MATERIALISED_PAIRS
     with LargestTensor() as made, torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
-        attend(*inputs, position=position).square().sum().backward()
+        attend(*inputs, position=position, core=RowBlocks()).square().sum().backward()
     assert made.largest <= 2 * 64 * (2 * n)  # a padded block of both heads
     assert sum(kept.values()) < 60 * n  # inputs, scaled query and output are 6 n each
 
@@ -89,7 +91,7 @@ def test_one_query_over_many_keys_is_one_row() -> None:
     with LargestTensor() as made:
         output = attend(heads(1, 1, 2), key, key)
     assert made.largest == 10000
-    assert torch.equal(output, attend(heads(1, 1, 2), key, key, block=1))
+    assert torch.equal(output, attend(heads(1, 1, 2), key, key, core=RowBlocks(1)))
 
 
 @pytest.mark.parametrize(
@@ -119,9 +121,12 @@ def test_refuses_a_scheme_for_other_heads() -> None:
 def test_refuses_empty_blocks(block: int) -> None:
     """Kills: a bound off by one."""
     part = torch.zeros(2, 3, 4)
-    attend(part, part, part, block=1)
-    with pytest.raises(DomainError, match=rf"at least one row; got {block}"):
-        attend(part, part, part, block=block)
+    attend(part, part, part, core=RowBlocks(1))
+    for core in (RowBlocks, Fused, ToeplitzRows):
+        with pytest.raises(
+            DomainError, match=rf"^{core.__name__}: .* at least one row; got {block}"
+        ):
+            core(block)
 
 
 @pytest.mark.parametrize("mask", [torch.ones(3, 3, dtype=torch.int64), torch.ones(3)])
@@ -179,8 +184,8 @@ def test_a_mask_of_one_row_serves_every_block() -> None:
     """Kills: the one row cut away for later blocks."""
     query, key = heads(2, 6, 3), heads(2, 6, 3, seed=1)
     bias = heads(1, 6, seed=2)
-    whole = attend(query, key, key, mask=bias, block=6)
-    torch.testing.assert_close(attend(query, key, key, mask=bias, block=4), whole)
+    whole = attend(query, key, key, mask=bias, core=RowBlocks(6))
+    torch.testing.assert_close(attend(query, key, key, mask=bias, core=RowBlocks(4)), whole)
 
 
 def test_causal_mask_counts_true_positions() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sciformer.attention import Causal, MultiheadAttention, Padding, Position, attend
+from sciformer.attention.cores import Core, RowBlocks
 from tests.oracles import attention as oracle
 
 HEADS, HEAD_WIDTH = 2, 4
@@ -106,8 +107,8 @@ class PositionContract:
         if is_causal:
             mask = Causal() & mask
         position = self.scheme(seed)
-        whole = attend(query, key, value, position=position, mask=mask, block=n)
-        blocked = attend(query, key, value, position=position, mask=mask, block=block)
+        whole = attend(query, key, value, position=position, mask=mask, core=RowBlocks(n))
+        blocked = attend(query, key, value, position=position, mask=mask, core=RowBlocks(block))
         torch.testing.assert_close(blocked, whole, rtol=0, atol=1e-12)
 
     @few
@@ -222,8 +223,8 @@ class PositionContract:
         )
         torch.testing.assert_close(attend(query, key, value, position=position), wanted, **CLOSE)
 
-    @pytest.mark.parametrize("block", [2, None])
-    def test_first_and_second_derivatives(self, block: int | None) -> None:
+    @pytest.mark.parametrize("core", [RowBlocks(2), None])
+    def test_first_and_second_derivatives(self, core: Core | None) -> None:
         """Kills: a wrong adjoint of the Toeplitz matrix, a block recomputed from other inputs."""
         layer = self.layer(3)
         query, key, value = (part.requires_grad_() for part in random_heads(3, 2, 2, seed=4))
@@ -231,7 +232,7 @@ class PositionContract:
 
         def run(query: Tensor, key: Tensor, value: Tensor, *_: Tensor) -> Tensor:
             return attend(
-                query, key, value, position=layer.position, mask=Causal(), block=block, key_start=-1
+                query, key, value, position=layer.position, mask=Causal(), core=core, key_start=-1
             )
 
         arguments = (query, key, value, *parameters)

@@ -73,7 +73,7 @@ class TestUniversalAttention(MixerContract):
     width = 4
 
     def make(self) -> TokenMixer:
-        return Attention(4, 1, position=Universal(Rotary(4), 1, 64))
+        return Attention(4, 1, position=Universal(Rotary(), 1, 64))
 
 
 class TestAttentionWithAbsolutePositions(MixerContract):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sciformer.attention import Rotary
 from sciformer.errors import DataError, UnknownNameError, UsageError
 from sciformer.mixers.normalisation import BatchNorm
 from sciformer.sequence.folding import fold
@@ -166,3 +167,11 @@ def test_what_a_model_cannot_be_is_refused() -> None:
         make_model("spiking-lmuformer", "psmnist-last")
     with pytest.raises(ValueError, match=r"only the mixer lmu spikes; got urpe"):
         make_model("spiking-lmuformer", "small", mixer="urpe")
+
+
+@pytest.mark.parametrize("mixer", ["attention", "urpe"])
+def test_attention_rotates_with_the_usual_base(mixer: str) -> None:
+    """Kills: the width of a head given to Rotary as the base of its wavelengths."""
+    model = make_model("lmuformer", "small", **SMALL, mixer=mixer)
+    bases = [module.base for module in model.modules() if isinstance(module, Rotary)]
+    assert bases == [10000.0, 10000.0]

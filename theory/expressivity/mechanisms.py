@@ -6,17 +6,13 @@ projections, so that it differs from plain attention in the one thing its name s
 
 from __future__ import annotations
 
-import math
 from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from sciformer.attention import Mask, MultiheadAttention, Patch, Position
-from sciformer.attention.attend import scaled_query
-from sciformer.attention.masks import as_mask
+from sciformer.attention import Mask, MultiheadAttention, Part, Patch, Position, merge, part
 from sciformer.attention.positions.rotary import rotate_pairs
-from sciformer.attention.weights import attention_logits
 from sciformer.errors import DomainError
 
 
@@ -44,43 +40,6 @@ class SelfAttention(nn.Module):
         """The matrices that multiply the values, (..., h, n, n)."""
         return self.attention.weights(tokens, mask=mask)
 
-    def logits(self, tokens: Tensor, mask: Mask | Tensor | None) -> Tensor:
-        """What a softmax would see, (..., h, n, n); -inf where a query may not see a key."""
-        query, key, _ = self.attention.project(tokens)
-        patch, position = Patch(query.shape[-2], key.shape[-2]), self.attention.position
-        query = scaled_query(query, position, 0, None)
-        logits = attention_logits(query, position.rotate(key, 0), patch, position)
-        if mask is None:
-            return logits
-        added, allowed = as_mask(mask).added(patch), as_mask(mask).allowed(patch, logits.device)
-        logits = logits if added is None else logits + added
-        return logits if allowed is None else torch.where(allowed, logits, -torch.inf)
-
-
-class SigmoidAttention(SelfAttention):
-    """A_ij = sigmoid(logits_ij - log n).
-
-    Source: Ramapuram et al. 2024.
-    """
-
-    def weights(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
-        """See `SelfAttention.weights`."""
-        return torch.sigmoid(self.logits(tokens, mask) - math.log(tokens.shape[-2]))
-
-
-class SoftmaxPlusOne(SelfAttention):
-    """A_ij = exp(logits_ij) / (1 + sum_j exp(logits_ij)): a query may attend to nothing.
-
-    Without positions it is torch's add_zero_attn, one more key and value of zeros.
-
-    Source: Miller 2023, "Attention is off by one".
-    """
-
-    def weights(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
-        """See `SelfAttention.weights`."""
-        logits = self.logits(tokens, mask)
-        return _softmax_beside(logits, torch.zeros_like(logits[..., :1]))
-
 
 class SinkAttention(SelfAttention):
     """Attention with one more, learned key and value that every query sees, whatever the mask.
@@ -99,17 +58,17 @@ class SinkAttention(SelfAttention):
         )
 
     def forward(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
-        """See `SelfAttention.forward`."""
-        weights = self.weights(tokens, mask=mask)
-        rest = 1 - weights.sum(-1, keepdim=True)
-        value = self.attention.project(tokens)[2]
-        return self.attention.merge(weights @ value + rest * self.sink_value)
+        return self.attention.merge(merge(*self._parts(tokens, mask)).output)
 
     def weights(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
-        """Of the true keys; what is missing to 1 goes to the sink."""
-        query = scaled_query(self.attention.project(tokens)[0], self.attention.position, 0, None)
-        sink = query @ self.sink_key.transpose(-2, -1)  # (..., h, n, 1)
-        return _softmax_beside(self.logits(tokens, mask), sink)
+        keys, sink = self._parts(tokens, mask)
+        share = (keys.mass - merge(keys, sink).mass).exp()
+        return share[..., None] * self.attention.weights(tokens, mask=mask)
+
+    def _parts(self, tokens: Tensor, mask: Mask | Tensor | None) -> tuple[Part, Part]:
+        """The true keys, and the sink."""
+        query, key, value = self.attention.project(tokens)
+        return part(query, key, value, mask=mask), part(query, self.sink_key, self.sink_value)
 
 
 class ValueRotary(SelfAttention):
@@ -128,7 +87,6 @@ class ValueRotary(SelfAttention):
         self.base = base
 
     def forward(self, tokens: Tensor, *, mask: Mask | Tensor | None = None) -> Tensor:
-        """See `SelfAttention.forward`."""
         value = rotate_pairs(self.attention.project(tokens)[2], 0, self.base)
         found = self.weights(tokens, mask=mask) @ value
         # Rotating the mirror image forwards rotates backwards.
@@ -198,11 +156,9 @@ class Circulant(Position):
         self.gain_table = nn.Parameter(torch.ones(heads, length))
 
     def relative(self, patch: Patch) -> Tensor | None:
-        """See `Position.relative`."""
         return self.bias_table[:, self._around(patch)]
 
     def gain(self, patch: Patch) -> Tensor | None:
-        """See `Position.gain`."""
         return self.gain_table[:, self._around(patch)]
 
     def _around(self, patch: Patch) -> Tensor:
@@ -213,11 +169,6 @@ class Circulant(Position):
                 "overlap or leave a gap."
             )
         return patch.diagonals(self.bias_table.device) % length
-
-
-def _softmax_beside(logits: Tensor, sink: Tensor) -> Tensor:
-    """The softmax over the logits (..., n, m) and one more (..., n, 1), without that last one."""
-    return torch.cat([logits, sink], -1).softmax(-1)[..., :-1]
 
 
 def _mirror(heads: Tensor) -> Tensor:

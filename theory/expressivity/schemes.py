@@ -17,7 +17,9 @@ from sciformer.attention import (
     Rotary,
     ShawKey,
     ShawKeyValue,
+    Sigmoid,
     Sinusoidal,
+    SoftmaxPlusOne,
     T5Buckets,
     Universal,
 )
@@ -26,9 +28,7 @@ from theory.expressivity.mechanisms import (
     BeginningOfSequence,
     Circulant,
     ConvolutionMixer,
-    SigmoidAttention,
     SinkAttention,
-    SoftmaxPlusOne,
     ValueRotary,
 )
 
@@ -97,16 +97,21 @@ MECHANISMS: dict[str, Mechanism] = {
         _scheme(lambda sizes: Circulant(sizes.heads, sizes.length)), (True, False)
     ),
     "sigmoid": Mechanism(
-        lambda sizes: SigmoidAttention(sizes.width, sizes.heads, position=_table(sizes)),
+        lambda sizes: MultiheadAttention(
+            sizes.width, sizes.heads, position=_table(sizes), normaliser=Sigmoid()
+        ),
         (False, False),
     ),
     "softmax-plus-one": Mechanism(
-        lambda sizes: SoftmaxPlusOne(sizes.width, sizes.heads, position=_table(sizes)),
+        lambda sizes: MultiheadAttention(
+            sizes.width, sizes.heads, position=_table(sizes), normaliser=SoftmaxPlusOne()
+        ),
         (False, False),
     ),
     "bias-kv": Mechanism(lambda sizes: SinkAttention(sizes.width, sizes.heads), (True, False)),
     "zero-attention": Mechanism(
-        lambda sizes: SoftmaxPlusOne(sizes.width, sizes.heads), (True, False)
+        lambda sizes: MultiheadAttention(sizes.width, sizes.heads, normaliser=SoftmaxPlusOne()),
+        (True, False),
     ),
     "value-rotary": Mechanism(lambda sizes: ValueRotary(sizes.width, sizes.heads), (False, False)),
     "bos-none": Mechanism(

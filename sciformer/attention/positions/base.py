@@ -16,6 +16,7 @@ class Position(nn.Module):
     `heads`, `width` (of the tokens), `head_width` and `length` (of the longest sequence) are what
     the scheme was made for, None where it does not care. `is_toeplitz` says that content() and
     values() do nothing, so that two tables by offset are all that attention itself needs to know.
+    `splits_keys` says that a part of the keys can be scored without the others.
     """
 
     heads: int | None = None
@@ -23,6 +24,7 @@ class Position(nn.Module):
     head_width: int | None = None
     length: int | None = None
     is_toeplitz: bool = True
+    splits_keys: bool = True
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
         """Tokens (..., n, width) at positions start, start + 1, ..., before the projections."""

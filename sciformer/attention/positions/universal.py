@@ -43,6 +43,7 @@ class Universal(Position):
         self.width = base.width
         self.head_width = base.head_width
         self.is_toeplitz = base.is_toeplitz
+        self.splits_keys = base.splits_keys
         self.length = length if base.length is None else min(length, base.length)
         self.table = nn.Parameter(torch.ones(heads, 2 * length - 1))
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sciformer import attention
-from sciformer.attention import universal
+from sciformer.attention import cores
 from sciformer.attention.toeplitz import toeplitz
 from sciformer.errors import DomainError
 from theory.expressivity import blindness as blind
@@ -350,7 +350,7 @@ def fast_problem(n: int, seed: int) -> tuple[list[Tensor], attention.Universal]:
 @law(23, (1, 40))
 def log_sum_exp_form_agrees(n: int, seed: int) -> None:
     parts, scheme = fast_problem(n, seed)
-    got = universal.universal_attend(*parts, position=scheme, form=universal.LogSumExp())
+    got = attention.attend(*parts, position=scheme, core=cores.FusedLogSumExp())
     wanted = attention.attend(*parts, position=scheme)
     torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
 
@@ -359,7 +359,7 @@ def log_sum_exp_form_agrees(n: int, seed: int) -> None:
 def blocks_agree(n: int, seed: int) -> None:
     """For blocks that do not divide the length."""
     parts, scheme = fast_problem(n, seed)
-    got = universal.universal_attend(*parts, position=scheme, form=universal.Rows(1 + n // 2))
+    got = attention.attend(*parts, position=scheme, core=cores.ToeplitzRows(1 + n // 2))
     wanted = attention.attend(*parts, position=scheme)
     torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
 

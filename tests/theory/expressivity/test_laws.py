@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sciformer import attention
-from sciformer.attention import universal, weights
+from sciformer.attention import weights
+from sciformer.attention.cores import FusedLogSumExp, fused_log_sum_exp, toeplitz_rows
+from sciformer.attention.normalisers import Softmax
 from sciformer.attention.toeplitz import toeplitz
 from tests.theory.expressivity import laws
 from tests.theory.expressivity.laws import LAWS
@@ -33,15 +35,14 @@ def test_law(number: int) -> None:
         run()
 
 
-def mask_after_softmax(logits: Any, patch: Any, mask: Any) -> Any:
-    return logits.softmax(-1) if mask is None else logits.softmax(-1) * mask.allowed(patch, None)
+def mask_after_softmax(self: Any, logits: Any, allowed: Any, keys: int) -> Any:
+    return logits.softmax(-1) if allowed is None else logits.softmax(-1) * allowed
 
 
-def gain_before_softmax(query: Any, key: Any, patch: Any, position: Any, mask: Any) -> Any:
-    logits = weights.attention_logits(query, key, patch, position)
-    gain = position.gain(patch)
-    logits = logits if gain is None else logits * toeplitz(gain, patch.n, patch.m)
-    return weights.masked_softmax(logits, patch, mask)
+def gain_before_softmax(query: Any, key: Any, scoring: Any) -> Any:
+    logits, gain = weights.scored_logits(query, key, scoring), weights.gain_matrix(scoring)
+    logits = logits if gain is None else logits * gain
+    return scoring.normaliser.weights(logits, scoring.allowed(logits.device), scoring.keys)
 
 
 def no_corners(n: int) -> torch.Tensor:
@@ -67,20 +68,20 @@ def one_offset_more(table: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def without_normaliser(self: Any, *parts: torch.Tensor) -> torch.Tensor:
-    query, key, value, relative, gain, scale = parts
+    query, key, value, relative, gain = parts
     n, m = query.shape[-2], key.shape[-2]
     bias = relative + gain.abs().log()
-    return universal._fused(query, key, value, toeplitz(bias, n, m), scale)[0]
+    return fused_log_sum_exp.fused(query, key, value, toeplitz(bias, n, m))[0]
 
 
 UNIVERSAL_MIXING = mixing.universal_mixing_layer
 MINIMAL_GAIN, CLIPPED_RANK = row_sums.minimal_gain, row_sums.clipped_rank
 UNIFORM, SELECTION = decoder.uniform_layer, selection.selection_network
-TOEPLITZ, HANKEL = toeplitz, universal.hankel
+TOEPLITZ, HANKEL = toeplitz, toeplitz_rows.hankel
 
 Patch = tuple[Any, str, Any]
 MUTANTS: dict[int, tuple[str, Patch]] = {
-    1: ("mask after the softmax", (weights, "masked_softmax", mask_after_softmax)),
+    1: ("mask after the softmax", (Softmax, "weights", mask_after_softmax)),
     2: ("a random C", (laws, "BLIND", ("urpe",))),
     3: ("values rotated too", ("rotary", "value-rotary", None)),
     4: ("Shaw's value vectors", ("shaw-key", "shaw-key-value", None)),
@@ -88,7 +89,11 @@ MUTANTS: dict[int, tuple[str, Patch]] = {
     6: ("causal and bidirectional exchanged", (laws, "CAUSAL", False)),
     7: (
         "C before the softmax",
-        ("sciformer.attention.attend", "attention_weights", gain_before_softmax),
+        (
+            "sciformer.attention.cores.materialised",
+            "attention_weights",
+            gain_before_softmax,
+        ),
     ),
     8: ("the upper triangle", (mixing, "minimal_gain", lambda v: MINIMAL_GAIN(v).flip(0))),
     9: ("reversed offsets", (row_sums, "minimal_gain", lambda v: MINIMAL_GAIN(v).flip(0))),
@@ -127,10 +132,10 @@ MUTANTS: dict[int, tuple[str, Patch]] = {
     ),
     21: ("absolute positions", (laws, "IDENTIFIER", "absolute")),
     22: ("a hidden bias", (laws, "HAS_BIAS", True)),
-    23: ("no lse(S)", (universal.LogSumExp, "__call__", without_normaliser)),
+    23: ("no lse(S)", (FusedLogSumExp, "from_tables", without_normaliser)),
     24: (
         "a window one step late",
-        (universal, "hankel", lambda t, n, m: HANKEL(t.roll(1, -1), n, m)),
+        (toeplitz_rows, "hankel", lambda t, n, m: HANKEL(t.roll(1, -1), n, m)),
     ),
     25: (
         "the key table for values",

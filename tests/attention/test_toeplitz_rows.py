@@ -13,6 +13,7 @@ from sciformer.attention import (
     ALiBi,
     Causal,
     LearnedAbsolute,
+    MultiheadAttention,
     NoPosition,
     Padding,
     RelativeTable,
@@ -20,11 +21,17 @@ from sciformer.attention import (
     ShawKey,
     Universal,
     attend,
-    universal,
+)
+from sciformer.attention.cores import (
+    Automatic,
+    Core,
+    FusedLogSumExp,
+    Materialised,
+    ToeplitzRows,
+    fused_log_sum_exp,
 )
 from sciformer.attention.linear import linear_universal_attend, toeplitz_product
 from sciformer.attention.toeplitz import toeplitz
-from sciformer.attention.universal import LogSumExp, Rows, universal_attend
 from sciformer.errors import DomainError, ShapeError
 
 LENGTH = 700
@@ -74,8 +81,8 @@ def test_rows_equal_the_materialised_form(
     options = {"position": position, "mask": mask, "query_start": 2, "scale": scale}
     results = []
     for output in (
-        attend(*parts, **options, block=n),
-        universal_attend(*parts, **options, form=Rows(rows)),
+        attend(*parts, **options, core=Materialised()),
+        attend(*parts, **options, core=ToeplitzRows(rows)),
     ):
         slopes = torch.autograd.grad(output.square().sum(), [*parts, *position.parameters()])
         results.append([output, *slopes])
@@ -87,7 +94,7 @@ def test_blocks_need_not_divide_the_length() -> None:
     """Kills: heads or blocks exchanged, a last block of the wrong size."""
     position, parts = scheme(), inputs(600, 520)
     wanted = attend(*parts, position=position)
-    got = universal_attend(*parts, position=position, form=Rows(256))
+    got = attend(*parts, position=position, core=ToeplitzRows(256))
     torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
     for output in torch.autograd.grad(wanted.sum() - got.sum(), [*parts, *position.parameters()]):
         assert output.abs().max() < 1e-10
@@ -102,7 +109,7 @@ def test_log_sum_exp_equals_the_materialised_form(n: int, sign: int, is_causal: 
         position.table.data = sign * position.table.data.abs()
     mask = Causal() if is_causal else None
     wanted = attend(*parts, position=position, mask=mask)
-    got = universal_attend(*parts, position=position, mask=mask, form=LogSumExp())
+    got = attend(*parts, position=position, mask=mask, core=FusedLogSumExp())
     torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
 
 
@@ -113,7 +120,7 @@ def test_rows_without_a_gain_of_one_sign(dtype: torch.dtype) -> None:
     position.table.data = position.table.data.abs()
     position.table.data[:, : LENGTH - 1] *= -1  # keys in the past
     wanted = attend(*parts, position=position)
-    got = universal_attend(*parts, position=position, form=LogSumExp())
+    got = attend(*parts, position=position, core=FusedLogSumExp())
     tolerance = 100 * torch.finfo(dtype).eps
     torch.testing.assert_close(got, wanted, rtol=tolerance, atol=tolerance)
 
@@ -123,11 +130,11 @@ def test_log_sum_exp_calls_once_per_sign(
     sign: float | None, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And once for the normaliser. Kills: a call for a sign that no gain has."""
-    position, fused, made = scheme(), universal._fused, []
+    position, fused, made = scheme(), fused_log_sum_exp.fused, []
     if sign is not None:
         position.table.data = sign * position.table.data.abs()
-    monkeypatch.setattr(universal, "_fused", lambda *parts: made.append(1) or fused(*parts))
-    universal_attend(*inputs(5, 5), position=position, form=LogSumExp())
+    monkeypatch.setattr(fused_log_sum_exp, "fused", lambda *parts: made.append(1) or fused(*parts))
+    attend(*inputs(5, 5), position=position, core=FusedLogSumExp())
     assert len(made) == calls
 
 
@@ -135,19 +142,19 @@ def test_zero_gain_gives_zero() -> None:
     """Kills: the logarithm of 0 turning into nan."""
     position, parts = scheme(), inputs(5, 5)
     position.table.data.zero_()
-    got = universal_attend(*parts, position=position, form=LogSumExp())
+    got = attend(*parts, position=position, core=FusedLogSumExp())
     assert torch.equal(got, torch.zeros_like(got))
 
 
 @pytest.mark.parametrize(
-    ("form", "n", "m", "rows"),
+    ("core", "n", "m", "rows"),
     [
-        (Rows(100), 1100, 1100, 100),
-        (Rows(), 1100, 1100, 2**19 // 1100),
-        (Rows(), 70, 10**4, 64),
+        (ToeplitzRows(100), 1100, 1100, 100),
+        (ToeplitzRows(), 1100, 1100, 2**19 // 1100),
+        (ToeplitzRows(), 70, 10**4, 64),
     ],
 )
-def test_never_holds_the_matrix(form: Rows, n: int, m: int, rows: int) -> None:
+def test_never_holds_the_matrix(core: ToeplitzRows, n: int, m: int, rows: int) -> None:
     """Kills: a materialised bias or gain, forward or backward; two heads at a time; rows that do
     not shrink with the length, or shrink below 64. The gradient of a table shears its block,
     padded by its rows."""
@@ -156,28 +163,57 @@ def test_never_holds_the_matrix(form: Rows, n: int, m: int, rows: int) -> None:
     position = Universal(ALiBi(2), 2, m).double()
     parts = [random(1, 2, size, 4, seed=size).requires_grad_() for size in (n, m, m)]
     with LargestTensor() as made:
-        universal_attend(*parts, position=position, form=form).sum().backward()
+        attend(*parts, position=position, core=core).sum().backward()
     assert made.largest == rows * (m + rows)
 
 
-def test_refuses_second_derivatives() -> None:
-    """Kills: a silent zero."""
-    parts = inputs(3, 3)
-    output = universal_attend(*parts, position=scheme())
-    (slope,) = torch.autograd.grad(output.square().sum(), parts[0], create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        slope.sum().backward()
+@settings(deadline=None, max_examples=10)
+@given(n=st.integers(1, 7), rows=st.integers(1, 4), is_causal=st.booleans())
+def test_second_derivatives(n: int, rows: int, is_causal: bool) -> None:
+    """Against the matrix, for one tensor as query, key and value as well. Kills: a silent zero, a
+    gradient counted once for each role of the tensor."""
+    position, (part, key, value) = scheme(), inputs(n, n)
+    mask = Causal() if is_causal else None
+    for parts in ([part, key, value], [part, part, part]):
+        results = []
+        for core in (Materialised(), ToeplitzRows(rows)):
+            output = attend(*parts, position=position, mask=mask, core=core)
+            wanted = [part, *position.parameters()]
+            slopes = torch.autograd.grad(output.sin().sum(), wanted, create_graph=True)
+            twice = torch.autograd.grad(sum(s.square().sum() for s in slopes), wanted)
+            results.append([*slopes, *twice])
+        for expected, got in zip(*results, strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_long_universal_attention_is_fast_by_default() -> None:
+    """What a user of MultiheadAttention gets. Kills: a seam that the layer does not use."""
+    chosen, layer = [], MultiheadAttention(8, 2, position=Universal(ALiBi(2), 2, 600))
+    choose = layer.core.choose
+
+    class Watched(Automatic):
+        def choose(self, *arguments: object) -> Core:
+            chosen.append(type(choose(*arguments)))
+            return choose(*arguments)
+
+    layer.core = Watched()
+    for n in (5, 600):
+        layer(torch.zeros(1, n, 8), mask=Causal())
+    assert chosen == [Materialised, ToeplitzRows]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"position": ShawKey(4, 2)}, r"ShawKey is no table by offset; use attend"),
+        (
+            {"position": ShawKey(4, 2)},
+            r"^ToeplitzRows: ShawKey is no table by offset; use another core",
+        ),
         ({"position": Universal(ShawKey(4, 2), 2, 9)}, r"Universal is no table by offset"),
-        ({"position": ALiBi(2), "mask": Padding(torch.ones(1))}, r"only a causal mask .* Padding"),
+        ({"position": ALiBi(2), "mask": Padding(torch.ones(1))}, r"the mask Padding is no band"),
         (
             {"position": ALiBi(2), "mask": Causal(), "key_start": 1},
-            r"query at 0 sees no key from 1",
+            r"the query at 0 may see no key",
         ),
     ],
 )
@@ -185,49 +221,50 @@ def test_refuses_what_is_no_table(options: dict[str, object], message: str) -> N
     """Kills: each of the checks at the door."""
     parts = [part.detach().float() for part in inputs(3, 3)]
     with pytest.raises(DomainError, match=message):
-        universal_attend(*parts, **options)
+        attend(*parts, **options, core=ToeplitzRows())
 
 
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
-        (((3, 4), (3, 4), (3, 4)), r"^universal_attend: query, key and value have shapes"),
+        (((3, 4), (3, 4), (3, 4)), r"^attend: query, key and value have shapes"),
         (
             ((2, 3, 4), (2, 5, 3), (2, 5, 4)),
             r"keys of the same d .* got \(2, 3, 4\), \(2, 5, 3",
         ),
-        (((2, 3, 4), (2, 5, 4), (2, 6, 4)), r"^universal_attend: .* values of the same m"),
-        (((1, 3, 4), (1, 5, 4), (1, 5, 4)), r"^universal_attend: .* heads; got 1, 1, 1 and 2"),
+        (((2, 3, 4), (2, 5, 4), (2, 6, 4)), r"^attend: .* values of the same m"),
+        (((1, 3, 4), (1, 5, 4), (1, 5, 4)), r"^attend: .* heads; got 1, 1, 1 and 2"),
         (((7, 2, 3, 4), (2, 5, 4), (2, 5, 4)), r"same leading axes; got \(7, 2, 3, 4\), \(2, 5, 4"),
         (((2, 3, 4), (2, 5, 4), (1, 2, 5, 4)), r"same leading axes; got .* and \(1, 2, 5, 4\)"),
     ],
 )
 def test_refuses_shapes_that_do_not_fit(shapes: list[tuple[int, ...]], message: str) -> None:
     """Kills: each of the checks, broadcasting in silence."""
-    with pytest.raises(ShapeError, match=message):
-        universal_attend(*[torch.zeros(shape) for shape in shapes], position=ALiBi(2))
+    parts = [torch.zeros(shape) for shape in shapes]
+    with pytest.raises((ShapeError, DomainError), match=message):
+        attend(*parts, position=ALiBi(2), core=ToeplitzRows())
 
 
 def test_refuses_lengths_beyond_the_table() -> None:
     """Kills: a table read past its end."""
     parts = inputs(3, 3)
-    universal_attend(*parts, position=Universal(ALiBi(2), 2, 3).double())
+    attend(*parts, position=Universal(ALiBi(2), 2, 3).double(), core=ToeplitzRows())
     with pytest.raises(DomainError, match=r"^Universal: the table of length 2 holds"):
-        universal_attend(*parts, position=Universal(ALiBi(2), 2, 2).double())
+        attend(*parts, position=Universal(ALiBi(2), 2, 2).double(), core=ToeplitzRows())
 
 
 def test_absolute_schemes_are_tables_of_nothing() -> None:
     """Their part is done before the heads. Kills: refusing too much."""
     parts = inputs(3, 3)
-    got = universal_attend(*parts, position=LearnedAbsolute(8, 9))
+    got = attend(*parts, position=LearnedAbsolute(8, 9), core=ToeplitzRows())
     torch.testing.assert_close(got, attend(*parts))
 
 
 def test_refuses_empty_blocks() -> None:
     """Kills: a bound off by one."""
-    Rows(1)
+    ToeplitzRows(1)
     with pytest.raises(DomainError, match="at least one row; got 0"):
-        Rows(0)
+        ToeplitzRows(0)
 
 
 @settings(deadline=None, max_examples=20)

@@ -1,0 +1,72 @@
+"""The core that is right for every input and fast for its size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sciformer.attention.cores.core import Core
+from sciformer.attention.cores.fused import Fused
+from sciformer.attention.cores.materialised import Materialised
+from sciformer.attention.cores.row_blocks import RowBlocks
+from sciformer.attention.cores.toeplitz_rows import ToeplitzRows
+from sciformer.attention.scoring import Scoring
+
+# Up to this many pairs the whole matrix is built where its derivatives may be wanted; above,
+# blocks of rows. Measured: with tables by offset, Toeplitz rows are faster from here on.
+MATERIALISED_PAIRS = 512 * 512
+# From this many pairs on fused attention was faster than the matrix, where no derivative is wanted.
+FUSED_PAIRS = 256 * 256
+
+_WHOLE, _ROWS, _TOEPLITZ, _FUSED = Materialised(), RowBlocks(), ToeplitzRows(), Fused()
+
+
+class Automatic(Core):
+    """The choice of `attend`: by size, by what is asked for, and never at the cost of correctness.
+
+    Short sequences, jets and programs that torch traces get the whole matrix. Long ones get
+    Toeplitz rows where the scheme has tables by offset, fused attention where it has none and no
+    derivative is recorded, and blocks of rows otherwise. Derivatives of every order exist.
+    """
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
+        return self.choose(query, key, value, scoring).attend(query, key, value, scoring)
+
+    def pairs(self, scoring: Scoring) -> int:
+        is_long = scoring.patch.n * scoring.patch.m > MATERIALISED_PAIRS
+        return (_ROWS if is_long else _WHOLE).pairs(scoring)
+
+    def choose(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Core:
+        """The core that computes this."""
+        if torch.compiler.is_compiling():
+            return _WHOLE
+        pairs = scoring.patch.n * scoring.patch.m
+        if pairs < FUSED_PAIRS:
+            return _WHOLE
+        arguments = query, key, value, scoring
+        if _has_tables(scoring):
+            if pairs >= MATERIALISED_PAIRS and _TOEPLITZ.refusal(*arguments) is None:
+                return _TOEPLITZ
+        elif not _records(*arguments) and _FUSED.refusal(*arguments) is None:
+            return _FUSED
+        return _WHOLE if pairs <= MATERIALISED_PAIRS else _ROWS
+
+
+def _has_tables(scoring: Scoring) -> bool:
+    position, patch = scoring.position, scoring.patch
+    return position.relative(patch) is not None or position.gain(patch) is not None
+
+
+def _records(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> bool:
+    """Whether a derivative of the output may be asked for."""
+    if not torch.is_grad_enabled():
+        return False
+    added = scoring.added()
+    inputs = [
+        query,
+        key,
+        value,
+        *scoring.position.parameters(),
+        *([] if added is None else [added]),
+    ]
+    return any(part.requires_grad for part in inputs)

@@ -1,0 +1,99 @@
+"""What decides the attention matrix beside queries and keys, as one value that can be cut."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sciformer.attention.masks import EVERYWHERE, Mask
+from sciformer.attention.normalisers import SOFTMAX, Normaliser
+from sciformer.attention.patch import Patch
+from sciformer.attention.positions.base import NoPosition, Position
+from sciformer.errors import ShapeError
+
+NO_POSITION = NoPosition()
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Where queries and keys are, what positions add, who may see whom, how logits become weights.
+
+    Attributes:
+        patch: the positions of queries and keys.
+        keys: number of keys of the whole call, which `columns` leaves as it is.
+        position: the position scheme.
+        mask: which keys each query may see; None means all.
+        normaliser: how logits become weights.
+    """
+
+    patch: Patch
+    keys: int
+    position: Position = NO_POSITION
+    mask: Mask | None = None
+    normaliser: Normaliser = SOFTMAX
+
+    def rows(self, start: int, stop: int) -> Scoring:
+        """The scoring of queries start to stop only."""
+        mask = None if self.mask is None else self.mask.rows(start, stop)
+        return replace(self, patch=self.patch.rows(start, stop), mask=mask)
+
+    def columns(self, start: int, stop: int) -> Scoring:
+        """The scoring of keys start to stop only."""
+        mask = None if self.mask is None else self.mask.columns(start, stop)
+        return replace(self, patch=self.patch.columns(start, stop), mask=mask)
+
+    def reached(self) -> tuple[int, int]:
+        """The keys, from first to behind the last, that at least one query may reach.
+
+        All of them where the mask does not tell, where the scheme cannot be split, or while torch
+        traces a program, whose lengths must stay open.
+        """
+        patch, mask = self.patch, self.mask
+        if mask is None or not self.position.splits_keys or torch.compiler.is_compiling():
+            return 0, patch.m
+        lowest, highest = mask.reach()
+        if (lowest, highest) == EVERYWHERE:
+            return 0, patch.m
+        first = max(patch.query_start + lowest - patch.key_start, 0)
+        last = min(patch.query_start + patch.n - 1 + highest - patch.key_start, patch.m - 1)
+        if first > last or lowest > highest:
+            return 0, 0
+        return int(first), int(last) + 1
+
+    def allowed(self, device: torch.device) -> Tensor | None:
+        """See `Mask.allowed`."""
+        return None if self.mask is None else self.mask.allowed(self.patch, device)
+
+    def added(self) -> Tensor | None:
+        """See `Mask.added`."""
+        return None if self.mask is None else self.mask.added(self.patch)
+
+    def band(self) -> tuple[float, float] | None:
+        """The offsets that are allowed, if they are all that the mask says; None if not."""
+        if self.mask is None:
+            return -math.inf, math.inf
+        return self.mask.reach() if self.mask.is_band and self.added() is None else None
+
+
+def check_shapes(who: str, query: Tensor, key: Tensor, value: Tensor, position: Position) -> None:
+    """Refuse with a ShapeError, in the name of `who`, what does not fit together."""
+    shapes = tuple(query.shape), tuple(key.shape), tuple(value.shape)
+    if min(map(len, shapes)) < 3:
+        raise ShapeError(
+            f"{who}: query, key and value have shapes (..., h, n, d), (..., h, m, d) and "
+            f"(..., h, m, e); got {shapes[0]}, {shapes[1]} and {shapes[2]}."
+        )
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise ShapeError(
+            f"{who}: queries (..., h, n, d) need keys of the same d and keys (..., h, m, d) need "
+            f"values of the same m; got {shapes[0]}, {shapes[1]} and {shapes[2]}."
+        )
+    heads = query.shape[-3]
+    if key.shape[-3] != heads or value.shape[-3] != heads or position.heads not in (None, heads):
+        raise ShapeError(
+            f"{who}: query, key, value and position must have the same number of heads; got "
+            f"{heads}, {key.shape[-3]}, {value.shape[-3]} and {position.heads}."
+        )
