@@ -24,6 +24,42 @@ class BatchNorm(nn.BatchNorm1d):
         return scale, self.bias - self.running_mean * scale
 
 
+class Standardise(nn.Module):
+    """(x - mean) / deviation of every channel, by statistics of training data that are kept.
+
+    A channel that is constant in the data is only centred.
+
+    Args:
+        channels: number d of channels.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
+
+    @torch.no_grad()
+    def fit(self, tokens: Tensor) -> None:
+        """Takes the statistics of tokens (N, d)."""
+        exact = tokens.double()
+        deviation = exact.std(0, correction=0)
+        # What is left of a constant by rounding is no variation.
+        constant = deviation <= torch.finfo(tokens.dtype).eps * exact.abs().amax(0)
+        self.mean.copy_(exact.mean(0))
+        self.deviation.copy_(torch.where(constant, 1.0, deviation))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., d) -> (..., d)."""
+        return (x - self.mean) / self.deviation
+
+    def affine_map(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift, (d,) each."""
+        return 1 / self.deviation, -self.mean / self.deviation
+
+
 class Affine(nn.Module):
     """scale * x + shift, channel by channel."""
 

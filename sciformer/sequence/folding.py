@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sciformer.mixers import Convolution, Pipeline
-from sciformer.mixers.normalisation import Affine, BatchNorm
+from sciformer.mixers.normalisation import Affine, BatchNorm, Standardise
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -35,11 +35,11 @@ def fold(model: Model) -> Model:
 def _fold_stages(pipeline: Pipeline) -> None:
     before: nn.Module | None = None
     for name, stage in list(pipeline.named_children()):
-        if isinstance(stage, BatchNorm):
-            if isinstance(before, nn.Linear | Convolution):
-                _absorb(before, stage)
-                delattr(pipeline, name)
-                continue
+        if isinstance(stage, BatchNorm) and isinstance(before, nn.Linear | Convolution):
+            _absorb(before, stage)
+            delattr(pipeline, name)
+            continue
+        if isinstance(stage, BatchNorm | Standardise):
             stage = Affine(*stage.affine_map())
             setattr(pipeline, name, stage)
         before = stage

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sciformer.errors import DataError
+from sciformer.mixers import Pipeline
+from sciformer.mixers.normalisation import Standardise
 from sciformer.runs import Run
 from sciformer.sequence.augmentation import Augmentation, Noise, Rescale, Roll, Tilt
+from sciformer.sequence.data.dataset import SequenceData
 from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.training import Recipe
@@ -34,6 +37,7 @@ class Choice:
         epochs, batch, rate: see `Recipe`.
         seed: of the weights, the validation split and the training.
         dtype: of weights and data.
+        source: where the user's own data lie; empty for data sets by name.
     """
 
     model: str
@@ -48,6 +52,7 @@ class Choice:
     rate: float
     seed: int
     dtype: str
+    source: str = ""
 
     def make(self) -> SequenceClassifier:
         """The model with fresh weights; sets the global seed, as torch's initialisers want it."""
@@ -58,7 +63,17 @@ class Choice:
         if self.preset == "small":
             sizes["theta"] = self.length
         model = make_model(self.model, self.preset, **sizes, mixer=self.mixer)
+        if self.source:
+            # Own data come in any unit; the statistics are saved with the weights.
+            model.body = Pipeline(standardise=Standardise(self.features), body=model.body)
         return model.to(getattr(torch, self.dtype))
+
+    def fit_statistics(self, model: SequenceClassifier, data: SequenceData) -> None:
+        """Gives a fresh model the mean and deviation of the training frames of own data."""
+        stage = next((m for m in model.modules() if isinstance(m, Standardise)), None)
+        if stage is not None:
+            mask = data.train.mask
+            stage.fit(data.train.inputs.flatten(0, 1) if mask is None else data.train.inputs[mask])
 
     def recipe(self) -> Recipe:
         """How it is trained."""

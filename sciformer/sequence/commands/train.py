@@ -18,13 +18,19 @@ EPILOG = """examples:
   sciformer train spiking-lmuformer --dataset mnist1d --epochs 60 --out runs/spikes
   sciformer train lmuformer --dataset mnist1d --mixer urpe --json
   sciformer train lmuformer --dataset speech-commands --data ~/speech_commands_v0.02
+  sciformer train lmuformer --data sensors.npz
   sciformer train --resume runs/spikes
 
+Your own sequences: --data without --dataset names a npz file with x (N, n, c) and y (N,), a csv
+file with the columns sequence, label and features, a .ts file, or a folder with one folder a class
+of csv, npy or wav files. Splits are drawn by --seed where the data have none.
+
 Data sets: mnist1d, digits, japanese-vowels, listops and listops-full (of the published size) come
-from packages or are generated; psmnist, fashion-psmnist and speech-commands are read from --data.
-The weights that are kept are those of the best epoch on a validation split; the test split is
-looked at once, at the end."""
+from packages or are generated, as are the sounds of tones; psmnist, fashion-psmnist and
+speech-commands are read from --data. The weights that are kept are those of the best epoch on a
+validation split; the test split is looked at once, at the end."""
 EARLY_EXIT_SEQUENCES = 1000  # of the test split, for the curve
+OWN = "own"  # the data set of a user's own file
 DEFAULT_PRESETS = {
     "psmnist": "psmnist",
     "fashion-psmnist": "psmnist",
@@ -39,7 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("model", nargs="?", help="lmuformer or spiking-lmuformer")
     parser.add_argument("--dataset", metavar="NAME", help="see below")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="where the files of the data lie")
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="own sequences, or files of --dataset"
+    )
     parser.add_argument(
         "--preset",
         metavar="NAME",
@@ -69,6 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
     splits = ("train", "validation", "test")
     data = replace(data, **{name: getattr(data, name).to(device, dtype) for name in splits})
     model = choice.make().to(device)
+    choice.fit_statistics(model, data)
     note(f"{choice.model} on {choice.dataset}: {model.parameter_count():,} parameters, {run.path}")
     with Progress(total=1.0, label=choice.dataset) as shown:
         progress = train(
@@ -89,13 +98,14 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
     if arguments.resume:
         choice = chosen(Run.open(arguments.resume))
         run = Run.resume(arguments.resume, asdict(choice))
-        return run, choice, load_data(choice.dataset, arguments.data, choice.seed)
-    if arguments.model is None or arguments.dataset is None:
+        source = arguments.data or (Path(choice.source) if choice.source else None)
+        return run, choice, load_data(choice.dataset, source, choice.seed)
+    if arguments.model is None or (arguments.dataset is None and arguments.data is None):
         raise UsageError(
             "sciformer train: name a model and a data set, for example "
-            "`sciformer train lmuformer --dataset mnist1d`."
+            "`sciformer train lmuformer --dataset mnist1d`, or your own by --data FILE."
         )
-    data = load_data(arguments.dataset, arguments.data, arguments.seed)
+    data = load_data(arguments.dataset or OWN, arguments.data, arguments.seed)
     choice = _choice(arguments, data)
     choice.make()  # refuses wrong names before a directory is made
     return Run.create(arguments.out, KIND, asdict(choice)), choice, data
@@ -107,7 +117,7 @@ def _choice(arguments: argparse.Namespace, data: SequenceData) -> Choice:
     return Choice(
         model=arguments.model,
         preset=arguments.preset or DEFAULT_PRESETS.get(arguments.dataset, "small"),
-        dataset=arguments.dataset,
+        dataset=arguments.dataset or OWN,
         mixer=arguments.mixer,
         features=data.features,
         classes=data.classes,
@@ -117,6 +127,7 @@ def _choice(arguments: argparse.Namespace, data: SequenceData) -> Choice:
         rate=arguments.rate,
         seed=arguments.seed,
         dtype=arguments.dtype,
+        source="" if arguments.dataset else str(arguments.data.resolve()),
     )
 
 

@@ -13,6 +13,8 @@ DATASETS = {
     "mnist1d": ("mnist1d", "load"),
     "psmnist": ("pixels", "load"),
     "fashion-psmnist": ("fashion", "load"),
+    "own": ("own", "load_own"),
+    "tones": ("tones", "load"),
     "digits": ("digits", "load"),
     "japanese-vowels": ("vowels", "load"),
     "speech-commands": ("speech", "load"),
@@ -26,7 +28,8 @@ def load_data(name: str, directory: Path | None = None, seed: int = 0) -> Sequen
 
     Args:
         name: one of `DATASETS`.
-        directory: where its files lie, for those that have files.
+        directory: where its files lie, for those that have files; the file or folder itself for
+            "own".
         seed: of the validation split, and of what is generated.
 
     Raises:

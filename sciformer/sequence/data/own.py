@@ -1,0 +1,270 @@
+"""A user's own labelled sequences: a npz file, a csv file, a `.ts` file, or a folder a class.
+
+    npz      x (N, n, c) or (N, n), y (N,), or x_train, y_train, x_test, y_test, ...; sequences of
+             different lengths as frames x (sum n_i, c) with offsets (N + 1,)
+    csv      a header; columns `sequence` and `label`, the others are the features of a frame
+    ts       the format of the UCR and UEA archives, read by aeon; NAME_TEST.ts beside NAME_TRAIN.ts
+    folder   one folder a class with csv, npy or wav files, or train/, validation/ and test/ of them
+
+Where no test or validation split is given, one is drawn: the same for the same seed.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciformer.errors import DataError
+from sciformer.sequence.data.dataset import SequenceData, Split, hold_out
+from sciformer.sequence.data.packages import wanted
+from sciformer.sequence.data.speech import log_mel, read_wav
+from sciformer.sequence.data.vowels import padded
+
+# A fifth each is enough to compare models by, and leaves most sequences for training.
+TEST_SHARE = VALIDATION_SHARE = 0.2
+SPLITS = ("train", "validation", "test")
+READABLE = (".csv", ".npy", ".wav")
+TsReader = Callable[[str], tuple[Sequence[np.ndarray], np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Sequences with the labels that their file gives them.
+
+    Attributes:
+        frames: one tensor (n_i, c) a sequence, float32.
+        labels: one a sequence, as text.
+    """
+
+    frames: list[Tensor]
+    labels: list[str]
+
+
+def load_own(path: Path | None, seed: int) -> SequenceData:
+    """The sequences of a file or folder, split where it does not split them itself.
+
+    Args:
+        path: npz, csv or ts file, or a folder.
+        seed: of the splits that are drawn.
+
+    Raises:
+        DataError: nothing readable, sequences of different widths, a class without training data.
+    """
+    if path is None:
+        raise DataError("train: name the file or folder of your sequences by --data.")
+    readers: dict[str, Callable[[Path], dict[str, Labelled]]] = {
+        ".npz": _npz,
+        ".csv": _csv,
+        ".ts": _ts,
+    }
+    if path.is_dir():
+        parts = _folder(path)
+    elif not path.exists():
+        raise DataError(f"train: {path} does not exist; name a npz, csv or ts file, or a folder.")
+    elif path.suffix in readers:
+        parts = readers[path.suffix](path)
+    else:
+        raise DataError(
+            f"train: {path} has the ending {path.suffix!r}; wanted is a npz, csv or ts file, or a "
+            "folder with one folder a class."
+        )
+    return _split(path, parts, seed)
+
+
+def _split(path: Path, parts: dict[str, Labelled], seed: int) -> SequenceData:
+    """All three splits, of equal width, with labels as numbers."""
+    classes = tuple(sorted({label for part in parts.values() for label in part.labels}, key=_order))
+    if len(classes) < 2:
+        raise DataError(
+            f"train: {path} has the one class {', '.join(classes) or '(none)'}; a classifier needs "
+            "two or more."
+        )
+    widths = {frames.shape[1] for part in parts.values() for frames in part.frames}
+    if len(widths) > 1:
+        raise DataError(
+            f"train: the sequences of {path} have frames of different widths, "
+            f"{', '.join(map(str, sorted(widths)))}; give all the same features."
+        )
+    numbers = {name: number for number, name in enumerate(classes)}
+    made = {
+        name: padded(part.frames, torch.tensor([numbers[label] for label in part.labels]))
+        for name, part in parts.items()
+    }
+    if "test" not in made:
+        made["train"], made["test"] = hold_out(made["train"], TEST_SHARE, seed)
+    if "validation" not in made:
+        made["train"], made["validation"] = hold_out(made["train"], VALIDATION_SHARE, seed)
+    return SequenceData(path.stem, classes, *(_trimmed(made[name]) for name in SPLITS))
+
+
+def _trimmed(split: Split) -> Split:
+    """Without lengths where all sequences are equally long."""
+    assert split.lengths is not None
+    is_even = bool((split.lengths == split.inputs.shape[1]).all())
+    return Split(split.inputs, split.labels) if is_even else split
+
+
+def _order(label: str) -> tuple[bool, float, str]:
+    """Numbers by value, before names by the alphabet."""
+    is_number = re.fullmatch(r"-?\d+(\.\d*)?", label) is not None
+    return not is_number, float(label) if is_number else 0.0, label
+
+
+def _npz(path: Path) -> dict[str, Labelled]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"train: {path} cannot be read ({error}); save plain arrays by numpy.savez, ragged "
+            "sequences as x (frames, c) with offsets."
+        ) from error
+    names = [name for name in SPLITS if f"x_{name}" in arrays]
+    if "x" in arrays and not names:
+        return {"train": _arrays(path, arrays, "")}
+    if "train" not in names:
+        raise DataError(
+            f"train: {path} needs the arrays x and y, or x_train and y_train; got "
+            f"{', '.join(arrays) or 'none'}."
+        )
+    return {name: _arrays(path, arrays, f"_{name}") for name in names}
+
+
+def _arrays(path: Path, arrays: dict[str, np.ndarray], part: str) -> Labelled:
+    """Sequences of the arrays x, y and offsets with a common ending of their names."""
+    x, y, offsets = (arrays.get(f"{name}{part}") for name in ("x", "y", "offsets"))
+    assert x is not None
+    if y is None or y.ndim != 1:
+        raise DataError(f"train: {path} needs labels y{part} of shape (N,).")
+    if x.dtype.kind not in "fiu" or x.ndim not in (2, 3):
+        raise DataError(
+            f"train: x{part} of {path} must hold real numbers (N, n, c) or (N, n); got "
+            f"{x.shape} of {x.dtype}."
+        )
+    if offsets is not None:
+        frames = _cut(path, x, offsets)
+    else:
+        frames = list(x if x.ndim == 3 else x[:, :, None])
+    if len(frames) != len(y):
+        raise DataError(f"train: {path} has {len(frames)} sequences and {len(y)} labels{part}.")
+    return Labelled([torch.from_numpy(f.astype(np.float32)) for f in frames], [str(v) for v in y])
+
+
+def _cut(path: Path, x: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
+    """Frames (sum n_i, c) cut at offsets 0 < ... < sum n_i."""
+    fits = (
+        offsets.ndim == 1
+        and offsets.dtype.kind in "iu"
+        and len(offsets) > 1
+        and offsets[0] == 0
+        and offsets[-1] == len(x)
+        and bool((np.diff(offsets) > 0).all())
+    )
+    if not fits or x.ndim != 2:
+        raise DataError(
+            f"train: with offsets, {path} needs frames x (frames, c) and rising offsets from 0 to "
+            f"their number, {len(x)}; got x {x.shape} and offsets {offsets[:4].tolist()} ..."
+        )
+    return [x[a:b] for a, b in itertools.pairwise(offsets)]
+
+
+def _csv(path: Path) -> dict[str, Labelled]:
+    """Frames in the order of their lines; the sequences need not lie together."""
+    frames: dict[str, list[list[float]]] = {}
+    labels: dict[str, str] = {}
+    for number, row in enumerate(_lines(path), start=2):
+        key, label = row.pop("sequence"), row.pop("label")
+        if labels.setdefault(key, label) != label:
+            raise DataError(
+                f"train: line {number} of {path} gives sequence {key!r} the label {label!r}, an "
+                f"earlier one {labels[key]!r}; a sequence has one label."
+            )
+        try:
+            frames.setdefault(key, []).append([float(value) for value in row.values()])
+        except (TypeError, ValueError) as error:
+            raise DataError(f"train: line {number} of {path} holds no number ({error}).") from error
+    return {"train": Labelled([torch.tensor(f) for f in frames.values()], list(labels.values()))}
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            header = reader.fieldnames or []
+            missing = {"sequence", "label"} - set(header)
+            if missing or len(header) < 3:
+                raise DataError(
+                    f"train: {path} needs a header with the columns sequence, label and at least "
+                    f"one feature; got {', '.join(header) or 'nothing'}."
+                )
+            return list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"train: {path} is no readable csv file ({error}).") from error
+
+
+def _ts(path: Path) -> dict[str, Labelled]:
+    """NAME_TRAIN.ts with NAME_TEST.ts beside it; any other file is split."""
+    parts = {"train": path}
+    other = path.with_name(path.name.replace("_TRAIN.ts", "_TEST.ts"))
+    if other != path and other.exists():
+        parts["test"] = other
+    package = wanted("aeon.datasets", "aeon", "train")
+    return {name: _ts_cases(package.load_from_ts_file, part) for name, part in parts.items()}
+
+
+def _ts_cases(
+    read: Callable[[str], tuple[Sequence[np.ndarray], np.ndarray]], path: Path
+) -> Labelled:
+    """aeon gives cases (c, n_i)."""
+    try:
+        cases, labels = read(str(path))
+    except (OSError, ValueError, IndexError, TypeError) as error:
+        raise DataError(f"train: {path} is no readable ts file ({error}).") from error
+    frames = [torch.from_numpy(np.asarray(case, dtype=np.float32)).T.contiguous() for case in cases]
+    return Labelled(frames, [str(label) for label in labels])
+
+
+def _folder(path: Path) -> dict[str, Labelled]:
+    parts = {name: path / name for name in SPLITS if (path / name).is_dir()}
+    if "train" not in parts:
+        parts = {"train": path}
+    return {name: _classes(part) for name, part in parts.items()}
+
+
+def _classes(folder: Path) -> Labelled:
+    """Every readable file of every class."""
+    files = sorted(
+        file for file in folder.glob("[!_.]*/[!.]*") if file.suffix in READABLE and file.is_file()
+    )
+    if not files:
+        raise DataError(
+            f"train: {folder} holds no folder of a class with csv, npy or wav files; name another."
+        )
+    return Labelled([_file(file) for file in files], [file.parent.name for file in files])
+
+
+def _file(path: Path) -> Tensor:
+    """One sequence (n, c)."""
+    if path.suffix == ".wav":
+        return log_mel(read_wav(path))
+    try:
+        if path.suffix == ".npy":
+            frames = np.load(path, allow_pickle=False)
+        else:
+            frames = np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"train: {path} cannot be read ({error}); repair or remove it.") from error
+    frames = frames[:, None] if frames.ndim == 1 else frames
+    if frames.ndim != 2 or frames.dtype.kind not in "fiu" or 0 in frames.shape:
+        raise DataError(
+            f"train: {path} must hold real frames (n, c); got {frames.shape} of {frames.dtype}."
+        )
+    return torch.from_numpy(frames.astype(np.float32))
