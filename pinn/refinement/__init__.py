@@ -1,0 +1,1 @@
+"""Digits after training: one wide random layer on what a trained network has learned."""

@@ -1,0 +1,251 @@
+"""Residuals of a problem, linearised in the output weights of a wide layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from pinn.jets import Jet
+from pinn.loss import terms
+from pinn.sampling.samplers import Sample
+from pinn.trial.hard_constraint import TrialSolution
+from sciformer.runs.processes import ALONE, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from pinn.loss.terms import Term
+    from pinn.problem.problem import Condition, Problem
+    from pinn.refinement.wide_layer import WideLayer
+    from sciformer.runs.processes import Processes
+
+# Numbers in the derivatives of all neurons that are alive at a time, 64 MB of them.
+ALIVE = 1 << 23
+
+
+@dataclass(frozen=True)
+class Imposed:
+    """Samples of all terms of a problem, and the weights of the terms.
+
+    Attributes:
+        samples: for the equations, each soft condition, and each cloud of data, in this order.
+        weights: of the terms, by name; 1 where none is given.
+    """
+
+    samples: Sequence[Sample]
+    weights: Mapping[str, float]
+
+
+class Linearised:
+    """Weighted rows r of all terms and their derivatives in the output weights of a layer.
+
+    A residual depends on the output weights C only through the fields N = N_0 + C tanh(...) and
+    their derivatives, linearly. So one backward pass through the equation, not the network, gives
+
+        d r / d C_fk = sum_D (d r / d D N_f) D tanh_k
+
+    with D N_f the channels of the jet that enters the hard conditions.
+
+    Args:
+        problem: its equations, soft conditions and data are imposed.
+        trial: what was trained; its network is [inputs, trained network].
+        layer: stands on the trained network.
+        coefficients: names and values of unknown parameters of the equations, which join the
+            columns; the values change with `move`.
+        processes: who shares the points.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        trial: TrialSolution,
+        layer: WideLayer,
+        coefficients: Mapping[str, float] | None = None,
+        processes: Processes = ALONE,
+    ) -> None:
+        self.layer, self.coefficients = layer, dict(coefficients or {})
+        self._processes, self._share = processes, share(processes)
+        self._parameters: dict[str, Any] = dict(problem.parameter_values)
+        self._probe = _Probe(trial.network[:-1], layer)
+        probed = TrialSolution(nn.Sequential(self._probe), trial.constraint)
+        like = next(trial.parameters())
+        self._like = like
+        self._terms = all_terms(problem, probed, self._parameters if self.coefficients else None)
+
+    @property
+    def columns(self) -> int:
+        """Number of unknowns: output weights, field by field, then coefficients."""
+        return self.layer.output.numel() + len(self.coefficients)
+
+    def blocks(self, imposed: Imposed) -> Iterator[Local]:
+        """The terms on this process's points, a block of points at a time."""
+        for term, sample in zip(self._terms, imposed.samples, strict=True):
+            weight = imposed.weights.get(term.name, 1.0)
+            factors = (weight * sample.weights / len(sample)).sqrt()[self._share]
+            points = sample.points[self._share]
+            start = 0
+            while start < len(points):
+                size = self._block_size
+                part = slice(start, start + size)
+                yield self._linearise(
+                    term, points[part].to(self._like.device), factors[part].to(self._like.device)
+                )
+                start += size
+
+    def value(self, imposed: Imposed) -> float:
+        """|r|^2 over all terms, points and processes."""
+        return self._total(block.rows.square().sum() for block in self.blocks(imposed))
+
+    def linear_value(self, imposed: Imposed, change: Tensor) -> float:
+        """|r + J change|^2: how well the layer can represent the correction.
+
+        The residual after a first step does not tell layers apart, it still has the square of the
+        step in it.
+        """
+        return self._total(block.after(change).square().sum() for block in self.blocks(imposed))
+
+    def move(self, change: Tensor) -> None:
+        """Adds a change (columns,) to the unknowns."""
+        count = self.layer.output.numel()
+        with torch.no_grad():
+            self.layer.output.add_(change[:count].view_as(self.layer.output))
+        for name, step in zip(self.coefficients, change[count:].tolist(), strict=True):
+            self.coefficients[name] += step
+
+    def _total(self, parts: Iterator[Tensor]) -> float:
+        own = torch.stack([self._like.new_zeros(()), *parts]).sum()
+        [value] = self._processes.total(own)
+        return float(value)
+
+    @property
+    def _block_size(self) -> int:
+        """Points whose neurons are alive at a time; known better once a jet has been seen."""
+        return max(64, ALIVE // (self._probe.operators * self.layer.neurons))
+
+    def _linearise(self, term: Term, points: Tensor, factors: Tensor) -> Local:
+        given = {
+            name: points.new_full((len(points),), value, requires_grad=True)
+            for name, value in self.coefficients.items()
+        }
+        self._parameters.update(given)
+        with torch.enable_grad():
+            rows = (term.residual(points) * factors[:, None]).T  # (e, p)
+            slopes, theirs = [], []
+            for row in rows:
+                found = torch.autograd.grad(
+                    row.sum(),
+                    [self._probe.output, *given.values()],
+                    retain_graph=True,
+                    materialize_grads=True,
+                )
+                slopes.append(found[0])
+                theirs.append(torch.stack(found[1:]) if given else points.new_zeros(0, len(points)))
+        return Local(
+            rows.detach(), torch.stack(slopes), self._probe.neurons, torch.stack(theirs, dim=1)
+        )
+
+
+@dataclass(frozen=True)
+class Local:
+    """Rows on a block of p points, and what their derivatives are made of.
+
+    Attributes:
+        rows: weighted residuals (e, p).
+        slopes: their derivatives in the channels of the network's output, (e, operators, f, p).
+        neurons: the channels of the neurons, (operators, m, p).
+        theirs: their derivatives in the coefficients, (t, e, p).
+    """
+
+    rows: Tensor
+    slopes: Tensor
+    neurons: Tensor
+    theirs: Tensor
+
+    @property
+    def right(self) -> NDArray[Any]:
+        """-r, (e p,)."""
+        return (-self.rows).reshape(-1).cpu().numpy()
+
+    def transposed_jacobian(self) -> NDArray[Any]:
+        """J^T, (f m + t, e p), C-contiguous."""
+        equations, operators, fields, points = self.slopes.shape
+        count = self.neurons.shape[1]
+        block = self.rows.new_zeros(fields * count + len(self.theirs), equations, points)
+        for f in range(fields):
+            of_field = block[f * count : (f + 1) * count]
+            for e in range(equations):
+                for c in range(operators):
+                    slope = self.slopes[e, c, f]
+                    if bool(slope.any()):
+                        of_field[:, e].addcmul_(self.neurons[c], slope)
+        block[fields * count :] = self.theirs
+        return block.flatten(1).cpu().numpy()
+
+    def after(self, change: Tensor) -> Tensor:
+        """r + J change, (e, p)."""
+        operators, fields = self.slopes.shape[1:3]
+        count = fields * self.neurons.shape[1]
+        weights = change[:count].view(fields, -1)
+        moved = torch.stack([weights @ self.neurons[c] for c in range(operators)])
+        linear = (self.slopes * moved).sum((1, 2))
+        theirs: Tensor = torch.tensordot(change[count:], self.theirs, dims=1)
+        return self.rows + linear + theirs
+
+
+def all_terms(
+    problem: Problem, trial: TrialSolution, parameters: Mapping[str, Any] | None = None
+) -> list[Term]:
+    """Equations, soft conditions and data of a problem, imposed on a trial solution.
+
+    Args:
+        problem: what is imposed.
+        trial: on what; the conditions built into it are left out.
+        parameters: values that may change; the problem's own by default.
+    """
+    found: list[Term] = [terms.interior(problem, trial, parameters)]
+    for condition in soft_conditions(problem, trial):
+        found.append(terms.boundary(problem, trial, condition, parameters))
+    return [*found, *_data_terms(problem, trial)]
+
+
+def soft_conditions(problem: Problem, trial: TrialSolution) -> list[Condition]:
+    """The conditions that the trial solution does not satisfy by itself."""
+    built_in = () if trial.constraint is None else trial.constraint.conditions
+    return [condition for condition in problem.conditions if condition not in built_in]
+
+
+def data_samples(problem: Problem, trial: TrialSolution) -> list[Sample]:
+    """All measurements, equally weighted; a point is followed by its measured values."""
+    data = [term.points for term in _data_terms(problem, trial)]
+    return [Sample(points, torch.ones_like(points[:, 0])) for points in data]
+
+
+def _data_terms(problem: Problem, trial: TrialSolution) -> list[terms.DataTerm]:
+    like = next(trial.parameters())
+    return [terms.DataTerm(trial, problem, cloud, like) for cloud in problem.data]
+
+
+class _Probe(nn.Module):
+    """A network whose output is a leaf of the graph, and which keeps the neurons that made it."""
+
+    output: Tensor
+    neurons: Tensor
+
+    def __init__(self, inputs: nn.Module, layer: WideLayer) -> None:
+        super().__init__()
+        self._inputs, self._layer = inputs, layer
+        self.operators = 1
+
+    def forward(self, points: Jet) -> Jet:
+        with torch.no_grad():
+            fields, neurons = self._layer.parts(self._inputs(points))
+            fields = fields + nn.functional.linear(neurons, self._layer.output)
+        self.operators = len(fields.operators)
+        self.neurons = neurons.channels
+        self.output = fields.channels.detach().clone().requires_grad_()
+        return Jet(self.output, fields.operators)

@@ -1,0 +1,75 @@
+"""What a refinement did, and what its steps tell of the error."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """A solution on the way: the trained network first, then one for each step.
+
+    Attributes:
+        validation: weighted mean square of the residual on points that nothing was fitted to.
+        change: relative L2 distance to the iterate before, on these points; 0 for the first.
+        seconds: since the refinement began.
+    """
+
+    validation: float
+    change: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a refinement did.
+
+    Attributes:
+        neurons: number of them, 0 if there was no refinement.
+        points: collocation points.
+        scale: of the random weights that were kept.
+        scales: the validation residual of the linearised problem for each scale that was tried.
+        iterates: the trained network and what each step made of it; the last is what is kept.
+        stopped: why there was no further step.
+        error_estimate: relative L2 error of the last iterate, see `estimate`; None without a step.
+        seconds: of the whole refinement.
+    """
+
+    neurons: int
+    points: int
+    scale: float
+    scales: dict[str, float]
+    iterates: tuple[Iterate, ...]
+    stopped: str
+    error_estimate: float | None
+    seconds: float
+
+    @property
+    def steps(self) -> int:
+        """Number of steps that were kept."""
+        return max(0, len(self.iterates) - 1)
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return asdict(self)
+
+
+def estimate(iterates: tuple[Iterate, ...]) -> float | None:
+    """The error of the last iterate, from what the steps changed.
+
+    A step takes an iterate k to a much better one, so that the change is nearly the error of k.
+    Its residual is known as well, and the ratio of both says how strongly this problem turns
+    residuals into errors:
+
+        error_last = max_k (change_{k+1} / sqrt(validation_k)) sqrt(validation_last)
+
+    It is an estimate, and no bound: residuals of equal size and another shape may weigh more.
+    """
+    factors = [
+        after.change / before.validation**0.5
+        for before, after in itertools.pairwise(iterates)
+        if before.validation > 0
+    ]
+    return max(factors) * iterates[-1].validation ** 0.5 if factors else None

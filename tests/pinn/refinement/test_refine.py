@@ -1,0 +1,125 @@
+"""A refinement: gains digits, never raises the validation residual, says what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import pinn
+from pinn.problem.problem import Problem
+from pinn.refinement.linearised import Imposed, Linearised
+from pinn.refinement.refine import Refiner, _Work
+from pinn.refinement.report import Iterate, estimate
+from pinn.refinement.size import size_of
+from pinn.refinement.wide_layer import WideLayer
+from pinn.settings import Settings
+from pinn.solution import Reference, Solution
+from pinn.training.trainer import Limits
+from sciformer.errors import UsageError
+from tests.pinn.refinement.problems import (
+    burgers,
+    dispersive,
+    flow_with_data,
+    heat_with_unknown_diffusivity,
+    plate,
+    trial_of,
+)
+
+
+@pytest.mark.parametrize("make", [burgers, dispersive, plate, flow_with_data])
+@pytest.mark.parametrize("neurons", [3, 60])
+def test_no_step_raises_the_validation_residual(make: Callable[[], Problem], neurons: int) -> None:
+    """From untrained networks, where full Gauss-Newton steps may lead anywhere.
+
+    Kills: a step that is kept whatever it does, a step that is not taken back, a report of the
+    iterate before the last.
+    """
+    problem, trial = make(), trial_of(make(), seed=3)
+    refiner = Refiner(neurons=neurons)
+    before = trial.at(problem.domain.sample(9))
+    refined = refiner(problem, trial)
+    values = [iterate.validation for iterate in refined.report.iterates]
+    assert values == sorted(values, reverse=True)
+    assert torch.equal(trial.at(problem.domain.sample(9)), before)
+    work = _Work(refiner, problem, trial, {}, pinn.refinement.refine.ALONE)
+    _, validation = work._points(size_of(neurons, len(problem.fields), len(problem.equations)))
+    network = refined.trial.network[-1]
+    assert isinstance(network, WideLayer) == (refined.report.steps > 0)
+    if isinstance(network, WideLayer):
+        kept = Linearised(problem, trial, network).value(validation)
+        assert kept == pytest.approx(values[-1], rel=1e-12)
+
+
+def test_a_step_that_helps_nowhere_leaves_the_solution_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kills: a worse result that is returned, a report of neurons that are not there."""
+    problem = burgers()
+    trial = trial_of(problem)
+
+    def nonsense(system: Linearised, fitted: Imposed, processes: object) -> torch.Tensor:
+        return torch.full((system.columns,), 1e6, dtype=torch.float64)
+
+    monkeypatch.setattr("pinn.refinement.refine.gauss_newton_step", nonsense)
+    refined = Refiner(neurons=10)(problem, trial)
+    assert refined.trial is trial
+    assert refined.report.neurons == 0
+    assert refined.report.error_estimate is None
+    assert "does not lower the validation residual" in refined.report.stopped
+
+
+def test_digits_on_a_trained_network_and_the_error_estimate() -> None:
+    """Kills: any step that is no Gauss-Newton step; an estimate off by more than a factor of 20."""
+    problem = pinn.find_problem("burgers", {"viscosity": 0.1})
+    settings = Settings(model="mlp", network={"width": 10, "layers": 3}, threads=1, points=0.3)
+    solved = pinn.solve(problem, settings, Limits(iterations=40)).solution
+    reference = Reference(problem, 1500)
+    before = reference.errors(solved).relative_l2
+    refined = Refiner(neurons=400)(problem, solved.trial)
+    after = reference.errors(Solution(problem, refined.trial, settings)).relative_l2
+    assert after < before / 100
+    assert after < 5e-6
+    told = refined.report.error_estimate
+    assert told is not None
+    assert after / 20 < told < after * 20
+
+
+def test_an_unknown_coefficient_is_found_with_the_solution() -> None:
+    """Kills: a coefficient that is not moved with the weights, one that is moved back alone."""
+    problem, true = heat_with_unknown_diffusivity()
+    refined = Refiner(neurons=150, steps=8)(problem, trial_of(problem), coefficients={"a": 0.2})
+    assert refined.coefficients["a"] == pytest.approx(true, rel=1e-5)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
+    problem = dispersive()
+    points = problem.domain.sample(9)
+
+    def at_points(seed: int) -> Any:
+        return Refiner(neurons=30, seed=seed)(problem, trial_of(problem)).trial.at(points).numpy()
+
+    assert np.array_equal(at_points(1), at_points(1))
+    assert not np.array_equal(at_points(1), at_points(2))
+
+
+def test_too_little_time_and_wrong_requests_are_said() -> None:
+    problem = burgers()
+    assert Refiner()(problem, trial_of(problem), seconds=1e-4).report.stopped == (
+        "too little time left"
+    )
+    with pytest.raises(UsageError, match=r"needs a solution in float64.*float32"):
+        Refiner()(problem, trial_of(problem, dtype="float32"))
+    for wrong in ({"neurons": 0}, {"scales": ()}, {"scales": (1.0, -1.0)}, {"steps": 0}):
+        with pytest.raises(UsageError, match="Refiner"):
+            Refiner(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_estimate_takes_the_worst_ratio_of_change_to_residual() -> None:
+    """Kills: the first ratio alone, a residual that is not the root of a mean square."""
+    iterates = (Iterate(1e-4, 0.0, 0.0), Iterate(1e-8, 2e-3, 1.0), Iterate(4e-14, 5e-5, 2.0))
+    assert estimate(iterates) == pytest.approx(0.5 * 2e-7)
+    assert estimate(iterates[:1]) is None

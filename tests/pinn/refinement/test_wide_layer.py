@@ -1,0 +1,133 @@
+"""The wide layer as a network: exact derivatives, any network below, saved bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pinn.jets import Jet, Operators
+from pinn.refinement.wide_layer import WideLayer, linear_layers, per_point, widened
+from pinn.settings import MODELS
+from sciformer.errors import DataError
+from tests.oracles.nested_autograd import all_derivatives
+from tests.pinn.refinement.problems import burgers, trial_of
+
+NAMES = ["1", "x", "t", "xx", "xxx", "xt"]
+
+
+def inputs(count: int = 50) -> Tensor:
+    sequence: Any = torch.quasirandom.SobolEngine(2, scramble=True, seed=3)
+    points: Tensor = sequence.draw(count, dtype=torch.float64)
+    return 2 * points - 1
+
+
+def layer_on(network: nn.Module, fields: int = 1, neurons: int = 7, seed: int = 0) -> WideLayer:
+    layer = WideLayer.random(
+        network,
+        inputs(),
+        neurons=neurons,
+        scale=1.0,
+        layers=per_point(network, inputs()),
+        fields=fields,
+        seed=seed,
+    )
+    with torch.no_grad():
+        layer.output.copy_(torch.randn(fields, neurons, generator=torch.Generator().manual_seed(1)))
+    return layer
+
+
+class Users(nn.Module):
+    """A network of somebody else: a skip connection, functions, and a linear layer at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 5), nn.Linear(5, 5)
+        self.never, self.last = nn.Linear(9, 9), nn.Linear(5, 1)
+
+    def forward(self, points: Any) -> Any:
+        hidden = torch.sin(self.first(points))
+        return self.last(hidden + torch.tanh(self.second(hidden)))
+
+
+def network_of(kind: str) -> nn.Module:
+    if kind == "users":
+        torch.manual_seed(0)
+        return Users().double()
+    small = {"physicsformer": {"width": 4, "steps": 3}, "mlp": {"width": 5, "layers": 2}}[kind]
+    return trial_of(burgers(), model=kind, network=small).network[-1]
+
+
+@pytest.mark.parametrize("kind", [*MODELS, "users"])
+def test_derivatives_are_those_of_nested_autograd(kind: str) -> None:
+    """Kills: a jet that loses its derivatives on the way to the neurons, the second token of a
+    sequence for the first, hidden units of another evaluation."""
+    layer = layer_on(layer_on(network_of(kind), seed=4))
+    points = inputs(5)
+    operators = Operators(("x", "t"), NAMES)
+    jet = layer(Jet.coordinates(points, operators))
+    exact = all_derivatives(layer, points, ("x", "t"), NAMES)
+    for name, expected in zip(NAMES, exact, strict=True):
+        torch.testing.assert_close(jet.derivative(name), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_formula() -> None:
+    """Kills: a missing bias or input, units in another order than the weights, a squared tanh."""
+    network = network_of("users")
+    assert isinstance(network, Users)
+    layer, points = layer_on(network), inputs(6)
+    hidden = torch.sin(network.first(points))
+    before_last = hidden + torch.tanh(network.second(hidden))
+    units = torch.cat([points, hidden, before_last, points], dim=-1)
+    expected = network(points) + torch.tanh(units @ layer.weights.T + layer.bias) @ layer.output.T
+    torch.testing.assert_close(layer(points), expected)
+
+
+def test_neurons_are_centred_on_points_and_as_steep_as_the_scale_says() -> None:
+    """Kills: centres off the points, no division by the spread, a scale for each of n units."""
+    network = network_of("mlp")
+    points = inputs(4000)
+    layers = per_point(network, points)
+    layer = WideLayer.random(
+        network, points, neurons=3000, scale=0.3, layers=layers, fields=1, seed=2
+    )
+    _, neurons = layer.parts(points)
+    assert bool((neurons.abs().amin(0) < 1e-12).all())
+    slopes = torch.atanh(neurons.detach()).std(0)
+    assert 0.2 < float(slopes.square().mean().sqrt()) < 0.4
+
+
+def test_layers_that_see_one_vector_a_point() -> None:
+    """Kills: tokens of the encoder among the units, layers that are never reached."""
+    users = network_of("users")
+    assert per_point(users, inputs()) == [0, 1, 3]
+    former = network_of("physicsformer")
+    seen = [linear_layers(former)[i].in_features for i in per_point(former, inputs())]
+    assert seen[-1] == 10  # the head's last layer
+    assert 0 < len(seen) < len(linear_layers(former))
+
+
+def test_saved_and_loaded_layers_are_equal_bit_for_bit() -> None:
+    """Kills: weights drawn anew from a seed, a layer of two that is lost, names mixed up."""
+    one = layer_on(layer_on(network_of("physicsformer"), seed=4), neurons=9)
+    state = {f"network.1.{name}": tensor for name, tensor in one.state_dict().items()}
+    again = widened(network_of("physicsformer"), state, "network.1.")
+    assert isinstance(again, WideLayer)
+    again.load_state_dict(one.state_dict())
+    assert torch.equal(again(inputs()), one(inputs()))
+    plain = network_of("mlp")
+    assert widened(plain, plain.state_dict()) is plain
+
+
+def test_a_damaged_file_is_refused() -> None:
+    """Kills: an index error deep inside, or layers counted from the end."""
+    state = layer_on(network_of("mlp")).state_dict()
+    for broken in (
+        {"layers": torch.tensor([7])},
+        {"layers": torch.tensor([-1])},
+        {"bias": torch.zeros(3)},
+    ):
+        with pytest.raises(DataError, match="do not fit together; solve again"):
+            widened(network_of("mlp"), {**state, **broken})
