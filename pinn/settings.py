@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pinn.optimisers import Optimiser
     from pinn.problem.problem import Problem
     from pinn.training.schedule import Plan
-    from pinn.trial.embedding import Inputs
+    from pinn.trial.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,7 @@ class PhysicsFormerOptions:
             raise unknown_name("solve", "mixer", self.mixer, MIXERS)
         chosen = {"activation": _activation(self.activation), "mixer": MIXERS[self.mixer]}
         options = {**asdict(self), **chosen}
-        network = PhysicsFormer(inputs.width, fields, along=inputs.along, **options)
-        if inputs.frequencies:
-            network.register_module("embedding", inputs.first_layer(self.width))
-        return network
+        return PhysicsFormer(inputs.coordinates, fields, inputs=inputs, **options)
 
 
 @dataclass(frozen=True)
@@ -62,10 +59,7 @@ class MLPOptions:
         from pinn.networks import MLP
 
         options = {**asdict(self), "activation": _activation(self.activation)}
-        network = MLP(inputs.width, fields, **options)
-        if inputs.frequencies:
-            network.layers[0] = inputs.first_layer(self.width)
-        return network
+        return MLP(inputs.coordinates, fields, inputs=inputs, **options)
 
 
 MODELS: dict[str, type[PhysicsFormerOptions] | type[MLPOptions]] = {

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from pinn.settings import Settings
-from pinn.trial.embedding import embed
 from pinn.trial.hard_constraint import HardConstraint, TrialSolution
+from pinn.trial.inputs import inputs_of
 from sciformer.errors import DataError, DomainError, ShapeError, UsageError
 
 if TYPE_CHECKING:
@@ -260,9 +260,8 @@ def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        inputs = embed(problem, settings.harmonics, settings.waves)
+        inputs = inputs_of(problem, settings.harmonics, settings.waves)
         network = settings.options().build(inputs, len(problem.fields))
-    network = torch.nn.Sequential(inputs.module, network)
     trial = TrialSolution(network, _constraint(problem, settings))
     return trial.to(device=settings.device, dtype=getattr(torch, settings.dtype))
 

@@ -6,8 +6,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from pinn.networks.physicsformer import PhysicsFormer, attention_entropy
 from pinn.problem.reference_check import check_reference
 from pinn.problem.registry import find_problem
@@ -177,16 +175,14 @@ def make_solver(solution: Solution, processes: Processes = ALONE) -> Solver:
 
 def attention_use(solution: Solution, points: int = 2000) -> AttentionUse | None:
     """How much attention a solution uses; None if it has no sequence to attend to."""
-    sequential = solution.trial.network
-    former = sequential[-1]
+    former = solution.trial.network
     if not isinstance(former, PhysicsFormer) or former.steps == 1:
         return None
     like = next(former.parameters())
     sample = UniformSobol(solution.problem.domain, seed=0, dtype=like.dtype).draw(points)
     where = sample.points.to(like.device)
     entropy = attention_entropy(solution.trial, where)
-    one_token = torch.nn.Sequential(*list(sequential)[:-1], former.with_steps(1))
-    cut = TrialSolution(one_token, solution.trial.constraint).at(where)
+    cut = TrialSolution(former.with_steps(1), solution.trial.constraint).at(where)
     whole = solution.trial.at(where)
     return AttentionUse(entropy, float((cut - whole).norm() / whole.norm()))
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pinn.identification.fit import FitReport
     from pinn.identification.network import FitSettings
     from pinn.identification.study import Method, Study
-    from pinn.networks.wave import TravellingWave
+    from pinn.trial.inputs import TravellingWave
 
 EPILOG = """examples:
   sciformer identify navier-stokes
@@ -154,8 +154,8 @@ def _network(arguments: argparse.Namespace, truth: Truth) -> Method:
     from pinn.data.embedded import embedded_wake_data
     from pinn.data.files import load_flow
     from pinn.identification.flow_network import NetworkRequest, identify_network
-    from pinn.networks.wave import PeriodicWave, TravellingWave
     from pinn.problems.navier_stokes import FORMS
+    from pinn.trial.inputs import PeriodicWave, TravellingWave
 
     data = embedded_wake_data() if arguments.data is None else load_flow(arguments.data)
     request = NetworkRequest(

@@ -18,10 +18,10 @@ from pinn.identification.network import Fields, FitSettings, fitted
 from pinn.identification.result import FieldError
 from pinn.identification.schedule import Schedule, Stage
 from pinn.networks import MLP
-from pinn.networks.wave import TravellingWave
 from pinn.problems.cavity import cavity
 from pinn.problems.navier_stokes import FORMS
 from pinn.references.wake import embedded_wake
+from pinn.trial.inputs import TravellingWave
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

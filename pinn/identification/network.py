@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pinn.identification.inverse_problem import InverseProblem
-    from pinn.networks.wave import TravellingWave
+    from pinn.trial.inputs import TravellingWave
     from sciformer.runs import Run
 
     Array = NDArray[np.float64]

@@ -9,6 +9,8 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pinn.networks.protocol import NetworkInputs
+
 
 class MLP(nn.Module):
     """A fully connected network with smooth activations.
@@ -19,6 +21,8 @@ class MLP(nn.Module):
         width: neurons in each hidden layer.
         layers: number of hidden layers >= 1.
         activation: makes the activation of each layer.
+        inputs: layers between the coordinates and the first hidden layer, such as
+            `pinn.trial.inputs.Inputs`; None gives it the coordinates themselves.
 
     Weights are Xavier normal, biases zero.
     """
@@ -31,10 +35,12 @@ class MLP(nn.Module):
         width: int = 20,
         layers: int = 4,
         activation: Callable[[], nn.Module] = nn.Tanh,
+        inputs: NetworkInputs | None = None,
     ) -> None:
         super().__init__()
+        self.inputs = inputs
         modules: list[nn.Module] = []
-        entering = coordinates
+        entering = coordinates if inputs is None else inputs.width
         for _ in range(layers):
             modules += [nn.Linear(entering, width), activation()]
             entering = width
@@ -43,7 +49,14 @@ class MLP(nn.Module):
 
     def forward(self, points: Any) -> Any:
         """Fields (p, f) at points (p, c); a jet of points gives a jet of fields."""
-        return self.layers(points)
+        return self.layers(points if self.inputs is None else self.inputs(points))
+
+    @property
+    def first(self) -> nn.Linear:
+        """The layer that receives the inputs."""
+        [first, *_] = self.layers
+        assert isinstance(first, nn.Linear), "made so by the constructor"
+        return first
 
 
 def initialise(network: nn.Module) -> None:

@@ -18,6 +18,8 @@ from sciformer.errors import DomainError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pinn.networks.protocol import NetworkInputs
+
 
 class PhysicsFormer(nn.Module):
     """Pseudo-sequence in time, self-attention encoder, cross-attention decoder, pointwise head.
@@ -46,6 +48,9 @@ class PhysicsFormer(nn.Module):
             nearly uniform.
         mixer: makes what mixes the tokens in each encoder layer, from width, heads and steps; see
             `pinn.networks.mixers`. The decoder always attends.
+        inputs: layers between the coordinates and the embedding, such as
+            `pinn.trial.inputs.Inputs`; the sequence then steps along `inputs.along` of the scaled
+            coordinates, and `coordinates` and `along` are not looked at.
 
     Raises:
         DomainError: steps < 1, step <= 0, or no decoder layer.
@@ -72,15 +77,17 @@ class PhysicsFormer(nn.Module):
         along: int = -1,
         sharpness: float = 4.0,
         mixer: Callable[[int, int, int], nn.Module] = attention,
+        inputs: NetworkInputs | None = None,
     ) -> None:
         super().__init__()
         _check(steps, step, decoder_layers)
-        self.steps, self.step, self.along = steps, step, along % coordinates
+        self.steps, self.step, self.inputs = steps, step, inputs
+        self.along = along % coordinates if inputs is None else inputs.along
 
         def perceptron(output: int) -> FeedForward:
             return FeedForward(width, feed_forward, output, depth=2, activation=activation)
 
-        self.embedding = nn.Linear(coordinates, width)
+        self.embedding = nn.Linear(coordinates if inputs is None else inputs.width, width)
         self.encoder = nn.ModuleList(
             EncoderBlock(
                 mixer(width, heads, steps),
@@ -110,7 +117,10 @@ class PhysicsFormer(nn.Module):
 
     def forward(self, points: Any) -> Any:
         """Fields (p, f) at points (p, c); a jet of points gives a jet of fields."""
-        tokens = self.embedding(self.pseudo_sequence(points))  # (p, k, d)
+        scaled = points if self.inputs is None else self.inputs.scaled(points)
+        sequence = self.pseudo_sequence(scaled)  # (p, k, c)
+        features = sequence if self.inputs is None else self.inputs.features(sequence)
+        tokens = self.embedding(features)  # (p, k, d)
         memory = tokens
         for block in self.encoder:
             memory = block(memory)
@@ -129,6 +139,11 @@ class PhysicsFormer(nn.Module):
             self.steps, dtype=points.dtype, device=points.device
         )
         return points.unsqueeze(1) + shift
+
+    @property
+    def first(self) -> nn.Linear:
+        """The layer that receives the inputs."""
+        return self.embedding
 
     def with_steps(self, steps: int) -> PhysicsFormer:
         """The same weights reading a sequence of another length; the parameters are shared."""

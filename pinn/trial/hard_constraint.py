@@ -209,11 +209,11 @@ class TrialSolution(nn.Module):
     """A network with the hard conditions around it, if there are any: points (p, c) to (p, f).
 
     Args:
-        network: what comes before the network proper, such as `Rescale`, and the network last.
+        network: points or jets (p, c) to (p, f).
         constraint: the conditions.
     """
 
-    def __init__(self, network: nn.Sequential, constraint: HardConstraint | None = None) -> None:
+    def __init__(self, network: nn.Module, constraint: HardConstraint | None = None) -> None:
         super().__init__()
         self.network = network
         self.constraint = constraint

@@ -160,7 +160,7 @@ class ProblemContract:
             assert float(gap.detach().abs().max()) < 1e-11
         for name in problem.periodic:
             axis = problem.domain.coordinates.index(name)
-            inputs = trial.network[0]
+            inputs = trial.network.inputs
             points = problem.domain.sample(20)
             low, high = problem.domain.intervals[name]
             left, right = points.clone(), points.clone()

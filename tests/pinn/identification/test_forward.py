@@ -18,7 +18,7 @@ from pinn.identification.forward import (
 )
 from pinn.identification.schedule import ALL, Schedule, Stage
 from pinn.networks import MLP
-from pinn.networks.wave import PeriodicWave
+from pinn.trial.inputs import PeriodicWave
 from sciformer.cli.main import main
 from sciformer.runs import Run
 

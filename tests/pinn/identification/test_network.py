@@ -26,11 +26,11 @@ from pinn.identification.network import FitSettings, fitted
 from pinn.identification.noise import noise_in_time
 from pinn.identification.schedule import ALL, Schedule, Stage
 from pinn.identification.uncertainty import RIDGE
-from pinn.identification.waves import find_wave
 from pinn.networks import MLP, PhysicsFormer
-from pinn.networks.wave import PeriodicWave, TravellingWave
 from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, streamfunction_pressure
+from pinn.trial.inputs import PeriodicWave, TravellingWave
+from pinn.trial.wave_search import find_wave
 from sciformer.errors import DataError, UnknownNameError, UsageError
 
 LAMBDA = {"lambda_1": 1.7, "lambda_2": 0.06}
@@ -182,7 +182,7 @@ def test_inputs_of_a_wave() -> None:
     for kind, beside in ((TravellingWave, points), (PeriodicWave, points[:, :2])):
         inputs = kind([1.5, -0.6, 2.3])
         assert torch.allclose(inputs(points), torch.cat([beside, waves], -1), atol=1e-14)
-        assert inputs(points).shape[1] == kind.width(3)
+        assert inputs(points).shape[1] == inputs.width(3)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -209,7 +209,7 @@ def test_units_of_the_first_layer_change_sign_inside_the_domain() -> None:
     first = model.network.layers[0]
     points = torch.rand(2000, 3, dtype=torch.float64) * torch.tensor([1, 0.8, 0.5]).double()
     points -= torch.tensor([0, 0.4, 0]).double()
-    signs = (first((points - model.centre) / model.scales) > 0).double().mean(0)
+    signs = (first(model.network.inputs(points)) > 0).double().mean(0)
     assert ((signs > 0) & (signs < 1)).double().mean() > 0.9
     assert signs.std() > 0.1
 

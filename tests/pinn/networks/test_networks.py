@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from pinn.geometry.box import Box
 from pinn.jets import Jet, Operators
-from pinn.networks import MLP, PhysicsFormer, Rescale, Wavelet
+from pinn.networks import MLP, PhysicsFormer, Wavelet
 from pinn.networks.mixers import MIXERS
 from pinn.networks.physicsformer import attention_entropy
 from sciformer.attention import MultiheadAttention
@@ -69,13 +68,6 @@ def test_wavelet_is_its_formula() -> None:
         wavelet.cosine.fill_(-3.0)
     x = torch.tensor([0.4])
     assert torch.allclose(wavelet(x), 2 * torch.sin(x) - 3 * torch.cos(x))
-
-
-def test_rescaling_centres_space_and_starts_time() -> None:
-    rescale = Rescale(Box(x=(2, 6), t=(1, 4)), time="t")
-    points = torch.tensor([[2.0, 1.0], [5.0, 4.0]])
-    assert rescale(points).tolist() == [[-1.0, 0.0], [0.5, 1.0]]
-    assert Rescale(Box(x=(-1, 1), t=(0, 1)), time="t").is_identity
 
 
 @pytest.mark.parametrize(
