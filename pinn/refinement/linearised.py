@@ -53,8 +53,8 @@ class Linearised:
 
     Args:
         problem: its equations, soft conditions and data are imposed.
-        trial: what was trained; its network is [inputs, trained network].
-        layer: stands on the trained network.
+        trial: what was trained.
+        layer: stands on its network.
         coefficients: names and values of unknown parameters of the equations, which join the
             columns; the values change with `move`.
         processes: who shares the points.
@@ -71,8 +71,8 @@ class Linearised:
         self.layer, self.coefficients = layer, dict(coefficients or {})
         self._processes, self._share = processes, share(processes)
         self._parameters: dict[str, Any] = dict(problem.parameter_values)
-        self._probe = _Probe(trial.network[:-1], layer)
-        probed = TrialSolution(nn.Sequential(self._probe), trial.constraint)
+        self._probe = _Probe(layer)
+        probed = TrialSolution(self._probe, trial.constraint)
         like = next(trial.parameters())
         self._like = like
         self._terms = all_terms(problem, probed, self._parameters if self.coefficients else None)
@@ -236,14 +236,14 @@ class _Probe(nn.Module):
     output: Tensor
     neurons: Tensor
 
-    def __init__(self, inputs: nn.Module, layer: WideLayer) -> None:
+    def __init__(self, layer: WideLayer) -> None:
         super().__init__()
-        self._inputs, self._layer = inputs, layer
+        self._layer = layer
         self.operators = 1
 
     def forward(self, points: Jet) -> Jet:
         with torch.no_grad():
-            fields, neurons = self._layer.parts(self._inputs(points))
+            fields, neurons = self._layer.parts(points)
             fields = fields + nn.functional.linear(neurons, self._layer.output)
         self.operators = len(fields.operators)
         self.neurons = neurons.channels

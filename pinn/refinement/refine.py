@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pinn.refinement.least_squares import LeastSquaresByBlocks
 from pinn.refinement.linearised import Imposed, Linearised, data_samples, soft_conditions
 from pinn.refinement.report import Iterate, Report, estimate
 from pinn.refinement.size import choose_size, size_of
-from pinn.refinement.wide_layer import WideLayer, per_point
+from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import Current, UniformSobol, WarpedSobol, weighted
 from pinn.trial.hard_constraint import TrialSolution
 from sciformer.errors import UsageError
@@ -79,8 +79,7 @@ class Refiner:
 
         Args:
             problem: equations, conditions and data.
-            trial: trained, in float64; its network is [inputs, trained network]. It is not
-                changed, and the result shares it.
+            trial: trained, in float64; it is not changed, and the result shares its network.
             weights: of the terms by name, 1 where none is given.
             coefficients: names and trained values of unknown parameters, refined with it.
             seconds: time that is left; None for no limit, and the same result everywhere.
@@ -98,8 +97,8 @@ class Refined:
     """A refined solution.
 
     Attributes:
-        trial: maps points or jets (p, c) to fields (p, f); its network ends in a `WideLayer`,
-            unless no step was an improvement.
+        trial: maps points or jets (p, c) to fields (p, f); its network is a `WideLayer`, unless no
+            step was an improvement.
         coefficients: refined values of the unknown parameters.
         report: what was done.
     """
@@ -193,11 +192,6 @@ class _Work:
         is_over: Callable[[], bool],
     ) -> tuple[_Candidate, dict[str, float], Iterate]:
         """The layer that represents the correction best, all validation residuals, the start."""
-        with torch.no_grad():
-            inputs = self.trial.network[:-1](fitted.samples[0].points)
-        network = self.trial.network[-1]
-        chosen = self.refiner.layers
-        layers = per_point(network, inputs) if chosen is None else list(chosen)
         best: _Candidate | None = None
         values: dict[str, float] = {}
         start = Iterate(0.0, 0.0, 0.0)
@@ -205,13 +199,13 @@ class _Work:
             if best is not None and is_over():
                 break
             layer = WideLayer.random(
-                network,
-                inputs,
+                self.trial,
+                self.problem,
+                fitted.samples[0].points,
                 neurons=size.neurons,
                 scale=scale,
-                layers=layers,
-                fields=len(self.problem.fields),
                 seed=self.refiner.seed + index,
+                layers=self.refiner.layers,
             )
             system = Linearised(self.problem, self.trial, layer, coefficients, self.processes)
             if best is None:
@@ -268,8 +262,7 @@ class _Work:
         return None
 
     def _with(self, layer: WideLayer) -> TrialSolution:
-        network = nn.Sequential(*list(self.trial.network)[:-1], layer)
-        return TrialSolution(network, self.trial.constraint)
+        return TrialSolution(layer, self.trial.constraint)
 
     def _distance(self, fields: Tensor, before: Tensor, weights: Tensor) -> float:
         """Relative L2 distance over the fields that are determined, not up to a constant."""

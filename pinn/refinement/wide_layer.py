@@ -8,52 +8,35 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from pinn.trial.inputs import inputs_of
 from sciformer.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from pinn.problem.problem import Problem
+    from pinn.trial.hard_constraint import TrialSolution
 
 # Units that hardly vary over the points get at most so many times the weight of the liveliest one:
 # dividing by a spread of 0 would turn rounding into features.
 LEAST_SPREAD = 1e-3
 
 
-class HiddenUnits:
-    """Read what enters chosen linear layers of a network, point by point.
-
-    s(x) = [inputs of linear layer i for i in `layers`, inputs of the network]
-
-    Args:
-        network: maps inputs (p, w) to fields (p, f); the first token of a sequence (p, k, d)
-            counts.
-        layers: positions among the network's `nn.Linear` modules, in the order of `modules()`.
-    """
-
-    def __init__(self, network: nn.Module, layers: Sequence[int]) -> None:
-        linear = linear_layers(network)
-        self._network, self._chosen = network, [linear[i] for i in layers]
-
-    def __call__(self, inputs: Any) -> tuple[Any, Any]:
-        """Fields (p, f) of the network, and s (p, n); jets go through as well."""
-        with _inputs_of(self._chosen) as entered:
-            fields = self._network(inputs)
-        found = [x[:, 0] if x.ndim == 3 else x for x in entered.values()]
-        return fields, torch.cat([*found, inputs], dim=-1)
-
-
 class WideLayer(nn.Module):
-    """fields = network(z) + output tanh(weights s(z) + bias), with fixed random weights and bias.
+    """fields = network(x) + output tanh(weights s(x) + bias), with fixed random weights and bias.
+
+    s(x) = [what enters linear layer i of the network, for i in `layers`; inputs(x)]
+
+    Of a sequence (p, k, d) that enters a layer, the first token counts.
 
     Args:
-        network: the trained network; it is evaluated, and not changed.
-        layers: which linear layers s is read from, see `HiddenUnits`; None for what `per_point`
-            finds.
+        network: the trained network, points or jets (p, c) to fields (p, f); it is evaluated, and
+            not changed. It may itself be a `WideLayer`.
+        layers: positions among the network's `nn.Linear` modules, in the order of `modules()`.
         weights: (m, n).
         bias: (m,).
         output: (f, m), the only numbers that a refinement determines.
-
-    Attributes:
-        network: the network below, which may itself be a `WideLayer`.
+        inputs: points to what else the neurons see; None for the network's own `inputs`.
 
     Source: random features on learned coordinates are ours; random neurons with a least-squares
         output are extreme learning machines, for differential equations Dong, Li 2021.
@@ -70,24 +53,40 @@ class WideLayer(nn.Module):
         weights: Tensor,
         bias: Tensor,
         output: Tensor,
+        inputs: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.own_inputs = network, inputs
         self.register_buffer("layers", torch.tensor(list(layers), dtype=torch.int64))
         self.register_buffer("weights", weights)
         self.register_buffer("bias", bias)
         self.output = nn.Parameter(output, requires_grad=False)
-        self._units = list(layers)
+        linear = linear_layers(network)
+        self._chosen = [linear[i] for i in layers]
 
-    def forward(self, inputs: Any) -> Any:
-        """Fields (p, f) at inputs (p, w); jets go through as well."""
-        fields, neurons = self.parts(inputs)
+    def forward(self, points: Any) -> Any:
+        """Fields (p, f) at points (p, c); jets go through as well."""
+        fields, neurons = self.parts(points)
         return fields + nn.functional.linear(neurons, self.output)
 
-    def parts(self, inputs: Any) -> tuple[Any, Any]:
+    def parts(self, points: Any) -> tuple[Any, Any]:
         """Fields (p, f) of the network below, and the neurons (p, m)."""
-        fields, units = HiddenUnits(self.network, self._units)(inputs)
+        fields, units = self.units(points)
         return fields, torch.tanh(nn.functional.linear(units, self.weights, self.bias))
+
+    def units(self, points: Any) -> tuple[Any, Any]:
+        """Fields (p, f) of the network below, and s (p, n)."""
+        with _inputs_of(self._chosen) as entered:
+            fields = self.network(points)
+        found = [x[:, 0] if x.ndim == 3 else x for x in entered.values()]
+        return fields, torch.cat([*found, self.inputs(points)], dim=-1)
+
+    @property
+    def inputs(self) -> nn.Module:
+        """Points to what the neurons see beside hidden units."""
+        inputs = self.network.inputs if self.own_inputs is None else self.own_inputs
+        assert isinstance(inputs, nn.Module), "a network without inputs was given some"
+        return inputs
 
     @property
     def neurons(self) -> int:
@@ -97,30 +96,34 @@ class WideLayer(nn.Module):
     @classmethod
     def random(
         cls,
-        network: nn.Module,
-        inputs: Tensor,
+        trial: TrialSolution,
+        problem: Problem,
+        points: Tensor,
         *,
         neurons: int,
         scale: float,
-        layers: Sequence[int],
-        fields: int,
         seed: int,
+        layers: Sequence[int] | None = None,
     ) -> WideLayer:
         """Draws neurons that are centred on points, with output 0.
 
         tanh(w . (s - s(x_j)) / spread),   w normal with standard deviation scale / sqrt(n)
 
         Args:
-            network: the trained network.
-            inputs: its inputs (p, w) at points of the domain, from which centres are drawn.
+            trial: whose network the layer stands on.
+            problem: gives inputs where the network has none of its own.
+            points: (p, c), from which centres are drawn.
             neurons: m >= 1.
             scale: slope of a neuron along s, each unit of s divided by its spread.
-            layers: see `HiddenUnits`.
-            fields: f >= 1.
             seed: of the weights and centres.
+            layers: as for the class; None for all that see one vector a point.
         """
+        network = trial.network
+        chosen = per_point(network, points) if layers is None else layers
+        none = points.new_zeros(0, 0)
+        inputs = _further_inputs(network, problem, points)
         with torch.no_grad():
-            _, units = HiddenUnits(network, layers)(inputs)
+            _, units = cls(network, chosen, none, none, none, inputs).units(points)
         generator = torch.Generator().manual_seed(seed)
         spread = units.std(0)
         spread = spread.clamp_min(LEAST_SPREAD * float(spread.max()))
@@ -128,14 +131,18 @@ class WideLayer(nn.Module):
         weights = weights.to(units) * scale / units.shape[1] ** 0.5 / spread
         centres = torch.randint(0, len(units), (neurons,), generator=generator)
         bias = -(weights * units[centres.to(units.device)]).sum(1)
-        return cls(network, layers, weights, bias, units.new_zeros(fields, neurons))
+        output = units.new_zeros(len(problem.fields), neurons)
+        return cls(network, chosen, weights, bias, output, inputs)
 
 
-def widened(network: nn.Module, state: Mapping[str, Tensor], prefix: str = "") -> nn.Module:
+def widened(
+    network: nn.Module, problem: Problem, state: Mapping[str, Tensor], prefix: str = ""
+) -> nn.Module:
     """The network with the wide layers that a saved state holds, outermost first, zero or more.
 
     Args:
         network: freshly built, without wide layers.
+        problem: what it solves.
         state: names and tensors of a `state_dict`.
         prefix: what the names of the network begin with.
 
@@ -144,7 +151,7 @@ def widened(network: nn.Module, state: Mapping[str, Tensor], prefix: str = "") -
     """
     if f"{prefix}layers" not in state or f"{prefix}output" not in state:
         return network
-    below = widened(network, state, f"{prefix}network.")
+    below = widened(network, problem, state, f"{prefix}network.")
     layers, weights, bias, output = (
         torch.as_tensor(state[prefix + name]) for name in ("layers", "weights", "bias", "output")
     )
@@ -156,8 +163,16 @@ def widened(network: nn.Module, state: Mapping[str, Tensor], prefix: str = "") -
             f"{tuple(bias.shape)}, output {tuple(output.shape)} on linear layers "
             f"{layers.tolist()} of {known}, which do not fit together; solve again."
         )
-    empty = [torch.empty_like(tensor) for tensor in (weights, bias, output)]
-    return WideLayer(below, layers.tolist(), *empty)
+    weights, bias, output = (torch.empty_like(tensor) for tensor in (weights, bias, output))
+    further = _further_inputs(network, problem, weights)
+    return WideLayer(below, layers.tolist(), weights, bias, output, further)
+
+
+def _further_inputs(network: nn.Module, problem: Problem, like: Tensor) -> nn.Module | None:
+    """Scaled and periodic coordinates for a network without `inputs`; None if it has its own."""
+    if getattr(network, "inputs", None) is not None:
+        return None
+    return inputs_of(problem, harmonics=1, waves=0).to(like)
 
 
 def linear_layers(network: nn.Module) -> list[nn.Linear]:
@@ -165,7 +180,7 @@ def linear_layers(network: nn.Module) -> list[nn.Linear]:
     return [module for module in network.modules() if isinstance(module, nn.Linear)]
 
 
-def per_point(network: nn.Module, inputs: Tensor) -> list[int]:
+def per_point(network: nn.Module, points: Tensor) -> list[int]:
     """Positions of the linear layers that see one vector a point, (p, d) or (p, 1, d).
 
     Those of a sequence with several tokens are left out: their first token alone says little.
@@ -173,7 +188,7 @@ def per_point(network: nn.Module, inputs: Tensor) -> list[int]:
     """
     linear = linear_layers(network)
     with torch.no_grad(), _inputs_of(linear) as entered:
-        network(inputs[:2])
+        network(points[:2])
     return [
         index
         for index, module in enumerate(linear)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pinn.problem.problem import Problem
 from pinn.refinement import linearised
@@ -18,7 +18,7 @@ from pinn.refinement.linearised import (
     soft_conditions,
 )
 from pinn.refinement.refine import gauss_newton_step
-from pinn.refinement.wide_layer import WideLayer, per_point
+from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import UniformSobol
 from pinn.trial.hard_constraint import TrialSolution
 from tests.oracles.nested_autograd import row_jacobian
@@ -44,24 +44,15 @@ def imposed_on(problem: Problem, trial: TrialSolution, points: int = 12) -> Impo
 
 
 def layer_for(problem: Problem, trial: TrialSolution, neurons: int = 5) -> WideLayer:
-    inputs = trial.network[:-1](UniformSobol(problem.domain, 3).draw(50).points)
-    network = trial.network[-1]
-    layer = WideLayer.random(
-        network,
-        inputs,
-        neurons=neurons,
-        scale=1.0,
-        layers=per_point(network, inputs),
-        fields=len(problem.fields),
-        seed=0,
-    )
+    points = UniformSobol(problem.domain, 3).draw(50).points
+    layer = WideLayer.random(trial, problem, points, neurons=neurons, scale=1.0, seed=0)
     generator = torch.Generator().manual_seed(1)
     layer.output.copy_(0.3 * torch.randn(layer.output.shape, generator=generator))
     return layer
 
 
 def with_layer(trial: TrialSolution, layer: WideLayer) -> TrialSolution:
-    return TrialSolution(nn.Sequential(*list(trial.network)[:-1], layer), trial.constraint)
+    return TrialSolution(layer, trial.constraint)
 
 
 def rows_of(problem: Problem, trial: TrialSolution, imposed: Imposed) -> Tensor:
@@ -119,7 +110,7 @@ def test_a_solution_in_the_span_is_found_to_rounding() -> None:
     weights[7], bias[7] = torch.tensor([1.0, -0.5]), 0.3
     for parameter in trial.parameters():
         parameter.data.zero_()
-    layer = WideLayer(trial.network[-1], [], weights, bias, torch.zeros(1, neurons).double())
+    layer = WideLayer(trial.network, [], weights, bias, torch.zeros(1, neurons).double())
     system = Linearised(problem, trial, layer)
     system.move(gauss_newton_step(system, imposed_on(problem, trial, 200)))
     points = problem.domain.sample(100)

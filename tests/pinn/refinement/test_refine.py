@@ -47,7 +47,7 @@ def test_no_step_raises_the_validation_residual(make: Callable[[], Problem], neu
     assert torch.equal(trial.at(problem.domain.sample(9)), before)
     work = _Work(refiner, problem, trial, {}, pinn.refinement.refine.ALONE)
     _, validation = work._points(size_of(neurons, len(problem.fields), len(problem.equations)))
-    network = refined.trial.network[-1]
+    network = refined.trial.network
     assert isinstance(network, WideLayer) == (refined.report.steps > 0)
     if isinstance(network, WideLayer):
         kept = Linearised(problem, trial, network).value(validation)
