@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from sciformer import __version__
 from theory.universal.certifier.blocks import Piece
 from theory.universal.certifier.certify import Entry
 from theory.universal.enclosure.branch_and_bound import Outcome
@@ -24,7 +25,7 @@ from theory.universal.format import (
     write,
 )
 from theory.universal.formula.target import Target, printed
-from theory.universal.layer import LayerWeights, SingleLayer, weights_from_state
+from theory.universal.layer import LayerWeights, SingleLayer
 
 ASSUMPTIONS = (
     "IEEE 754 float64, rounding to nearest, for + - * / and sqrt; sums in any order, with or "
@@ -39,13 +40,10 @@ def block_claim(piece: Piece, outcome: Outcome) -> BlockClaim:
     return BlockClaim(
         rows=[[str(v) for v in row] for row in piece.block.rows],
         expression=printed(piece.block.expression),
-        start=piece.lower.tolist(),
-        stop=piece.upper.tolist(),
         slope=piece.error.units.linear.tolist(),
         constant=piece.error.units.constant,
         lower=outcome.lower,
         upper=outcome.upper,
-        boxes=len(outcome.tree),
     )
 
 
@@ -63,9 +61,6 @@ def certificate_of(
         EntryClaim(
             e.token,
             e.output,
-            e.lower,
-            e.upper,
-            e.rounding,
             e.bound,
             [block_claim(piece, outcome) for piece, outcome in e.blocks],
         )
@@ -77,6 +72,7 @@ def certificate_of(
         width=target.width,
         domain=(target.lower, target.upper),
         epsilon=epsilon,
+        arithmetic="float64",
         bound=max(e.bound for e in entries),
         boxes=sum(len(tree) for tree in trees),
         heads=weights.heads,
@@ -84,8 +80,9 @@ def certificate_of(
         tree_digest=digest_of_trees(trees),
         entries=claims,
         construction=construction,
-        trees=trees,
         assumptions=ASSUMPTIONS,
+        version=__version__,
+        trees=trees,
     )
 
 
@@ -112,5 +109,4 @@ class CompiledLayer:
 
 def load_layer(directory: Path | str) -> SingleLayer:
     """The layer of a directory, to be used; call `verify` to know that its certificate holds."""
-    record, state, _ = load(directory)
-    return SingleLayer(weights_from_state(state, int(record["heads"])))
+    return SingleLayer(load(directory)[1])

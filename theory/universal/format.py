@@ -1,8 +1,11 @@
 """What lies on the disk: a directory with the weights of a layer and what is claimed of it.
 
-`layer.safetensors` holds the weights and the bisection trees, `certificate.json` everything that is
-claimed. The certifier writes both and the verifier reads them: this module is all that they share
-beside formula and layer, and it knows neither.
+`layer.safetensors` holds the weights and the bisection trees, `certificate.json` everything else.
+The certifier writes both and the verifier reads them: this module is all that they share beside
+formula and layer, and it knows neither.
+
+A claim is what `verify` proves again: formula, domain, arithmetic, epsilon and the bounds. Blocks
+and trees are hints, which can only save time. Nothing else is written that a reader might believe.
 """
 
 from __future__ import annotations
@@ -10,77 +13,72 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sciformer import __version__
-from sciformer.errors import DataError
+from sciformer.errors import CertificateError, DataError
 from sciformer.runs.files import atomic
 from theory.universal.arrays import Array
+from theory.universal.layer import LayerWeights
+from theory.universal.reading import damaged, read_as, read_json, read_tensors, read_weights
 
-FORMAT = "sciformer-certificate-1"
+FORMAT = "sciformer-certificate-2"
 CERTIFICATE, WEIGHTS = "certificate.json", "layer.safetensors"
 
-Codes = NDArray[np.uint8]
-"""A bisection tree, level by level: 255 is a leaf, any other code the bisected coordinate."""
+Codes = NDArray[np.unsignedinteger]
+"""A bisection tree, level by level: the largest number of the type is a leaf, any other one the
+coordinate that is bisected."""
 
 
 @dataclass(frozen=True)
 class BlockClaim:
-    """Proven range of one block of the error on the box around its coordinates.
+    """A hint: one block of the error, and the range it was found to have.
 
     Args:
-        rows: linear forms of the coordinates, as rational strings, one list a coordinate.
+        rows: linear forms of the coordinates, as rational strings, one list a form.
         expression: the formula's part in y1, ..., yr.
-        start, stop: corners of the box that holds every (y1, ..., yr) of the domain.
         slope, constant: the block's share of the units that are active on the whole domain.
-        lower, upper: proven range of the net's part minus the expression.
-        boxes: nodes of the bisection tree.
+        lower, upper: range of the net's part minus the expression.
     """
 
     rows: list[list[str]]
     expression: str
-    start: list[float]
-    stop: list[float]
     slope: list[float]
     constant: float
     lower: float
     upper: float
-    boxes: int
 
 
 @dataclass(frozen=True)
 class EntryClaim:
-    """What is claimed of one output of one token, both counted from 0."""
+    """|layer - formula| <= bound for one output of one token, both counted from 0."""
 
     token: int
     output: int
-    lower: float
-    upper: float
-    rounding: float
     bound: float
     blocks: list[BlockClaim]
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """sup |layer(x) - formula(x)| <= bound on the whole domain, and what the proof rests on.
+class Record:
+    """What certificate.json says: sup |layer(x) - formula(x)| <= bound <= epsilon on the domain.
 
     Args:
         formula: rows separated by ";", entries by ",".
         tokens, width, domain, epsilon: what was asked for.
-        bound: proven sup of the error of the float64 forward pass, over all entries.
+        arithmetic: of the forward pass for which the bound holds, float64 or float32.
+        bound: proven sup of the error over all entries.
         boxes: nodes of all bisection trees.
         heads, weights_digest: the number of heads and the SHA-256 of the weights.
         tree_digest: SHA-256 of all trees, in the order of the entries and blocks.
         entries: one claim a token and output.
-        construction: which attention, and why.
-        assumptions: on the arithmetic of the platform.
-        trees: bisection trees, codes level by level; a replay recipe of the boxes.
+        construction: which attention, and why; a remark.
+        assumptions: on the arithmetic of the platform; a remark.
+        version: of the package that wrote it; a remark.
     """
 
     formula: str
@@ -88,6 +86,7 @@ class Certificate:
     width: int
     domain: tuple[float, float]
     epsilon: float
+    arithmetic: str
     bound: float
     boxes: int
     heads: int
@@ -95,16 +94,22 @@ class Certificate:
     tree_digest: str
     entries: list[EntryClaim]
     construction: str
-    trees: tuple[Codes, ...]
     assumptions: tuple[str, ...]
-    version: str = __version__
+    version: str
 
     def payload(self) -> dict[str, Any]:
-        """Everything but the trees, as JSON values."""
-        content = asdict(self)
-        del content["trees"]
+        """The record as JSON values."""
+        content = {f.name: getattr(self, f.name) for f in fields(Record)}
         content["domain"], content["assumptions"] = list(self.domain), list(self.assumptions)
+        content["entries"] = [asdict(entry) for entry in self.entries]
         return {"format": FORMAT, **content}
+
+
+@dataclass(frozen=True)
+class Certificate(Record):
+    """A record and its bisection trees, one a block, in the order of the entries and blocks."""
+
+    trees: tuple[Codes, ...]
 
 
 def digest_of_trees(trees: tuple[Codes, ...]) -> str:
@@ -146,30 +151,39 @@ def write(directory: Path | str, certificate: Certificate, state: Mapping[str, A
     return path
 
 
-def load(directory: Path | str) -> tuple[dict[str, Any], dict[str, Array], list[Codes]]:
-    """The record of a certificate, the state of its layer, and its trees; nothing is checked.
+def load(directory: Path | str) -> tuple[Certificate, LayerWeights]:
+    """A certificate and its weights: types, shapes and finiteness are checked, no claim is.
+
+    Args:
+        directory: what `write` wrote, or the certificate.json in it.
+
+    Returns:
+        The certificate, and the weights in the precision in which they are stored.
 
     Raises:
-        DataError: files that are missing or cannot be read.
+        DataError: files that are missing, malformed, not finite, too large, or that do not fit
+            each other.
+        CertificateError: a record that its own digest does not fit.
     """
-    from safetensors.numpy import load_file
-
     path = Path(directory)
     path = path.parent if path.suffix == ".json" else path
-    try:
-        record = json.loads((path / CERTIFICATE).read_text(encoding="utf-8"))
-        tensors = load_file(path / WEIGHTS)
-    except OSError as error:
-        raise DataError(
-            f"verify: {path} holds no certificate that can be read ({error.strerror}); "
-            "name a directory that compile has written."
-        ) from error
-    except Exception as error:
-        raise DataError(
-            f"verify: {CERTIFICATE} or {WEIGHTS} in {path} is damaged ({error}); compile again."
-        ) from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
+    record, tensors = read_json(path / CERTIFICATE), read_tensors(path / WEIGHTS)
+    if record.get("format") != FORMAT:
         raise DataError(f"verify: {path / CERTIFICATE} is no {FORMAT}; compile again.")
+    given = record.pop("sha256", None)
+    if given != digest_of_payload(record):
+        raise CertificateError(
+            f"verify: {path / CERTIFICATE} was changed after it was written; compile again."
+        )
+    del record["format"]
     count = sum(name.startswith("tree.") for name in tensors)
-    trees = [np.asarray(tensors.pop(f"tree.{index}")) for index in range(count)]
-    return record, tensors, trees
+    trees = tuple(tensors.pop(f"tree.{k}", np.zeros(0)) for k in range(count))
+    if not all(t.ndim == 1 and t.size and t.dtype in (np.uint8, np.uint16) for t in trees):
+        raise damaged(WEIGHTS, "a bisection tree is missing, empty or not of unsigned codes")
+    claims = read_as(Record, record, CERTIFICATE)
+    values = {f.name: getattr(claims, f.name) for f in fields(Record)}
+    certificate = Certificate(**values, trees=trees)
+    weights = read_weights(tensors, certificate.heads, WEIGHTS)
+    if weights.embedding.dtype != certificate.arithmetic:
+        raise damaged(WEIGHTS, f"its weights are not {certificate.arithmetic}")
+    return certificate, weights

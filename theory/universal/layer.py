@@ -79,7 +79,7 @@ class LayerWeights:
         return hasher.hexdigest()
 
 
-_STATE_NAMES = {
+STATE_NAMES = {
     "embedding": "embedding.weight",
     "positions": "positions",
     "query": "attention.query.weight",
@@ -91,6 +91,7 @@ _STATE_NAMES = {
     "readout": "readout.weight",
     "readout_bias": "readout.bias",
 }
+"""Fields of `LayerWeights` and the names of the same arrays in a state dictionary."""
 
 
 class SingleLayer(nn.Module):
@@ -115,7 +116,7 @@ class SingleLayer(nn.Module):
             self.hidden = nn.Linear(width, weights.hidden_units)
             self.readout = nn.Linear(weights.hidden_units, weights.outputs)
         arrays = weights.arrays()
-        state = {state: torch.tensor(arrays[name]) for name, state in _STATE_NAMES.items()}
+        state = {state: torch.tensor(arrays[name]) for name, state in STATE_NAMES.items()}
         self.load_state_dict(state, assign=True)
 
     def forward(self, sequences: Tensor) -> Tensor:
@@ -138,7 +139,7 @@ def weights_of(layer: nn.Module) -> LayerWeights:
 def weights_from_state(state: Mapping[str, Array], heads: int) -> LayerWeights:
     """The numbers of a state dictionary; names as in `SingleLayer`."""
     return LayerWeights(
-        heads=heads, **{name: np.array(state[key]) for name, key in _STATE_NAMES.items()}
+        heads=heads, **{name: np.array(state[key]) for name, key in STATE_NAMES.items()}
     )
 
 

@@ -1,144 +1,120 @@
-"""The verifier's reading of the weights: exact affine maps, and heads on duals."""
+"""The verifier's reading of the weights: hidden pre-activations as functions of the input.
+
+u(x) = slope x + offset + mix m(x),   m(x) = outputs of the heads whose scores depend on x
+
+Every number is enclosed: it stands for the real number that the float64 weights define.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from theory.universal.arrays import Array
-from theory.universal.verifier.dual import Dual, Forms
-from theory.universal.verifier.numbers import Number
+from theory.universal.layer import LayerWeights
+from theory.universal.verifier.matrices import Near
+from theory.universal.verifier.ranges import LIBRARY
+from theory.universal.verifier.rounded import TINY, above
 
 
-def affine(
-    weights: Mapping[str, Any], token: int, forms: Forms
-) -> tuple[list[list[Number]], list[Number], list[int]]:
-    """Exact slope and offset of the state of one token, constant heads included.
+@dataclass(frozen=True)
+class TokenMap:
+    """Pre-activations of one token: slope (units, n d), offset (units,), mix (units, features)."""
 
-    Returns:
-        Slope (w, n d), offset (w,) and the heads whose scores depend on the tokens.
+    slope: Near
+    offset: Near
+    mix: Near
+
+
+class Network:
+    """Everything about a layer that does not depend on the formula.
+
+    Heads whose scores are constant are constant matrices and belong to slope and offset.
+
+    Args:
+        weights: the layer, float64.
     """
-    exact = forms.numbers.exact
-    embedding, positions = weights["embedding.weight"], weights["positions"]
-    n, (w, d) = len(positions), embedding.shape
-    zero = exact(0.0)
-    slope = [[zero] * (n * d) for _ in range(w)]
-    offset = [exact(float(positions[token, r])) for r in range(w)]
-    for r in range(w):
-        for c in range(d):
-            slope[r][token * d + c] = exact(float(embedding[r, c]))
-    content = []
-    heads = int(weights["heads"])
-    inner = len(weights["attention.query.weight"]) // heads
-    for head in range(heads):
-        rows = range(head * inner, (head + 1) * inner)
-        query, key = (
-            weights[f"attention.{k}.weight"][rows.start : rows.stop] for k in ("query", "key")
-        )
-        if (abs(query) @ abs(embedding)).any() or (abs(key) @ abs(embedding)).any():
-            content.append(head)
-            continue
-        shares = _constant_softmax(query, key, positions, token, forms)
-        for r in rows:
-            value = weights["attention.value.weight"][r]
-            passed = [_dot(value, embedding[:, c], forms) for c in range(d)]
-            shift = sum((shares[j] * _dot(value, positions[j], forms) for j in range(n)), zero)
-            for target in range(w):
-                out = float(weights["attention.output.weight"][target, r])
-                if out:
-                    offset[target] += shift * exact(out)
-                    for j in range(n):
-                        for c in range(d):
-                            slope[target][j * d + c] += shares[j] * passed[c] * exact(out)
-    return slope, offset, content
+
+    def __init__(self, weights: LayerWeights) -> None:
+        self.weights = weights
+        content = [h for h in range(weights.heads) if self._depends(h)]
+        self.content = tuple(content)
+        self.constant = tuple(h for h in range(weights.heads) if h not in content)
+
+    def rows(self, head: int) -> slice:
+        """Rows of the query, key and value matrices that belong to a head."""
+        width = self.weights.head_width
+        return slice(head * width, (head + 1) * width)
+
+    def _depends(self, head: int) -> bool:
+        """Whether a score may depend on x: weights that are not 0 meet (no product underflows)."""
+        weights, rows = self.weights, self.rows(head)
+        used = (weights.embedding != 0).astype(float)
+        meet = [(m[rows] != 0).astype(float) @ used for m in (weights.query, weights.key)]
+        return any(bool(m.any()) for m in meet)
+
+    @cached_property
+    def _own(self) -> tuple[Near, Near]:
+        """Pre-activations from the token itself: by its input and by its position."""
+        weights = self.weights
+        hidden = Near.exact(weights.hidden)
+        by_position = hidden @ Near.exact(weights.positions.T.copy())
+        return hidden @ Near.exact(weights.embedding), by_position
+
+    @cached_property
+    def _heads(self) -> list[tuple[Near, Near, Near]]:
+        """For every constant head: shares (n, n), and what an input and a position add."""
+        weights = self.weights
+        found = []
+        for head in self.constant:
+            rows = self.rows(head)
+            passed = Near.exact(weights.hidden) @ (
+                Near.exact(weights.output[:, rows]) @ Near.exact(weights.value[rows])
+            )
+            by_input = passed @ Near.exact(weights.embedding)
+            by_position = passed @ Near.exact(weights.positions.T.copy())
+            found.append((self._shares(head), by_input, by_position))
+        return found
+
+    def _shares(self, head: int) -> Near:
+        """Softmax weights (query token, key token) of a head with constant scores."""
+        weights, rows = self.weights, self.rows(head)
+        positions = Near.exact(weights.positions)
+        query = positions @ Near.exact(weights.query[rows].T.copy())
+        key = positions @ Near.exact(weights.key[rows].T.copy())
+        scores = (query @ Near(key.value.T, key.error.T)) * score_scale(weights.head_width)
+        top = scores.value.max(1, keepdims=True)
+        shifted = scores.value - top
+        terms = np.exp(shifted)
+        value = terms / terms.sum(1, keepdims=True)
+        # Numerator and every term of the sum: the score's error and that of one subtraction in
+        # the exponent, the library's; then the sum and the quotient. exp(a) - 1 <= 2 a to a = 1.
+        doubt = (scores.error + 2.0**-52 * np.abs(shifted)).max(1, keepdims=True)
+        relative = above(2.0 * (2.0 * doubt + 3.0 * LIBRARY + weights.tokens * 2.0**-50), 8)
+        relative = np.where(relative < 1.0, relative, np.inf)
+        return Near(value, above(value * relative + TINY, 4))
+
+    def token(self, token: int) -> TokenMap:
+        """The pre-activations of one token."""
+        weights = self.weights
+        n, d = weights.tokens, weights.width
+        by_input, by_position = self._own
+        slope = Near.exact(np.zeros((len(weights.hidden), n, d)))
+        slope.value[:, token], slope.error[:, token] = by_input.value, by_input.error
+        offset = by_position[:, token] + Near.exact(weights.hidden_bias)
+        for shares, head_input, head_position in self._heads:
+            share = shares[token]
+            slope = slope + head_input[:, None, :] * share[None, :, None]
+            offset = offset + head_position @ share
+        columns = [c for h in self.content for c in range(self.rows(h).start, self.rows(h).stop)]
+        mix = Near.exact(weights.hidden) @ Near.exact(weights.output[:, columns])
+        units = len(weights.hidden)
+        flat = Near(slope.value.reshape(units, n * d), slope.error.reshape(units, n * d))
+        return TokenMap(flat, offset, mix)
 
 
-def _dot(left: Any, right: Any, forms: Forms) -> Number:
-    exact = forms.numbers.exact
-    total = exact(0.0)
-    for a, b in zip(left, right, strict=True):
-        if a and b:
-            total = total + exact(float(a)) * exact(float(b))
-    return total
-
-
-def _constant_softmax(
-    query: Any, key: Any, positions: Any, token: int, forms: Forms
-) -> list[Number]:
-    asked = [_dot(row, positions[token], forms) for row in query]
-    scores = []
-    for position in positions:
-        pairs = zip(asked, key, strict=True)
-        scores.append(
-            sum((a * _dot(row, position, forms) for a, row in pairs), forms.numbers.exact(0.0))
-        )
-    root = forms.numbers.function("sqrt", forms.numbers.exact(float(len(query))))
-    terms = [forms.numbers.function("exp", s / root) for s in scores]
-    total = sum(terms[1:], terms[0])
-    return [t / total for t in terms]
-
-
-def content_heads(
-    weights: Mapping[str, Any], token: int, heads: Sequence[int], inputs: list[Dual], forms: Forms
-) -> list[Dual]:
-    """Outputs of the heads whose scores depend on the tokens, channel by channel."""
-    embedding, positions = weights["embedding.weight"], weights["positions"]
-    n, d, count = len(positions), embedding.shape[1], len(inputs[0].gradient)
-    inner = len(weights["attention.query.weight"]) // int(weights["heads"])
-    root = forms.numbers.function("sqrt", forms.numbers.exact(float(inner)))
-
-    def project(row: Any, j: int) -> Dual:
-        total = forms.constant(_dot(row, positions[j], forms), count)
-        for c in range(d):
-            factor = _dot(row, embedding[:, c], forms)
-            total = forms.add(total, forms.scale(inputs[j * d + c], factor))
-        return total
-
-    outputs = []
-    for head in heads:
-        query, key, value = (
-            weights[f"attention.{name}.weight"][head * inner : (head + 1) * inner]
-            for name in ("query", "key", "value")
-        )
-        asked = [project(row, token) for row in query]
-        scores = []
-        for j in range(n):
-            total = forms.constant(forms.numbers.exact(0.0), count)
-            for a, row in zip(asked, key, strict=True):
-                total = forms.add(total, forms.multiply(a, project(row, j)))
-            scores.append(forms.scale(total, 1 / root))
-        shares = [_share(scores, j, forms) for j in range(n)]
-        for row in value:
-            mixed = [forms.multiply(shares[j], project(row, j)) for j in range(n)]
-            total = mixed[0]
-            for part in mixed[1:]:
-                total = forms.add(total, part)
-            outputs.append(total)
-    return outputs
-
-
-def _share(scores: list[Dual], j: int, forms: Forms) -> Dual:
-    minus = forms.scale(scores[j], forms.numbers.exact(-1.0))
-    terms = [forms.exp(forms.add(s, minus)) for k, s in enumerate(scores) if k != j]
-    total = forms.constant(forms.numbers.exact(1.0), len(minus.gradient))
-    for term in terms:
-        total = forms.add(total, term)
-    return forms.reciprocal(total)
-
-
-def mixed(
-    weights: Mapping[str, Any], heads: Sequence[int], row: Array, found: list[Dual], forms: Forms
-) -> Dual:
-    """The part of one pre-activation that comes from content heads."""
-    exact = forms.numbers.exact
-    output = weights["attention.output.weight"]
-    inner = len(weights["attention.query.weight"]) // int(weights["heads"])
-    columns = [c for h in heads for c in range(h * inner, (h + 1) * inner)]
-    total = forms.constant(exact(0.0), len(found[0].gradient))
-    for column, dual in zip(columns, found, strict=True):
-        used = np.flatnonzero(row * output[:, column])
-        terms = (exact(float(row[r])) * exact(float(output[r, column])) for r in used)
-        total = forms.add(total, forms.scale(dual, sum(terms, exact(0.0))))
-    return total
+def score_scale(head_width: int) -> Near:
+    """1 / sqrt(k): two roundings, none for k = 1."""
+    value = np.asarray(1.0 / np.sqrt(float(head_width)))
+    return Near(value, np.asarray(0.0 if head_width == 1 else 4.0 * 2.0**-53 * float(value)))

@@ -1,0 +1,283 @@
+"""One entry of a claim as a sum of blocks: which part of the formula and of the net is in each.
+
+net - formula = sum over blocks of (net_b(y) - formula_b(y)) + rest,   y = L_b x,   |rest| <= slack
+
+The blocks, and how the affine part of the net is shared among them, are hints of the file. That
+they add up is proven here, by sympy for the formula and by a bound of what is left over for the
+net, so a wrong hint can only make the slack too large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from theory.universal.arrays import Array
+from theory.universal.format import BlockClaim
+from theory.universal.formula.parsing import parse_rows
+from theory.universal.formula.target import Target
+from theory.universal.verifier.bisection import Tree
+from theory.universal.verifier.expressions import enclose
+from theory.universal.verifier.forms import Forms
+from theory.universal.verifier.heads import ContentHeads
+from theory.universal.verifier.matrices import Near
+from theory.universal.verifier.network import Network, TokenMap
+from theory.universal.verifier.ranges import Range
+from theory.universal.verifier.require import require
+from theory.universal.verifier.rounded import UNIT, above, gamma
+
+_FOREIGN = 1e-9
+"""A unit is at home in the first block that leaves out less than this part of it."""
+
+_POINTS = 32
+"""Points at which the blocks and the formula are compared in numbers, after sympy's proof."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The box of all inputs, token by token."""
+
+    lower: Array
+    upper: Array
+
+    @classmethod
+    def of(cls, target: Target) -> Domain:
+        """Works for one interval for all coordinates and for one a coordinate."""
+        shape = (target.dimension,)
+        lower, upper = (np.broadcast_to(e, shape) for e in (target.lower, target.upper))
+        return cls(lower.astype(np.float64), upper.astype(np.float64))
+
+    @property
+    def limit(self) -> Array:
+        """max |x| of every coordinate."""
+        return np.asarray(np.maximum(np.abs(self.lower), np.abs(self.upper)))
+
+
+class Block:
+    """A hint, read: linear forms, expression, the box of the forms on the domain, and a tree."""
+
+    def __init__(self, claim: BlockClaim, tree: Tree, domain: Domain, where: str) -> None:
+        self.rows = [[Fraction(text) for text in row] for row in claim.rows]
+        count = len(self.rows)
+        self.symbols = tuple(sympy.Symbol(f"y{k + 1}", real=True) for k in range(count))
+        names = {s.name: s for s in self.symbols}
+        ((self.expression,),) = parse_rows(claim.expression, names)
+        self.claim, self.tree = claim, tree
+        size = len(domain.lower)
+        require(
+            count > 0 and all(len(row) == size for row in self.rows),
+            f"a block of {where} has no linear forms, or forms of the wrong length.",
+        )
+        require(
+            len(claim.slope) == count,
+            f"the affine part of a block of {where} does not fit its linear forms.",
+        )
+        ends = [Range.fraction(v) for row in self.rows for v in row]
+        lower = np.array([float(e.lower) for e in ends]).reshape(count, size)
+        upper = np.array([float(e.upper) for e in ends]).reshape(count, size)
+        self.matrix = Near(lower, above(upper - lower, 1) * (upper > lower))
+        corners = [_reach(row, domain) for row in self.rows]
+        self.lower = np.array([low for low, _ in corners])
+        self.upper = np.array([high for _, high in corners])
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether its coordinates are those of the domain, in order."""
+        size = len(self.rows[0])
+        unit = [[Fraction(int(i == j)) for j in range(size)] for i in range(size)]
+        return self.rows == unit
+
+    @cached_property
+    def limit(self) -> Array:
+        """max |y| of every coordinate."""
+        return np.asarray(np.maximum(np.abs(self.lower), np.abs(self.upper)))
+
+    def substituted(self, variables: Sequence[sympy.Symbol]) -> sympy.Expr:
+        """The expression in the variables of the target."""
+        forms = []
+        for row in self.rows:
+            factors = [sympy.Rational(c.numerator, c.denominator) for c in row]
+            terms = [c * v for c, v in zip(factors, variables, strict=True)]
+            forms.append(sum(terms, sympy.Integer(0)))
+        pairs = dict(zip(self.symbols, forms, strict=True))
+        return self.expression.subs(pairs, simultaneous=True)
+
+
+def _reach(row: list[Fraction], domain: Domain) -> tuple[float, float]:
+    """Range of a linear form on the domain, in exact rational numbers, rounded outward."""
+    low = high = Fraction(0)
+    for factor, below, over in zip(row, domain.lower, domain.upper, strict=True):
+        if factor:
+            ends = factor * Fraction(float(below)), factor * Fraction(float(over))
+            low, high = low + min(ends), high + max(ends)
+    return float(Range.fraction(low).lower), float(Range.fraction(high).upper)
+
+
+def prove_sum(blocks: list[Block], entry: sympy.Expr, target: Target, where: str) -> None:
+    """Proves that the blocks add up to the entry, wherever both are real.
+
+    sympy expands the difference to 0. Should it be wrong there, the comparison of enclosures at
+    random points is likely to show it.
+
+    Raises:
+        CertificateError: they do not.
+    """
+    total = sum((b.substituted(target.variables) for b in blocks), sympy.Integer(0))
+    if total == entry:
+        return
+    require(sympy.expand(entry - total) == 0, f"the blocks of {where} are not the formula.")
+    domain = Domain.of(target)
+    part = np.random.default_rng().random((_POINTS, target.dimension))
+    points = domain.lower + part * (domain.upper - domain.lower)
+    points = np.clip(points, domain.lower, domain.upper)
+    sides = [enclose(e, target.variables, points, points)[1].range for e in (entry, total)]
+    apart = (sides[0].lower > sides[1].upper) | (sides[1].lower > sides[0].upper)
+    require(not np.any(apart), f"the blocks of {where} are not the formula.")
+
+
+@dataclass(frozen=True)
+class Units:
+    """Hidden units of one block: weight relu(slope y + mix m + offset), each within `slack`."""
+
+    slope: Array
+    offset: Array
+    mix: Array
+    weight: Array
+    slack: Array
+
+
+@dataclass(frozen=True)
+class Share:
+    """A block with its part of the net: units, linear part and constant."""
+
+    block: Block
+    units: Units
+    linear: Array
+    constant: float
+    heads: ContentHeads | None
+
+
+def share_net(
+    blocks: list[Block], network: Network, token: int, output: int, domain: Domain, where: str
+) -> tuple[list[Share], float]:
+    """Gives every hidden unit to a block.
+
+    Units that are positive on the whole domain are affine; the file says how their sum is shared
+    among the blocks. Rounding decides whether a unit whose least value is about 0 is one of them,
+    so both answers are tried and the one that leaves less over is kept.
+
+    Returns:
+        One share a block, and a bound of what is in none of them, over the domain.
+    """
+    heads = None
+    if network.content:
+        require(
+            len(blocks) == 1 and blocks[0].is_everything,
+            f"heads with scores that depend on the input need one block of all coordinates; "
+            f"{where} has others.",
+        )
+        heads = ContentHeads(network, token, domain.limit)
+    found = network.token(token)
+    outer = network.weights.readout[output]
+    least, most = _pre_activations(found, domain)
+    if heads is not None:
+        least, most = np.full_like(least, -np.inf), np.full_like(most, np.inf)
+    bias = float(network.weights.readout_bias[output])
+    attempts = []
+    for margin in (0.0, 1e-12):
+        always = least > margin * (1.0 + np.abs(most)) if margin else least > 0
+        rest = _left_over(blocks, found, np.where(always, outer, 0.0), bias, domain)
+        attempts.append((rest, always))
+    rest, always = min(attempts, key=lambda pair: pair[0])
+    kept = (most > 0) & ~always & (outer != 0)
+    shares = _at_home(blocks, found, kept, outer, domain, heads)
+    return shares, rest
+
+
+def _pre_activations(found: TokenMap, domain: Domain) -> tuple[Array, Array]:
+    """Ends of every pre-activation over the domain, without content heads."""
+    centre = domain.lower + (domain.upper - domain.lower) / 2
+    reach = above(np.maximum(domain.upper - centre, centre - domain.lower), 2)
+    terms = len(centre)
+    middle = found.slope.value @ centre + found.offset.value
+    size = np.abs(found.slope.value) @ np.abs(centre) + np.abs(found.offset.value)
+    spread = np.abs(found.slope.value) @ reach + found.slope.error @ domain.limit
+    spread = above(spread + found.offset.error + gamma(terms + 3) * size, 2 * terms + 8)
+    return middle - above(spread + np.abs(middle) * 4 * UNIT, 3), middle + above(
+        spread + np.abs(middle) * 4 * UNIT, 3
+    )
+
+
+def _left_over(
+    blocks: list[Block], found: TokenMap, outer: Array, bias: float, domain: Domain
+) -> float:
+    """What the hinted affine parts miss of the always positive units, over the domain."""
+    row = Near.exact(outer[None])
+    linear = row @ found.slope
+    constant = row @ found.offset[:, None] + Near.exact(np.array([[bias]]))
+    for block in blocks:
+        hint = Near.exact(-np.array([block.claim.slope], dtype=np.float64))
+        linear = linear + hint @ block.matrix
+        constant = constant + Near.exact(np.array([[-block.claim.constant]]))
+    total = linear.size[0] @ domain.limit + constant.size[0, 0]
+    return float(above(np.asarray(total), len(domain.limit) + 4))
+
+
+def _at_home(
+    blocks: list[Block],
+    found: TokenMap,
+    kept: Array,
+    outer: Array,
+    domain: Domain,
+    heads: ContentHeads | None,
+) -> list[Share]:
+    slope, offset, mix = found.slope[kept], found.offset[kept], found.mix[kept]
+    weight = outer[kept]
+    size = np.abs(slope.value) @ domain.limit
+    views = [_seen_from(block, slope, domain) for block in blocks]
+    foreign = np.stack([outside for _, outside in views])
+    near = foreign <= _FOREIGN * size
+    homes = np.where(near.any(0), near.argmax(0), np.nan_to_num(foreign, nan=np.inf).argmin(0))
+    shares = []
+    for index, (block, (inner, outside)) in enumerate(zip(blocks, views, strict=True)):
+        mine = homes == index
+        units = Units(
+            slope=inner[mine],
+            offset=offset.value[mine],
+            mix=mix.value[mine],
+            weight=weight[mine],
+            slack=above(outside[mine] + offset.error[mine], 2),
+        )
+        if heads is not None:
+            units = Units(
+                units.slope,
+                units.offset,
+                units.mix,
+                units.weight,
+                above(units.slack + mix.error[mine] @ _feature_limit(heads, domain), 4),
+            )
+        linear = np.array(block.claim.slope, dtype=np.float64)
+        shares.append(Share(block, units, linear, float(block.claim.constant), heads))
+    return shares
+
+
+def _feature_limit(heads: ContentHeads, domain: Domain) -> Array:
+    """max |m| over the domain, by the form on the whole box."""
+    ends = heads.outputs(Forms(domain.lower[None], domain.upper[None])).range
+    return np.asarray(ends.magnitude[0])
+
+
+def _seen_from(block: Block, slope: Near, domain: Domain) -> tuple[Array, Array]:
+    """Slopes in the block's coordinates, and the most that they leave out over the domain."""
+    matrix = block.matrix
+    inner = slope.value @ np.linalg.pinv(matrix.value)
+    # Noise of the pseudo-inverse beside the largest slope; what is dropped is left out, so counted.
+    inner[np.abs(inner) < 1e-13 * np.abs(inner).max(initial=0.0)] = 0.0
+    rest = slope + Near.exact(-inner) @ matrix
+    outside = above(rest.size @ domain.limit, len(domain.limit) + 2)
+    return inner, outside
