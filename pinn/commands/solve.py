@@ -30,6 +30,8 @@ for the same numbers twice, bit for bit, give --iterations. Processes started by
 points; the first one reports and writes."""
 
 
+SEVERAL_PROCESSES = True  # those that torchrun starts share the points
+
 # What `--set` may change beside the problem's parameters and the network's options.
 TRAINING = [
     "balance",
@@ -89,9 +91,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Solves, writes the run directory, prints the result."""
     from pinn.commands import flows
+    from sciformer.errors import UsageError
+    from sciformer.runs.launch import launch
     from sciformer.runs.processes import joined
 
     if flows.takes(arguments):
+        if launch() is not None:
+            raise UsageError("sciformer solve: flows take one process; run it without torchrun.")
         flows.run(arguments)
         return
     with joined() as processes:

@@ -14,6 +14,7 @@ from sciformer.cli.console import note
 from sciformer.cli.parser import Parser
 from sciformer.cli.registry import entries
 from sciformer.errors import SciformerError, UsageError, unknown_name
+from sciformer.runs.launch import launch
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -124,7 +125,13 @@ def _run(name: str, rest: list[str]) -> int:
     parser = Parser(f"sciformer {name}", command.__doc__)
     _add_debug(parser)
     command.configure(parser)
-    return int(command.run(parser.parse(rest)) or 0)
+    parsed = parser.parse(rest)
+    if not getattr(command, "SEVERAL_PROCESSES", False) and (started := launch()) is not None:
+        raise UsageError(
+            f"sciformer {name}: takes one process, and torchrun started {started.size}, each of "
+            f"which would do the whole work; run `sciformer {name}` without torchrun."
+        )
+    return int(command.run(parsed) or 0)
 
 
 def _top_parser(*, list_commands: bool) -> Parser:

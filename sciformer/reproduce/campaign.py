@@ -117,13 +117,24 @@ class Campaign:
         record: Any = self.run.read_json(_file(name, seed))
         if record is None:
             return None
-        try:
-            return Outcome(**record)
-        except TypeError as error:
+        if not isinstance(record, dict) or not _is_outcome(record):
             raise DataError(
                 f"reproduce: {self.run.path / _file(name, seed)} is not what this program writes; "
                 "remove it to run that trial again."
-            ) from error
+            )
+        return Outcome(**record)
+
+
+def _is_outcome(record: dict[str, Any]) -> bool:
+    """Whether a stored outcome has the fields of one, of their types."""
+    figures, seconds, failure = (record.get(key) for key in ("figures", "seconds", "failure"))
+    return (
+        record.keys() <= {"figures", "seconds", "failure"}
+        and isinstance(figures, dict)
+        and all(v is None or type(v) in (int, float) for v in figures.values())
+        and type(seconds) in (int, float)
+        and (failure is None or isinstance(failure, str))
+    )
 
 
 def _file(name: str, seed: int) -> str:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sciformer.errors import RunError
 from sciformer.runs.encoding import plain
 from sciformer.runs.files import atomic, remove
+from sciformer.runs.reading import MOST_JSON_BYTES, MOST_TENSOR_BYTES, read_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TENSORS, STATE, DIGESTS = "tensors.safetensors", "state.json", "SHA256SUMS"
 KEPT = 2
+_MOST_DIGESTS = 4096  # two lines
 
 
 class Checkpoint(NamedTuple):
@@ -101,16 +103,25 @@ def _digest(content: bytes) -> str:
 
 
 def _read(path: Path) -> Checkpoint | None:
-    """The checkpoint, or None if a file is missing or differs from its digest."""
+    """The checkpoint, or None if a file is missing or is not what was written there."""
+    from safetensors import SafetensorError
     from safetensors.torch import load as from_bytes
 
     try:
-        lines = (path / DIGESTS).read_text().splitlines()
+        lines = read_bytes(path / DIGESTS, _MOST_DIGESTS, inside=path.parent).decode().splitlines()
         expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-        contents = {name: (path / name).read_bytes() for name in (TENSORS, STATE)}
-    except (OSError, ValueError):
+        contents = {
+            name: read_bytes(path / name, most, inside=path.parent)
+            for name, most in ((TENSORS, MOST_TENSOR_BYTES), (STATE, MOST_JSON_BYTES))
+        }
+        if expected != {name: _digest(content) for name, content in contents.items()}:
+            return None
+        record = json.loads(contents[STATE])
+        state, size = record["state"], record["metrics_bytes"]
+        tensors = from_bytes(contents[TENSORS])
+    # A digest is no signature: a stranger can make one that fits whatever he wrote.
+    except (ValueError, KeyError, TypeError, RecursionError, SafetensorError):
         return None
-    if expected != {name: _digest(content) for name, content in contents.items()}:
+    if not isinstance(state, dict) or type(size) is not int or size < 0:
         return None
-    record = json.loads(contents[STATE])
-    return Checkpoint(from_bytes(contents[TENSORS]), record["state"], record["metrics_bytes"])
+    return Checkpoint(tensors, state, size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,10 @@ from typing import Any
 from sciformer.errors import DataError
 from sciformer.runs.encoding import encode
 from sciformer.runs.files import disk_errors
+from sciformer.runs.reading import parse_json, read_bytes
+
+# A week of one line a second, with room to spare.
+MOST_BYTES = 1 << 30
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:
@@ -39,7 +42,8 @@ def read(path: Path) -> list[dict[str, Any]]:
     """
     if not path.exists():
         return []
-    lines = path.read_bytes()[: _end_of_whole_lines(path)].splitlines()
+    content = read_bytes(path, MOST_BYTES, inside=path.parent)
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
     return [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
 
 
@@ -67,8 +71,8 @@ def _end_of_whole_lines(path: Path) -> int:
 
 def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = parse_json(str(path), line)
+    except DataError:
         record = None
     if not isinstance(record, dict):
         raise DataError(f"run: line {number} of {path} is no JSON object; repair or remove it.")

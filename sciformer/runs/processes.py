@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import datetime
+import logging
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,15 +13,18 @@ import torch
 from torch import Tensor
 
 from sciformer.errors import RunError
+from sciformer.runs.launch import Launch, launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
 LOST = (
-    "pinn: another process of this training ended, and the sums cannot be completed; "
-    "the last checkpoint is whole, continue it by --resume."
+    "processes: another process of this training ended, and the sums cannot be completed; see its "
+    "own words above. If a checkpoint was written, it is whole and --resume continues from it."
 )
+# Processes of one launch start within seconds of each other; a queue may hold some of them back.
+WAITING_SECONDS, LONGEST_WAIT = 5.0, datetime.timedelta(minutes=10)
 
 
 class Processes(Protocol):
@@ -60,6 +65,7 @@ class Alone:
 
 
 ALONE = Alone()
+_logger = logging.getLogger("sciformer")
 
 
 class Group:
@@ -99,11 +105,17 @@ class Group:
 
 @contextmanager
 def joined() -> Iterator[Processes]:
-    """All processes that torchrun started, or this one alone."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    """All processes that torchrun started, or this one alone.
+
+    Raises:
+        UsageError: an environment that torchrun does not set.
+        RunError: the others did not come within `LONGEST_WAIT`.
+    """
+    launched = launch()
+    if launched is None:
         yield ALONE
         return
-    torch.distributed.init_process_group("gloo")
+    _meet(launched)
     # torchrun ends the others when one has died, often before their sums fail.
     previous = signal.signal(signal.SIGTERM, _ended)
     try:
@@ -111,6 +123,24 @@ def joined() -> Iterator[Processes]:
     finally:
         signal.signal(signal.SIGTERM, previous)
         torch.distributed.destroy_process_group()
+
+
+def _meet(launched: Launch) -> None:
+    """Waits for the others, and says so if it takes long."""
+    text = "processes: number %d of %d waits for the others at %s."
+    told = threading.Timer(WAITING_SECONDS, _logger.warning, [text, *launched])
+    told.daemon = True
+    told.start()
+    try:
+        torch.distributed.init_process_group("gloo", timeout=LONGEST_WAIT)
+    except (RuntimeError, ValueError) as error:
+        raise RunError(
+            f"processes: number {launched.rank} of {launched.size} did not meet the others at "
+            f"{launched.address} ({str(error).partition(chr(10))[0][:200]}); start all of them by "
+            "one torchrun."
+        ) from error
+    finally:
+        told.cancel()
 
 
 def share(processes: Processes) -> slice:

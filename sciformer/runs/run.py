@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from sciformer.errors import DataError, UsageError
 from sciformer.runs import checkpoints, metrics
 from sciformer.runs.encoding import encode, strict
 from sciformer.runs.files import TEMPORARY, atomic, disk_errors, remove_leftovers
+from sciformer.runs.lock import Lock, lock
+from sciformer.runs.reading import read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +30,8 @@ FIELDS = ("kind", "config", "environment", "created")
 class Run:
     """A run directory, safe against a kill at any moment.
 
-    Every file appears whole or not at all; `config.json` makes a directory a run.
+    Every file appears whole or not at all; `config.json` makes a directory a run. Whoever made or
+    resumed it is the only one to write, until its `Run` is forgotten or its process has ended.
 
     Attributes:
         path: the directory.
@@ -43,6 +46,7 @@ class Run:
     config: dict[str, Any]
     environment: dict[str, Any]
     created: str
+    _lock: Lock | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def create(cls, directory: Path | str | None, kind: str, config: Mapping[str, Any]) -> Run:
@@ -54,14 +58,16 @@ class Run:
             config: the resolved configuration; whatever changes the result belongs into it.
 
         Raises:
-            UsageError: the directory holds something already.
+            UsageError: the directory holds something already, or another process writes it.
             RunError: the directory cannot be made or written.
         """
         from sciformer.runs.environment import describe
 
-        path = _fresh(kind) if directory is None else _empty(Path(directory))
+        path = _fresh(kind) if directory is None else _made(Path(directory))
+        held = lock(path)
+        _refuse_content(path)
         created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        run = cls(path, kind, strict(config), strict(describe()), created)
+        run = cls(path, kind, strict(config), strict(describe()), created, held)
         record = {key: getattr(run, key) for key in FIELDS}
         run.write_json(CONFIG, {**record, "sha256": _digest(record)})
         return run
@@ -74,20 +80,23 @@ class Run:
             DataError: the directory is no run, or its configuration was changed by other hands.
         """
         path = Path(directory)
-        try:
-            record = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-            fields = {key: record[key] for key in FIELDS}
-            is_whole = record["sha256"] == _digest(fields)
-        except OSError as error:
+        if not (path / CONFIG).exists():
             raise DataError(
-                f"run: {path} is no run directory, {CONFIG} cannot be read there "
-                f"({error.strerror}); name a directory that a run has made."
+                f"run: {path} is no run directory, {CONFIG} cannot be read there (there is no such "
+                "file); name a directory that a run has made."
+            )
+        try:
+            record = read_json(path / CONFIG, inside=path)
+        except DataError as error:
+            raise DataError(
+                f"run: {path / CONFIG} is not what a run writes; name another directory: {error}"
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(record, dict) or not _is_record(record):
             raise DataError(
                 f"run: {path / CONFIG} is not what a run writes; name another directory."
-            ) from error
-        if not is_whole:
+            )
+        fields = {key: record[key] for key in FIELDS}
+        if record["sha256"] != _digest(fields):
             raise DataError(
                 f"run: {path / CONFIG} is damaged or was edited, its checksum does not fit; "
                 "restore it or start a new run."
@@ -102,10 +111,12 @@ class Run:
 
         Raises:
             DataError: the directory is no run.
-            UsageError: the configuration differs; the message names the keys.
+            UsageError: the configuration differs, the message names the keys; or another process
+                writes the directory.
         """
         run = cls.open(directory)
         _refuse_changes(run, strict(config))
+        run = replace(run, _lock=lock(run.path))
         remove_leftovers(run.path)
         remove_leftovers(run.path / CHECKPOINTS)
         last = checkpoints.load(run.path / CHECKPOINTS)
@@ -145,9 +156,13 @@ class Run:
             path.write_text(encode(value, indent=2) + "\n", encoding="utf-8")
 
     def read_json(self, name: str) -> Any:
-        """The content of a JSON file of the run, or None if it was not written yet."""
+        """The content of a JSON file of the run, or None if it was not written yet.
+
+        Raises:
+            DataError: the file is damaged, or leads out of the directory.
+        """
         path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return read_json(path, inside=self.path) if path.exists() else None
 
     def write_array(self, name: str, **arrays: Any) -> None:
         """Writes numpy or torch arrays by name into an .npz file."""
@@ -171,6 +186,12 @@ class Run:
         return path.stat().st_size if path.exists() else 0
 
 
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Whether the fields of a configuration are there and of their types."""
+    types = {"kind": str, "config": dict, "environment": dict, "created": str, "sha256": str}
+    return all(isinstance(record.get(key), kind) for key, kind in types.items())
+
+
 def _digest(record: Mapping[str, Any]) -> str:
     """SHA-256 of a record, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
@@ -189,9 +210,14 @@ def _fresh(kind: str) -> Path:
     raise AssertionError("the names never end")
 
 
-def _empty(path: Path) -> Path:
+def _made(path: Path) -> Path:
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _refuse_content(path: Path) -> None:
+    with disk_errors(path):
         others = [child for child in path.iterdir() if not child.name.startswith(TEMPORARY)]
     if (path / CONFIG).exists():
         raise UsageError(
@@ -201,7 +227,6 @@ def _empty(path: Path) -> Path:
         raise UsageError(
             f"run: {path} is not empty, it holds {others[0].name}; choose a new or empty directory."
         )
-    return path
 
 
 def _refuse_changes(run: Run, config: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from sciformer.errors import DataError
 from sciformer.mixers import Pipeline
 from sciformer.mixers.normalisation import Standardise
 from sciformer.runs import Run
+from sciformer.runs.reading import read_tensors
 from sciformer.sequence.augmentation import Augmentation, Noise, Rescale, Roll, Tilt
 from sciformer.sequence.data.dataset import SequenceData
 from sciformer.sequence.model import SequenceClassifier
@@ -17,6 +18,7 @@ from sciformer.sequence.training import Recipe
 
 WEIGHTS = "model.safetensors"
 KIND = "train"
+LARGEST = 1 << 20  # features, classes, tokens or epochs: far above any data set
 # Changes that leave the class as it is, data set by data set.
 AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "mnist1d": (Roll(39), Rescale(0.1), Tilt(0.3), Noise(0.03)),
@@ -94,11 +96,31 @@ def chosen(run: Run) -> Choice:
     """
     try:
         config = dict(run.config)
-        return Choice(**{**config, "classes": tuple(config["classes"])})
+        choice = Choice(**{**config, "classes": tuple(config["classes"])})
     except (KeyError, TypeError) as error:
         raise DataError(
             f"run: {run.path} is a run of {run.kind!r}, not of `sciformer train`; name another."
         ) from error
+    _check(choice, run.path)
+    return choice
+
+
+def _check(choice: Choice, path: Path) -> None:
+    """Refuses values of other types or sizes than a training writes."""
+    texts = ("model", "preset", "dataset", "mixer", "dtype", "source")
+    numbers = ("features", "length", "epochs", "batch")
+    odd = [name for name in texts if not isinstance(getattr(choice, name), str)]
+    odd += [n for n in numbers if type(v := getattr(choice, n)) is not int or not 0 < v <= LARGEST]
+    odd += [] if type(choice.seed) is int and 0 <= choice.seed < 2**63 else ["seed"]
+    odd += [] if isinstance(choice.rate, (int, float)) and choice.rate > 0 else ["rate"]
+    odd += [] if choice.dtype in ("float32", "float64") else ["dtype"]
+    are_names = all(isinstance(name, str) for name in choice.classes)
+    odd += [] if 0 < len(choice.classes) <= LARGEST and are_names else ["classes"]
+    if odd:
+        raise DataError(
+            f"run: {path} has a configuration that no training writes, {odd[0]} is "
+            f"{str(getattr(choice, odd[0]))[:60]!r}; name another run."
+        )
 
 
 def save_model(model: SequenceClassifier, run: Run) -> None:
@@ -114,24 +136,29 @@ def load_model(directory: Path | str) -> tuple[SequenceClassifier, Choice]:
     """The trained model of a run, in evaluation mode, and what it was made with.
 
     Raises:
-        DataError: the directory is no run, or its training has not ended.
+        DataError: the directory is no run, its training has not ended, or its weights are damaged,
+            not finite or those of another network.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     run = Run.open(directory)
     choice = chosen(run)
-    model = choice.make()
+    path = run.path / WEIGHTS
+    if not path.exists():
+        raise DataError(
+            f"run: {path} cannot be read, for it is not there; finish the training by "
+            "`sciformer train --resume`."
+        )
     try:
-        model.load_state_dict(load_file(run.path / WEIGHTS))
-    except (OSError, SafetensorError) as error:
+        model = choice.make()
+    except TypeError as error:
         raise DataError(
-            f"run: {run.path / WEIGHTS} cannot be read ({error}); "
-            "finish the training by `sciformer train --resume`."
+            f"run: {run.path} has a configuration that no training writes ({error}); name another."
         ) from error
-    except RuntimeError as error:  # torch's word for other names or shapes
+    try:
+        tensors, _ = read_tensors(path, model.state_dict(), inside=run.path)
+    except DataError as error:
         raise DataError(
-            f"run: {run.path / WEIGHTS} does not hold the weights of {choice.model}, preset "
-            f"{choice.preset}, as this version has it; train anew."
+            f"run: {path} does not hold the weights of {choice.model}, preset {choice.preset}, as "
+            f"this version has it; train anew: {error}"
         ) from error
+    model.load_state_dict(tensors)
     return model.eval(), choice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 import wave
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from sciformer.errors import DataError
 from sciformer.sequence.data.speech import BANDS, HOP, RATE_HZ, WINDOW, log_mel
 
 NPY, WAV = b"\x93NUMPY", b"RIFF"
+CELL_BYTES = 64  # of a csv line for each of its numbers, three times what a float64 takes
 
 
 def frames(source: str, features: int) -> Iterator[Tensor]:
@@ -23,8 +25,8 @@ def frames(source: str, features: int) -> Iterator[Tensor]:
     What it is, its first bytes say: npy, wav, and anything else is csv.
 
     Raises:
-        DataError: a file that is missing or malformed, a frame of another width, a value that is
-            not finite.
+        DataError: a file that is missing, malformed or empty, a frame of another width, a value
+            that is not finite.
     """
     if source == "-":
         stdin = sys.stdin.buffer
@@ -41,7 +43,7 @@ def frames(source: str, features: int) -> Iterator[Tensor]:
 
 
 def _frames(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor]:
-    start = file.peek(len(NPY))
+    start, number = file.peek(len(NPY)), 0
     read = _rows if start.startswith(NPY) else _sound if start.startswith(WAV) else _lines
     for number, frame in enumerate(read(name, file, features), start=1):
         if len(frame) != features or not bool(torch.isfinite(frame).all()):
@@ -50,11 +52,22 @@ def _frames(name: str, file: io.BufferedReader, features: int) -> Iterator[Tenso
                 f"got {frame.tolist()[:6]}."
             )
         yield frame
+    if not number:
+        raise DataError(f"stream: {name} holds no frame; give it at least one.")
 
 
 def _lines(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor]:
     """Frames of csv lines; empty lines are none."""
-    for number, line in enumerate(file, start=1):
+    most = CELL_BYTES * features + CELL_BYTES
+    for number in itertools.count(1):
+        line = file.readline(most)
+        if not line:
+            return
+        if len(line) == most:
+            raise DataError(
+                f"stream: line {number} of {name} has {most} bytes or more, too many for "
+                f"{features} numbers; it must be {features} finite numbers separated by commas."
+            )
         try:
             values = [float(cell) for cell in line.split(b",")] if line.strip() else None
         except ValueError as error:
@@ -74,11 +87,12 @@ def _rows(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor]
     }
     try:
         shape, fortran, dtype = readers[np.lib.format.read_magic(file)](file)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
         raise DataError(
             f"stream: {name} is no readable npy file ({error}); save it anew."
         ) from error
-    if fortran or dtype.kind not in "fiu" or len(shape) != 2 or shape[1] != features:
+    is_frames = len(shape) == 2 and shape[0] >= 0 and shape[1] == features
+    if fortran or dtype.kind not in "fiu" or not is_frames:
         raise DataError(
             f"stream: {name} must hold real frames of shape (n, {features}) in C order; got "
             f"{shape} of {dtype}{' in Fortran order' if fortran else ''}."

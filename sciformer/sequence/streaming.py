@@ -11,9 +11,13 @@ from torch import Tensor
 
 from sciformer.errors import DataError, ShapeError, UsageError
 from sciformer.mixers.protocol import State
+from sciformer.runs.files import atomic
+from sciformer.runs.reading import digest_of_tensors, read_tensors
 from sciformer.sequence.folding import fold
 from sciformer.sequence.kernels import kernel
 from sciformer.sequence.model import SequenceClassifier
+
+WEIGHTS_DIGEST = "weights_sha256"  # in the header of a saved state
 
 
 class Streamer:
@@ -25,6 +29,7 @@ class Streamer:
 
     Raises:
         UsageError: the model reads later frames.
+        DataError: weights that are not finite.
 
     Cost: memory and time a frame do not grow with the stream (with an attention mixer they do).
         A single stream on a CPU runs by `Kernels`, whose time is that of reading the weights.
@@ -38,6 +43,9 @@ class Streamer:
             )
         self.model = fold(model)
         self._shape = (batch, model.features)
+        _refuse_odd_weights(self.model)
+        # Of the weights as given: folding may round differently on another machine.
+        self.weights_digest = digest_of_tensors(model.state_dict())
         weight = self.model.head.weight
         self._dtype = weight.dtype
         plain = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
@@ -73,31 +81,55 @@ class Streamer:
         self.restore(self.model.init_state(self._shape[0]))
 
     def save(self, path: Path) -> None:
-        """Writes the state, from which `load` goes on with the same answers."""
+        """Writes the state, from which `load` goes on with the same answers.
+
+        Raises:
+            RunError: the disk refused.
+        """
         from safetensors.torch import save_file
 
         tensors = {
             name: tensor.contiguous().clone() for name, tensor in flatten(self.state).items()
         }
-        save_file(tensors, path)
+        with atomic(path) as temporary:
+            save_file(tensors, temporary, {WEIGHTS_DIGEST: self.weights_digest})
 
     def load(self, path: Path) -> None:
-        """Goes on from a saved state of the same model.
+        """Goes on from a saved state of the same model, weights included.
 
         Raises:
-            DataError: no such file, or the state of another model.
+            DataError: no such file, numbers that are not finite, or the state of other weights.
         """
-        from safetensors import SafetensorError, safe_open
-
+        like = flatten(self.state)
         try:
-            with safe_open(path, "pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
+            tensors, texts = read_tensors(Path(path))
+        except DataError as error:
             raise DataError(
-                f"Streamer: {path} is not a saved stream state ({error}); "
-                "name a file that `save` or --save-state wrote."
+                f"Streamer: {path} is not a saved stream state; name a file that `save` or "
+                f"--save-state wrote: {error}"
             ) from error
-        self.restore(_checked(tensors, self.state, path))
+        odd = sorted({*like} ^ {*tensors}) or [
+            place for place, tensor in like.items() if tensors[place].shape != tensor.shape
+        ]
+        if odd or texts.get(WEIGHTS_DIGEST) != self.weights_digest:
+            where = f"it differs at {odd[0]}" if odd else "its weights have another digest"
+            raise DataError(
+                f"Streamer: {path} holds the state of another model or batch ({where}); "
+                "use the run it came from."
+            )
+        count = tensors["2"]
+        if not 0 <= float(count) < 2**53 or float(count) % 1:
+            raise DataError(f"Streamer: {path} counts {float(count):g} frames; save it anew.")
+        self.restore(_rebuilt(tensors, self.state))
+
+
+def _refuse_odd_weights(model: SequenceClassifier) -> None:
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise DataError(
+                f"Streamer: the weights {name} hold numbers that are not finite, of which no "
+                "probability can be made; train the model anew."
+            )
 
 
 class Steps(Protocol):
@@ -172,19 +204,6 @@ def flatten(state: State, prefix: str = "") -> dict[str, Tensor]:
         else:
             flat |= flatten(part, f"{place}.")
     return flat
-
-
-def _checked(tensors: dict[str, Tensor], like: State, path: Path) -> State:
-    """The state with the places of `like`, whose tensors must have their shapes."""
-    odd = sorted({*flatten(like)} ^ {*tensors}) or [
-        place for place, tensor in flatten(like).items() if tensors[place].shape != tensor.shape
-    ]
-    if odd:
-        raise DataError(
-            f"Streamer: {path} holds the state of another model or batch (it differs at "
-            f"{odd[0]}); use the run it came from."
-        )
-    return _rebuilt(tensors, like)
 
 
 def _rebuilt(tensors: dict[str, Tensor], like: State, prefix: str = "") -> State:

@@ -259,3 +259,26 @@ def test_an_unknown_data_set_is_refused() -> None:
         UnknownNameError, match=r"unknown data set 'mnist1e'. Did you mean 'mnist1d'"
     ):
         load_data("mnist1e")
+
+
+def test_a_packed_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    """Two GB of zeros behind a header of 160 bytes. Kills: everything unpacked before a look."""
+    import resource
+
+    with gzip.open(tmp_path / "file", "wb", 1) as file:
+        file.write(idx(np.zeros((10, 4, 4))))
+        for _ in range(200):
+            file.write(bytes(10_000_000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match="the file holds more bytes after it"):
+        read_idx(tmp_path / "file")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+@pytest.mark.parametrize("shape", [(65536,) * 4, (2**31, 2**31), (0, 4, 4)])
+def test_lengths_that_wrap_or_vanish_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Kills: a product in int64, an array of nothing."""
+    header = b"\0\0\x08" + bytes([len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+    (tmp_path / "file").write_bytes(header)
+    with pytest.raises(DataError, match="which is nothing or more than"):
+        read_idx(tmp_path / "file")

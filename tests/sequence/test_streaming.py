@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,43 @@ def test_the_early_exit_curve_ends_at_the_accuracy() -> None:
 def test_frames_needed_stay_enough(curve: list[float], frames: int) -> None:
     """Kills: the first frame above instead of the last below, > instead of >=."""
     assert frames_needed(torch.tensor(curve, dtype=torch.float64)) == frames
+
+
+def test_a_state_belongs_to_its_weights(tmp_path: Path) -> None:
+    """Kills: a check of shapes alone."""
+    model = causal("lmuformer")
+    first, second, other = Streamer(model), Streamer(model), copy.deepcopy(model)
+    with torch.no_grad():
+        next(iter(other.parameters())).mul_(1 + 2**-40)
+    for _ in range(5):
+        first.push(torch.ones(1, 3, dtype=torch.float64))
+    first.save(tmp_path / "state.safetensors")
+    second.load(tmp_path / "state.safetensors")
+    assert second.frames == 5
+    with pytest.raises(DataError, match="its weights have another digest"):
+        Streamer(other).load(tmp_path / "state.safetensors")
+
+
+@pytest.mark.parametrize("place", ["1", "2"])
+def test_states_are_finite(tmp_path: Path, place: str) -> None:
+    """Kills: NaN restored, and every later probability NaN."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    path = tmp_path / "state.safetensors"
+    streamer = Streamer(causal("lmuformer"))
+    streamer.save(path)
+    with safe_open(path, "pt") as file:
+        texts = file.metadata()
+    save_file({**load_file(path), place: load_file(path)[place] * float("nan")}, path, texts)
+    with pytest.raises(DataError, match=f"{place} holds numbers that are not finite"):
+        streamer.load(path)
+
+
+def test_weights_that_are_not_finite_do_not_stream() -> None:
+    """Kills: a class with probability nan."""
+    model = causal("lmuformer")
+    with torch.no_grad():
+        model.head.bias[0] = float("nan")
+    with pytest.raises(DataError, match=r"head\.bias hold numbers that are not finite"):
+        Streamer(model)

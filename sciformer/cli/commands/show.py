@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 from typing import Any
 
 from sciformer.cli.arguments import add_json_argument
-from sciformer.cli.console import print_json, print_table
+from sciformer.cli.console import print_json, print_table, printable
+from sciformer.errors import DataError
 from sciformer.runs import Run
+
+MOST_FILES = 10_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,10 +24,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints the summary of a run."""
     content = _describe(Run.open(arguments.run))
+    if content["summary"] is not None and not isinstance(content["summary"], dict):
+        raise DataError(
+            f"show: {arguments.run / 'summary.json'} is not what a run writes; remove it."
+        )
     if arguments.json:
         print_json(content)
         return
-    print(f"{content['path']}: {content['kind']}, created {content['created']}")
+    print(printable(f"{content['path']}: {content['kind']}, created {content['created']}"))
     for part in ("config", "environment", "summary", "last_metrics", "files"):
         if content[part]:
             print()
@@ -33,7 +41,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _describe(run: Run) -> dict[str, Any]:
     lines = run.metrics()
-    files = sorted(path for path in run.path.rglob("*") if path.is_file())
+    # A link is named and not followed; a directory of somebody else may hold any number of files.
+    found = itertools.islice(run.path.rglob("*"), MOST_FILES)
+    files = sorted(path for path in found if path.is_symlink() or path.is_file())
     return {
         "path": run.path,
         "kind": run.kind,
@@ -43,5 +53,5 @@ def _describe(run: Run) -> dict[str, Any]:
         "summary": run.read_json("summary.json"),
         "metrics_count": len(lines),
         "last_metrics": lines[-1] if lines else None,
-        "files": {str(path.relative_to(run.path)): path.stat().st_size for path in files},
+        "files": {str(path.relative_to(run.path)): path.lstat().st_size for path in files},
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciformer.reproduce.campaign import Campaign
     from sciformer.reproduce.claims import Paper
     from sciformer.reproduce.report import Report
+    from sciformer.runs import Run
 
 EPILOG = """examples:
   sciformer reproduce all --quick
@@ -73,7 +74,7 @@ def _campaign(arguments: argparse.Namespace) -> tuple[Campaign, str]:
     from sciformer.runs import Run
 
     if arguments.resume:
-        old = Run.open(arguments.resume).config
+        old = _checked(Run.open(arguments.resume))
         asked = {"paper": arguments.paper, "seeds": arguments.seeds}
         config = {**old, **{key: value for key, value in asked.items() if value is not None}}
         if arguments.quick:
@@ -86,6 +87,26 @@ def _campaign(arguments: argparse.Namespace) -> tuple[Campaign, str]:
     papers, seeds = _papers(config["paper"]), config["seeds"]
     label = config["effort"] + ("" if seeds is None else f", {seeds} seeds")
     return Campaign(papers, attrgetter(config["effort"]), run, seeds), label
+
+
+def _checked(run: Run) -> dict[str, Any]:
+    """The configuration of a run of this command, of its types."""
+    from sciformer.errors import DataError
+
+    config = run.config
+    seeds = config.get("seeds", 0)
+    is_ours = (
+        isinstance(config.get("paper"), str)
+        and config.get("effort") in ("quick", "full")
+        and (seeds is None or (type(seeds) is int and seeds > 0))
+    )
+    if not is_ours:
+        raise DataError(
+            f"reproduce: {run.path} is a run of {run.kind!r}, not of `sciformer reproduce`; name "
+            "another."
+        )
+    _named(config["paper"])
+    return config
 
 
 def _named(paper: str | None) -> str:

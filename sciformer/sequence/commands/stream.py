@@ -73,6 +73,7 @@ def _predict(
     import sys
     import time
 
+    from sciformer.cli.console import printable
     from sciformer.sequence.latency import Latencies
 
     dtype = streamer.model.head.weight.dtype
@@ -85,7 +86,8 @@ def _predict(
         best = int(probabilities.argmax())
         last = {"class": classes[best], "probability": float(probabilities[best])}
         if not quiet:
-            sys.stdout.write(f"{streamer.frames}\t{last['class']}\t{last['probability']:.6f}\n")
+            name = printable(classes[best])
+            sys.stdout.write(f"{streamer.frames}\t{name}\t{last['probability']:.6f}\n")
             sys.stdout.flush()
     return latencies, last
 

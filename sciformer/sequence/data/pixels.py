@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from sciformer.sequence.data.dataset import SequenceData, Split, hold_out
 
 HELD_OUT = 5000 / 60000
 ORDER_SEED = 0
+MOST_BYTES = 1 << 30  # twenty times the largest file of MNIST
 
 
 def load(directory: Path | None, seed: int) -> SequenceData:
@@ -56,25 +59,39 @@ def read_idx(path: Path) -> Tensor:
         DataError: no such file, another type, or another size than the header says.
     """
     try:
-        raw = path.read_bytes()
-        content = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        with path.open("rb") as raw:
+            is_packed = raw.read(2) == b"\x1f\x8b"
+        with path.open("rb") as raw:
+            file: Any = gzip.open(raw) if is_packed else raw  # noqa: SIM115
+            return _values(path, file)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); fetch the file again.") from error
-    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
+
+
+def _values(path: Path, file: IO[bytes]) -> Tensor:
+    """The array, read up to one byte more than its header promises, however much would come."""
+    start = file.read(4)
+    if len(start) < 4 or start[:3] != b"\x00\x00\x08":
         raise DataError(
-            f"{path}: is no IDX file of unsigned bytes, it begins with {content[:4].hex()!r}; "
+            f"{path}: is no IDX file of unsigned bytes, it begins with {start.hex()!r}; "
             "fetch the file again."
         )
-    axes = content[3]
-    start = 4 + 4 * axes
-    shape = struct.unpack(f">{axes}I", content[4:start]) if len(content) >= start else ()
-    if len(content) != start + int(np.prod(shape, dtype=np.int64)) or not shape:
+    lengths = file.read(4 * start[3])
+    shape = struct.unpack(f">{len(lengths) // 4}I", lengths[: len(lengths) // 4 * 4])
+    size = math.prod(shape)  # of Python's integers, which do not wrap
+    if len(shape) != start[3] or not shape or not 0 < size <= MOST_BYTES:
         raise DataError(
-            f"{path}: the header promises {shape or axes} values or axes, the file holds "
-            f"{max(len(content) - start, 0)} bytes after it; fetch the file again."
+            f"{path}: the header promises {shape or start[3]} values or axes, which is nothing or "
+            f"more than {MOST_BYTES} bytes; fetch the file again."
         )
-    values = np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-    return torch.from_numpy(values.copy())
+    content = file.read(size + 1)
+    if len(content) != size:
+        held = f"{len(content)} bytes" if len(content) < size else "more bytes"
+        raise DataError(
+            f"{path}: the header promises {shape} values or axes, the file holds {held} after it; "
+            "fetch the file again."
+        )
+    return torch.from_numpy(np.frombuffer(content, np.uint8).reshape(shape).copy())
 
 
 def _split(directory: Path, part: str) -> Split:
