@@ -29,6 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write the layer")
     parser.add_argument("--force", action="store_true", help="compile at any estimated cost")
+    parser.add_argument(
+        "--simplify",
+        action="store_true",
+        help="compile what sympy simplifies the formula to, also where the formula is undefined",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -38,8 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
     from sciformer.cli.console import Progress, note, print_json, print_table
     from sciformer.runs import Run
     from theory.universal import compile as compile_formula
+    from theory.universal.formula.parsing import parse_number
 
-    domain = (_end(arguments.domain[0]), _end(arguments.domain[1]))
+    domain = (parse_number(arguments.domain[0]), parse_number(arguments.domain[1]))
     with Progress(total=1.0, label="compile") as progress:
         layer = compile_formula(
             arguments.formula,
@@ -49,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             domain=domain,
             construction=arguments.construction,
             force=arguments.force,
+            simplify=arguments.simplify,
             report=lambda phase, done: progress.update(done, phase=phase),
         )
     config = {
@@ -58,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         "epsilon": arguments.epsilon,
         "domain": list(domain),
         "construction": arguments.construction,
+        "simplify": arguments.simplify,
     }
     directory = Run.create(arguments.out, "compile", config)
     layer.save(directory.path)
@@ -68,17 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(figures)
         return 0
     print_table([[name, value] for name, value in figures.items()], ["compile", ""])
+    if arguments.simplify:
+        note(f"compiled as {layer.certificate.formula}")
     note(layer.certificate.construction)
     note(f"written to {directory.path}" + (", with figure.png" if drawn else ""))
     return 0
-
-
-def _end(text: str) -> float:
-    """An end of the domain: a number, or an expression such as pi/2."""
-    from theory.universal.formula.parsing import parse_rows
-
-    ((value,),) = parse_rows(text, {})
-    return float(value)
 
 
 def _draw(layer: CompiledLayer, directory: Any) -> bool:

@@ -11,7 +11,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens", type=int, required=True, metavar="N", help="sequence length")
     parser.add_argument("--width", type=int, default=1, metavar="D", help="channels, default 1")
     parser.add_argument("--epsilon", type=float, default=0.05, metavar="E", help="default 0.05")
-    parser.add_argument("--domain", nargs=2, type=float, default=(-1.0, 1.0), metavar=("A", "B"))
+    parser.add_argument("--domain", nargs=2, default=("-1", "1"), metavar=("A", "B"))
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -19,13 +19,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Diagnoses and reports."""
     from sciformer.cli.console import print_json, print_table
     from theory.universal.diagnose import diagnose
+    from theory.universal.formula.parsing import parse_number
 
     found = diagnose(
         arguments.formula,
         arguments.tokens,
         arguments.width,
         epsilon=arguments.epsilon,
-        domain=tuple(arguments.domain),
+        domain=(parse_number(arguments.domain[0]), parse_number(arguments.domain[1])),
     )
     if arguments.json:
         print_json(

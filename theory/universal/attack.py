@@ -10,12 +10,15 @@ from torch import nn
 from theory.universal.arrays import Array
 from theory.universal.fitting.fit import sample_cube
 from theory.universal.formula.target import Target, read_target, sequences_in
-from theory.universal.layer import apply
+from theory.universal.layer import apply, numbers_in_flight
 
 if TYPE_CHECKING:
     from theory.universal.certificate import CompiledLayer
 
 _SAMPLES = 40_000
+_MOST_NUMBERS = 2**28
+"""Numbers that the forward passes of all samples may hold together; seconds of work."""
+_FEWEST = 256
 _CLIMBERS = 24
 _STEPS = 40
 
@@ -32,21 +35,26 @@ def observed_error(layer: CompiledLayer) -> float:
 def attack(module: nn.Module, target: Target) -> Array:
     """Largest errors found, (n, m): random and extreme points, then compass search from the worst.
 
+    Large layers are searched with fewer samples, and only their worst entries by compass search.
+
     Args:
         module: the layer.
         target: formula and domain.
     """
     rng = np.random.default_rng(1)
-    cube = np.concatenate(
-        [sample_cube(target.dimension), rng.uniform(-1, 1, (_SAMPLES, target.dimension))]
-    )
+    size = target.dimension
+    affordable = _MOST_NUMBERS // numbers_in_flight(module, target.tokens)
+    samples = min(_SAMPLES, max(_FEWEST, affordable))
+    cube = np.concatenate([sample_cube(size)[:samples], rng.uniform(-1, 1, (samples, size))])
     error = _errors(module, target, cube)
     found = error.max(0)
-    for token in range(target.tokens):
-        for output in range(target.outputs):
-            best = cube[np.argsort(-error[:, token, output])[:_CLIMBERS]]
-            climbed = _climb(module, target, best, (token, output))
-            found[token, output] = max(found[token, output], climbed)
+    climbers = min(_CLIMBERS, max(1, affordable // (_STEPS * 3 * size)))
+    climbs = max(1, affordable // (_STEPS * 3 * size * climbers))
+    for entry in np.argsort(-found, axis=None)[:climbs]:
+        token, output = divmod(int(entry), target.outputs)
+        best = cube[np.argsort(-error[:, token, output])[:climbers]]
+        climbed = _climb(module, target, best, (token, output))
+        found[token, output] = max(found[token, output], climbed)
     return np.asarray(found)
 
 

@@ -38,6 +38,7 @@ def compile(  # noqa: A001 (the verb of this room)
     domain: tuple[float, float] = (-1.0, 1.0),
     construction: Construction | str = "auto",
     force: bool = False,
+    simplify: bool = False,
     report: Report | None = None,
 ) -> CompiledLayer:
     """Emits one self-attention layer with one hidden ReLU layer, and proves its error.
@@ -53,6 +54,7 @@ def compile(  # noqa: A001 (the verb of this room)
         domain: ends of every coordinate.
         construction: "auto", a name, or an object of `theory.universal.construction.choose`.
         force: compile even if the estimated cost is out of reach.
+        simplify: compile what sympy simplifies the formula to, such as x1 for sqrt(x1)**2.
         report: called with a phase and the fraction of it that is done.
 
     Returns:
@@ -68,11 +70,11 @@ def compile(  # noqa: A001 (the verb of this room)
     Deviates: the ridge functions are found by fitting, not by the explicit formula of theorem T0,
         which needs 100 to 10000 times as many units; the certificate does not care.
     """
-    target = read_target(formula, tokens, width, domain)
+    target = read_target(formula, tokens, width, domain, simplify=simplify)
     if not (math.isfinite(epsilon) and epsilon > 0):
         raise DomainError(f"compile: epsilon must be a finite number > 0; got {epsilon:g}.")
-    check_continuous(target)
     check_defined(target)
+    check_continuous(target)
     if not force:
         check_cost(target, epsilon)
     chosen, reason = choose(construction, target, epsilon)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from theory.universal.construction.choose import choose
+from theory.universal.enclosure.defined import check_defined
 from theory.universal.formula.target import Formula, Target, read_target
 from theory.universal.obstructions import (
     Obstruction,
@@ -55,18 +56,23 @@ def diagnose(
         width: coordinates of a token.
         domain: the interval of every coordinate.
         epsilon: intended error, for the construction and the information bound.
+
+    Raises:
+        DomainError: epsilon <= 0, or a formula that is not defined on the whole domain.
     """
     target = read_target(formula, tokens, width, domain)
+    bits = bits_needed(target.dimension, tokens * target.outputs, epsilon)
+    check_defined(target)
     found = [without_positions(target), without_attention(target)]
     found.append(with_relative_positions_only(target))
-    jump = max(largest_jump(p, target)[0] for row in target.programs for p in row)
+    jump = max(largest_jump(p, target)[0] for p in {p for row in target.programs for p in row})
     if jump > 1e-6:
         found.append(with_a_jump(jump))
     return Diagnosis(
         obstructions=tuple(found),
         needs=tuple(_sentence(target, o) for o in found),
         heads=heads_needed(tokens, width),
-        bits=bits_needed(target.dimension, tokens * target.outputs, epsilon),
+        bits=bits,
         construction=choose("auto", target, epsilon)[1],
     )
 

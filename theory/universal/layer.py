@@ -143,9 +143,23 @@ def weights_from_state(state: Mapping[str, Array], heads: int) -> LayerWeights:
     )
 
 
+_AT_ONCE = 2**24
+"""Numbers that `apply` holds at a time: 128 MB in float64."""
+
+
+def numbers_in_flight(layer: nn.Module, tokens: int) -> int:
+    """Numbers that the forward pass of one sequence holds, about: scores, projections, units."""
+    attention, hidden = layer.attention, layer.hidden
+    assert isinstance(attention, MultiheadAttention), "the attention of a SingleLayer"
+    assert isinstance(hidden, nn.Linear), "the hidden layer of a SingleLayer"
+    inner = attention.heads * tokens + 3 * len(attention.query.weight)
+    return tokens * (inner + 4 * hidden.in_features + 2 * hidden.out_features)
+
+
 @torch.no_grad()
 def apply(layer: nn.Module, sequences: Array) -> Array:
     """Outputs of a layer at sequences (p, n, d), in blocks, as a float64 array (p, n, m)."""
     points = torch.as_tensor(sequences, dtype=torch.float64)
-    blocks = [points[at : at + 8192] for at in range(0, len(points), 8192)]
+    size = min(8192, max(1, _AT_ONCE // numbers_in_flight(layer, points.shape[1])))
+    blocks = [points[at : at + size] for at in range(0, len(points), size)]
     return np.concatenate([layer(block).numpy() for block in blocks])

@@ -18,6 +18,9 @@ from theory.universal.fitting.fit import sample_cube
 from theory.universal.formula.target import Target, sequences_in
 
 _FULL_PERMUTATIONS = 6
+"""Up to 6! = 720 permutations all are tried."""
+_ALL_SWAPS = 24
+"""Up to 276 transpositions all are tried; any subset of permutations proves a lower bound."""
 _ROWS = 33
 
 
@@ -39,11 +42,16 @@ class Obstruction:
 
 
 def permutations(tokens: int) -> list[tuple[int, ...]]:
-    """All permutations of up to 6 tokens; beyond that the transpositions and the rotations."""
+    """All permutations of up to 6 tokens; beyond that transpositions and rotations.
+
+    Beyond 24 tokens only the transpositions of neighbours and of the first token with another.
+    """
     if tokens <= _FULL_PERMUTATIONS:
         return list(itertools.permutations(range(tokens)))
     found = [tuple(range(tokens))]
     for i, j in itertools.combinations(range(tokens), 2):
+        if tokens > _ALL_SWAPS and i > 0 and j > i + 1:
+            continue
         swapped = list(range(tokens))
         swapped[i], swapped[j] = j, i
         found.append(tuple(swapped))
@@ -85,7 +93,7 @@ def without_attention(target: Target) -> Obstruction:
         for row in own[:, token]:
             sequences = points.copy()
             sequences[:, token] = row
-            values = target.values(sequences)[:, token]
+            values = target.row_values(sequences, token)
             gap = values.max(0) - values.min(0)
             if gap.max() / 2 > best.bound:
                 at = int(values[:, int(gap.argmax())].argmax())
@@ -123,7 +131,7 @@ def bits_needed(dimension: int, outputs: int, epsilon: float) -> int:
 
     Bumps of a height above epsilon on (ceil(1 / epsilon) - 1)^D disjoint balls, with free signs.
     """
-    if not epsilon > 0:
+    if not (epsilon > 0 and math.isfinite(1.0 / epsilon)):
         raise DomainError(f"bits_needed: epsilon must be > 0; got {epsilon:g}.")
     return int(outputs * (math.ceil(1.0 / epsilon) - 1) ** dimension)
 

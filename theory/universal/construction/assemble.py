@@ -55,6 +55,8 @@ def assemble(heads: Heads, parts: Sequence[Sequence[Ridges]], limit: float) -> L
                 shift = part.constant - bias[output]
                 add(token, part.slope, shift, output, 1.0)
     width = heads.embedding.shape[0]
+    if not rows:  # a constant output: one unit that nobody reads, so that no matrix is empty
+        rows, biases, readout = [np.zeros(width)], [0.0], [np.zeros(outputs)]
     return LayerWeights(
         heads=heads.heads,
         embedding=heads.embedding,

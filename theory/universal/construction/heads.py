@@ -43,24 +43,18 @@ class Heads:
     offset: Array
     gate: slice | None
 
-    def states(self, sequences: Array) -> Array:
-        """States z (p, n, w) of sequences (p, n, d), in plain float64."""
+    def features(self, sequences: Array, token: int) -> Array:
+        """Features (p, f) that one token can read from sequences (p, n, d), in plain float64."""
         tokens = sequences @ self.embedding.T + self.positions
         shape = (len(tokens), tokens.shape[1], self.heads, -1)
-        query, key, value = (
-            (tokens @ w.T).reshape(shape).swapaxes(1, 2) for w in (self.query, self.key, self.value)
-        )
-        scores = query @ key.swapaxes(2, 3) / math.sqrt(query.shape[-1])
+        query = (tokens[:, token] @ self.query.T).reshape(len(tokens), self.heads, -1)
+        key, value = ((tokens @ w.T).reshape(shape).swapaxes(1, 2) for w in (self.key, self.value))
+        scores = (key @ query[..., None])[..., 0] / math.sqrt(query.shape[-1])  # (p, h, n)
         weights = np.exp(scores - scores.max(-1, keepdims=True))
         weights /= weights.sum(-1, keepdims=True)
-        mixed = (weights @ value).swapaxes(1, 2).reshape(*tokens.shape[:2], -1)
-        return np.asarray(tokens + mixed @ self.output.T)
-
-    def features(self, sequences: Array, token: int) -> Array:
-        """Features (p, f) that one token can read."""
-        return np.asarray(
-            self.states(sequences)[:, token] @ self.decode[token].T + self.offset[token]
-        )
+        mixed = (weights[:, :, None] @ value)[:, :, 0].reshape(len(tokens), -1)
+        state = tokens[:, token] + mixed @ self.output.T
+        return np.asarray(state @ self.decode[token].T + self.offset[token])
 
 
 def copy_heads(tokens: int, width: int, beta: float = 1.0) -> Heads:

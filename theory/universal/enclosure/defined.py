@@ -14,6 +14,7 @@ from sciformer.errors import DomainError
 from theory.universal.arrays import Array
 from theory.universal.enclosure.branch_and_bound import bisect
 from theory.universal.enclosure.range import enclose
+from theory.universal.formula.parsing import Written
 from theory.universal.formula.program import Program, evaluate
 from theory.universal.formula.target import Target
 
@@ -22,7 +23,9 @@ _SAMPLES = 4096
 
 
 def check_defined(target: Target) -> None:
-    """Proves that every entry is real and finite on the whole domain, or refuses.
+    """Proves that every entry is real and finite on the whole domain as written, or refuses.
+
+    The operations are those of the formula before sympy simplifies it: x/x is not defined at 0.
 
     Raises:
         DomainError: names the entry and a point where float64 arithmetic gives no finite number;
@@ -30,28 +33,49 @@ def check_defined(target: Target) -> None:
 
     Cost: at most 40 000 boxes an entry; one if all its functions are defined everywhere.
     """
-    for row, programs in zip(target.entries, target.programs, strict=True):
-        for entry, program in zip(row, programs, strict=True):
-            _check_entry(target, entry, program)
+    judged: set[Program] = set()
+    for row, programs in zip(target.written, target.programs, strict=True):
+        for entry, simplified in zip(row, programs, strict=True):
+            if entry.program not in judged:
+                judged.add(entry.program)
+                _check_entry(target, entry, simplified)
 
 
-def _check_entry(target: Target, entry: sympy.Expr, program: Program) -> None:
-    where = f"on the whole domain [{target.lower:g}, {target.upper:g}]"
-    witness = _undefined(program, _samples(target))
-    doubt = _unproven_near(program, target) if witness is None else None
-    if doubt is not None:
-        witness = _undefined(program, doubt[None])
+def _check_entry(target: Target, entry: Written, simplified: Program) -> None:
+    witness, doubt = _judged(entry.program, target)
+    if doubt is None:
+        return
+    where = f"on the whole domain {domain_text(target)}"
+    advice = ""
+    if simplified != entry.program and _judged(simplified, target)[1] is None:
+        advice = (
+            f" sympy simplifies it to {_short(entry.expression)}, which is; ask for that by "
+            "--simplify (in Python: simplify=True)."
+        )
     if witness is not None:
         raise DomainError(
-            f"formula: {entry} is not finite and real {where}: float64 has no value for it at "
-            f"{shown(target, witness)}; choose a domain without such points."
+            f"formula: {entry.text} is not finite and real {where}: float64 has no value for it at "
+            f"{shown(target, witness)}; choose a domain without such points.{advice}"
         )
-    if doubt is not None:
-        raise DomainError(
-            f"formula: could not prove that {entry} is finite and real {where}: look near "
-            f"{shown(target, doubt)}; choose a domain that keeps away from it, or write "
-            "sqrt(max(..., 0)) for a root that touches zero."
-        )
+    raise DomainError(
+        f"formula: could not prove that {entry.text} is finite and real {where}: look near "
+        f"{shown(target, doubt)}; choose a domain that keeps away from it, or write "
+        f"sqrt(max(..., 0)) for a root that touches zero.{advice}"
+    )
+
+
+def _judged(program: Program, target: Target) -> tuple[Array | None, Array | None]:
+    """A point without a value if one is known, and a point near which there is no proof."""
+    witness = _undefined(program, _samples(target))
+    if witness is not None:
+        return witness, witness
+    doubt = _unproven_near(program, target)
+    return (None if doubt is None else _undefined(program, doubt[None])), doubt
+
+
+def _short(expression: sympy.Expr) -> str:
+    text = str(expression)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _samples(target: Target) -> Array:
@@ -87,7 +111,17 @@ def _unproven_near(program: Program, target: Target) -> Array | None:
     return None
 
 
+_MOST_SHOWN = 8
+"""Coordinates of a point that fit a sentence."""
+
+
 def shown(target: Target, point: Array) -> str:
     """A point of the domain as 'x1 = ..., x2 = ...'."""
-    pairs = zip(target.variables, point, strict=True)
-    return ", ".join(f"{name} = {value:.4g}" for name, value in pairs)
+    pairs = list(zip(target.variables, point, strict=True))
+    text = ", ".join(f"{name} = {value:.4g}" for name, value in pairs[:_MOST_SHOWN])
+    return text if len(pairs) <= _MOST_SHOWN else f"{text}, ..."
+
+
+def domain_text(target: Target) -> str:
+    """The domain as it is written in a sentence."""
+    return f"[{target.lower:g}, {target.upper:g}]"

@@ -114,8 +114,8 @@ class Interval:
         """x^k for an integer k, by repeated squaring with outward rounding."""
         if exponent < 0:
             return self.power(-exponent).reciprocal()
-        if exponent == 0:
-            return Interval.point(np.ones_like(self.lower))
+        if exponent == 0:  # where x itself is undefined, so is x^0
+            return Interval.point(np.where(np.isnan(self.lower + self.upper), np.nan, 1.0))
         if exponent == 1:
             return self
         if exponent % 2 == 0:

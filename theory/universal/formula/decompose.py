@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
-from math import factorial
+from math import comb, factorial
 
 import numpy as np
 import sympy
@@ -190,11 +190,26 @@ def _ridges(expression: sympy.Expr, variables: Sequence[sympy.Symbol]) -> list[B
     return [Block((row,), g) for row, g in by_form.items()]
 
 
+_MOST_RIDGE_TERMS = 20_000
+"""Monomials in the proof of a polarisation: 14 784 for a product of six variables, 109 824 for one
+of seven, which takes sympy minutes."""
+_MOST_WAVES = 6
+"""Sines and cosines of one product; k of them become 2^(k-1) terms."""
+
+
 def _split_term(term: sympy.Expr) -> list[sympy.Expr]:
+    """The term as a sum of ridge functions; the term itself where that is out of reach."""
     coefficient, monomial = term.as_coeff_Mul()
     if monomial.is_polynomial() and len(monomial.free_symbols) > 1:
+        powers = [int(e) for e in monomial.as_powers_dict().values()]
+        degree, variables = sum(powers), len(powers)
+        if 2 ** (degree - 1) * comb(degree + variables - 1, degree) > _MOST_RIDGE_TERMS:
+            return [term]
         return [coefficient * p for p in _polarised(monomial)]
     if monomial.has(sympy.sin, sympy.cos):
+        waves = [e for b, e in monomial.as_powers_dict().items() if b.has(sympy.sin, sympy.cos)]
+        if not all(e.is_Integer and e > 0 for e in waves) or sum(waves) > _MOST_WAVES:
+            return [term]
         from sympy.simplify.fu import TR8
 
         return list(sympy.Add.make_args(sympy.expand(TR8(term))))

@@ -1,194 +1,157 @@
-"""Formulas as people write them, read into sympy without `eval`.
-
-A formula has one row a token, separated by `;`, and one expression an output, separated by `,`.
-A single row is the output of every token.
-"""
+"""Formulas as people write them, read into sympy and into programs without `eval`."""
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import sympy
 
-from sciformer.errors import DataError, unknown_name
-
-Maker = Callable[..., sympy.Expr]
-
-_TOKEN = re.compile(
-    r"(?P<space>\s+)"
-    r"|(?P<number>(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
-    r"|(?P<operator>\*\*|<=|>=|[-+*/^(),;|<>]|[−·×²³])"
+from sciformer.errors import DataError, DomainError
+from theory.universal.formula.limits import (
+    LARGEST_EXPONENT,
+    MOST_BITS,
+    check_expansion,
 )
-_PLAIN = {"−": "-", "·": "*", "×": "*", "^": "**"}
-_SUPERSCRIPT = {"²": 2, "³": 3}
-_COMPARISONS: Mapping[str, Callable[..., Any]] = {
+from theory.universal.formula.program import Program
+from theory.universal.formula.syntax import Node, read_rows
+from theory.universal.formula.written import program_as_written
+
+_CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
+_COMPARISONS: Mapping[str, Callable[..., sympy.Basic]] = {
     "<": sympy.Lt,
     "<=": sympy.Le,
     ">": sympy.Gt,
     ">=": sympy.Ge,
 }
-_SUM, _PRODUCT, _SIGN, _POWER = 10, 20, 30, 40
-
-
-def _where(condition: Any, then: sympy.Expr, otherwise: sympy.Expr) -> sympy.Expr:
-    return sympy.Piecewise((then, condition), (otherwise, True))
-
-
-FUNCTIONS: Mapping[str, tuple[Maker, int | None]] = {
-    "sin": (sympy.sin, 1),
-    "cos": (sympy.cos, 1),
-    "tan": (lambda a: sympy.sin(a) / sympy.cos(a), 1),
-    "tanh": (sympy.tanh, 1),
-    "sinh": (lambda a: (sympy.exp(a) - sympy.exp(-a)) / 2, 1),
-    "cosh": (lambda a: (sympy.exp(a) + sympy.exp(-a)) / 2, 1),
-    "atan": (sympy.atan, 1),
-    "exp": (sympy.exp, 1),
-    "log": (sympy.log, 1),
-    "sqrt": (sympy.sqrt, 1),
-    "abs": (sympy.Abs, 1),
-    "sign": (lambda a: sympy.Piecewise((1, a > 0), (-1, True)), 1),
-    "heaviside": (lambda a: sympy.Piecewise((1, a > 0), (0, True)), 1),
-    "relu": (lambda a: sympy.Max(a, 0), 1),
-    "sigmoid": (lambda a: (1 + sympy.tanh(a / 2)) / 2, 1),
-    "max": (sympy.Max, None),
-    "min": (sympy.Min, None),
-    "where": (_where, 3),
+_FUNCTIONS: Mapping[str, Callable[..., sympy.Expr]] = {
+    "sin": sympy.sin,
+    "cos": sympy.cos,
+    "tan": lambda a: sympy.sin(a) / sympy.cos(a),
+    "tanh": sympy.tanh,
+    "sinh": lambda a: (sympy.exp(a) - sympy.exp(-a)) / 2,
+    "cosh": lambda a: (sympy.exp(a) + sympy.exp(-a)) / 2,
+    "atan": sympy.atan,
+    "exp": sympy.exp,
+    "log": sympy.log,
+    "sqrt": sympy.sqrt,
+    "abs": sympy.Abs,
+    "sign": lambda a: sympy.Piecewise((1, a > 0), (-1, True)),
+    "heaviside": lambda a: sympy.Piecewise((1, a > 0), (0, True)),
+    "relu": lambda a: sympy.Max(a, 0),
+    "sigmoid": lambda a: (1 + sympy.tanh(a / 2)) / 2,
+    "max": sympy.Max,
+    "min": sympy.Min,
+    "where": lambda condition, a, b: sympy.Piecewise((a, condition), (b, True)),
 }
-_CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
 
 
-@dataclass
-class _Reader:
-    """Precedence climbing over the tokens of one formula."""
+@dataclass(frozen=True)
+class Written:
+    """One entry of a formula.
+
+    Args:
+        text: as it was written.
+        expression: what sympy makes of it, simplified where sympy does so by itself.
+        program: the operations as they were written, for questions of definedness.
+    """
 
     text: str
-    names: Mapping[str, sympy.Symbol]
-    tokens: list[tuple[str, str, int]] = field(default_factory=list)
-    at: int = 0
+    expression: sympy.Expr
+    program: Program
 
-    def __post_init__(self) -> None:
-        position = 0
-        while position < len(self.text):
-            match = _TOKEN.match(self.text, position)
-            if match is None:
-                raise self.error(f"unexpected character {self.text[position]!r}", position)
-            if match.lastgroup != "space":
-                word = match.group()
-                self.tokens.append((str(match.lastgroup), _PLAIN.get(word, word), position))
-            position = match.end()
-        self.tokens.append(("end", "the end", len(self.text)))
 
-    def error(self, problem: str, position: int) -> DataError:
-        return DataError(
-            f"formula: {problem} at column {position + 1}; correct the expression at the caret.\n"
-            f"  {self.text}\n  {' ' * position}^"
+class _Translation:
+    """From syntax trees to sympy, with constants and exponents judged before they are computed."""
+
+    def __init__(self, text: str, names: Mapping[str, sympy.Symbol]) -> None:
+        self.text, self.names = text, names
+
+    def shown(self, node: Node) -> str:
+        """The text of a node, cut to a length that fits a sentence."""
+        text = self.text[node.start : node.stop].strip()
+        text = f"1/{text}" if node.operation == "reciprocal" else text
+        return text if len(text) <= 60 else f"{text[:57]}..."
+
+    def expression(self, node: Node) -> sympy.Expr:
+        """The sympy expression of a node.
+
+        Raises:
+            DomainError: a constant that is no finite real number of the range of float64.
+            DataError: an exponent beyond `LARGEST_EXPONENT`.
+        """
+        children = [self.expression(c) for c in node.children]
+        if node.operation == "power":
+            self._check_power(node, *children)
+        made: sympy.Expr = self._made(node, children)
+        if node.operation != "compare" and made.is_number:
+            self._check_constant(node, made)
+        return made
+
+    def _made(self, node: Node, children: list[sympy.Expr]) -> sympy.Expr:
+        match node.operation:
+            case "number":
+                return sympy.Rational(node.value)
+            case "name":
+                return self.names.get(node.value, _CONSTANTS.get(node.value))
+            case "add":
+                return sympy.Add(*children)
+            case "multiply":
+                product = children[0]
+                for child in children[1:]:
+                    product = product * child
+                return product
+            case "reciprocal":
+                return 1 / children[0]
+            case "negate":
+                return -children[0]
+            case "power":
+                return children[0] ** children[1]
+            case "compare":
+                return _COMPARISONS[node.value](*children)
+            case name:
+                return _FUNCTIONS[name](*children)
+
+    def _check_power(self, node: Node, base: sympy.Expr, exponent: sympy.Expr) -> None:
+        """Bounds the size of a power before sympy computes it."""
+        if not exponent.is_number:
+            return
+        if abs(exponent) > LARGEST_EXPONENT:
+            raise DataError(
+                f"formula: the exponent of {self.shown(node)} is larger than {LARGEST_EXPONENT}; "
+                "use a smaller one."
+            )
+        if base.is_Rational and _bits(base) * abs(exponent) > MOST_BITS:
+            raise self._unreal(node)
+
+    def _check_constant(self, node: Node, value: sympy.Expr) -> None:
+        if value.is_Rational:
+            if _bits(value) > MOST_BITS:
+                raise self._unreal(node)
+            return
+        if not value.is_real:
+            raise self._unreal(node)
+        near = value.evalf(15)
+        if not (near.is_Float and abs(near) < sympy.Float("1.797e308")):
+            raise self._unreal(node)
+
+    def _unreal(self, node: Node) -> DomainError:
+        return DomainError(
+            f"formula: the constant {self.shown(node)} is not known to be a finite real number; "
+            "remove it, or keep it within the range of float64."
         )
 
-    def take(self) -> tuple[str, str, int]:
-        token = self.tokens[self.at]
-        self.at += 1
-        return token
 
-    def expect(self, word: str) -> None:
-        kind, found, position = self.take()
-        if found != word or kind == "number":
-            raise self.error(f"expected {word!r} and found {found}", position)
-
-    def is_next(self, *words: str) -> bool:
-        return self.tokens[self.at][1] in words
-
-    def rows(self) -> list[list[sympy.Expr]]:
-        rows = [[self.expression(0)]]
-        while self.is_next(",", ";"):
-            if self.take()[1] == ";":
-                if self.tokens[self.at][0] == "end":
-                    break
-                rows.append([])
-            rows[-1].append(self.expression(0))
-        kind, word, position = self.tokens[self.at]
-        if kind != "end":
-            raise self.error(f"expected an operator and found {word}", position)
-        return rows
-
-    def expression(self, floor: int) -> sympy.Expr:
-        left = self.operand()
-        while True:
-            _, word, _ = self.tokens[self.at]
-            if word in _SUPERSCRIPT and floor <= _POWER:
-                self.take()
-                left = left ** _SUPERSCRIPT[word]
-            elif word == "**" and floor <= _POWER:
-                self.take()
-                left = left ** self.expression(_SIGN)
-            elif word in "*/" and floor <= _PRODUCT:
-                self.take()
-                right = self.expression(_PRODUCT + 1)
-                left = left * right if word == "*" else left / right
-            elif word in "+-" and floor <= _SUM:
-                self.take()
-                right = self.expression(_SUM + 1)
-                left = left + right if word == "+" else left - right
-            else:
-                return left
-
-    def operand(self) -> sympy.Expr:
-        kind, word, position = self.take()
-        if kind == "number":
-            return sympy.Rational(word)
-        if kind == "name":
-            return self.name(word, position)
-        if word in ("-", "+"):
-            value = self.expression(_SIGN)
-            return -value if word == "-" else value
-        if word in ("(", "|"):
-            inner = self.expression(0)
-            self.expect(")" if word == "(" else "|")
-            return inner if word == "(" else sympy.Abs(inner)
-        raise self.error(f"expected a number, a name or '(' and found {word}", position)
-
-    def name(self, word: str, position: int) -> sympy.Expr:
-        if self.is_next("("):
-            return self.call(word, position)
-        lower = word.lower()
-        if word in self.names:
-            return self.names[word]
-        if lower in _CONSTANTS:
-            return _CONSTANTS[lower]
-        known = [*self.names, *_CONSTANTS]
-        raise unknown_name("formula", "variable", word, known)
-
-    def call(self, word: str, position: int) -> sympy.Expr:
-        known = FUNCTIONS.get(word.lower())
-        if known is None:
-            raise unknown_name("formula", "function", word, FUNCTIONS)
-        maker, count = known
-        self.expect("(")
-        arguments = [self.argument()]
-        while self.is_next(","):
-            self.take()
-            arguments.append(self.argument())
-        self.expect(")")
-        if count is not None and len(arguments) != count:
-            raise self.error(f"{word} takes {count} arguments and got {len(arguments)}", position)
-        return maker(*arguments)
-
-    def argument(self) -> Any:
-        left = self.expression(0)
-        if self.tokens[self.at][1] in _COMPARISONS:
-            compare = _COMPARISONS[self.take()[1]]
-            return compare(left, self.expression(0))
-        return left
+def _bits(value: sympy.Rational) -> int:
+    return max(int(value.p).bit_length(), int(value.q).bit_length())
 
 
 def parse_rows(text: str, names: Mapping[str, sympy.Symbol]) -> list[list[sympy.Expr]]:
     """Reads `text` into rows (tokens) of sympy expressions (outputs).
 
-    Grammar: numbers, `+ - * / ** ^`, parentheses, `|a|`, the functions of `FUNCTIONS`, `pi`, `e`;
-    `where(a < b, then, otherwise)`. Decimal numbers are exact rationals.
+    Grammar: numbers, `+ - * / ** ^`, parentheses, `|a|`, the functions of `syntax.ARGUMENTS`, `pi`,
+    `e`; `where(a < b, then, otherwise)`. Decimal numbers are exact rationals.
 
     Args:
         text: the formula, for example "x1*x2; sin(2*x1 + x2), |x1|".
@@ -198,7 +161,49 @@ def parse_rows(text: str, names: Mapping[str, sympy.Symbol]) -> list[list[sympy.
         One list a row; rows may differ in length (the caller judges).
 
     Raises:
-        DataError: a syntax error; the message shows it with a caret.
+        DataError: a syntax error or a limit of `formula.limits`; a caret shows where.
         UnknownNameError: a function or variable that does not exist.
+        DomainError: a constant part that is not real and finite, such as 1/0.
     """
-    return _Reader(text, names).rows()
+    return [[entry.expression for entry in row] for row in read_written(text, names)]
+
+
+def read_written(text: str, names: Mapping[str, sympy.Symbol]) -> list[list[Written]]:
+    """`parse_rows`, with the text and the operations of every entry as they were written."""
+    translation = _Translation(text, names)
+    rows: list[list[Written]] = []
+    for row in read_rows(text, names, tuple(_CONSTANTS)):
+        rows.append([])
+        for node in row:
+            expression = translation.expression(node)
+            check_expansion(expression)
+            program = program_as_written(node, list(names), _exponent(translation))
+            rows[-1].append(Written(translation.shown(node), expression, program))
+    return rows
+
+
+def _exponent(translation: _Translation) -> Callable[[Node], sympy.Rational | None]:
+    def rational(node: Node) -> sympy.Rational | None:
+        value = translation.expression(node)
+        return value if value.is_Rational else None
+
+    return rational
+
+
+def parse_number(text: str) -> float:
+    """A number, or an expression without variables such as pi/2, rounded to float64.
+
+    Raises:
+        DataError: not exactly one expression, or one that cannot be read.
+        DomainError: a value that is not real and finite.
+    """
+    rows = parse_rows(text, {})
+    if len(rows) != 1 or len(rows[0]) != 1:
+        raise DataError(f"domain: expected one number and got {text!r}; write for example pi/2.")
+    try:
+        value = float(rows[0][0])
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise DomainError("domain: a number is beyond the range of float64; use a smaller one.")
+    return value

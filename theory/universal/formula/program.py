@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -119,11 +120,8 @@ class _Compiler:
         if isinstance(expression, sympy.Symbol):
             raise DataError(f"formula: {expression} is no variable of this target; remove it.")
         if expression.is_number:
-            if not expression.is_real:
-                raise DomainError(
-                    f"formula: the constant {expression} is not known to be a finite real number; "
-                    "remove it."
-                )
+            _check_real(expression)
+        if expression.is_Rational or isinstance(expression, sympy.NumberSymbol):
             return self.emit(Step("constant", value=expression))
         if isinstance(expression, sympy.Add):
             return self.fold("add", expression.args)
@@ -170,6 +168,19 @@ class _Compiler:
             inputs = (self.place(_margin(condition)), self.place(value), result)
             result = self.emit(Step("choose", inputs))
         return result
+
+
+def _check_real(constant: sympy.Expr) -> None:
+    """Refuses a constant that is not a real number of the range of float64."""
+    try:
+        finite = bool(constant.is_real) and math.isfinite(float(constant))
+    except (OverflowError, TypeError):
+        finite = False
+    if not finite:
+        raise DomainError(
+            f"formula: the constant {constant} is not known to be a finite real number; remove it, "
+            "or keep it within the range of float64."
+        )
 
 
 def _margin(condition: sympy.Basic) -> sympy.Expr:

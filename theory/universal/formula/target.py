@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,8 @@ import sympy
 
 from sciformer.errors import DomainError, ShapeError
 from theory.universal.arrays import Array
-from theory.universal.formula.parsing import parse_rows
+from theory.universal.formula.limits import MOST_COORDINATES, check_expansion
+from theory.universal.formula.parsing import Written, read_written
 from theory.universal.formula.program import Program, compile_expression, evaluate
 
 Formula = str | Sequence[Sequence[sympy.Expr | str]]
@@ -53,12 +54,14 @@ class Target:
         width: d, channels of an input token.
         lower: lower end of every coordinate.
         upper: upper end of every coordinate.
+        written: the entries as they were written, whose definedness counts.
     """
 
     entries: tuple[tuple[sympy.Expr, ...], ...]
     width: int
     lower: float
     upper: float
+    written: tuple[tuple[Written, ...], ...] = field(compare=False)
 
     @property
     def tokens(self) -> int:
@@ -83,25 +86,29 @@ class Target:
     @cached_property
     def programs(self) -> tuple[tuple[Program, ...], ...]:
         """One straight-line program an entry."""
-        return tuple(
-            tuple(compile_expression(e, self.variables) for e in row) for row in self.entries
-        )
+        compiled = {e: compile_expression(e, self.variables) for row in self.entries for e in row}
+        return tuple(tuple(compiled[e] for e in row) for row in self.entries)
 
     @property
     def text(self) -> str:
         """The formula again, readable by `read_target`."""
         return "; ".join(", ".join(printed(e) for e in row) for row in self.entries)
 
-    @property
+    @cached_property
     def is_shared(self) -> bool:
         """Whether every token has the same outputs, so that no unit need know its position."""
         return all(row == self.entries[0] for row in self.entries)
 
     def values(self, sequences: Array) -> Array:
         """f at sequences (p, n, d), as (p, n, m), in plain float64."""
+        if self.is_shared:
+            return np.repeat(self.row_values(sequences, 0)[:, None], self.tokens, 1)
+        return np.stack([self.row_values(sequences, i) for i in range(self.tokens)], 1)
+
+    def row_values(self, sequences: Array, token: int) -> Array:
+        """Outputs (p, m) of one token at sequences (p, n, d), in plain float64."""
         points = sequences.reshape(len(sequences), -1)
-        rows = [np.stack([evaluate(p, points) for p in row], -1) for row in self.programs]
-        return np.stack(rows, 1)
+        return np.stack([evaluate(p, points) for p in self.programs[token]], -1)
 
 
 def sequences_in(target: Target, cube: Array) -> Array:
@@ -111,7 +118,12 @@ def sequences_in(target: Target, cube: Array) -> Array:
 
 
 def read_target(
-    formula: Formula, tokens: int, width: int = 1, domain: tuple[float, float] = (-1.0, 1.0)
+    formula: Formula,
+    tokens: int,
+    width: int = 1,
+    domain: tuple[float, float] = (-1.0, 1.0),
+    *,
+    simplify: bool = False,
 ) -> Target:
     """Builds the target from a string or from nested lists of sympy expressions or strings.
 
@@ -121,17 +133,16 @@ def read_target(
         tokens: n >= 1.
         width: d >= 1, channels of an input token.
         domain: ends (a, b) of every coordinate, a < b, finite.
+        simplify: take what sympy simplifies the formula to for the formula that was written.
 
     Raises:
-        DataError: a syntax error (with a caret), an unknown symbol or condition.
+        DataError: a syntax error (with a caret), an unknown symbol or condition, a limit of
+            `formula.limits`.
         UnknownNameError: an unknown function or variable.
         ShapeError: rows that are neither one nor one a token, or of unequal lengths.
-        DomainError: a domain that is empty or not finite, tokens or width below 1.
+        DomainError: a domain that is empty or not finite, tokens or width below 1 or too large.
     """
-    if tokens < 1 or width < 1:
-        raise DomainError(
-            f"compile: tokens and width must be at least 1; got {tokens} and {width}."
-        )
+    _check_shape(tokens, width)
     lower, upper = float(domain[0]), float(domain[1])
     if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
         raise DomainError(
@@ -146,23 +157,47 @@ def read_target(
             f"compile: {tokens} tokens need a formula of 1 or {tokens} rows separated by ';', "
             f"with as many entries separated by ',' in each; got {len(rows)} rows of {lengths}."
         )
-    target = Target(tuple(tuple(row) for row in rows), width, lower, upper)
+    variables = [v for row in token_symbols(tokens, width) for v in row]
+    if simplify:
+        rows = [[_unwritten(w.expression, variables) for w in row] for row in rows]
+    entries = tuple(tuple(w.expression for w in row) for row in rows)
+    target = Target(entries, width, lower, upper, tuple(tuple(row) for row in rows))
     assert target.programs, "compiling the programs checks every symbol"
     return target
 
 
-def _rows(formula: Formula, tokens: int, width: int) -> list[list[sympy.Expr]]:
-    names = {s.name: s for row in token_symbols(tokens, width) for s in row}
+def _check_shape(tokens: int, width: int) -> None:
+    if tokens < 1 or width < 1:
+        raise DomainError(
+            f"compile: tokens and width must be at least 1; got {tokens} and {width}."
+        )
+    if tokens * width > MOST_COORDINATES:
+        raise DomainError(
+            f"compile: {tokens} tokens of width {width} are {tokens * width} coordinates, and at "
+            f"most {MOST_COORDINATES} are within reach; use fewer."
+        )
+
+
+def _rows(formula: Formula, tokens: int, width: int) -> list[list[Written]]:
+    variables = [v for row in token_symbols(tokens, width) for v in row]
+    names = {v.name: v for v in variables}
     if isinstance(formula, str):
-        return parse_rows(formula, names)
-    rows: list[list[sympy.Expr]] = []
+        return read_written(formula, names)
+    rows: list[list[Written]] = []
     for row in formula:
         rows.append([])
         for entry in row:
             if isinstance(entry, str):
-                ((entry,),) = parse_rows(entry, names)
+                rows[-1] += [w for read in read_written(entry, names) for w in read]
+                continue
             expression = sympy.sympify(entry)
             exact = {s: names[s.name] for s in expression.free_symbols if s.name in names}
             exact |= {f: sympy.Rational(float(f)) for f in expression.atoms(sympy.Float)}
-            rows[-1].append(expression.xreplace(exact))
+            rows[-1].append(_unwritten(expression.xreplace(exact), variables))
     return rows
+
+
+def _unwritten(expression: sympy.Expr, variables: Sequence[sympy.Symbol]) -> Written:
+    """A sympy expression, which stands for itself."""
+    check_expansion(expression)
+    return Written(str(expression), expression, compile_expression(expression, variables))

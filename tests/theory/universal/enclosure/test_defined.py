@@ -6,15 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import theory
 from sciformer.errors import DomainError
+from tests.theory.universal.formulas import formulas
 from tests.theory.universal.layers import random_layer
 from theory.universal.certifier.blocks import View, whole_pieces
 from theory.universal.certifier.certify import certify
 from theory.universal.certifier.token_map import collapse
 from theory.universal.enclosure.defined import check_defined
 from theory.universal.enclosure.intervals import Interval
+from theory.universal.enclosure.range import enclose
 from theory.universal.formula.target import read_target
 from theory.universal.verifier.verify import verify
 
@@ -58,6 +62,45 @@ def test_other_formulas_are_refused_by_compiler_and_certifier(formula: str, sent
         theory.compile(formula, 2, epsilon=0.5)
     with pytest.raises(DomainError, match=sentence):
         certify(random_layer(2, 1, 0), read_target(formula, 2), 1e6)
+
+
+@pytest.mark.parametrize(
+    ("formula", "simplified"),
+    [
+        ("sqrt(x1)**2", "x1"),
+        ("x1/x1", "1"),
+        ("exp(log(x1))", "x1"),
+        ("0*log(x1)", "0"),
+        ("(x1**(1/3))**3", "x1"),
+        ("sqrt(x1-2) - sqrt(x1-2)", "0"),
+        ("log(x1)**0", "1"),
+        ("x1*x1**-1", "1"),
+        ("min(0, max(1, 1/x1)*0)", "0"),
+        ("tan(x1*2)*cos(x1*2) + x2", r"x2 \+ sin"),
+    ],
+)
+def test_definedness_is_a_property_of_the_formula_as_written(formula: str, simplified: str) -> None:
+    """Kills: a check after sympy has simplified the undefined part away, x^0 = 1 for no x."""
+    with pytest.raises(DomainError, match=rf"sympy simplifies it to {simplified}.* --simplify"):
+        theory.compile(formula, 2, epsilon=0.5)
+    layer = theory.compile(formula, 2, epsilon=0.5, simplify=True)
+    assert layer.certificate.bound <= 0.5
+
+
+@pytest.mark.parametrize("formula", ["x1/x1", "exp(log(x1))", "sqrt(x1)**2", "0*log(x1)"])
+def test_the_same_formulas_are_defined_elsewhere(formula: str) -> None:
+    check_defined(read_target(formula, 2, domain=(0.5, 2.0)))
+
+
+@given(formulas, st.lists(st.floats(-1, 1), min_size=2, max_size=2))
+def test_programs_as_written_compute_what_sympy_computes(formula: str, point: list[float]) -> None:
+    """Enclosures of two translations of one number meet. Kills: a swapped operand or branch."""
+    target = read_target(formula, 2)
+    points = np.array([point])
+    written = enclose(target.written[0][0].program, points, points, points).value
+    simplified = enclose(target.programs[0][0], points, points, points).value
+    apart = (written.lower > simplified.upper) | (simplified.lower > written.upper)
+    assert not np.any(apart)
 
 
 @pytest.mark.parametrize("formula", ["sqrt(-1)*x1", "log(-2) + x1", "x1/0", "x1 + log(0)"])

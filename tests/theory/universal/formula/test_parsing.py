@@ -42,7 +42,19 @@ def test_rows_and_entries() -> None:
 
 @pytest.mark.parametrize(
     ("text", "column"),
-    [("x1 + ", 6), ("x1 x2", 4), ("sin(x1", 7), ("2 $ x1", 3), ("sin(x1, x2)", 1), ("(x1))", 5)],
+    [
+        ("x1 + ", 6),
+        ("x1 x2", 4),
+        ("sin(x1", 7),
+        ("2 $ x1", 3),
+        ("sin(x1, x2)", 1),
+        ("(x1))", 5),
+        ("where(1, 2, 3)", 7),
+        ("max(x1<0, 1)", 7),
+        ("x1 < x2", 4),
+        ("where(x1 < x2 < 1, 1, 2)", 15),
+        ("2*x1 + 1e400", 8),
+    ],
 )
 def test_syntax_errors_carry_a_caret(text: str, column: int) -> None:
     """Kills: a caret off by one."""
