@@ -55,7 +55,9 @@ def largest(expression: Any, coordinates: Sequence[Any], points: Array) -> tuple
 
 
 def _compile(coordinates: Sequence[Any], formulas: Sequence[Any]) -> Callable[[Array], list[Array]]:
-    function = sympy.lambdify(list(coordinates), list(formulas), modules="numpy", cse=True)
+    # Numpy alone has no error or Bessel functions; scipy takes half a second to import.
+    modules = ["scipy", "numpy"] if any(map(_is_special, formulas)) else "numpy"
+    function = sympy.lambdify(list(coordinates), list(formulas), modules=modules, cse=True)
 
     def evaluate(points: Array) -> list[Array]:
         columns = np.asarray(points, dtype=np.float64).T
@@ -63,3 +65,8 @@ def _compile(coordinates: Sequence[Any], formulas: Sequence[Any]) -> Callable[[A
         return [np.broadcast_to(np.asarray(v, dtype=np.float64), columns[0].shape) for v in values]
 
     return evaluate
+
+
+def _is_special(formula: Any) -> bool:
+    found = sympy.sympify(formula).atoms(sympy.Function)
+    return any(type(atom).__module__.startswith("sympy.functions.special") for atom in found)

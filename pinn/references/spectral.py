@@ -26,23 +26,27 @@ class Evolution:
         interval: low and high end of one period.
         linear: L as a function of the wavenumbers k; it may be complex.
         nonlinear: spectrum of N from the spectrum of u, the wavenumbers, and functions to go to
-            values on the grid and back.
+            values on the grid and back. With a known part the spectrum is that of the rest v, the
+            values are those of u, and those of the known part at this time come last.
         start: u(x, 0).
         modes: grid points; even.
         kept: share of the wavenumbers that is kept: 2/3 removes the aliasing of squares, 1/2 that
             of cubes.
         steps: time steps.
         end: last time.
+        known: a part S of u as a function of x and t, in closed form. The rest v = u - S solves
+            v_t = L v + N, and converges quickly where S has what is not smooth in u.
     """
 
     interval: tuple[float, float]
     linear: Callable[[Array], Any]
-    nonlinear: Callable[[Complex, Array, Callable[..., Any], Callable[..., Any]], Any]
+    nonlinear: Callable[..., Any]
     start: Callable[[Array], Array]
     modes: int
     kept: float
     steps: int
     end: float = 1.0
+    known: Callable[[Array, Any], Array] | None = None
 
 
 class Spectral:
@@ -57,7 +61,8 @@ class Spectral:
         field: name of u.
 
     Accuracy: fourth order in the time step; spectral in space for smooth solutions, and limited
-        by the jump of the derivative at the ends where the start has one.
+        by the jump of the derivative at the ends where the start has one, unless the known part
+        has the same jump.
     Source: Cox, Matthews 2002; Kassam, Trefethen 2005.
     """
 
@@ -74,6 +79,8 @@ class Spectral:
             here = slice(first, first + CHUNK)
             angles = np.multiply.outer(x[here] - self.equation.interval[0], self._wavenumbers)
             values[here] = (np.exp(1j * angles) * spectra[place[here]]).real.sum(-1)
+        if self.equation.known is not None:
+            values += self.equation.known(x, t)
         return {self._field: values}
 
     @cached_property
@@ -106,21 +113,26 @@ class Spectral:
         def values(spectrum: Complex) -> Array:
             return np.fft.irfft(spectrum, equation.modes)
 
-        def n(v: Complex) -> Any:
-            return equation.nonlinear(v, k, values, spectrum)
+        def n(v: Complex, time: float) -> Any:
+            if equation.known is None:
+                return equation.nonlinear(v, k, values, spectrum)
+            known = equation.known(grid, time)
+            return equation.nonlinear(v, k, lambda v: values(v) + known, spectrum, known)
 
         step = equation.end / equation.steps
         whole, half, q, f1, f2, f3 = _coefficients(step, equation.linear(k) + 0j)
-        v = spectrum(equation.start(grid))
+        start = equation.start(grid)
+        v = spectrum(start if equation.known is None else start - equation.known(grid, 0.0))
         yield v
-        for _ in range(equation.steps):
-            nv = n(v)
+        for index in range(equation.steps):
+            time = index * step
+            nv = n(v, time)
             a = half * v + q * nv
-            na = n(a)
+            na = n(a, time + step / 2)
             b = half * v + q * na
-            nb = n(b)
+            nb = n(b, time + step / 2)
             c = half * a + q * (2 * nb - nv)
-            v = whole * v + f1 * nv + 2 * f2 * (na + nb) + f3 * n(c)
+            v = whole * v + f1 * nv + 2 * f2 * (na + nb) + f3 * n(c, time + step)
             yield v
 
 

@@ -26,7 +26,7 @@ def settings(*words: str) -> Settings:
         (("convection", "--steps", "3"), {"model": "physicsformer", "network": {"steps": 3}}),
         (("convection", "--model", "physicsformer"), {"model": "physicsformer", "network": {}}),
         (("convection", "--ablation"), {"model": "physicsformer", "network": {}}),
-        (("allen-cahn", "--set", "harmonics=5"), {"harmonics": 5, "fade": 10.0}),
+        (("allen-cahn", "--set", "harmonics=5"), {"harmonics": 5}),
         (("burgers", "--set", "sampler=r3"), {"model": "physicsformer", "sampler": "r3"}),
         (("kdv", "--set", "curriculum=lambda_1:0:9"), {"curriculum": "lambda_1:0:9"}),
     ],
