@@ -127,7 +127,7 @@ class SequenceClassifier(nn.Module):
         assert isinstance(count, Tensor)
         token, after = self.body.step(x_t, before)
         count = count + 1
-        pooled = torch.lerp(pooled, token, self.pooling.share(int(count)))
+        pooled = torch.lerp(pooled, token, self.pooling.share(count))
         return self._classify(pooled), (after, pooled, count)
 
     def operations(self, length: int) -> OpCount:

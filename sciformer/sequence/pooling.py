@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from sciformer.mixers import TokenMixer
+
+# A program that is exported keeps its count in a tensor.
+Number = TypeVar("Number", float, Tensor)
 
 
 class Pooling(ABC):
@@ -22,7 +26,7 @@ class Pooling(ABC):
         """The vector after each token: (b, n, d) -> (b, n, d)."""
 
     @abstractmethod
-    def share(self, count: int) -> float:
+    def share(self, count: Number) -> Number:
         """Share of the newest of `count` tokens in a stream: p <- p + share (token - p)."""
 
 
@@ -42,7 +46,7 @@ class Mean(Pooling):
         counts = torch.arange(1, tokens.shape[1] + 1, dtype=tokens.dtype, device=tokens.device)
         return tokens.cumsum(1) / counts[:, None]
 
-    def share(self, count: int) -> float:
+    def share(self, count: Number) -> Number:
         """See `Pooling.share`."""
         return 1 / count
 
@@ -62,6 +66,6 @@ class Last(Pooling):
         """See `Pooling.beginnings`."""
         return tokens
 
-    def share(self, count: int) -> float:
+    def share(self, count: Number) -> Number:
         """See `Pooling.share`."""
-        return 1.0
+        return count / count

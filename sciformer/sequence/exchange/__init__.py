@@ -1,0 +1,1 @@
+"""Trained sequence models as programs that run without this package."""

@@ -1,0 +1,119 @@
+"""Whole sequences and single steps of a trained model, as programs of torch and ONNX."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sciformer.errors import UsageError
+from sciformer.mixers.protocol import State
+from sciformer.sequence.folding import fold
+from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.streaming import flatten
+
+
+class Whole(nn.Module):
+    """Sequences (b, n, c) to logits (b, classes)."""
+
+    def __init__(self, model: SequenceClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, frames: Tensor) -> Tensor:
+        logits: Tensor = self.model(frames)
+        return logits
+
+
+class Step(nn.Module):
+    """A frame (1, c) and the tensors of a state to logits (1, classes) and the next state."""
+
+    def __init__(self, model: SequenceClassifier) -> None:
+        super().__init__()
+        self.model = model
+        self._shape = model.init_state(1)
+
+    def forward(self, frame: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        logits, after = self.model.step(frame, _nested(list(state), self._shape))
+        return logits, *flatten(after).values()
+
+
+def _nested(tensors: list[Tensor], like: State) -> State:
+    """Takes tensors from the front of a list into the places of a state."""
+    return tuple(
+        tensors.pop(0) if isinstance(part, Tensor) else _nested(tensors, part) for part in like
+    )
+
+
+def whole_program(model: SequenceClassifier, length: int) -> Any:
+    """The model for one sequence of `length` frames, a `torch.export.ExportedProgram`.
+
+    Input `frames` (1, length, c); output logits (1, classes). The length is fixed, because the
+    evaluation of a memory that is fastest, and its tables, depend on it.
+    """
+    folded = fold(model)
+    return torch.export.export(Whole(folded), (_example(folded, length),))
+
+
+def step_program(model: SequenceClassifier) -> Any:
+    """One step of a causal model, a `torch.export.ExportedProgram`.
+
+    Inputs `frame` (1, c) and the tensors of the state, which begin as zeros; outputs logits
+    (1, classes) and the tensors of the next state, in the same order.
+
+    Raises:
+        UsageError: the model looks ahead, so it has no steps, or its state grows with the stream.
+    """
+    if not model.body.causal:
+        raise UsageError(
+            "export: this model looks at later frames, so it has no step; export the whole, or "
+            "train a causal preset."
+        )
+    folded = fold(model)
+    state = initial_state(folded)
+    if any(tensor.numel() == 0 for tensor in state):
+        raise UsageError(
+            "export: the state of attention grows with the stream, which a program of fixed sizes "
+            "cannot hold; export the whole, or train with --mixer lmu."
+        )
+    # Two frames in, so that counts and memories are no special values.
+    step = Step(folded)
+    with torch.no_grad():
+        for frame in _example(folded, 2).unbind(1):
+            _, *state = step(frame, state)
+    return torch.export.export(step, (_example(folded, 1)[:, 0], state))
+
+
+def initial_state(model: SequenceClassifier) -> list[Tensor]:
+    """The tensors that the first step takes, in the order of its inputs."""
+    return list(flatten(model.init_state(1)).values())
+
+
+def write_torch(program: Any, path: Path) -> None:
+    """Writes a program for `torch.export.load`, in Python or C++."""
+    torch.export.save(program, path)
+
+
+def write_onnx(program: Any, path: Path) -> None:
+    """Writes a program for onnxruntime and others.
+
+    Accuracy: about 1e-6 in single precision.
+    """
+    with warnings.catch_warnings():
+        # torch's own exporter uses what torch has deprecated.
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        exported = torch.onnx.export(program, verbose=False)
+    assert exported is not None, "an exported program always gives an ONNX program"
+    exported.save(path, external_data=False)
+
+
+def _example(model: SequenceClassifier, frames: int) -> Tensor:
+    weight = model.head.weight
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn(1, frames, model.features, generator=generator)
+    return drawn.to(weight.device, weight.dtype)

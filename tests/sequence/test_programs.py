@@ -1,0 +1,94 @@
+"""Exported programs give the model's own answers, for whole sequences and step by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sciformer.errors import UsageError
+from sciformer.sequence.exchange.programs import (
+    initial_state,
+    step_program,
+    whole_program,
+    write_onnx,
+    write_torch,
+)
+from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.presets import make_model
+
+# Single precision through a hundred operations; probabilities of ten classes are of order .1.
+TOLERANCE = 1e-5
+FRAMES = 12
+
+
+def model(family: str = "lmuformer", **sizes: object) -> SequenceClassifier:
+    torch.manual_seed(4)
+    made = make_model(family, "small", width=16, length=FRAMES, theta=FRAMES, **sizes).eval()
+    for _ in range(2):  # running statistics that are no special values
+        made.train()(torch.randn(6, FRAMES, made.features))
+    return made.eval()
+
+
+def sequence(of: SequenceClassifier) -> torch.Tensor:
+    return torch.randn(1, FRAMES, of.features, generator=torch.Generator().manual_seed(1))
+
+
+# A spiking model is unrolled over its frames, which takes torch's exporter a minute.
+SPIKING = pytest.param("spiking-lmuformer", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("family", ["lmuformer", SPIKING])
+def test_onnx_runs_whole_sequences(family: str, tmp_path: Path) -> None:
+    """Kills: a program without the normalisation, or in training mode."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    made = model(family)
+    write_onnx(whole_program(made, FRAMES), tmp_path / "whole.onnx")
+    session = runtime.InferenceSession(tmp_path / "whole.onnx")
+    [name] = [entry.name for entry in session.get_inputs()]
+    x = sequence(made)
+    [found] = session.run(None, {name: x.numpy()})
+    np.testing.assert_allclose(found, made(x).detach().numpy(), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("family", ["lmuformer", "spiking-lmuformer"])
+def test_onnx_runs_step_by_step(family: str, tmp_path: Path) -> None:
+    """Kills: parts of the state in another order, a count that stands still."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    made = model(family)
+    write_onnx(step_program(made), tmp_path / "step.onnx")
+    session = runtime.InferenceSession(tmp_path / "step.onnx")
+    frame_name, *names = [entry.name for entry in session.get_inputs()]
+    parts = [part.numpy() for part in initial_state(made)]
+    state = made.init_state(1)
+    for frame in sequence(made).unbind(1):
+        feed = {frame_name: frame.numpy(), **dict(zip(names, parts, strict=True))}
+        found, *parts = session.run(None, feed)
+        with torch.no_grad():
+            wanted, state = made.step(frame, state)
+        np.testing.assert_allclose(found, wanted.numpy(), atol=TOLERANCE)
+
+
+def test_torch_programs_are_read_back(tmp_path: Path) -> None:
+    made = model()
+    write_torch(whole_program(made, FRAMES), tmp_path / "whole.pt2")
+    write_torch(step_program(made), tmp_path / "step.pt2")
+    x = sequence(made)
+    whole = torch.export.load(tmp_path / "whole.pt2").module()
+    torch.testing.assert_close(whole(x), made(x), atol=TOLERANCE, rtol=0)
+    step, parts = torch.export.load(tmp_path / "step.pt2").module(), initial_state(made)
+    for frame in x.unbind(1):
+        logits, *parts = step(frame, parts)
+    torch.testing.assert_close(logits, made(x), atol=TOLERANCE, rtol=0)
+
+
+def test_what_has_no_step_is_refused() -> None:
+    """Kills: a program whose cache cannot grow."""
+    with pytest.raises(UsageError, match="looks at later frames"):
+        step_program(model(lookahead=1))
+    with pytest.raises(UsageError, match="grows with the stream"):
+        step_program(model(mixer="attention"))
