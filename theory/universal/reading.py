@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sciformer.errors import DataError
 from theory.universal.layer import STATE_NAMES, LayerWeights, weights_from_state
 
-LONGEST_TEXT = 64 * 2**20
-"""Bytes of a certificate.json; 256 tokens with 200 blocks each take a tenth of it."""
+LONGEST_TEXT = 2**28
+"""Bytes of a certificate.json; 256 outputs in one block of 256 coordinates each take a third."""
 LARGEST_MAP = 2**28
 """Hidden units times input coordinates, the largest array that is made of the weights: 2 GiB."""
 

@@ -195,10 +195,19 @@ class Proof:
         return halves(lower, upper, axis)
 
     def _refute(self, lower: Array, upper: Array) -> None:
-        """Refuses at once if the error leaves the limits at the centre of a box."""
+        """Refuses at once if the error leaves the limits, or has no value, at the centre of a box.
+
+        What is undefined at a point is undefined on every box that holds it.
+        """
         centre = np.clip(lower + (upper - lower) / 2, lower, upper)
         seen, limits = self.error.see(centre, centre), self.limits
+        unknown = np.isnan(seen.lower) | np.isnan(seen.upper)
         outside = (seen.lower > limits.upper) | (seen.upper < limits.lower)
+        if unknown.any():
+            point = [float(x) for x in centre[int(unknown.argmax())]]
+            require(
+                False, f"a block of {self.where} is not proven to be finite and real at {point}."
+            )
         if outside.any():
             point = [float(x) for x in centre[int(outside.argmax())]]
             require(False, f"the error of {self.where} leaves its certified range near {point}.")

@@ -9,6 +9,7 @@ net, so a wrong hint can only make the slack too large.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +24,6 @@ from theory.universal.formula.parsing import parse_rows
 from theory.universal.formula.target import Target
 from theory.universal.verifier.bisection import Tree
 from theory.universal.verifier.expressions import enclose
-from theory.universal.verifier.forms import Forms
 from theory.universal.verifier.heads import ContentHeads
 from theory.universal.verifier.matrices import Near
 from theory.universal.verifier.network import Network, TokenMap
@@ -33,6 +33,10 @@ from theory.universal.verifier.rounded import UNIT, above, gamma
 
 _FOREIGN = 1e-9
 """A unit is at home in the first block that leaves out less than this part of it."""
+
+_RATIONAL = re.compile(r"-?[0-9]{1,60}(/[1-9][0-9]{0,59})?")
+"""Coefficients of linear forms: their numbers are small, a float's fraction has 17 digits and more
+zeros; an exponent is not allowed, because 1e999999999 is short and its fraction is not."""
 
 _POINTS = 32
 """Points at which the blocks and the formula are compared in numbers, after sympy's proof."""
@@ -62,24 +66,32 @@ class Block:
     """A hint, read: linear forms, expression, the box of the forms on the domain, and a tree."""
 
     def __init__(self, claim: BlockClaim, tree: Tree, domain: Domain, where: str) -> None:
-        self.rows = [[Fraction(text) for text in row] for row in claim.rows]
-        count = len(self.rows)
+        texts = [text for row in claim.rows for text in row]
+        require(
+            all(_RATIONAL.fullmatch(text) for text in texts),
+            f"a linear form of a block of {where} has a coefficient that is no short fraction.",
+        )
+        size, count = len(domain.lower), len(claim.rows)
+        require(
+            count > 0 and all(len(row) == size for row in claim.rows),
+            f"a block of {where} has no linear forms, or forms of the wrong length.",
+        )
+        self.rows = [
+            {c: Fraction(text) for c, text in enumerate(row) if text != "0"} for row in claim.rows
+        ]
         self.symbols = tuple(sympy.Symbol(f"y{k + 1}", real=True) for k in range(count))
         names = {s.name: s for s in self.symbols}
         ((self.expression,),) = parse_rows(claim.expression, names)
         self.claim, self.tree = claim, tree
-        size = len(domain.lower)
-        require(
-            count > 0 and all(len(row) == size for row in self.rows),
-            f"a block of {where} has no linear forms, or forms of the wrong length.",
-        )
         require(
             len(claim.slope) == count,
             f"the affine part of a block of {where} does not fit its linear forms.",
         )
-        ends = [Range.fraction(v) for row in self.rows for v in row]
-        lower = np.array([float(e.lower) for e in ends]).reshape(count, size)
-        upper = np.array([float(e.upper) for e in ends]).reshape(count, size)
+        lower, upper = np.zeros((count, size)), np.zeros((count, size))
+        for place, row in enumerate(self.rows):
+            for column, factor in row.items():
+                ends = Range.fraction(factor)
+                lower[place, column], upper[place, column] = ends.lower, ends.upper
         self.matrix = Near(lower, above(upper - lower, 1) * (upper > lower))
         corners = [_reach(row, domain) for row in self.rows]
         self.lower = np.array([low for low, _ in corners])
@@ -88,9 +100,8 @@ class Block:
     @property
     def is_everything(self) -> bool:
         """Whether its coordinates are those of the domain, in order."""
-        size = len(self.rows[0])
-        unit = [[Fraction(int(i == j)) for j in range(size)] for i in range(size)]
-        return self.rows == unit
+        size = self.matrix.value.shape[1]
+        return self.rows == [{k: Fraction(1)} for k in range(size)]
 
     @cached_property
     def limit(self) -> Array:
@@ -101,42 +112,48 @@ class Block:
         """The expression in the variables of the target."""
         forms = []
         for row in self.rows:
-            factors = [sympy.Rational(c.numerator, c.denominator) for c in row]
-            terms = [c * v for c, v in zip(factors, variables, strict=True)]
-            forms.append(sum(terms, sympy.Integer(0)))
+            terms = [
+                sympy.Rational(f.numerator, f.denominator) * variables[c] for c, f in row.items()
+            ]
+            forms.append(sympy.Add(*terms))
         pairs = dict(zip(self.symbols, forms, strict=True))
         return self.expression.subs(pairs, simultaneous=True)
 
 
-def _reach(row: list[Fraction], domain: Domain) -> tuple[float, float]:
+def _reach(row: dict[int, Fraction], domain: Domain) -> tuple[float, float]:
     """Range of a linear form on the domain, in exact rational numbers, rounded outward."""
     low = high = Fraction(0)
-    for factor, below, over in zip(row, domain.lower, domain.upper, strict=True):
-        if factor:
-            ends = factor * Fraction(float(below)), factor * Fraction(float(over))
-            low, high = low + min(ends), high + max(ends)
+    for column, factor in row.items():
+        corners = (domain.lower[column], domain.upper[column])
+        ends = [factor * Fraction(float(end)) for end in corners]
+        low, high = low + min(ends), high + max(ends)
     return float(Range.fraction(low).lower), float(Range.fraction(high).upper)
 
 
 def prove_sum(blocks: list[Block], entry: sympy.Expr, target: Target, where: str) -> None:
     """Proves that the blocks add up to the entry, wherever both are real.
 
-    sympy expands the difference to 0. Should it be wrong there, the comparison of enclosures at
-    random points is likely to show it.
+    sympy expands the difference to 0. Should it be wrong there, or in substituting the linear
+    forms, the comparison of enclosures at random points, form by form, is likely to show it.
 
     Raises:
         CertificateError: they do not.
     """
     total = sum((b.substituted(target.variables) for b in blocks), sympy.Integer(0))
-    if total == entry:
-        return
-    require(sympy.expand(entry - total) == 0, f"the blocks of {where} are not the formula.")
+    same = total == entry or sympy.expand(entry - total) == 0
+    require(same, f"the blocks of {where} are not the formula.")
     domain = Domain.of(target)
     part = np.random.default_rng().random((_POINTS, target.dimension))
     points = domain.lower + part * (domain.upper - domain.lower)
     points = np.clip(points, domain.lower, domain.upper)
-    sides = [enclose(e, target.variables, points, points)[1].range for e in (entry, total)]
-    apart = (sides[0].lower > sides[1].upper) | (sides[1].lower > sides[0].upper)
+    whole = enclose(entry, target.variables, points, points)[1].range
+    added = Range.point(np.zeros(_POINTS))
+    for block in blocks:
+        forms = Near.exact(points) @ Near(block.matrix.value.T, block.matrix.error.T)
+        lower, upper = forms.value - above(forms.error, 1), forms.value + above(forms.error, 1)
+        lower, upper = np.nextafter(lower, -np.inf), np.nextafter(upper, np.inf)
+        added = added + enclose(block.expression, block.symbols, lower, upper)[1].range
+    apart = (whole.lower > added.upper) | (added.lower > whole.upper)
     require(not np.any(apart), f"the blocks of {where} are not the formula.")
 
 
@@ -194,7 +211,8 @@ def share_net(
         rest = _left_over(blocks, found, np.where(always, outer, 0.0), bias, domain)
         attempts.append((rest, always))
     rest, always = min(attempts, key=lambda pair: pair[0])
-    kept = (most > 0) & ~always & (outer != 0)
+    dead = most <= 0
+    kept = ~dead & ~always & (outer != 0)
     shares = _at_home(blocks, found, kept, outer, domain, heads)
     return shares, rest
 
@@ -259,17 +277,11 @@ def _at_home(
                 units.offset,
                 units.mix,
                 units.weight,
-                above(units.slack + mix.error[mine] @ _feature_limit(heads, domain), 4),
+                above(units.slack + mix.error[mine] @ heads.largest, 4),
             )
         linear = np.array(block.claim.slope, dtype=np.float64)
         shares.append(Share(block, units, linear, float(block.claim.constant), heads))
     return shares
-
-
-def _feature_limit(heads: ContentHeads, domain: Domain) -> Array:
-    """max |m| over the domain, by the form on the whole box."""
-    ends = heads.outputs(Forms(domain.lower[None], domain.upper[None])).range
-    return np.asarray(ends.magnitude[0])
 
 
 def _seen_from(block: Block, slope: Near, domain: Domain) -> tuple[Array, Array]:

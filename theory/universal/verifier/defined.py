@@ -6,6 +6,7 @@ import numpy as np
 import sympy
 
 from sciformer.errors import DomainError
+from theory.universal.arrays import Array
 from theory.universal.formula.target import Target
 from theory.universal.verifier.bisection import halves
 from theory.universal.verifier.blocks import Domain
@@ -39,11 +40,25 @@ def _prove_entry(entry: sympy.Expr, target: Target) -> None:
         clear = np.isfinite(found.lower) & np.isfinite(found.upper)
         clear = np.broadcast_to(clear, len(lower))
         lower, upper = lower[~clear], upper[~clear]
+        doubt = _undefined_centre(entry, symbols, lower, upper) if len(lower) else None
         if len(lower) and looked > _MOST_BOXES:
-            near = ", ".join(f"{s} = {x:.4g}" for s, x in zip(symbols, lower[0], strict=True))
+            doubt = lower[0]
+        if doubt is not None:
+            near = ", ".join(f"{s} = {x:.4g}" for s, x in zip(symbols, doubt, strict=True))
             raise DomainError(
                 f"verify: could not prove that {entry} is finite and real on the whole domain; "
                 f"look near {near}."
             )
         if len(lower):
             lower, upper = halves(lower, upper, (upper - lower).argmax(1))
+
+
+def _undefined_centre(
+    entry: sympy.Expr, symbols: tuple[sympy.Symbol, ...], lower: Array, upper: Array
+) -> Array | None:
+    """The centre of a box at which the entry has no enclosure; no box that holds it has one."""
+    centre = np.clip(lower + (upper - lower) / 2, lower, upper)
+    found = enclose(entry, symbols, centre, centre)[1].range
+    bad = ~(np.isfinite(found.lower) & np.isfinite(found.upper))
+    bad = np.broadcast_to(bad, len(lower))
+    return np.asarray(centre[int(bad.argmax())]) if bad.any() else None

@@ -55,6 +55,14 @@ class ContentHeads:
             _Projection(network, m) for m in (weights.query, weights.key, weights.value)
         )
 
+    @property
+    def largest(self) -> Array:
+        """max |m| over the domain, shape (features,): shares are positive and sum to 1."""
+        slope, offset = self.value.slope, self.value.offset
+        limit = self.limit.reshape(self.tokens, self.width)
+        size = np.einsum("nd,hkd->hnk", limit, slope.size) + offset.size
+        return np.asarray(above(size, self.width + 2).max(1).reshape(-1))
+
     def outputs(self, forms: Forms) -> Form:
         """The features as forms of shape (boxes, features)."""
         with np.errstate(all="ignore"):

@@ -40,6 +40,7 @@ class Network:
         self.weights = weights
         content = [h for h in range(weights.heads) if self._depends(h)]
         self.content = tuple(content)
+        self._last: tuple[int, TokenMap] | None = None
         self.constant = tuple(h for h in range(weights.heads) if h not in content)
 
     def rows(self, head: int) -> slice:
@@ -96,7 +97,12 @@ class Network:
         return Near(value, above(value * relative + TINY, 4))
 
     def token(self, token: int) -> TokenMap:
-        """The pre-activations of one token."""
+        """The pre-activations of one token; the last one is kept for its other outputs."""
+        if self._last is None or self._last[0] != token:
+            self._last = token, self._token(token)
+        return self._last[1]
+
+    def _token(self, token: int) -> TokenMap:
         weights = self.weights
         n, d = weights.tokens, weights.width
         by_input, by_position = self._own

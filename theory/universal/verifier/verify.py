@@ -29,8 +29,9 @@ from theory.universal.verifier.network import Network
 from theory.universal.verifier.require import require
 from theory.universal.verifier.rounded import above
 
-MOST_BOXES = 40_000_000
-"""Boxes after which a proof is given up: five times what the certifier allows itself a block."""
+MOST_BOXES = 4_000_000
+"""Boxes beyond those of the file after which a proof is given up, half of what the certifier allows
+itself for a block."""
 
 Report = Callable[[float], None]
 
@@ -72,7 +73,7 @@ def verify(
         directory: what `CompiledLayer.save` wrote (or its certificate.json).
         share: part of the leaves to be looked at, 0 < share <= 1. Less than 1 takes leaves at
             random, from fresh entropy, and is no proof.
-        most_boxes: boxes after which the proof is given up.
+        most_boxes: boxes, beyond those of the file, after which the proof is given up.
         report: called with the fraction done.
 
     Returns:
@@ -90,8 +91,10 @@ def verify(
         raise DataError(f"verify: the share must be above 0 and at most 1; got {share:g}.")
     certificate, stored = load(directory)
     try:
-        check = _Check(certificate, _in_float64(stored), Budget(most_boxes), share, report)
-        return check.run()
+        budget = Budget(most_boxes + sum(len(tree) for tree in certificate.trees))
+        check = _Check(certificate, _in_float64(stored), budget, share, report)
+        with np.errstate(all="ignore"):  # what is not finite is refused where it is compared
+            return check.run()
     except SciformerError:
         raise
     except (ArithmeticError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
