@@ -52,6 +52,13 @@ def enclose(
         return forms, _Reading(forms, known).form(expression)
 
 
+def enclose_number(expression: sympy.Expr) -> Range:
+    """The interval of an expression without variables."""
+    nowhere = np.zeros((1, 0))
+    found = enclose(expression, (), nowhere, nowhere)[1].range
+    return Range(*(np.asarray(end).reshape(-1)[0] for end in (found.lower, found.upper)))
+
+
 class _Reading:
     """One walk over a tree; equal subexpressions are evaluated once."""
 
