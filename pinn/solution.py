@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pinn.problem.scales import Scales
 from pinn.settings import Settings
 from pinn.trial.hard_constraint import HardConstraint, TrialSolution
 from pinn.trial.inputs import inputs_of
@@ -261,8 +262,9 @@ def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         inputs = inputs_of(problem, settings.harmonics, settings.waves)
-        network = settings.options().build(inputs, len(problem.fields))
-    trial = TrialSolution(network, _constraint(problem, settings))
+        constraint = _constraint(problem, settings)
+        network = settings.options().build(inputs, constraint.outputs)
+    trial = TrialSolution(network, constraint)
     return trial.to(device=settings.device, dtype=getattr(torch, settings.dtype))
 
 
@@ -273,12 +275,14 @@ def grid_counts(problem: Problem, most: int) -> list[int]:
     return [max(2, round(unit * s)) + (round(unit * s) % 2 == 0) for s in share]
 
 
-def _constraint(problem: Problem, settings: Settings) -> HardConstraint | None:
-    if settings.conditions == "soft" or not problem.conditions:
-        return None
-    try:
-        return HardConstraint(problem, settings.fade)
-    except DomainError:
-        if settings.conditions == "hard":
-            raise
-        return None
+def _constraint(problem: Problem, settings: Settings) -> HardConstraint:
+    """The conditions that are built in, and fields in units of their size."""
+    built_in = () if settings.conditions == "soft" else problem.conditions
+    constraint = HardConstraint(problem, settings.fade, Scales(problem).fields, built_in)
+    if settings.conditions == "hard":
+        for condition, why in constraint.soft.items():
+            raise DomainError(
+                f"{problem.name}: no hard form for {condition.equation} on {condition.on}: {why}; "
+                f"solve with soft conditions."
+            )
+    return constraint

@@ -191,7 +191,7 @@ def _built_in(solution: Solution) -> dict[str, Any]:
     """How the conditions are met."""
     problem, constraint = solution.problem, solution.trial.constraint
     hard = [] if constraint is None else [c.on for c in constraint.conditions]
-    soft = [c.on for c in problem.conditions] if constraint is None else []
+    soft = [c.on for c in problem.conditions if constraint is None or c in constraint.soft]
     exact = {"exact": [*problem.periodic, *hard], "in_the_loss": soft}
     return {"conditions": {key: sorted(set(parts)) for key, parts in exact.items() if parts}}
 

@@ -88,6 +88,11 @@ class Operators:
                 return position
         raise unknown_name("Operators", "operator", name, self.names)
 
+    @property
+    def words(self) -> tuple[Polynomial, ...]:
+        """The operators as factors by how often each coordinate is differentiated."""
+        return tuple(self._polynomials.values())
+
     def slopes(self) -> list[list[float]]:
         """(operators, coordinates): what each operator makes of each coordinate, value excluded."""
         units = [

@@ -48,7 +48,7 @@ def joined(expressions: Expressions, numbers: Mapping[str, float]) -> Expression
     symbols = dict(expressions.symbols)
     for field in sorted({unknown.field for unknown in symbols}):
         forms, symbols = _join_field(forms, symbols, field)
-    names = expressions.coordinates
+    names = expressions.letters
     fewer = _channels(names, symbols) < _channels(names, expressions.symbols)
     return expressions.rewritten(forms, symbols) if fewer else expressions
 

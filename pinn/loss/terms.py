@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators
 from pinn.loss.joint_operators import joined
+from pinn.problem.expressions import letters
+from pinn.problem.scales import Scales
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pinn.data.cloud import Cloud
     from pinn.problem.expressions import Expressions, FieldDerivative
@@ -39,6 +41,7 @@ class EquationTerm:
         coordinates: names of the coordinates, in order.
         parameters: a value for each parameter of the expressions.
         normal: gives the normals at points, where the expressions take them as further columns.
+        sizes: what the residual of each expression is divided by; 1 by default.
     """
 
     def __init__(
@@ -49,15 +52,17 @@ class EquationTerm:
         coordinates: tuple[str, ...],
         parameters: Mapping[str, Any],
         normal: Callable[[Tensor], Tensor] | None = None,
+        sizes: Sequence[float] | None = None,
     ) -> None:
+        self._sizes = sizes
         self.name, self._normal = name, normal
         self._trial, self._expressions, self._parameters = trial, expressions, parameters
         wanted = sorted({u.operator for u in expressions.unknowns} - {"1"}, key=_order)
         # Terms without derivatives run on jets too: jets are what gives exact Jacobian rows.
-        self._operators = Operators(coordinates, ["1", *wanted])
+        self._operators = Operators(letters(coordinates), ["1", *wanted])
 
     def residual(self, points: Tensor) -> Tensor:
-        """Signed residuals (p, e) at points (p, c)."""
+        """Signed residuals (p, e) at points (p, c), over the size of each equation."""
         jet = self._trial(Jet.coordinates(points, self._operators))
 
         def unknown(u: FieldDerivative) -> Tensor:
@@ -66,11 +71,12 @@ class EquationTerm:
 
         columns = [points] if self._normal is None else [points, self._normal(points)]
         values = self._expressions(torch.cat(columns, -1).unbind(-1), unknown, self._parameters)
-        return torch.stack(values, dim=-1)
+        residual = torch.stack(values, dim=-1)
+        return residual if self._sizes is None else residual / residual.new_tensor(self._sizes)
 
 
 class DataTerm:
-    """Fields minus measured values.
+    """Fields minus measured values, over the size of each field.
 
     Args:
         trial: maps points or jets (p, c) to fields (p, f).
@@ -85,7 +91,9 @@ class DataTerm:
     def __init__(self, trial: nn.Module, problem: Problem, cloud: Cloud, like: Tensor) -> None:
         self.name, self._trial = cloud.name, trial
         self._fields = [problem.field_names.index(name) for name in cloud.values]
-        self._operators = Operators(problem.domain.coordinates, ["1"])
+        sizes = Scales(problem).fields
+        self._sizes = like.new_tensor([sizes[problem.fields[i]] for i in self._fields])
+        self._operators = Operators(letters(problem.domain.coordinates), ["1"])
         self._coordinates = cloud.points.shape[1]
         measured = np.column_stack([cloud.points, *cloud.values.values()])
         self.points = torch.from_numpy(measured).to(like)
@@ -94,14 +102,14 @@ class DataTerm:
         """Signed distances (p, e) to the measured values, at points with their values."""
         where, values = points[:, : self._coordinates], points[:, self._coordinates :]
         fields = self._trial(Jet.coordinates(where, self._operators)).value
-        gap: Tensor = fields[:, self._fields] - values
+        gap: Tensor = (fields[:, self._fields] - values) / self._sizes
         return gap
 
 
 def interior(
     problem: Problem, trial: nn.Module, parameters: Mapping[str, Any] | None = None
 ) -> EquationTerm:
-    """The equations of a problem inside its domain.
+    """The equations of a problem inside its domain, each over the sizes of its terms.
 
     Args:
         problem: gives the equations.
@@ -112,7 +120,10 @@ def interior(
     fixed = parameters is None
     values = problem.parameter_values if parameters is None else parameters
     residual = joined(problem.residual, problem.parameter_values if fixed else {})
-    return EquationTerm("residual", trial, residual, problem.domain.coordinates, values)
+    sizes = Scales(problem).equations
+    return EquationTerm(
+        "residual", trial, residual, problem.domain.coordinates, values, sizes=sizes
+    )
 
 
 def boundary(
@@ -121,12 +132,15 @@ def boundary(
     condition: Condition,
     parameters: Mapping[str, Any] | None = None,
 ) -> EquationTerm:
-    """A condition of a problem on its part of the boundary, as a soft term."""
+    """A condition of a problem on its part of the boundary, as a soft term over its size."""
     values = problem.parameter_values if parameters is None else parameters
     label = f"{getattr(condition.equation, 'lhs', condition.equation)} on {condition.on}"
     normal = problem.domain.part(condition.on).normal
     residual = problem.condition_residual(condition)
-    return EquationTerm(label, trial, residual, problem.domain.coordinates, values, normal)
+    size = Scales(problem).condition(condition)
+    return EquationTerm(
+        label, trial, residual, problem.domain.coordinates, values, normal, sizes=[size]
+    )
 
 
 def _order(operator: str) -> tuple[int, str]:

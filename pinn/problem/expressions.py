@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import sympy
 import torch
 from torch import Tensor
 
+from pinn.problem.functions import compiled
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +55,11 @@ class Expressions:
     ) -> None:
         self._coordinates = tuple(coordinates)
         self._fields = tuple(fields)
-        plain, unknowns = self._name_unknowns([sympy.sympify(e).doit() for e in expressions], who)
+        self._who = who
+        given = [sympy.sympify(e) for e in expressions]
+        for expression in given:
+            self._refuse_elsewhere(expression)
+        plain, unknowns = self._name_unknowns([e.doit() for e in given], who)
         self.parameter_symbols: tuple[Any, ...] = tuple(parameters)
         self.parameters: tuple[str, ...] = tuple(p.name for p in parameters)
         known = {*self._coordinates, *parameters, *unknowns.values()}
@@ -65,11 +71,11 @@ class Expressions:
         self.forms, self.symbols = tuple(forms), dict(symbols)
         self.unknowns: tuple[FieldDerivative, ...] = tuple(symbols)
         arguments = [*self._coordinates, *self.parameter_symbols, *symbols.values()]
-        # Constants become numbers first: torch's functions refuse plain numbers such as pi.
-        numeric = [e.replace(_is_constant, lambda constant: constant.evalf(17)) for e in forms]
-        self._function: Callable[..., list[Any]] = sympy.lambdify(
-            arguments, numeric, modules="torch", cse=True
-        )
+        meanings = {symbol: self._spelled(unknown) for unknown, symbol in symbols.items()}
+        self._function = compiled(arguments, forms, meanings, self._who)
+
+    def _spelled(self, unknown: FieldDerivative) -> str:
+        return f"{self._fields[unknown.field]}" if self._fields else str(unknown)
 
     def rewritten(
         self, forms: Sequence[Any], symbols: Mapping[FieldDerivative, Any]
@@ -88,6 +94,16 @@ class Expressions:
     def coordinates(self) -> tuple[str, ...]:
         """Names of the coordinates, in order."""
         return tuple(map(str, self._coordinates))
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """One letter for each argument of the fields, by which operators are spelled."""
+        return letters([str(c) for c in self._arguments])
+
+    @property
+    def _arguments(self) -> tuple[Any, ...]:
+        """The coordinates of the fields; columns of normals may follow them."""
+        return tuple(self._fields[0].args) if self._fields else self._coordinates
 
     def __len__(self) -> int:
         return len(self.forms)
@@ -131,6 +147,29 @@ class Expressions:
         used = set().union(*(e.free_symbols for e in plain)) if plain else set()
         return plain, {u: s for u, s in unknowns.items() if s in used}
 
+    def _refuse_elsewhere(self, expression: Any) -> None:
+        """Refuses values of a field at other places than the point itself."""
+        heads = _heads(self._fields)
+        for integral in expression.atoms(sympy.Integral):
+            if heads and integral.has(*heads):
+                raise UsageError(
+                    f"{self._who}: integrals of fields, such as {integral}, are not supported; "
+                    f"make the integral a field of its own, whose derivative is the integrand and "
+                    f"which is 0 where the integral begins."
+                )
+        elsewhere = [s for s in expression.atoms(sympy.Subs) if heads and s.has(*heads)]
+        for value in expression.atoms(*heads) if heads else ():
+            if any(not argument.is_Symbol for argument in value.args):
+                elsewhere.append(value)
+        if elsewhere:
+            arguments = ", ".join(map(str, self._coordinates))
+            raise UsageError(
+                f"{self._who}: {elsewhere[0]} is a value at another place than the point "
+                f"({arguments}); delays, values at one place inside an equation and conditions "
+                f"that link two places are not supported. A value at a boundary belongs in a "
+                f"Condition on that part."
+            )
+
     def _unknown(self, atom: Any, who: str) -> FieldDerivative:
         base = atom.expr if isinstance(atom, sympy.Derivative) else atom
         if base not in self._fields:
@@ -140,7 +179,8 @@ class Expressions:
                 f"write fields as functions of all coordinates in this order."
             )
         counts = dict(atom.variable_count) if isinstance(atom, sympy.Derivative) else {}
-        operator = "".join(str(c) * int(counts.get(c, 0)) for c in self._coordinates)
+        spelled = zip(self.letters, self._arguments, strict=True)
+        operator = "".join(letter * int(counts.get(c, 0)) for letter, c in spelled)
         return FieldDerivative(self._fields.index(base), operator or "1")
 
 
@@ -162,8 +202,11 @@ def _refuse_strangers(expressions: Sequence[Any], known: set[Any], who: str) -> 
             )
 
 
-def _is_constant(expression: Any) -> bool:
-    return bool(expression.is_number and not expression.is_Rational)
+def letters(names: Sequence[str]) -> tuple[str, ...]:
+    """The names themselves where all are single letters of the alphabet, else a, b, c, ..."""
+    if all(len(name) == 1 and name.isascii() and name.isalpha() for name in names):
+        return tuple(names)
+    return tuple(string.ascii_lowercase[: len(names)])
 
 
 def _tensor(value: Any) -> Any:

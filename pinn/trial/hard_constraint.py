@@ -1,4 +1,4 @@
-"""Hard initial and boundary conditions: a trial solution that satisfies them exactly."""
+"""Trial solutions that satisfy initial and boundary conditions exactly, whatever the network."""
 
 from __future__ import annotations
 
@@ -9,85 +9,255 @@ import sympy
 import torch
 from torch import Tensor, nn
 
-from pinn.geometry.box import Face
-from pinn.problem.expressions import Expressions
 from pinn.problem.problem import difference, normal
 from pinn.references.exact import largest, substitute
+from pinn.trial.face_conditions import FaceCondition, exact_number, read_condition
+from pinn.trial.formulas import Formulas
+from pinn.trial.hermite import AxisForm
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pinn.problem.problem import Condition, Problem
 
 PROBES = 64
 # The blended form doubles with every face where a field is given and not 0.
 MOST_FACES = 5
+# Conditions agree at an edge up to this share of their size: rounding of the formulas there.
+ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
-class _Given:
-    """What conditions say of a field on one face: its value, and its slope if that is given."""
+class _Form:
+    """field = offset + factor N + sum_k edges[k] B_k, with B_k free of the edge coordinate."""
 
-    face: Face
-    value: Any
-    slope: Any = None
-
-    @property
-    def end(self) -> Any:
-        """The value of the coordinate that is held, exactly."""
-        return sympy.nsimplify(self.face.value)
-
-    def is_opposite(self, other: _Given) -> bool:
-        """Whether the other face is the other end of the same coordinate."""
-        return self.face.axis == other.face.axis and self.face.outward != other.face.outward
+    offset: Any
+    factor: Any
+    edges: tuple[Any, ...] = ()
 
 
 class HardConstraint(nn.Module):
-    """field = offset(x) + factor(x) * network(x), with the conditions built into the offset.
+    """field = offset(x) + factor(x) N(x) + sum_k edge_k(x) B_k(x), conditions built in one by one.
 
-    The factor vanishes exactly where a field is given, to second order where its slope across the
-    face is given too, and the offset takes these values. The offset is the transfinite
-    interpolation of the conditions: face by face, what is missing is added and blended linearly
-    to the opposite face.
+    The factor vanishes where a field is given, to second order where its slope across the face is
+    given too, and the offset takes these values: the transfinite interpolation of the conditions.
+    A slope, a Robin condition or a second derivative without all lower ones leaves values at the
+    face free: along one coordinate of the problem they become functions B_k of the others, which
+    are further outputs of the network at the middle of that coordinate. Conditions that have no
+    such form are left to the loss, each by itself.
 
     Args:
-        problem: its conditions must all be Dirichlet, `Eq(u(x, t), value)`, or give the slope
-            across such a face, `Eq(u(x, t).diff(t), value)`, and agree where faces meet.
+        problem: conditions that are linear in one field and its derivatives across a face of a box
+            can be built in, such as Dirichlet, Neumann and Robin conditions with numbers as
+            coefficients, where they agree on the edges.
         fade: initial values leave the offset as exp(-fade (t - start) / span), and the factor
             rises as 1 - exp(-fade (t - start) / span); 0 keeps them, with a straight factor.
+        sizes: size of each field, which the network's outputs are multiplied by; 1 by default.
+        conditions: those to build in if they have a form; by default all of the problem's.
+
+    Attributes:
+        conditions: those that are met exactly.
+        soft: why each other condition is not.
+        outputs: outputs that the network must have.
 
     Raises:
-        DomainError: no such form exists; the sentence says which condition stands against it.
+        DomainError: an explicit ansatz does not meet a condition on its field.
 
-    Source: Lagaris, Likas, Fotiadis 1998 (the form); Gordon, Hall 1973 (the blending).
+    Source: Lagaris, Likas, Fotiadis 1998 (the form); Gordon, Hall 1973 (the blending); Mortari 2017
+        (conditions on derivatives).
     """
 
-    def __init__(self, problem: Problem, fade: float = 0.0) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        fade: float = 0.0,
+        sizes: Mapping[Any, float] | None = None,
+        conditions: Sequence[Condition] | None = None,
+    ) -> None:
         super().__init__()
-        self.conditions = problem.conditions
         self._fade: Any = sympy.Float(fade)
         self._problem = problem
-        self.offset, self.factor = [], []
+        self.soft: dict[Condition, str] = {}
+        wanted = problem.conditions if conditions is None else conditions
+        self.soft.update(
+            (c, "it is left to the loss") for c in problem.conditions if c not in wanted
+        )
+        readable = self._readable()
+        self._edge_axis = self._most_open_axis(readable)
+        forms = []
         for field in problem.fields:
+            size = exact_number((sizes or {}).get(field, 1.0))
             if field in problem.ansatz:
-                self.offset.append(sympy.sympify(problem.ansatz[field].offset))
-                self.factor.append(sympy.sympify(problem.ansatz[field].factor))
-                continue
-            given = _given(problem, field)
-            self.offset.append(self._interpolate(field, given))
-            self.factor.append(self._vanishing(given))
+                explicit = problem.ansatz[field]
+                form = _Form(sympy.sympify(explicit.offset), sympy.sympify(explicit.factor))
+            else:
+                form = self._form([c for c in readable if c.field == field])
+                form = _Form(form.offset, size * form.factor, tuple(size * e for e in form.edges))
+            forms.append(form)
+        self.offset, self.factor = [f.offset for f in forms], [f.factor for f in forms]
+        self._edges = [len(form.edges) for form in forms]
+        self.outputs = len(forms) + sum(self._edges)
+        self.conditions = tuple(c for c in problem.conditions if c not in self.soft)
         self._check_explicit()
-        self._expressions = self._compile([*self.offset, *self.factor])
+        every = [*self.offset, *self.factor, *(edge for form in forms for edge in form.edges)]
+        self._formulas = Formulas(every, problem)
         self.numbers: Mapping[str, float] = problem.parameter_values
 
-    def forward(self, points: Any, fields: Any) -> Any:
-        """Applies the form to network outputs (p, f) at points (p, c); jets go through as well."""
+    def forward(self, points: Any, fields: Any, edges: Any = None) -> Any:
+        """Applies the form to network outputs (p, f) at points (p, c); jets go through as well.
+
+        Args:
+            points: where.
+            fields: outputs of the network there.
+            edges: outputs (p, outputs) of the network at `projected` points, where there are more
+                outputs than fields.
+        """
         count = len(self.offset)
-        columns = [points[..., i] for i in range(points.shape[-1])]
-        values = self._expressions(columns, parameters=self.numbers)
+        values = self._formulas(points, self.numbers)
         trial = [values[i] + values[count + i] * fields[..., i] for i in range(count)]
+        at = count
+        for i, more in enumerate(self._edges):
+            for _ in range(more):
+                trial[i] = trial[i] + values[count + at] * edges[..., at]
+                at += 1
         return torch.stack(trial, dim=-1)
+
+    def projected(self, points: Any) -> Any:
+        """The points (p, c) moved to the middle of the coordinate whose ends have free values."""
+        domain, axis = self._problem.domain, self._edge_axis
+        assert axis is not None, "asked for only where a form has edges"
+        first = points.value if hasattr(points, "operators") else points
+        keep = torch.ones(domain.dimension, dtype=first.dtype, device=first.device)
+        keep[axis] = 0
+        middle = torch.zeros_like(keep)
+        middle[axis] = (domain.low[axis] + domain.high[axis]) / 2
+        return points * keep + middle
+
+    def _readable(self) -> list[FaceCondition]:
+        """Conditions that a form may meet; the others are put down as soft."""
+        found: list[FaceCondition] = []
+        for condition in self._problem.conditions:
+            if condition in self.soft or self._is_explicit(condition):
+                continue
+            read = read_condition(self._problem, condition)
+            if isinstance(read, str):
+                self.soft[condition] = read
+            else:
+                found.append(read)
+        return found
+
+    def _is_explicit(self, condition: Condition) -> bool:
+        return any(condition.equation.has(field) for field in self._problem.ansatz)
+
+    def _most_open_axis(self, conditions: Sequence[FaceCondition]) -> int | None:
+        """The coordinate with most conditions that leave lower derivatives free at their face."""
+        open_ = [c.face.axis for c in conditions if c not in _without_gaps(conditions)]
+        return max(sorted(set(open_)), key=open_.count) if open_ else None
+
+    def _form(self, conditions: Sequence[FaceCondition]) -> _Form:
+        """The form of a field that meets as many of its conditions as possible."""
+        closed = _without_gaps(conditions)
+        chosen = [c for c in conditions if c.face.axis == self._edge_axis or c in closed]
+        for condition in conditions:
+            if condition not in chosen:
+                self._give_up(
+                    [condition],
+                    "lower derivatives are free there, and on faces of another coordinate",
+                )
+        chosen = sorted(chosen, key=lambda c: (-c.face.axis, c.face.outward, c.order))
+        found = self._try(chosen)
+        if isinstance(found, _Form):
+            return found
+        kept: list[FaceCondition] = []
+        form = self._try(kept)
+        for face in dict.fromkeys(c.face for c in chosen):
+            more = [c for c in chosen if c.face == face]
+            found = self._try([*kept, *more])
+            if isinstance(found, _Form):
+                kept, form = [*kept, *more], found
+            else:
+                self._give_up(more, found)
+        assert isinstance(form, _Form), "nothing is asked of the first"
+        return form
+
+    def _give_up(self, conditions: Sequence[FaceCondition], why: str) -> None:
+        self.soft.update({one.condition: why for one in conditions})
+
+    def _try(self, conditions: Sequence[FaceCondition]) -> _Form | str:
+        """A form that meets all conditions, or why there is none."""
+        uneven = {c.face.name for c in conditions if c.value != 0}
+        if len(uneven) > MOST_FACES:
+            return f"a form for more than {MOST_FACES} faces is too long"
+        problem, axes = self._problem, {}
+        for axis in dict.fromkeys(c.face.axis for c in conditions):
+            here = [c for c in conditions if c.face.axis == axis]
+            try:
+                axes[axis] = AxisForm(
+                    problem.coordinates[axis],
+                    problem.domain.low[axis],
+                    problem.domain.high[axis],
+                    here,
+                )
+            except ValueError as error:
+                return str(error)
+        offset: Any = sympy.Integer(0)
+        for axis, form in axes.items():
+            here = [c for c in conditions if c.face.axis == axis]
+            missing = [one.value - one.of(offset, problem.coordinates[axis]) for one in here]
+            for one, gap, given in zip(here, missing, form.given, strict=True):
+                if self._size(gap, one, offset):
+                    blend = self._remaining(one) if self._fades(one, here) else given
+                    offset += blend * gap.subs(problem.coordinates[axis], one.end)
+        for one in conditions:
+            gap = one.of(offset, problem.coordinates[one.face.axis]) - one.value
+            if worst := self._size(gap, one, offset):
+                return f"conditions do not meet at the edges of {one.face.name} (by {worst:.3g})"
+        return self._around(offset, axes, conditions)
+
+    def _around(
+        self, offset: Any, axes: Mapping[int, AxisForm], conditions: Sequence[FaceCondition]
+    ) -> _Form:
+        """The factors that keep what the offset gives, those of several coordinates multiplied."""
+        total: Any = sympy.Integer(1)
+        for axis in sorted(axes):
+            here = [c for c in conditions if c.face.axis == axis]
+            if len(here) == 1 and self._fades(here[0], here):
+                factor = (1 - self._remaining(here[0])) / (1 - sympy.exp(-self._fade))
+            else:
+                factor = axes[axis].factor
+            if axis != self._edge_axis:
+                total *= factor
+        edge = axes.get(self._edge_axis) if self._edge_axis is not None else None
+        if edge is None:
+            return _Form(offset, _tidy(total, axes))
+        free = tuple(total * polynomial for polynomial in edge.free)
+        return _Form(offset, _tidy(total * edge.factor, axes), free)
+
+    def _fades(self, one: FaceCondition, here: Sequence[FaceCondition]) -> bool:
+        is_start = one.face.coordinate == self._problem.time and one.is_low
+        return bool(self._fade) and is_start and len(here) == 1 and one.order == 0
+
+    def _remaining(self, one: FaceCondition) -> Any:
+        """What is left of the initial values, from 1 at the start."""
+        low, high = self._problem.domain.intervals[one.face.coordinate]
+        time = self._problem.coordinates[one.face.axis]
+        return sympy.exp(-self._fade * (time - one.end) / (exact_number(high) - exact_number(low)))
+
+    def _size(self, expression: Any, one: FaceCondition, beside: Any) -> float:
+        """The largest size of an expression on a face, 0 if that is no more than rounding of the
+        values given there and of what is beside them."""
+        coordinate = self._problem.coordinates[one.face.axis]
+        gap = expression.subs(coordinate, one.end)
+        if gap == 0:
+            return 0.0
+        points = one.face.sample(PROBES)
+        parts = [gap, one.value.subs(coordinate, one.end), one.of(beside, coordinate)]
+        sizes = [
+            float(values.abs().max())
+            for values in Formulas(parts, self._problem)(points, self._problem.parameter_values)
+        ]
+        return sizes[0] if sizes[0] > ROUNDING * max(sizes[1:]) else 0.0
 
     def _check_explicit(self) -> None:
         """Refuses an explicit ansatz that misses a condition, with a smooth function as network."""
@@ -116,100 +286,12 @@ class HardConstraint(nn.Module):
                     "out to have one made from the conditions."
                 )
 
-    def _interpolate(self, field: Any, given: list[_Given]) -> Any:
-        offset: Any = sympy.Integer(0)
-        uneven = [one.face.name for one in given if one.value != 0]
-        if len(uneven) > MOST_FACES:
-            raise DomainError(
-                f"{self._problem.name}: {field} is given on {', '.join(uneven)}; a hard form for "
-                f"more than {MOST_FACES} faces is too long; solve with soft conditions."
-            )
-        for one in given:
-            coordinate = self._problem.coordinates[one.face.axis]
-            missing = (one.value - offset).subs(coordinate, one.end)
-            if self._size(missing, one.face):
-                offset += self._blend(one, given) * missing
-            if one.slope is not None:
-                missing = (one.slope - offset.diff(coordinate)).subs(coordinate, one.end)
-                if self._size(missing, one.face):
-                    offset += (coordinate - one.end) * missing
-        for one in given:
-            coordinate = self._problem.coordinates[one.face.axis]
-            gaps = [offset - one.value]
-            if one.slope is not None:
-                gaps.append(offset.diff(coordinate) - one.slope)
-            worst = max(self._size(gap.subs(coordinate, one.end), one.face) for gap in gaps)
-            if worst:
-                raise DomainError(
-                    f"{self._problem.name}: the conditions on {field} do not meet at the edges of "
-                    f"{one.face.name} (they differ by up to {worst:.3g}); solve with soft "
-                    f"conditions."
-                )
-        return offset
-
-    def _blend(self, one: _Given, given: list[_Given]) -> Any:
-        """1 on the face, falling to 0 at the opposite one if that is given too."""
-        for other in given:
-            if one.is_opposite(other):
-                coordinate = self._problem.coordinates[one.face.axis]
-                return (coordinate - other.end) / (one.end - other.end)
-        return self._remaining(one) if self._fades(one) else sympy.Integer(1)
-
-    def _fades(self, one: _Given) -> bool:
-        is_start = one.face.coordinate == self._problem.time and one.face.outward < 0
-        return bool(self._fade) and is_start and one.slope is None
-
-    def _remaining(self, one: _Given) -> Any:
-        """What is left of the initial values, from 1 at the start."""
-        low, high = self._problem.domain.intervals["t"]
-        time = self._problem.coordinates[one.face.axis]
-        return sympy.exp(-self._fade * (time - one.end) / sympy.nsimplify(high - low))
-
-    def _vanishing(self, given: list[_Given]) -> Any:
-        """The product of the distances to the faces, each scaled to at most 1 on the domain."""
-        factor: Any = sympy.Integer(1)
-        problem = self._problem
-        for axis in sorted({one.face.axis for one in given}):
-            low, high = (
-                sympy.nsimplify(e) for e in (problem.domain.low[axis], problem.domain.high[axis])
-            )
-            coordinate = problem.coordinates[axis]
-            here = [one for one in given if one.face.axis == axis]
-            power = 1 if here[0].slope is None else 2
-            ends = {one.face.outward for one in here}
-            width = high - low
-            shapes = {
-                frozenset({-1}): ((coordinate - low) / width) ** power,
-                frozenset({+1}): ((high - coordinate) / width) ** power,
-                frozenset({-1, +1}): 4 * (coordinate - low) * (high - coordinate) / width**2,
-            }
-            if ends == {-1} and self._fades(here[0]):
-                factor *= (1 - self._remaining(here[0])) / (1 - sympy.exp(-self._fade))
-            else:
-                factor *= shapes[frozenset(ends)]
-        return sympy.expand(factor)
-
-    def _size(self, expression: Any, face: Face) -> float:
-        """The largest size of an expression on a face, 0 if that is no more than rounding."""
-        if expression == 0:
-            return 0.0
-        points = face.sample(PROBES)
-        [values] = self._compile([expression])(
-            points.unbind(-1), parameters=self._problem.parameter_values
-        )
-        largest = float(values.abs().max())
-        return largest if largest > 1e-10 else 0.0
-
-    def _compile(self, expressions: list[Any]) -> Expressions:
-        problem = self._problem
-        return Expressions(expressions, problem.coordinates, (), problem.symbols, who=problem.name)
-
 
 class TrialSolution(nn.Module):
     """A network with the hard conditions around it, if there are any: points (p, c) to (p, f).
 
     Args:
-        network: points or jets (p, c) to (p, f).
+        network: points or jets (p, c) to (p, f), or (p, constraint.outputs).
         constraint: the conditions.
     """
 
@@ -221,7 +303,11 @@ class TrialSolution(nn.Module):
     def forward(self, points: Any) -> Any:
         """Fields (p, f) at points (p, c); a jet of points gives a jet of fields."""
         fields = self.network(points)
-        return fields if self.constraint is None else self.constraint(points, fields)
+        if self.constraint is None:
+            return fields
+        has_edges = self.constraint.outputs > len(self.constraint.offset)
+        edges = self.network(self.constraint.projected(points)) if has_edges else None
+        return self.constraint(points, fields, edges)
 
     def at(self, points: Tensor) -> Tensor:
         """Fields without any gradient."""
@@ -230,45 +316,19 @@ class TrialSolution(nn.Module):
         return values
 
 
-def _given(problem: Problem, field: Any) -> list[_Given]:
-    """What is given of a field, the last coordinate first."""
-    values: dict[Face, Any] = {}
-    slopes: dict[Face, Any] = {}
-    for condition in problem.conditions:
-        if not condition.equation.has(field):
-            continue
-        face = problem.domain.part(condition.on)
-        left, right = _sides(condition)
-        known = right is not None and not right.has(*[f.func for f in problem.fields])
-        if not isinstance(face, Face):
-            raise _no_hard_form(problem, field, condition)
-        slope = field.diff(problem.coordinates[face.axis])
-        if known and left in (field, slope):
-            (values if left == field else slopes)[face] = right
-        else:
-            raise _no_hard_form(problem, field, condition)
-    for condition in problem.conditions:
-        if condition.equation.has(field) and problem.domain.part(condition.on) not in values:
-            raise _no_hard_form(problem, field, condition)
-    found = [_Given(face, value, slopes.get(face)) for face, value in values.items()]
-    for one in found:
-        if one.slope is not None and any(one.is_opposite(other) for other in found):
-            raise DomainError(
-                f"{problem.name}: a hard form for a slope on {one.face.name} needs the opposite "
-                f"face free; solve with soft conditions."
-            )
-    return sorted(found, key=lambda one: -one.face.axis)
+def _without_gaps(conditions: Sequence[FaceCondition]) -> list[FaceCondition]:
+    """Those that together give value, slope, ... at their face up to some order, none left out."""
+    kept: list[FaceCondition] = []
+    for face, field in dict.fromkeys((c.face, c.field) for c in conditions):
+        here = [c for c in conditions if c.face == face and c.field == field]
+        for order in range(len(here)):
+            kept += [c for c in here if c.order == order and len(here) > order][:1]
+            if not any(c.order == order for c in here):
+                break
+    return kept
 
 
-def _sides(condition: Condition) -> tuple[Any, Any]:
-    equation = condition.equation
-    is_equality = isinstance(equation, sympy.Equality)
-    return (equation.lhs, equation.rhs) if is_equality else (equation, None)
-
-
-def _no_hard_form(problem: Problem, field: Any, condition: Condition) -> DomainError:
-    return DomainError(
-        f"{problem.name}: a hard form needs conditions {field} = value, and then perhaps the "
-        f"derivative across the same face; got {condition.equation} on {condition.on}; solve with "
-        f"soft conditions."
-    )
+def _tidy(factor: Any, axes: Mapping[int, AxisForm]) -> Any:
+    """Low powers are multiplied out; high ones would then lose digits near the upper end."""
+    degrees = [sympy.degree(f.factor, next(iter(f.factor.free_symbols))) for f in axes.values()]
+    return sympy.expand(factor) if max(degrees, default=0) <= 2 else factor

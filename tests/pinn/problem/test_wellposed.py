@@ -13,7 +13,7 @@ from pinn.data.cloud import Cloud
 from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
 from pinn.problem.problem import Condition, Problem
-from pinn.problem.reference_check import check_reference
+from pinn.problem.reference_check import ReferenceWarning, check_reference
 from pinn.problem.wellposed import check_conditions
 from pinn.settings import Settings
 from pinn.training.trainer import Limits
@@ -131,13 +131,6 @@ def test_mistakes_get_a_sentence(
         problem(**changes)
 
 
-def test_coordinates_have_one_letter() -> None:
-    long = sympy.Symbol("xi")
-    field = sympy.Function("u")(long, t)
-    with pytest.raises(DomainError, match=r"single letters, .* got xi, t"):
-        Problem("mine", (long, t), (field,), (field.diff(t),), Box(xi=(0, 1), t=(0, 1)))
-
-
 @pytest.mark.parametrize(
     ("points", "values", "sentence"),
     [
@@ -208,7 +201,7 @@ def test_a_reference_without_a_formula_is_held_against_the_equation(
     if share is None:
         check_reference(made)
     else:
-        with pytest.raises(DataError, match=f"mine: the reference does not satisfy .* {share}"):
+        with pytest.warns(ReferenceWarning, match=f"mine: the reference does not seem .* {share}"):
             check_reference(made)
 
 

@@ -1,0 +1,208 @@
+"""Functions of sympy as functions of torch, and what cannot be one said in a sentence."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+import torch
+from sympy.core.function import AppliedUndef
+from sympy.printing.pytorch import TorchPrinter
+
+from sciformer.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+# Written by functions that sympy prints for torch.
+_REWRITTEN: dict[Any, Callable[..., Any]] = {
+    sympy.sech: lambda x: 1 / sympy.cosh(x),
+    sympy.csch: lambda x: 1 / sympy.sinh(x),
+    sympy.coth: lambda x: 1 / sympy.tanh(x),
+    sympy.sec: lambda x: 1 / sympy.cos(x),
+    sympy.csc: lambda x: 1 / sympy.sin(x),
+    sympy.cot: lambda x: 1 / sympy.tan(x),
+    sympy.asech: lambda x: sympy.acosh(1 / x),
+    sympy.acsch: lambda x: sympy.asinh(1 / x),
+    sympy.acoth: lambda x: sympy.atanh(1 / x),
+    sympy.asec: lambda x: sympy.acos(1 / x),
+    sympy.acsc: lambda x: sympy.asin(1 / x),
+    sympy.acot: lambda x: sympy.atan(1 / x),
+    sympy.frac: lambda x: x - sympy.floor(x),
+}
+_PRINTED = (
+    sympy.sin,
+    sympy.cos,
+    sympy.tan,
+    sympy.asin,
+    sympy.acos,
+    sympy.atan,
+    sympy.sinh,
+    sympy.cosh,
+    sympy.tanh,
+    sympy.asinh,
+    sympy.acosh,
+    sympy.atanh,
+    sympy.exp,
+    sympy.log,
+    sympy.Abs,
+    sympy.sign,
+    sympy.floor,
+    sympy.ceiling,
+    sympy.erf,
+    sympy.loggamma,
+    sympy.digamma,
+    sympy.Mod,
+    sympy.Piecewise,
+)
+_DIGITS = 17
+
+
+def _sinc(x: Any) -> Any:
+    return torch.sinc(x / torch.pi)
+
+
+def _heaviside(x: Any, at_zero: Any = 0.5) -> Any:
+    return torch.where(x == 0, torch.as_tensor(at_zero).to(x), (x > 0).to(x))
+
+
+def _gamma(x: Any) -> Any:
+    """exp(log |gamma|) with its sign, which changes at every negative whole number."""
+    sign = torch.where((x < 0) & (torch.floor(x) % 2 != 0), -1.0, 1.0)
+    return sign * torch.exp(torch.lgamma(x))
+
+
+def _lifted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of tensors that takes numbers beside them."""
+
+    def call(*values: Any) -> Any:
+        like = next(v for v in values if isinstance(v, torch.Tensor))
+        given = [v if isinstance(v, torch.Tensor) else like.new_tensor(float(v)) for v in values]
+        return functools.reduce(function, given)
+
+    return call
+
+
+# Under names of their own, which no function of a problem has.
+_OWN: dict[Any, tuple[str, Callable[..., Any]]] = {
+    sympy.erfc: ("torch_erfc", torch.special.erfc),
+    sympy.sinc: ("torch_sinc", _sinc),
+    sympy.gamma: ("torch_gamma", _gamma),
+    sympy.Heaviside: ("torch_heaviside", _heaviside),
+    sympy.Min: ("torch_minimum", _lifted(torch.minimum)),
+    sympy.Max: ("torch_maximum", _lifted(torch.maximum)),
+    sympy.atan2: ("torch_atan2", _lifted(torch.atan2)),
+}
+
+
+def compiled(
+    arguments: Sequence[Any], forms: Sequence[Any], unknown: Mapping[Any, Any], who: str
+) -> Callable[..., list[Any]]:
+    """Expressions as one torch function.
+
+    Functions that torch does not have are evaluated by scipy where they hold no field: what is
+    known in advance needs no derivative by torch.
+
+    Args:
+        arguments: symbols, in the order of the function's arguments.
+        forms: expressions in them.
+        unknown: the symbols of fields and derivatives, with what they stand for.
+        who: the name a sentence about a mistake begins with.
+
+    Raises:
+        UsageError: a function that neither has.
+    """
+    table: dict[str, Callable[..., Any]] = dict(_OWN.values())
+    ready = [_translated(form, unknown, table, who) for form in forms]
+    # Constants become numbers: torch's functions refuse plain numbers such as pi.
+    numeric = [e.replace(_is_constant, lambda constant: constant.evalf(_DIGITS)) for e in ready]
+    printer = _Printer({"fully_qualified_modules": False, "inline": True, "user_functions": {}})
+    function: Callable[..., list[Any]] = sympy.lambdify(
+        arguments, numeric, modules=[table, "torch"], printer=printer, cse=True
+    )
+    return function
+
+
+class _Printer(TorchPrinter):  # type: ignore[misc]  # untyped in sympy
+    """Torch code that calls the functions of the table by their names."""
+
+    def _print_Function(self, expr: Any) -> str:
+        if isinstance(expr, AppliedUndef):
+            return f"{expr.func}({', '.join(map(self._print, expr.args))})"
+        printed: str = super()._print_Function(expr)
+        return printed
+
+
+def _translated(
+    form: Any, unknown: Mapping[Any, Any], table: dict[str, Callable[..., Any]], who: str
+) -> Any:
+    refuse_strange(form, who)
+    for kind, rewritten in _REWRITTEN.items():
+        form = form.replace(kind, rewritten)
+    for kind, (name, _) in _OWN.items():
+        form = form.replace(kind, sympy.Function(name))
+    own = {name for name, _ in _OWN.values()}
+    left = [
+        f
+        for f in form.atoms(sympy.Function)
+        if not isinstance(f, _PRINTED) and str(f.func) not in own and not f.is_number
+    ]
+    for function in sorted(left, key=lambda f: -f.count_ops()):
+        fields = sorted(str(unknown[s]) for s in function.free_symbols & set(unknown))
+        if fields:
+            raise UsageError(
+                f"{who}: {function.func} of {', '.join(fields)} is not supported: torch has no "
+                f"such function with a derivative; write it by others, or by a Piecewise."
+            )
+        name = f"scipy_{len(table)}"
+        symbols = sorted(function.free_symbols, key=str)
+        table[name] = _by_scipy(symbols, function, who)
+        form = form.xreplace({function: sympy.Function(name)(*symbols)})
+    return form
+
+
+def _by_scipy(symbols: Sequence[Any], function: Any, who: str) -> Callable[..., Any]:
+    plain = sympy.lambdify(list(symbols), function, modules=["scipy", "numpy"])
+    try:
+        plain(*[0.5 for _ in symbols])
+    except (NameError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{who}: {function.func} is a function that neither torch nor scipy has; write it by "
+            f"others, or by a Piecewise."
+        ) from error
+
+    def call(*values: Any) -> Any:
+        like = next(v for v in values if isinstance(v, torch.Tensor) and v.ndim)
+        numbers = [v.detach().cpu().numpy() if isinstance(v, torch.Tensor) else v for v in values]
+        return torch.as_tensor(np.real_if_close(plain(*numbers))).to(like)
+
+    return call
+
+
+def refuse_strange(form: Any, who: str) -> None:
+    """Refuses what has no value at a point.
+
+    Raises:
+        UsageError: a complex number, a point load, or an integral that sympy cannot take.
+    """
+    if form.has(sympy.I):
+        raise UsageError(
+            f"{who}: {form} is complex; write the real and the imaginary part as two real fields."
+        )
+    if form.has(sympy.DiracDelta):
+        raise UsageError(
+            f"{who}: a DiracDelta has no value at a point; smear it, as by "
+            f"exp(-(x - a)**2 / (2*s**2)) / sqrt(2*pi*s**2), or split the domain there and state "
+            f"the jump as a condition."
+        )
+    for integral in form.atoms(sympy.Integral):
+        raise UsageError(
+            f"{who}: sympy finds no closed form of {integral}; give its values by an "
+            f"interpolating_spline of the coordinates."
+        )
+
+
+def _is_constant(expression: Any) -> bool:
+    return bool(expression.is_number and not expression.is_Rational)

@@ -1,0 +1,252 @@
+"""Sizes of fields and equations, by dimensional analysis of what a problem states."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import sympy
+import torch
+
+from pinn.geometry.box import Face
+from pinn.problem.expressions import Expressions
+from pinn.problem.problem import difference, normal
+from pinn.problem.smoothness import is_smooth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torch import Tensor
+
+    from pinn.problem.problem import Problem
+
+# Points at which known functions are looked at; their largest size is wanted, not their integral.
+PROBES = 64
+# One known function shortens a unit at most so much: a front is steep, but not everywhere.
+SHORTEST = 30.0
+# Values that differ by less than this share are one value with rounding, not a range.
+RANGE = 1e-9
+
+
+class Scales:
+    """Typical sizes that make a problem free of units.
+
+    Derivatives are counted as size over unit^order, with the unit of a coordinate half its extent
+    in space and the whole of it in time, or less if known functions vary faster. A field has half
+    the range of the values that conditions and data give it. A field that no value is given to has
+    the size at which one of its terms balances the known terms of an equation.
+
+    Args:
+        problem: its domain, conditions, data, parameters and equations are looked at, and not its
+            reference.
+
+    Attributes:
+        units: unit of each coordinate, by symbol.
+        fields: size of each field.
+        equations: sum of the sizes of the terms of each equation, in order.
+
+    Accuracy: an order of magnitude; all sizes change with the units exactly as the quantities do.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self.units = {
+            c: (high - low) * (1.0 if str(c) == problem.time else 0.5)
+            for c, (low, high) in zip(
+                problem.coordinates, problem.domain.intervals.values(), strict=True
+            )
+        }
+        self._largest: dict[Any, float] = {}
+        inside = problem.domain.sample(PROBES)
+        for known, points in self._known(inside):
+            self._shorten(known, points)
+        self._terms = [
+            [self._term(t, inside) for t in sympy.Add.make_args(sympy.expand(difference(e)))]
+            for e in problem.equations
+        ]
+        self.fields = self._field_sizes()
+        self.equations = [self._total(terms) for terms in self._terms]
+
+    def condition(self, condition: Any) -> float:
+        """Sum of the sizes of the terms of a condition."""
+        part = self._problem.domain.part(condition.on)
+        points = part.sample(PROBES)
+        gap = sympy.expand(difference(condition.equation))
+        return self._total(
+            [self._term(t, points, part.normal(points)) for t in sympy.Add.make_args(gap)]
+        )
+
+    def _known(self, inside: Tensor) -> Iterator[tuple[Any, Tensor]]:
+        """Functions that are given by the equations and conditions, and where they are given."""
+        problem = self._problem
+        heads = [f.func for f in problem.fields]
+        places = [(difference(equation), inside) for equation in problem.equations]
+        for condition in problem.conditions:
+            part, gap = problem.domain.part(condition.on), difference(condition.equation)
+            if isinstance(part, Face):  # along its normal nothing is said of how the values vary
+                gap = gap.subs(problem.coordinates[part.axis], part.value)
+            places.append((gap, part.sample(PROBES)))
+        for gap, points in places:
+            terms = sympy.Add.make_args(sympy.expand(gap))
+            known = sympy.Add(*(t for t in terms if not t.has(*heads)))
+            if not any(known.has(normal(c)) for c in problem.coordinates):
+                yield known, points
+
+    def _shorten(self, known: Any, points: Tensor) -> None:
+        """Lowers units to the lengths over which a known function varies by its own size."""
+        size = largest(self._problem, known, points)
+        for coordinate, unit in self.units.items():
+            slope = known.diff(coordinate) if known.has(coordinate) else sympy.Integer(0)
+            if size > 0 and slope != 0 and is_smooth(known, (coordinate,), 1):
+                steep = largest(self._problem, slope, points)
+                shorter = max(size / steep, unit / SHORTEST) if steep > 0 else unit
+                self.units[coordinate] = min(unit, shorter)
+
+    def _total(self, terms: Sequence[_Term]) -> float:
+        total = sum(term.size(self.fields, self._amplitude) for term in terms)
+        return total if 0 < total < math.inf else 1.0
+
+    def _amplitude(self, field: Any) -> float:
+        """The largest value of a field, which its range may be far from."""
+        return max(self._largest.get(field, 0.0), self.fields[field])
+
+    def _term(self, term: Any, points: Tensor, normals: Tensor | None = None) -> _Term:
+        """A product as a known factor and powers of fields and derivatives."""
+        problem = self._problem
+        known, unknown = sympy.Integer(1), []
+        for factor in sympy.Mul.make_args(term):
+            if factor.has(*[f.func for f in problem.fields]):
+                unknown.append(factor)
+            else:
+                known *= factor
+        size = largest(problem, known, points, normals)
+        return _Term(size, tuple(unknown), problem.fields, self.units)
+
+    def _field_sizes(self) -> dict[Any, float]:
+        ranges, constants = self._given()
+        self._largest = constants
+        found = {f: size for f, size in ranges.items() if size > 0}
+        self.fields = dict(found)
+        for _ in self._problem.fields:  # each round finds one more
+            for field in self._problem.fields:
+                if field in found:
+                    continue
+                candidates = [self._balanced(field, terms, found) for terms in self._terms]
+                sizes = [c for c in candidates if 0 < c < math.inf]
+                constant = constants.get(field, 0.0)
+                sizes += [constant] if constant > 0 else []
+                if sizes:
+                    found[field] = min(sizes)
+                    break
+        return {field: found.get(field, 1.0) for field in self._problem.fields}
+
+    def _given(self) -> tuple[dict[Any, float], dict[Any, float]]:
+        """Half the range of the values given to each field, and the largest of them."""
+        values: dict[Any, list[float]] = {}
+        slopes: dict[Any, float] = {}
+        problem = self._problem
+        for condition in problem.conditions:
+            gap = sympy.expand(difference(condition.equation))
+            fields = [f for f in problem.fields if gap.has(f.func)]
+            points = problem.domain.part(condition.on).sample(PROBES)
+            normals = problem.domain.part(condition.on).normal(points)
+            if len(fields) != 1:
+                continue
+            terms = [(t, t.has(fields[0].func)) for t in sympy.Add.make_args(gap)]
+            known = sympy.Add(*(t for t, is_unknown in terms if not is_unknown))
+            unknown = [t for t, is_unknown in terms if is_unknown]
+            if unknown == [fields[0]] or unknown == [-fields[0]]:
+                sign = -1 if unknown == [fields[0]] else 1
+                low, high = extent(problem, sign * known, points, normals)
+                values.setdefault(fields[0], []).extend([low, high])
+                continue
+            source = largest(problem, known, points, normals)
+            balance = [self._term(t, points, normals) for t in unknown]
+            at = [source / s for t in balance if (s := t.size({fields[0]: 1.0})) > 0]
+            if source > 0 and at:
+                slopes[fields[0]] = max(slopes.get(fields[0], 0.0), min(at))
+        for cloud in problem.data:
+            for name, numbers in cloud.values.items():
+                if name in problem.field_names:
+                    field = problem.fields[problem.field_names.index(name)]
+                    values.setdefault(field, []).extend(
+                        [float(numbers.min()), float(numbers.max())]
+                    )
+        constants = {f: max(map(abs, given)) for f, given in values.items()}
+        ranges = dict(slopes)
+        for field, given in values.items():
+            width = max(given) - min(given)
+            if width > RANGE * constants[field]:
+                ranges[field] = max(width / 2, slopes.get(field, 0.0))
+        return ranges, constants
+
+    def _balanced(self, field: Any, terms: Sequence[_Term], found: Mapping[Any, float]) -> float:
+        """The least size of a field at which one of its terms is as large as all known ones."""
+        known = [t.size(found) for t in terms if t.fields <= set(found)]
+        source = max(known, default=0.0)
+        sizes = []
+        for term in terms:
+            if term.fields - set(found) == {field} and source > 0:
+                unit, degree = term.size({**found, field: 1.0}), term.degree(field)
+                if unit > 0 and degree > 0:
+                    sizes.append((source / unit) ** (1 / degree))
+        return min(sizes, default=math.inf)
+
+
+class _Term:
+    """A product of a known factor and factors with fields."""
+
+    def __init__(
+        self,
+        known: float,
+        factors: Sequence[Any],
+        fields: Sequence[Any],
+        units: Mapping[Any, float],
+    ) -> None:
+        self._known, self._factors, self._units = known, factors, units
+        product = sympy.Mul(*factors)
+        self.fields = frozenset(f for f in fields if product.has(f.func))
+
+    def size(self, sizes: Mapping[Any, float], amplitude: Any = None) -> float:
+        """The size of the product; undifferentiated fields may have another one."""
+        total = self._known
+        for factor in self._factors:
+            names = {f: sympy.Float(amplitude(f) if amplitude else sizes[f]) for f in self.fields}
+            derivatives = {}
+            for d in factor.atoms(sympy.Derivative):
+                unit = math.prod(self._units[v] ** int(n) for v, n in d.variable_count)
+                derivatives[d] = sympy.Float(sizes[d.expr] / unit)
+            bare = factor.xreplace(derivatives).xreplace(names)
+            middle = {c: sympy.Float(u) for c, u in self._units.items()}
+            try:
+                total *= abs(float(sympy.Abs(bare.subs(middle)).evalf()))
+            except (TypeError, OverflowError):
+                return math.inf
+        return total
+
+    def degree(self, field: Any) -> float:
+        """How the product grows with a field and its derivatives: 2 for u u_x."""
+        counts = self.fields
+        once, twice = (
+            self.size({f: (k if f == field else 1.0) for f in counts}) for k in (1.0, 2.0)
+        )
+        finite = 0 < once < math.inf and 0 < twice < math.inf
+        return math.log2(twice / once) if finite else 0.0
+
+
+def extent(
+    problem: Problem, known: Any, points: Tensor, normals: Tensor | None = None
+) -> tuple[float, float]:
+    """The least and the largest value of a known function at points; 0 where it is not finite."""
+    normals = torch.zeros_like(points) if normals is None else normals
+    symbols = (*problem.coordinates, *map(normal, problem.coordinates))
+    function = Expressions([known], symbols, (), problem.symbols, who=problem.name)
+    columns = torch.cat([points, normals], -1).unbind(-1)
+    [values] = function(columns, parameters=problem.parameter_values)
+    finite = values[torch.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+
+
+def largest(problem: Problem, known: Any, points: Tensor, normals: Tensor | None = None) -> float:
+    """The largest size of a known function at points."""
+    return max(map(abs, extent(problem, known, points, normals)))

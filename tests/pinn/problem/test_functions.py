@@ -1,0 +1,110 @@
+"""Functions of sympy in problems, and sentences for what a problem cannot say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sympy
+import torch
+
+from pinn.geometry.box import Box
+from pinn.problem.expressions import Expressions
+from pinn.problem.problem import Condition, Problem
+from sciformer.errors import UsageError
+
+x, t, s = sympy.symbols("x t s")
+U = sympy.Function("u")
+u = U(x)
+HALF = sympy.Rational(1, 2)
+KNOWN = [
+    *(getattr(sympy, name)(x) for name in ("sech", "csch", "coth", "sec", "csc", "cot")),
+    *(getattr(sympy, name)(x) for name in ("acsch", "acot", "asech", "erfc", "erfi", "sinc")),
+    *(getattr(sympy, name)(x) for name in ("gamma", "loggamma", "digamma", "frac", "ceiling")),
+    *(getattr(sympy, name)(x) for name in ("LambertW", "Ei", "fresnels", "Heaviside", "sign")),
+    sympy.besselj(0, 3 * x),
+    sympy.besselj(2, 3 * x),
+    sympy.besselk(1, x),
+    sympy.gamma(x - 2),
+    sympy.Min(x, HALF),
+    sympy.Max(x**2, HALF, 0.1),
+    sympy.atan2(x, 2),
+    sympy.Mod(7 * x, 2),
+]
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=str)
+def test_every_function_has_its_value(known: Any) -> None:
+    """Against sympy's own 15 digits. Kills: sinc without its pi, the sign of gamma, Min for Max."""
+    points = torch.linspace(0.11, 0.93, 6, dtype=torch.float64)
+    [values] = Expressions([known], (x,), (u,), (), who="mine")([points])
+    for place, value in zip(points.tolist(), values.tolist(), strict=True):
+        assert value == pytest.approx(float(sympy.re(known.subs(x, place).evalf())), rel=1e-12)
+
+
+def test_functions_of_fields_have_derivatives() -> None:
+    forms = [sympy.sech(u), sympy.erfc(u), sympy.Max(u, HALF), sympy.gamma(1 + u)]
+    field = torch.linspace(0.1, 0.9, 5, dtype=torch.float64).requires_grad_()
+    for form in forms:
+        expressions = Expressions([form], (x,), (u,), (), who="mine")
+        [values] = expressions([field.detach()], lambda _: field)
+        [slope] = torch.autograd.grad(values.sum(), field)
+        wanted = form.subs(u, s).diff(s)
+        for place, found in zip(field.tolist(), slope.tolist(), strict=True):
+            assert found == pytest.approx(float(wanted.subs(s, place).evalf()), rel=1e-9)
+
+
+REFUSED = [
+    (u.diff(x).subs(x, 1) + u, "value at another place than the point"),
+    (u - U(0), r"u\(0\) is a value at another place"),
+    (u.diff(x) + u.subs(x, x / 2), r"u\(x/2\) is a value at another place .* delays"),
+    (u + sympy.Integral(U(s), (s, 0, x)), "integrals of fields, .* a field of its own"),
+    (u + sympy.Integral(u, (x, 0, 1)), "integrals of fields"),
+    (u.diff(x) - sympy.DiracDelta(x - HALF), "DiracDelta has no value at a point; smear it"),
+    (sympy.I * u.diff(x) + u, "two real fields"),
+    (u + sympy.besselj(0, u), r"besselj of u\(x\) is not supported"),
+    (u + sympy.Chi(x), "Chi is a function that neither torch nor scipy has"),
+    (u + sympy.Integral(sympy.exp(-(sympy.cos(s) ** 3)), (s, 0, x)), "no closed form"),
+]
+
+
+@pytest.mark.parametrize(("form", "sentence"), REFUSED, ids=[str(form) for form, _ in REFUSED])
+def test_what_cannot_be_read_gets_a_sentence(form: Any, sentence: str) -> None:
+    """In equations and in conditions. Kills: a value elsewhere read as the value at the point."""
+    with pytest.raises(UsageError, match=f"^mine: .*{sentence}"):
+        Problem("mine", (x,), (u,), (form,), Box(x=(0, 1)))
+    condition = Condition(form, on="x=0")
+    with pytest.raises(UsageError, match=f"^mine: .*{sentence}"):
+        Problem("mine", (x,), (u,), (u.diff(x) - 1,), Box(x=(0, 1)), (condition,))
+
+
+def test_known_integrals_are_taken() -> None:
+    known = sympy.Integral(sympy.exp(-s), (s, 0, x))
+    points = torch.tensor([0.3, 0.8], dtype=torch.float64)
+    [values] = Expressions([known + u], (x,), (u,), (), who="mine")([points], lambda _: 0 * points)
+    assert torch.allclose(values, 1 - torch.exp(-points), rtol=1e-14)
+
+
+def test_coordinates_may_have_names() -> None:
+    """Laplace in polar coordinates. Kills: operators spelled by names, mixed up with normals."""
+    r, theta = sympy.symbols("r theta")
+    v = sympy.Function("v")(r, theta)
+    exact = r * sympy.cos(theta)
+    made = Problem(
+        "polar",
+        (r, theta),
+        (v,),
+        (sympy.Eq(v.diff(r, 2) + v.diff(r) / r + v.diff(theta, 2) / r**2, 0),),
+        Box(r=(1, 2), theta=(0, 1)),
+        tuple(Condition(sympy.Eq(v, exact), on=p) for p in ("r=1", "r=2", "theta=0", "theta=1")),
+        exact={v: exact},
+    )
+    assert {u.operator for u in made.residual.unknowns} == {"a", "aa", "bb"}
+    import pinn
+    from pinn.settings import Settings
+    from pinn.training.trainer import Limits
+
+    settings = Settings(model="mlp", network={"width": 8, "layers": 2}, points=0.3)
+    solved = pinn.solve(made, settings, Limits(iterations=15))
+    assert solved.errors is not None
+    assert solved.errors.relative_l2 < 1e-3

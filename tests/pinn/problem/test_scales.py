@@ -1,0 +1,138 @@
+"""The same problem in other units is the same problem: sizes, iterates, errors."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import pytest
+import sympy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pinn
+from pinn.geometry.box import Box
+from pinn.problem.problem import Condition, Problem
+from pinn.problem.scales import Scales
+from pinn.settings import Settings
+from pinn.training.trainer import Limits
+from sciformer.errors import DataError
+
+x, t = sympy.symbols("x t")
+u = sympy.Function("u")(x, t)
+powers = st.integers(-12, 12)
+
+
+def heat(length: int, duration: int, amplitude: int, **changes: Any) -> Problem:
+    """Diffusion with a convective end, in units of these powers of ten."""
+    unit, second, kelvin = (sympy.Rational(10) ** p for p in (length, duration, amplitude))
+    diffusivity = sympy.Rational(1, 10) * unit**2 / second
+    start = kelvin * (sympy.sin(sympy.pi * x / unit) + x / unit)
+    flux = 3 * (kelvin - u) * (1 + t / second)
+    given_conditions = (
+        Condition(sympy.Eq(u, start), on="t=0"),
+        Condition(sympy.Eq(u, 0), on="x=0"),
+        Condition(sympy.Eq(unit * u.diff(x), flux), on=f"x={float(unit)}"),
+    )
+    whole = {
+        "name": "heat",
+        "coordinates": (x, t),
+        "fields": (u,),
+        "equations": (sympy.Eq(u.diff(t), diffusivity * u.diff(x, 2)),),
+        "domain": Box(x=(0, unit), t=(0, second)),
+        "conditions": given_conditions,
+    }
+    return Problem(**{**whole, **changes})
+
+
+def iterates(problem: Problem, conditions: str) -> torch.Tensor:
+    chosen = Settings(
+        model="mlp", network={"width": 6, "layers": 2}, points=0.2, conditions=conditions
+    )
+    solved = pinn.solve(problem, chosen, Limits(iterations=4))
+    return torch.cat([p.detach().reshape(-1) for p in solved.solution.trial.parameters()])
+
+
+@cache
+def _plain(conditions: str) -> torch.Tensor:
+    return iterates(heat(0, 0, 0), conditions)
+
+
+@pytest.mark.parametrize("conditions", ["auto", "soft"])
+@settings(max_examples=2)
+@given(length=powers, duration=powers, amplitude=powers)
+def test_units_change_nothing_but_rounding(
+    conditions: str, length: int, duration: int, amplitude: int
+) -> None:
+    """Four steps of Levenberg-Marquardt with a term in the loss.
+
+    Kills: any absolute tolerance or size in ansatz, residuals, samplers or checks.
+    """
+    plain = _plain(conditions)
+    other = iterates(heat(length, duration, amplitude), conditions)
+    assert float((plain - other).norm() / plain.norm()) < 1e-6
+
+
+@given(length=powers, duration=powers, amplitude=powers)
+@settings(max_examples=10)
+def test_sizes_have_the_units_of_what_they_measure(
+    length: int, duration: int, amplitude: int
+) -> None:
+    plain, other = Scales(heat(0, 0, 0)), Scales(heat(length, duration, amplitude))
+    kelvin, second = 10.0**amplitude, 10.0**duration
+    assert other.fields[u] == pytest.approx(kelvin * plain.fields[u], rel=1e-9)
+    rate = kelvin / second
+    assert other.equations[0] == pytest.approx(rate * plain.equations[0], rel=1e-9)
+    ends = zip(heat(0, 0, 0).conditions, heat(length, duration, amplitude).conditions, strict=True)
+    for one, same in ends:
+        assert other.condition(same) == pytest.approx(kelvin * plain.condition(one), rel=1e-9)
+
+
+def test_a_field_without_values_balances_what_is_known() -> None:
+    """Robertson's kinetics: b' = k1 a - k2 b^2 - k3 b c, b about sqrt(k1 / k2).
+
+    Kills: size 1 for every field, the largest balance instead of the first.
+    """
+    a, b, c = (sympy.Function(name)(t) for name in "abc")
+    k1, k2, k3 = sympy.Rational(4, 100), 30000000, 10000
+    made = Problem(
+        "robertson",
+        (t,),
+        (a, b, c),
+        (
+            sympy.Eq(a.diff(t), -k1 * a + k3 * b * c),
+            sympy.Eq(b.diff(t), k1 * a - k2 * b**2 - k3 * b * c),
+            sympy.Eq(c.diff(t), k2 * b**2),
+        ),
+        Box(t=(0, 1000)),
+        tuple(Condition(sympy.Eq(f, v), on="t=0") for f, v in ((a, 1), (b, 0), (c, 0))),
+    )
+    sizes = Scales(made).fields
+    assert sizes[a] == 1
+    assert sizes[b] == pytest.approx(math.sqrt(0.04 / 3e7), rel=1e-6)
+    assert 0.05 < sizes[c] < 2
+
+
+def test_a_source_sets_the_size_by_its_own_wavelength() -> None:
+    """Kills: the extent of the domain as the length of everything."""
+    w = sympy.Function("w")(x)
+    source = 7 * sympy.sin(4 * sympy.pi * x)
+    ends = tuple(Condition(sympy.Eq(w, 0), on=f"x={end}") for end in (0, 1))
+    made = Problem("poisson", (x,), (w,), (sympy.Eq(w.diff(x, 2), source),), Box(x=(0, 1)), ends)
+    assert Scales(made).fields[w] == pytest.approx(7 / (4 * math.pi) ** 2, rel=0.1)
+
+
+@pytest.mark.parametrize("power", [-11, -6, 8])
+def test_a_closed_form_is_checked_in_its_own_size(power: int) -> None:
+    """Kills: a tolerance of 1e-9 for fields of 1e-11, and none for the rounding of 1e8 sin pi."""
+    size = sympy.Rational(10) ** power
+    exact = size * sympy.exp(-(sympy.pi**2) * t / 10) * sympy.sin(sympy.pi * x)
+    conditions = (
+        Condition(sympy.Eq(u, exact.subs(t, 0)), on="t=0"),
+        *(Condition(sympy.Eq(u, 0), on=f"x={end}") for end in (0, 1)),
+    )
+    heat(0, 0, 0, conditions=conditions, exact={u: exact})
+    with pytest.raises(DataError, match="does not satisfy the equation"):
+        heat(0, 0, 0, conditions=conditions, exact={u: exact + size * x * t / 1000})
