@@ -21,8 +21,8 @@ from torch import Tensor
 from benchmarks.timing import medians
 from sciformer.cli.console import table
 from sciformer.mixers import LMU, Window
-from sciformer.mixers.evaluation import Size, fastest
-from sciformer.mixers.legendre import fixed_memory
+from sciformer.mixers.legendre.evaluation import Size, fastest
+from sciformer.mixers.legendre.legendre import fixed_memory
 from sciformer.sequence.folding import fold
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.streaming import Streamer

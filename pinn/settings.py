@@ -37,11 +37,10 @@ class PhysicsFormerOptions:
     def build(self, inputs: Inputs, fields: int) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
         from pinn.networks import PhysicsFormer
-        from pinn.networks.mixers import MIXERS
+        from pinn.networks.mixers import named
 
-        if self.mixer not in MIXERS:
-            raise unknown_name("solve", "mixer", self.mixer, MIXERS)
-        chosen = {"activation": _activation(self.activation), "mixer": MIXERS[self.mixer]}
+        mixer = named("solve", self.mixer)
+        chosen = {"activation": _activation(self.activation), "mixer": mixer}
         options = {**asdict(self), **chosen}
         return PhysicsFormer(inputs.coordinates, fields, inputs=inputs, **options)
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from sciformer.attention import MultiheadAttention, NoPosition, Universal
-from sciformer.mixers import LMU, Dense, Parallel, Window
+from sciformer.mixers import MixerSizes, Parallel, find_mixer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-LEGENDRE_ORDER = 4
 
 
 def attention(width: int, heads: int, steps: int) -> nn.Module:
@@ -25,20 +23,41 @@ def universal(width: int, heads: int, steps: int) -> nn.Module:
     return MultiheadAttention(width, heads, position=Universal(NoPosition(), heads, steps))
 
 
-def legendre(width: int, heads: int, steps: int) -> nn.Module:
-    """A Legendre memory as long as the sequence, one channel a head.
+def shared(name: str, who: str = "PhysicsFormer") -> Callable[[int, int, int], nn.Module]:
+    """A token mixer of `sciformer.mixers`, or of another package, by its name.
 
-    Deviates: tanh where Chilkuri and Eliasmith (2021) have ReLU, whose second derivative is zero.
+    As many latents as tokens; every mixer is made in its smooth form and may read later tokens.
+
+    Raises:
+        UnknownNameError: no such mixer; the sentence holds the nearest name.
     """
-    window = Window(LEGENDRE_ORDER, float(steps), channels=heads)
-    memory = LMU(
-        width, window, signal_activation=nn.Tanh(), activation=nn.Tanh(), evaluation=Dense()
-    )
-    return Parallel(memory)
+    make = find_mixer(who, name)
+
+    def build(width: int, heads: int, steps: int) -> nn.Module:
+        sizes = MixerSizes(
+            width, heads, steps, latents=steps, block=2, is_causal=False, is_smooth=True
+        )
+        return Parallel(make(sizes))
+
+    return build
+
+
+OWN: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "attention": attention,
+    "urpe": universal,
+}
+
+
+def named(who: str, name: str) -> Callable[[int, int, int], nn.Module]:
+    """What makes the mixer of a name, from width, heads and number of tokens.
+
+    Raises:
+        UnknownNameError: no such mixer; the sentence holds the nearest name.
+    """
+    return OWN[name] if name in OWN else shared(name, who)
 
 
 MIXERS: dict[str, Callable[[int, int, int], nn.Module]] = {
-    "attention": attention,
-    "urpe": universal,
-    "lmu": legendre,
+    name: named("PhysicsFormer", name)
+    for name in ("attention", "urpe", "lmu", "linear", "latents", "slices")
 }

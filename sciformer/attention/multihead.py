@@ -137,6 +137,10 @@ class MultiheadAttention(nn.Module):
         """
         asking = self.position.tokens(query, query_start)
         answering = asking if memory is None else self.position.tokens(memory, key_start)
+        return self.project_placed(asking, answering)
+
+    def project_placed(self, asking: Tensor, answering: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`project` of tokens to which the position scheme has added what it adds."""
         return (
             self._split(self.query(asking)),
             self._split(self.key(answering)),

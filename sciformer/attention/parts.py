@@ -140,9 +140,9 @@ def merge(*parts: Part) -> Part:
     """
     if not parts:
         raise DomainError("merge: needs at least one part.")
-    masses = torch.stack([part.mass for part in parts])
-    mass = masses.logsumexp(0)
-    shares = (masses - mass).exp().unbind(0)
+    masses = torch.stack([part.mass for part in parts], -1)  # (..., h, n, parts)
+    mass = masses.logsumexp(-1)
+    shares = (masses - mass[..., None]).exp().unbind(-1)
     outputs = [share[..., None] * part.output for share, part in zip(shares, parts, strict=True)]
     return Part(mass, sum(outputs[1:], outputs[0]))
 

@@ -36,6 +36,10 @@ def toeplitz(diagonals: Tensor, n: int, m: int) -> Tensor:
     Accuracy: exact; the gradient is a sum over each diagonal.
     Cost: one copy of the matrix.
     """
+    if torch.compiler.is_compiling():
+        # A window over a table has a fixed width in a traced program; an index has not.
+        rows = torch.arange(n, device=diagonals.device)[:, None]
+        return diagonals[..., torch.arange(m, device=diagonals.device) - rows + n - 1]
     return hankel(diagonals, n, m).flip(-2)
 
 

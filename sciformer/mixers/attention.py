@@ -5,8 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciformer.attention import Causal, Mask, MultiheadAttention, Padding, Position
+from sciformer.attention import (
+    Causal,
+    Core,
+    Mask,
+    MultiheadAttention,
+    Padding,
+    Patch,
+    Position,
+    Scoring,
+    Softmax,
+    Window,
+    merge,
+    part,
+)
+from sciformer.attention.cores import Automatic
+from sciformer.errors import DomainError
+from sciformer.mixers.cache import LEVELS, Cached, blocks_of, in_blocks, state_of, with_token
 from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_causal, check_sequence
+from sciformer.mixers.synapses import Synapses, layers_of_children
 
 
 class Attention(TokenMixer):
@@ -17,54 +34,180 @@ class Attention(TokenMixer):
         heads: number of heads.
         position: position scheme; `Universal(...)` gives URPE attention.
         causal: whether a token sees only itself and what came before.
+        core: how attention is computed; by default the fastest core that is right.
 
-    Cost: a step reads all earlier tokens, so a stream costs O(n^2) and O(n) memory.
+    Cost: a step reads all earlier tokens, so a stream costs O(n^2) and O(n) memory; keys and
+        values lie in blocks (see `mixers.cache`), over which attention is merged.
     """
 
     def __init__(
-        self, width: int, heads: int, *, position: Position | None = None, causal: bool = True
+        self,
+        width: int,
+        heads: int,
+        *,
+        position: Position | None = None,
+        causal: bool = True,
+        core: Core | None = None,
     ) -> None:
         super().__init__()
         self.width = width
         self.lookahead = 0 if causal else None
-        self.attention = MultiheadAttention(width, heads, position=position)
+        self.attention = MultiheadAttention(width, heads, position=position, core=core)
 
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`."""
         check_sequence("Attention", x, self.width)
         check_causal("Attention", self, state)
-        b, n, _ = x.shape
-        present = torch.ones(b, n, dtype=torch.bool, device=x.device) if mask is None else mask
-        keys, values, seen = _cache(self.init_state(b) if state is None else state)
-        start = keys.shape[-2]
-        query, key, value = self.attention.project(x, query_start=start)
-        key, value = torch.cat([keys, key], -2), torch.cat([values, value], -2)
-        seen = torch.cat([seen, present], 1)
+        blocks = blocks_of(self.init_state(x.shape[0]) if state is None else state)
+        start = sum(block.length for block in blocks)
+        query, new = self._project(x, mask, start)
+        whole = Cached.joined([*(block for block in blocks if block.length), new])
         visible: Mask = Causal() if self.causal else Mask()
-        if not bool(seen.all()):
-            visible = visible & Padding(seen)
-        mixed = self.attention.attend(query, key, value, mask=visible, query_start=start)
-        return self.attention.merge(mixed), (key, value, seen)
+        mixed = self.attention.attend(
+            query,
+            whole.key,
+            whole.value,
+            mask=_existing(visible, whole.seen),
+            query_start=start,
+        )
+        return self.attention.merge(mixed), state_of(in_blocks(whole))
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; keys and values (b, h, 0, d/h), presence (b, 0)."""
+        """See `TokenMixer.init_state`; blocks of keys, values (b, h, 0, d/h), presence (b, 0)."""
         heads = self.attention.heads
         empty = self._empty(batch, heads, 0, self.attention.key.out_features // heads)
-        return empty, empty, torch.ones(batch, 0, dtype=torch.bool, device=empty.device)
+        seen = torch.ones(batch, 0, dtype=torch.bool, device=empty.device)
+        return tuple((empty, empty, seen) for _ in range(LEVELS + 1))
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        check_causal("Attention", self, state)
+        layer, blocks = self.attention, blocks_of(state)
+        if not self._merges:
+            return super().step(x_t, state)
+        start = sum(block.length for block in blocks)
+        query, new = self._project(x_t.unsqueeze(1), None, start)
+        found, place = [], 0
+        *closed, opened = blocks
+        for block in (*(one for one in closed if one.length), Cached.joined([opened, new])):
+            found.append(
+                part(
+                    query,
+                    block.key,
+                    block.value,
+                    position=layer.position,
+                    mask=_existing(Mask(), block.seen),
+                    query_start=start,
+                    key_start=place,
+                )
+            )
+            place += block.length
+        mixed = found[0] if len(found) == 1 else merge(*found)
+        y: Tensor = layer.merge(mixed.output)
+        return y.squeeze(1), state_of(with_token(blocks, new))
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
         """See `TokenMixer.operations`; what a position scheme adds is not counted."""
         inner = self.attention.query.out_features
-        pairs = length * (length + 1) // 2 if self.causal else length * length
         projections = OpCount.synapses(3 * length * self.width * inner, spikes=spikes)
-        return projections + OpCount(macs=2 * pairs * inner + length * inner * self.width)
+        return projections + OpCount(
+            macs=2 * self.pairs(length) * inner + length * inner * self.width
+        )
+
+    def layers(self, length: int) -> list[Synapses]:
+        products = 2 * self.pairs(length) * self.attention.query.out_features
+        pairs = Synapses("pairs", products, between_tokens=True)
+        return [*layers_of_children(self, length), pairs]
+
+    def pairs(self, length: int) -> int:
+        """Pairs of tokens that meet: in a stream of `length` tokens, or in a whole sequence."""
+        if self.causal:
+            return length * (length + 1) // 2
+        scoring = Scoring(Patch(length, length), length, self.attention.position)
+        return self.attention.core.pairs(scoring)
+
+    @property
+    def _merges(self) -> bool:
+        """Whether the blocks of the cache can be attended to one by one."""
+        layer = self.attention
+        return (
+            isinstance(layer.normaliser, Softmax)
+            and isinstance(layer.core, Automatic)
+            and layer.position.splits_keys
+        )
+
+    def _project(self, x: Tensor, mask: Tensor | None, start: int) -> tuple[Tensor, Cached]:
+        query, key, value = self.attention.project(x, query_start=start)
+        present = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        return query, Cached(key, value, present if mask is None else mask)
 
 
-def _cache(state: State) -> tuple[Tensor, Tensor, Tensor]:
-    keys, values, seen = state
-    assert isinstance(keys, Tensor)
-    assert isinstance(values, Tensor)
-    assert isinstance(seen, Tensor)
-    return keys, values, seen
+class WindowAttention(Attention):
+    """Attention to the last tokens only: a stream in constant memory; arguments as `Attention`.
+
+    Args:
+        before: tokens before the present one that it sees, >= 0.
+
+    Raises:
+        DomainError: before < 0, or not causal.
+
+    Cost: a step reads `before` tokens; whole sequences visit n (before + block of rows) pairs.
+    Source: Zhang et al. 2023 (MASFormer), section 3.1, for mixing such layers with full ones.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        before: int,
+        *,
+        position: Position | None = None,
+        core: Core | None = None,
+    ) -> None:
+        super().__init__(width, heads, position=position, core=core)
+        if before < 0:
+            raise DomainError(f"WindowAttention: before must be >= 0 tokens; got {before}.")
+        self.before = before
+
+    def forward(
+        self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        check_sequence("WindowAttention", x, self.width)
+        block, count = self._opened(self.init_state(x.shape[0]) if state is None else state)
+        start = int(count[0])
+        query, new = self._project(x, mask, start)
+        held = Cached.joined([block, new])
+        mixed = self.attention.attend(
+            query,
+            held.key,
+            held.value,
+            mask=_existing(Window(self.before), held.seen),
+            query_start=start,
+            key_start=start - block.length,
+        )
+        kept = held.cut(max(held.length - self.before, 0), None)
+        return self.attention.merge(mixed), (*state_of([kept]), count + x.shape[1])
+
+    def init_state(self, batch: int) -> State:
+        """See `TokenMixer.init_state`; one block, and the number of tokens so far, (b,)."""
+        block = super().init_state(batch)[0]
+        return block, torch.zeros(batch, dtype=torch.int64, device=self._empty(0).device)
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        y, state = self(x_t.unsqueeze(1), state=state)
+        return y.squeeze(1), state
+
+    def pairs(self, length: int) -> int:
+        ramp = min(length, self.before + 1)
+        return ramp * (ramp + 1) // 2 + (length - ramp) * (self.before + 1)
+
+    @staticmethod
+    def _opened(state: State) -> tuple[Cached, Tensor]:
+        (block,), count = blocks_of(state[:1]), state[1]
+        assert isinstance(count, Tensor)
+        return block, count
+
+
+def _existing(mask: Mask, seen: Tensor) -> Mask:
+    """The mask, and hidden tokens that do not exist, if there are any."""
+    return mask if bool(seen.all()) else mask & Padding(seen)

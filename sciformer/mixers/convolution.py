@@ -17,6 +17,7 @@ from sciformer.mixers.protocol import (
     check_sequence,
     silence,
 )
+from sciformer.mixers.synapses import Synapses
 
 
 class Convolution(TokenMixer):
@@ -78,6 +79,9 @@ class Convolution(TokenMixer):
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
         """See `TokenMixer.operations`; the zeros before the first token are counted too."""
         return OpCount.synapses(length * self.weight.numel(), spikes=spikes)
+
+    def layers(self, length: int) -> list[Synapses]:
+        return [Synapses("", length * self.weight.numel(), inputs_of=self)]
 
     def _apply_weight(self, windows: Tensor) -> Tensor:
         return functional.linear(windows, self.weight.flatten(1), self.bias)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sciformer.errors import ShapeError, UsageError
+from sciformer.mixers.synapses import Synapses, layers_of_children
 
 State: TypeAlias = "tuple[Tensor | State, ...]"
 
@@ -82,6 +83,16 @@ class TokenMixer(nn.Module, ABC):
             length: number of tokens.
             spikes: whether the inputs are spikes.
         """
+
+    def layers(self, length: int) -> list[Synapses]:
+        """What `operations` counts, layer by layer, so that rates of spikes can be observed.
+
+        Those of its children by default; a mixer that multiplies outside of them names the rest.
+
+        Args:
+            length: number of tokens.
+        """
+        return layers_of_children(self, length)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """Mixes one token.

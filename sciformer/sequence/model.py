@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from sciformer.attention import Rotary, Universal
-from sciformer.errors import DomainError, unknown_name
-from sciformer.mixers import LMU, Attention, Convolution, Pipeline, Residual, TokenMixer, Window
+from sciformer.attention import Rotary
+from sciformer.errors import DomainError
+from sciformer.mixers import (
+    Convolution,
+    MixerSizes,
+    Pipeline,
+    Residual,
+    TokenMixer,
+    Window,
+    WindowAttention,
+    find_core,
+    find_mixer,
+)
 from sciformer.mixers.normalisation import BatchNorm
 from sciformer.mixers.protocol import OpCount, State
 from sciformer.sequence.pooling import Mean, Pooling
 from sciformer.spiking import LIF, Sigmoid, SpikingLMU, Surrogate
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """What the mixers of an LMUFormer need beside its sizes; each reads what concerns it.
+
+    Attributes:
+        window: frames that `window` reaches back.
+        latents: number of `latents` or `slices`.
+        block: frames in a region of `regions`.
+        spans: frames that the attention of each block reaches back, 0 for all; empty: as the mixer
+            does. For the mixer `attention`.
+        core: attention core by name; empty: by size.
+    """
+
+    window: int = 16
+    latents: int = 32
+    block: int = 16
+    spans: tuple[int, ...] = ()
+    core: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,7 +61,8 @@ class Architecture:
         kernel: taps of the first convolution, which reads the frames; the others have three.
         order, theta, channels: the memory, see `Window`.
         expansion: hidden width of the channel mixer over d.
-        mixer: lmu, attention or urpe.
+        mixer: lmu, attention, urpe, window, linear, latents, slices, regions, or a registered name.
+        mixing: what they need beside these sizes.
         heads: of attention.
         dropout: before the head.
         tau: membrane time constant of spiking neurons, in steps.
@@ -59,6 +89,7 @@ class Architecture:
     tau: float = 2.0
     surrogate: Surrogate = field(default_factory=Sigmoid)
     spiking_head: bool = True
+    mixing: Mixing = field(default_factory=Mixing)
 
     @property
     def window(self) -> Window:
@@ -156,7 +187,7 @@ class LMUFormer(SequenceClassifier):
         self.architecture = architecture
         width = architecture.width
         blocks = {
-            f"block{i}": Pipeline(mix=_mix(architecture), channels=_channels(architecture))
+            f"block{i}": Pipeline(mix=_mix(architecture, i), channels=_channels(architecture))
             for i in range(architecture.depth)
         }
         body = Pipeline(embedding=_embedding(architecture), **blocks)
@@ -200,8 +231,8 @@ def _embedding(a: Architecture) -> Pipeline:
     return Pipeline(**stages, position=Residual(convolution=_convolution(a)))
 
 
-def _mix(a: Architecture) -> Residual:
-    mixer = _named_mixer(a)
+def _mix(a: Architecture, block: int) -> Residual:
+    mixer = _mixer(a, block)
     return Residual(mixer=mixer, project=nn.Linear(a.width, a.width), norm=BatchNorm(a.width))
 
 
@@ -252,18 +283,36 @@ def _spiking_channels(a: Architecture) -> Residual:
     )
 
 
-def _named_mixer(a: Architecture) -> TokenMixer:
-    position = Rotary()
-    mixers: dict[str, Callable[[], TokenMixer]] = {
-        "lmu": lambda: LMU(a.width, a.window),
-        "attention": lambda: Attention(a.width, a.heads, position=position),
-        "urpe": lambda: Attention(
-            a.width, a.heads, position=Universal(position, a.heads, a.length)
-        ),
-    }
-    if a.mixer not in mixers:
-        raise unknown_name("LMUFormer", "mixer", a.mixer, mixers)
-    return mixers[a.mixer]()
+def _mixer(a: Architecture, block: int) -> TokenMixer:
+    """The mixer of one block."""
+    mixing = a.mixing
+    core = find_core("LMUFormer", mixing.core) if mixing.core else None
+    if mixing.spans:
+        _check_spans(a)
+        if span := mixing.spans[block]:
+            return WindowAttention(a.width, a.heads, span, position=Rotary(), core=core)
+    make = find_mixer("LMUFormer", a.mixer)
+    return make(
+        MixerSizes(
+            a.width,
+            a.heads,
+            a.length,
+            memory=a.window,
+            before=mixing.window,
+            latents=mixing.latents,
+            block=mixing.block,
+            core=core,
+        )
+    )
+
+
+def _check_spans(a: Architecture) -> None:
+    spans = a.mixing.spans
+    if a.mixer != "attention" or len(spans) != a.depth or min(spans) < 0:
+        raise DomainError(
+            f"LMUFormer: spans are for the mixer attention, one >= 0 for each of {a.depth} blocks; "
+            f"got {spans} for the mixer {a.mixer}."
+        )
 
 
 def _convolution(a: Architecture) -> Convolution:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
-from sciformer.mixers import LMU, Convolution, Window
+from sciformer.errors import UsageError
+from sciformer.mixers.synapses import Synapses, layers_of
 from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import SPEECH, make_model
 from sciformer.sequence.streaming import flatten
-from sciformer.spiking import SpikingLMU
 
 # Energy of 32-bit operations in 45 nm CMOS, in picojoules.
 # Source: Horowitz 2014, figure 1.1.9 (a multiplication 3.7, an addition 0.9).
@@ -83,74 +83,75 @@ class Report:
 
 @torch.no_grad()
 def measure(model: SequenceClassifier, x: Tensor) -> Report:
-    """The cost of a model for frames like those of x, (b, n, c), with a prediction after each."""
-    layers: list[Layer] = []
-    handles = []
-    # The head is measured behind the body, a real read-out may be used without being called.
-    folded: set[nn.Module] = {model.head}
-    for name, module in model.named_modules():
-        if isinstance(module, LMU):
-            layers += [
-                _update(f"{name}.memory", module.window),
-                _real(f"{name}.signal_to_memory", module.window.size),
-            ]
-            layers.append(_real(f"{name}.readout", module.readout.weight.numel()))
-            folded.add(module.readout)
-        elif isinstance(module, SpikingLMU):
-            layers.append(_update(f"{name}.memory", module.window))
-            if not module.spiking_readout:
-                layers.append(_real(f"{name}.readout", module.readout.weight.numel()))
-                folded.add(module.readout)
-            observe = _outputs(f"{name}.signal_to_memory", module.window.order, layers)
-            handles.append(module.signal_neuron.register_forward_hook(observe))
-        elif isinstance(module, nn.Linear | Convolution) and module not in folded:
-            handles.append(module.register_forward_pre_hook(_inputs(name, module, layers)))
-    handles.append(
-        model.body.register_forward_hook(_outputs("head", model.head.out_features, layers))
-    )
+    """The cost of a model for frames like those of x, (b, n, c), with a prediction after each.
+
+    Raises:
+        UsageError: a mixer whose `layers` are not what its `operations` count.
+    """
+    length = x.shape[1]
+    head = Synapses("head", length * model.head.weight.numel(), outputs_of=model.body)
+    named = [*layers_of(model.body, length), head]
+    named = [layer if layer is head else layer.below("body") for layer in named]
+    count = model.operations(length)
+    if sum(layer.count for layer in named) != count.macs + count.acs:
+        raise UsageError(
+            f"measure: {type(model).__name__} counts {count.macs + count.acs} operations and its "
+            f"layers {sum(layer.count for layer in named)}; let layers() of its mixers name all."
+        )
+    observed: dict[int, _Values] = {}
+    handles = [_observe(layer, observed) for layer in named]
     training = model.training
     try:
         _, kept = model.eval().body(x)
     finally:
         model.train(training)
         for handle in handles:
-            handle.remove()
+            if handle is not None:
+                handle.remove()
+    layers = tuple(
+        _layer(layer, length, observed.get(id(layer), _REAL))
+        for layer in named
+        if not layer.between_tokens
+    )
     of_body = sum(part[0].numel() for part in flatten(kept).values())
     numbers = of_body + model.head.in_features + 1
-    count = model.operations(x.shape[1])
-    pairs = (count.macs + count.acs) / x.shape[1] - sum(layer.synapses for layer in layers)
-    return Report(tuple(layers), model.parameter_count(), numbers, pairs)
+    pairs = sum(layer.count for layer in named if layer.between_tokens) / length
+    return Report(layers, model.parameter_count(), numbers, pairs)
 
 
-def _update(name: str, window: Window) -> Layer:
-    return _real(name, window.size * window.order)
+@dataclass(frozen=True)
+class _Values:
+    """Whether all are 0 or 1, and the share of those that are not 0."""
+
+    spikes: bool
+    rate: float
 
 
-def _real(name: str, synapses: int) -> Layer:
-    return Layer(name, synapses, spikes=False, rate=1.0)
+_REAL = _Values(spikes=False, rate=1.0)
 
 
-def _inputs(
-    name: str, module: nn.Linear | Convolution, layers: list[Layer]
-) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    def observe(_: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        layers.append(_observed(name, module.weight.numel(), arguments[0]))
-
-    return observe
+def _layer(layer: Synapses, length: int, values: _Values) -> Layer:
+    return Layer(layer.name, layer.count // length, values.spikes, values.rate)
 
 
-def _outputs(
-    name: str, fan_out: int, layers: list[Layer]
-) -> Callable[[nn.Module, object, tuple[Tensor, object]], None]:
-    def observe(_: nn.Module, __: object, result: tuple[Tensor, object]) -> None:
-        layers.append(_observed(name, result[0].shape[-1] * fan_out, result[0]))
+def _observe(layer: Synapses, found: dict[int, _Values]) -> RemovableHandle | None:
+    """Watches what the layer meets; None where that is real numbers."""
 
-    return observe
+    def keep(values: Tensor) -> None:
+        spikes = bool(((values == 0) | (values == 1)).all())
+        found[id(layer)] = _Values(spikes, float((values != 0).double().mean()))
 
+    def inputs(_: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        keep(arguments[0])
 
-def _observed(name: str, synapses: int, values: Tensor) -> Layer:
-    spikes = bool(((values == 0) | (values == 1)).all())
-    return Layer(name, synapses, spikes, float((values != 0).double().mean()))
+    def outputs(_: nn.Module, __: object, result: tuple[Tensor, object]) -> None:
+        keep(result[0])
+
+    if layer.inputs_of is not None:
+        return layer.inputs_of.register_forward_pre_hook(inputs)
+    if layer.outputs_of is not None:
+        return layer.outputs_of.register_forward_hook(outputs)
+    return None
 
 
 @dataclass(frozen=True)

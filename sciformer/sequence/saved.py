@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sciformer.errors import DataError
 from sciformer.mixers import Pipeline
@@ -12,7 +13,7 @@ from sciformer.runs import Run
 from sciformer.runs.reading import read_tensors
 from sciformer.sequence.augmentation import Augmentation, Noise, Rescale, Roll, Tilt
 from sciformer.sequence.data.dataset import SequenceData
-from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.model import Mixing, SequenceClassifier
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.training import Recipe
 
@@ -34,12 +35,13 @@ class Choice:
         model: family, see `make_model`.
         preset: its sizes.
         dataset: name of the data set.
-        mixer: lmu, attention or urpe.
+        mixer: see `Architecture`.
         features, classes, length: of the data set.
         epochs, batch, rate: see `Recipe`.
         seed: of the weights, the validation split and the training.
         dtype: of weights and data.
         source: where the user's own data lie; empty for data sets by name.
+        mixing: see `Mixing`.
     """
 
     model: str
@@ -55,13 +57,20 @@ class Choice:
     seed: int
     dtype: str
     source: str = ""
+    mixing: Mixing = field(default_factory=Mixing)
 
     def make(self) -> SequenceClassifier:
         """The model with fresh weights; sets the global seed, as torch's initialisers want it."""
         import torch
 
         torch.manual_seed(self.seed)
-        sizes = {"features": self.features, "classes": len(self.classes), "length": self.length}
+        sizes: dict[str, Any] = {
+            "features": self.features,
+            "classes": len(self.classes),
+            "length": self.length,
+        }
+        if self.mixing != Mixing():
+            sizes["mixing"] = self.mixing
         if self.preset == "small":
             sizes["theta"] = self.length
         model = make_model(self.model, self.preset, **sizes, mixer=self.mixer)
@@ -96,8 +105,12 @@ def chosen(run: Run) -> Choice:
     """
     try:
         config = dict(run.config)
-        choice = Choice(**{**config, "classes": tuple(config["classes"])})
-    except (KeyError, TypeError) as error:
+        mixing = dict(config.get("mixing", {}))
+        mixing["spans"] = tuple(int(span) for span in mixing.get("spans", ()))
+        mixing["core"] = str(mixing.get("core", ""))
+        config |= {"classes": tuple(config["classes"]), "mixing": Mixing(**mixing)}
+        choice = Choice(**config)
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"run: {run.path} is a run of {run.kind!r}, not of `sciformer train`; name another."
         ) from error
@@ -111,6 +124,10 @@ def _check(choice: Choice, path: Path) -> None:
     numbers = ("features", "length", "epochs", "batch")
     odd = [name for name in texts if not isinstance(getattr(choice, name), str)]
     odd += [n for n in numbers if type(v := getattr(choice, n)) is not int or not 0 < v <= LARGEST]
+    mixing = choice.mixing
+    counts = (mixing.window, mixing.latents, mixing.block, *(span + 1 for span in mixing.spans))
+    if any(type(v) is not int or not 0 < v <= LARGEST for v in counts):
+        odd.append("mixing")
     odd += [] if type(choice.seed) is int and 0 <= choice.seed < 2**63 else ["seed"]
     odd += [] if isinstance(choice.rate, (int, float)) and choice.rate > 0 else ["rate"]
     odd += [] if choice.dtype in ("float32", "float64") else ["dtype"]

@@ -100,7 +100,7 @@ class Streamer:
         Raises:
             DataError: no such file, numbers that are not finite, or the state of other weights.
         """
-        like = flatten(self.state)
+        like = flatten(self.model.init_state(self._shape[0]))
         try:
             tensors, texts = read_tensors(Path(path))
         except DataError as error:
@@ -109,7 +109,7 @@ class Streamer:
                 f"--save-state wrote: {error}"
             ) from error
         odd = sorted({*like} ^ {*tensors}) or [
-            place for place, tensor in like.items() if tensors[place].shape != tensor.shape
+            place for place, tensor in like.items() if not _fits(tensors[place], tensor)
         ]
         if odd or texts.get(WEIGHTS_DIGEST) != self.weights_digest:
             where = f"it differs at {odd[0]}" if odd else "its weights have another digest"
@@ -204,6 +204,13 @@ def flatten(state: State, prefix: str = "") -> dict[str, Tensor]:
         else:
             flat |= flatten(part, f"{place}.")
     return flat
+
+
+def _fits(tensor: Tensor, like: Tensor) -> bool:
+    """Whether a tensor has a shape; an axis of length 0 there is that of a cache that grows."""
+    return tensor.dim() == like.dim() and all(
+        size == wanted or wanted == 0 for size, wanted in zip(tensor.shape, like.shape, strict=True)
+    )
 
 
 def _rebuilt(tensors: dict[str, Tensor], like: State, prefix: str = "") -> State:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from sciformer.mixers.evaluation import ChunkedScan, Size, Trace, fastest
-from sciformer.mixers.lmu import Window, update, update_operations
+from sciformer.mixers.legendre.evaluation import ChunkedScan, Size, Trace, fastest
+from sciformer.mixers.legendre.lmu import Window, update, update_operations
 from sciformer.mixers.normalisation import BatchNorm
 from sciformer.mixers.pipeline import Pipeline
 from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, silence
+from sciformer.mixers.synapses import Synapses
 from sciformer.spiking.neurons import LIF
 
 
@@ -95,6 +96,17 @@ class SpikingLMU(TokenMixer):
             + update_operations(self.window, length, spikes=True)
             + OpCount.synapses(length * self.readout.weight.numel(), spikes=self.spiking_readout)
         )
+
+    def layers(self, length: int) -> list[Synapses]:
+        window, readout = self.window, self.readout
+        read = readout if self.spiking_readout else None  # real numbers need no observation
+        return [
+            Synapses("memory", length * window.size * window.order),
+            Synapses("signal_to_memory", length * window.size, outputs_of=self.signal_neuron),
+            Synapses("readout", length * readout.weight.numel(), inputs_of=read),
+            Synapses("signal", length * self.signal.weight.numel(), inputs_of=self.signal),
+            Synapses("direct", length * self.direct.weight.numel(), inputs_of=self.direct),
+        ]
 
     def _neuron(self, width: int) -> TokenMixer:
         return Pipeline(norm=BatchNorm(width), lif=self._make_neuron(width))

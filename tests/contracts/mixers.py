@@ -134,6 +134,9 @@ class MixerContract:
                 mixer(x)
         count = mixer.operations(length, spikes=self.inputs_are_spikes)
         assert count.macs + count.acs == counter.get_total_flops() // 2
+        layers = mixer.layers(length)
+        assert sum(layer.count for layer in layers) == count.macs + count.acs
+        assert len({layer.name for layer in layers}) == len(layers)
 
     def test_state_is_a_value(self) -> None:
         """Kills: a state written in place, or kept in the module."""

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from sciformer.mixers import ChunkedScan, Dense, Evaluation, FoldedFFT, FoldedToeplitz, PlainFFT
-from sciformer.mixers.evaluation import Size, fastest
-from sciformer.mixers.fourier import causal_convolution, smooth_length
-from sciformer.mixers.legendre import fixed_memory
+from sciformer.mixers.legendre.evaluation import Size, fastest
+from sciformer.mixers.legendre.fourier import causal_convolution, smooth_length
+from sciformer.mixers.legendre.legendre import fixed_memory
 from tests.oracles.lmu import discrete_system, memory_loop
 
 WAYS = [

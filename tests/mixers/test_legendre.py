@@ -8,7 +8,7 @@ from scipy import special
 
 from sciformer.errors import DomainError
 from sciformer.mixers import LegendreMemory, decoder
-from sciformer.mixers.legendre import (
+from sciformer.mixers.legendre.legendre import (
     discretise,
     fixed_memory,
     legendre_polynomials,

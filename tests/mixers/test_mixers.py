@@ -7,23 +7,33 @@ import torch
 from torch import nn
 
 from sciformer.attention import ALiBi, LearnedAbsolute, Rotary, Universal
-from sciformer.errors import DomainError, UsageError
+from sciformer.attention.cores import LearnedMass, Materialised, Regions
+from sciformer.errors import DomainError, UnknownNameError, UsageError
 from sciformer.mixers import (
     LMU,
     Attention,
     CausalConvolution,
     Convolution,
     FoldedFFT,
+    Latents,
+    LinearAttention,
+    MixerSizes,
     OpCount,
     Parallel,
     Pipeline,
     PlainFFT,
     Residual,
+    Slices,
     TokenMixer,
     TrainableLMU,
     Window,
+    WindowAttention,
+    find_core,
+    find_mixer,
 )
-from tests.contracts.mixers import MixerContract
+from sciformer.mixers.cache import BLOCK, Cached, blocks_of, in_blocks
+from sciformer.mixers.named import CORES, MIXERS
+from tests.contracts.mixers import MixerContract, tensors
 
 
 class TestLMU(MixerContract):
@@ -88,6 +98,55 @@ class TestFullAttention(MixerContract):
 
     def make(self) -> TokenMixer:
         return Attention(4, 2, causal=False)
+
+
+class TestWindowAttention(MixerContract):
+    width = 6
+
+    def make(self) -> TokenMixer:
+        return WindowAttention(6, 3, 5, position=Rotary())
+
+
+class TestUniversalWindowAttention(MixerContract):
+    width = 4
+
+    def make(self) -> TokenMixer:
+        return WindowAttention(4, 2, 3, position=Universal(ALiBi(2), 2, 64))
+
+
+class TestLinearAttention(MixerContract):
+    width = 6
+
+    def make(self) -> TokenMixer:
+        return LinearAttention(6, 3)
+
+
+class TestFullLinearAttention(MixerContract):
+    width = 4
+
+    def make(self) -> TokenMixer:
+        return LinearAttention(4, 2, causal=False)
+
+
+class TestLatents(MixerContract):
+    width = 4
+
+    def make(self) -> TokenMixer:
+        return Latents(4, 2, 3, depth=2)
+
+
+class TestSlices(MixerContract):
+    width = 4
+
+    def make(self) -> TokenMixer:
+        return Slices(4, 2, 3)
+
+
+class TestRegionalAttention(MixerContract):
+    width = 4
+
+    def make(self) -> TokenMixer:
+        return Attention(4, 2, causal=False, core=Regions(3, LearnedMass(2)))
 
 
 class TestPipeline(MixerContract):
@@ -188,3 +247,132 @@ def test_bad_sizes_are_refused(call: object, sentence: str) -> None:
 def test_uncountable_weights_are_refused() -> None:
     with pytest.raises(UsageError, match=r"cannot count the weights of Bilinear"):
         Pipeline(odd=nn.Bilinear(2, 2, 2)).operations(3)
+
+
+def test_a_long_stream_in_blocks_is_the_whole_sequence() -> None:
+    """1000 tokens: closed blocks of 512, 256, 128, 64 and an open one of 40.
+
+    Kills: blocks merged in the wrong order, a block of the wrong age, positions that restart."""
+    position = Universal(ALiBi(2), 2, 1024)
+    mixer = Attention(4, 2, position=position).double()
+    generator = torch.Generator().manual_seed(0)
+    torch.nn.init.normal_(position.table, generator=generator)
+    x = torch.randn(1, 1000, 4, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        whole, last = mixer(x)
+        state = mixer.init_state(1)
+        for t in range(1000):
+            y, state = mixer.step(x[:, t], state)
+            if t in (62, 63, 64, 127, 128, 700, 999):
+                torch.testing.assert_close(y, whole[:, t], rtol=1e-12, atol=1e-12)
+    lengths = [block.length for block in blocks_of(state)]
+    assert lengths == [block.length for block in blocks_of(last)]
+    assert [length for length in lengths if length] == [512, 256, 128, 64, 40]
+
+
+def test_blocks_beyond_the_largest_queue_up() -> None:
+    """Kills: tokens lost from a cache longer than all levels together."""
+    n = 3 * BLOCK * 2**9 + 17
+    seen = torch.arange(n)[None] % 7 > 0
+    numbers = torch.arange(n, dtype=torch.float64).reshape(1, 1, n, 1)
+    blocks = in_blocks(Cached(numbers, numbers, seen))
+    assert [block.length for block in blocks if block.length] == [3 * BLOCK * 2**9, 17]
+    whole = Cached.joined(blocks)
+    assert torch.equal(whole.key, numbers)
+    assert torch.equal(whole.seen, seen)
+
+
+@pytest.mark.parametrize("name", ["window", "linear"])
+def test_streams_of_constant_memory(name: str) -> None:
+    """Kills: a cache that grows behind its window."""
+    mixer = find_mixer("test", name)(MixerSizes(8, 2, 64, before=16))
+    state, sizes = mixer.init_state(1), set()
+    with torch.no_grad():
+        for t in range(300):
+            _, state = mixer.step(torch.randn(1, 8), state)
+            if t >= 16:
+                sizes.add(sum(part.numel() for part in tensors(state)))
+    assert len(sizes) == 1
+
+
+def test_masses_of_tokens_are_cells() -> None:
+    """A cell cut into equal halves is the same cell. Kills: masses that are not carried on."""
+    x, masses = torch.randn(2, 5, 4).double(), torch.rand(2, 5).double() + 0.1
+    halves = x.repeat_interleave(2, 1), masses.repeat_interleave(2, 1) / 2
+    for mixer in (Latents(4, 2, 3), Slices(4, 2, 3)):
+        mixer = mixer.double()
+        wanted = mixer(x, masses=masses)[0].repeat_interleave(2, 1)
+        torch.testing.assert_close(mixer(halves[0], masses=halves[1])[0], wanted)
+        assert not torch.allclose(mixer(x)[0], mixer(x, masses=masses)[0])
+
+
+def test_slices_by_loops() -> None:
+    """Kills: shares normalised over the tokens, a mean without its masses."""
+    mixer = Slices(4, 2, 3).double()
+    x, masses = torch.randn(1, 5, 4).double(), torch.rand(5).double() + 0.1
+    shares = mixer.assign(x[0]).softmax(-1)
+    z = torch.zeros(3, 4).double()
+    for k in range(3):
+        held = [(masses[n] * shares[n, k]).item() for n in range(5)]
+        z[k] = sum(h * mixer.value(x[0, n]) for n, h in enumerate(held)) / sum(held)
+    mixed = mixer.mix(z)
+    wanted = torch.stack([sum(shares[n, k] * mixed[k] for k in range(3)) for n in range(5)])
+    torch.testing.assert_close(mixer(x, masses=masses)[0][0], wanted)
+
+
+def test_linear_attention_by_its_matrix() -> None:
+    """Kills: features without their scale, a normaliser that counts later tokens."""
+    mixer = LinearAttention(6, 2).double()
+    x = torch.randn(1, 150, 6).double()
+    split = [part(x).unflatten(-1, (2, 3)).transpose(1, 2) for part in (mixer.query, mixer.key)]
+    query, key = (nn.functional.softplus(part * 3**-0.25) for part in split)
+    weights = (query @ key.transpose(-1, -2)).tril()
+    value = mixer.value(x).unflatten(-1, (2, 3)).transpose(1, 2)
+    wanted = mixer.output(
+        (weights / weights.sum(-1, keepdim=True) @ value).transpose(1, 2).flatten(-2)
+    )
+    torch.testing.assert_close(mixer(x)[0], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_the_core_of_a_mixer_is_used() -> None:
+    """Kills: a core that the mixer drops."""
+
+    class Watched(Materialised):
+        calls = 0
+
+        def attend(self, *arguments: object) -> torch.Tensor:
+            Watched.calls += 1
+            return super().attend(*arguments)
+
+    Attention(4, 2, core=Watched())(torch.randn(1, 5, 4))
+    WindowAttention(4, 2, 3, core=Watched())(torch.randn(1, 5, 4))
+    assert Watched.calls == 2
+
+
+@pytest.mark.parametrize("name", MIXERS)
+def test_mixers_by_name(name: str) -> None:
+    """Kills: a name that makes another mixer, a name that is not installed."""
+    from importlib.metadata import entry_points
+
+    mixer = find_mixer("test", name)(MixerSizes(8, 2, 12))
+    assert mixer(torch.randn(2, 12, 8))[0].shape == (2, 12, 8)
+    (point,) = entry_points(group="sciformer.mixers", name=name)
+    assert point.load() is MIXERS[name]
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_cores_by_name(name: str) -> None:
+    """Kills: a name that is not installed."""
+    from importlib.metadata import entry_points
+
+    assert isinstance(find_core("test", name), CORES[name])
+    (point,) = entry_points(group="sciformer.cores", name=name)
+    assert point.load() is CORES[name]
+
+
+def test_unknown_names_are_refused() -> None:
+    """Kills: a message without the nearest name."""
+    with pytest.raises(UnknownNameError, match=r"unknown mixer 'linera'. Did you mean 'linear'"):
+        find_mixer("test", "linera")
+    with pytest.raises(UnknownNameError, match=r"unknown attention core 'fusd'. Did you mean 'fu"):
+        find_core("test", "fusd")

@@ -79,7 +79,11 @@ class ToeplitzRows(Core):
         return refuse_tables(scoring)
 
     def pairs(self, scoring: Scoring) -> int:
-        return RowBlocks(self._rows(scoring.patch)).pairs(scoring)
+        reach = scoring.band()
+        if reach is None:
+            return super().pairs(scoring)
+        cuts = _cuts(scoring.patch, reach, self._rows(scoring.patch))
+        return sum(_size(cut) for cut in cuts)
 
     def _rows(self, patch: Patch) -> int:
         return max(LEAST_ROWS, BLOCK_PAIRS // patch.m) if self.rows is None else self.rows
@@ -134,7 +138,7 @@ class _RowBlocks(torch.autograd.Function):
         output = value.new_empty(*query.shape[:-1], value.shape[-1])
         parts = query, key, value, relative, gain
         cuts = _cuts(patch, reach, rows)
-        buffer = query.new_empty(max((r.stop - r.start) * (c.stop - c.start) for r, c in cuts))
+        buffer = query.new_empty(max(map(_size, cuts)))
         for found, head in zip(output, zip(*parts, strict=True), strict=True):
             found.copy_(_Head(head, cuts, buffer).output().flip(0))
         ctx.save_for_backward(*parts, output)
@@ -148,7 +152,7 @@ class _RowBlocks(torch.autograd.Function):
             return *_differentiable_slopes(parts, gradient, ctx.patch, ctx.rows), None, None, None
         slopes = [torch.empty_like(part) for part in parts]
         cuts = _cuts(ctx.patch, ctx.reach, ctx.rows)
-        buffer = gradient.new_empty(max((r.stop - r.start) * (c.stop - c.start) for r, c in cuts))
+        buffer = gradient.new_empty(max(map(_size, cuts)))
         for index, head in enumerate(zip(*parts, strict=True)):
             found = _Head(head, cuts, buffer).slopes(output[index].flip(0), gradient[index].flip(0))
             for slope, part in zip(slopes, found, strict=True):
@@ -196,6 +200,11 @@ def _cuts(patch: Patch, reach: Reach, rows: int) -> list[tuple[slice, slice]]:
         high = min(first + stop - start - 1 + reach[1], patch.m - 1)
         cuts.append((slice(start, stop), slice(int(low), int(high) + 1)))
     return cuts
+
+
+def _size(cut: tuple[slice, slice]) -> int:
+    rows, keys = cut
+    return int((rows.stop - rows.start) * (keys.stop - keys.start))
 
 
 class _Head:

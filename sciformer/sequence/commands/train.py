@@ -17,6 +17,8 @@ EPILOG = """examples:
   sciformer train lmuformer --dataset mnist1d
   sciformer train spiking-lmuformer --dataset mnist1d --epochs 60 --out runs/spikes
   sciformer train lmuformer --dataset mnist1d --mixer urpe --json
+  sciformer train lmuformer --dataset mnist1d --mixer attention --spans 8,full
+  sciformer train lmuformer --dataset mnist1d --mixer linear
   sciformer train lmuformer --dataset speech-commands --data ~/speech_commands_v0.02
   sciformer train lmuformer --data sensors.npz
   sciformer train --resume runs/spikes
@@ -53,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="small, causal, speech-commands, psmnist or psmnist-last; by data set",
     )
-    parser.add_argument("--mixer", default="lmu", metavar="NAME", help="lmu, attention or urpe")
+    _add_mixing(parser)
     parser.add_argument("--epochs", type=positive_integer, default=25, metavar="N", help="25")
     parser.add_argument("--batch", type=positive_integer, default=100, metavar="N", help="100")
     parser.add_argument("--rate", type=positive_number, default=6e-3, metavar="R", help="0.006")
@@ -61,6 +63,46 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--export", choices=("nir",), help="also write the spiking network for other tools"
     )
     add_run_arguments(parser, dtype="float32")
+
+
+def _add_mixing(parser: argparse.ArgumentParser) -> None:
+    from sciformer.cli.arguments import positive_integer
+
+    parser.add_argument(
+        "--mixer",
+        default="lmu",
+        metavar="NAME",
+        help="lmu (default), attention, urpe, window, linear (these stream), latents, slices, "
+        "regions, or one that another package registers",
+    )
+    sizes = {
+        "--window": (16, "frames that the mixer window reaches back; 16"),
+        "--latents": (32, "number of latents or slices; 32"),
+        "--block": (16, "frames in a region of the mixer regions; 16"),
+    }
+    for name, (default, text) in sizes.items():
+        parser.add_argument(name, type=positive_integer, default=default, metavar="N", help=text)
+    parser.add_argument(
+        "--spans",
+        type=_spans,
+        default=(),
+        metavar="N,N",
+        help="frames each attention block reaches back, such as full,16",
+    )
+    parser.add_argument("--core", default="", metavar="NAME", help="attention core; by size")
+
+
+def _spans(text: str) -> tuple[int, ...]:
+    """Frames for each block; 0 for full."""
+    try:
+        spans = tuple(0 if part == "full" else int(part) for part in text.split(","))
+    except ValueError:
+        spans = (-1,)
+    if min(spans) < 0:
+        raise argparse.ArgumentTypeError(
+            f"wants whole numbers of frames or `full`, by commas; got {text!r}"
+        )
+    return spans
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -112,6 +154,7 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
 
 
 def _choice(arguments: argparse.Namespace, data: SequenceData) -> Choice:
+    from sciformer.sequence.model import Mixing
     from sciformer.sequence.saved import Choice
 
     return Choice(
@@ -128,6 +171,13 @@ def _choice(arguments: argparse.Namespace, data: SequenceData) -> Choice:
         seed=arguments.seed,
         dtype=arguments.dtype,
         source="" if arguments.dataset else str(arguments.data.resolve()),
+        mixing=Mixing(
+            window=arguments.window,
+            latents=arguments.latents,
+            block=arguments.block,
+            spans=arguments.spans,
+            core=arguments.core,
+        ),
     )
 
 

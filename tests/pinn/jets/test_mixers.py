@@ -24,18 +24,23 @@ from sciformer.attention import (
     T5Buckets,
     Universal,
 )
+from sciformer.attention.cores import LearnedMass, Regions, RowBlocks, SplitKeys
 from sciformer.mixers import (
     LMU,
     Attention,
     CausalConvolution,
     Convolution,
     Dense,
+    Latents,
+    LinearAttention,
     Parallel,
     Pipeline,
     Residual,
+    Slices,
     TokenMixer,
     TrainableLMU,
     Window,
+    WindowAttention,
 )
 from tests.oracles.nested_autograd import row_jacobian
 from tests.pinn.jets.networks import draw, ready
@@ -104,6 +109,14 @@ MIXERS: list[Callable[[], TokenMixer]] = [
     lambda: TrainableLMU(WIDTH, Window(3, 2.5), evaluation=Dense(), **smooth()),
     lambda: CausalConvolution(WIDTH, WIDTH, 2),
     lambda: Convolution(WIDTH, WIDTH, 3, lookahead=1),
+    lambda: LinearAttention(WIDTH, HEADS),
+    lambda: LinearAttention(WIDTH, HEADS, causal=False),
+    lambda: Latents(WIDTH, HEADS, 2),
+    lambda: Slices(WIDTH, HEADS, 2),
+    lambda: Attention(WIDTH, HEADS, causal=False, core=SplitKeys(2)),
+    lambda: Attention(WIDTH, HEADS, causal=False, core=Regions(2, LearnedMass(HEADS))),
+    lambda: Attention(WIDTH, HEADS, core=RowBlocks(2)),
+    lambda: WindowAttention(WIDTH, HEADS, 1),
     lambda: Residual(
         convolution=CausalConvolution(WIDTH, WIDTH, 2),
         activation=nn.Tanh(),

@@ -10,9 +10,10 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from sciformer.errors import DomainError
-from sciformer.mixers.evaluation import ChunkedScan, Evaluation, Size, fastest
-from sciformer.mixers.legendre import LegendreMemory, fixed_memory
+from sciformer.mixers.legendre.evaluation import ChunkedScan, Evaluation, Size, fastest
+from sciformer.mixers.legendre.legendre import LegendreMemory, fixed_memory
 from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, silence
+from sciformer.mixers.synapses import Synapses
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class LMU(TokenMixer):
         activation: g.
         evaluation: how whole sequences are computed; the fastest for their size by default.
 
-    Cost: by size, see `mixers.evaluation`; a step costs q^2 c + e (c q + d) operations.
+    Cost: by size, see `mixers.legendre.evaluation`; a step costs q^2 c + e (c q + d) operations.
     Source: Chilkuri and Eliasmith 2021, eqs. 18-20, 23, 26; their d is `order`, W_h is [W_m W_x].
     Deviates: several channels, with a memory each (there one scalar signal).
     """
@@ -137,6 +138,16 @@ class LMU(TokenMixer):
             + update_operations(self.window, length, spikes=False)
             + OpCount(macs=length * self.window.size * hidden)
         )
+
+    def layers(self, length: int) -> list[Synapses]:
+        window = self.window
+        return [
+            Synapses("memory", length * window.size * window.order),
+            Synapses("signal_to_memory", length * window.size),
+            Synapses("readout", length * self.readout.weight.numel()),
+            Synapses("signal", length * self.signal.weight.numel(), inputs_of=self.signal),
+            Synapses("direct", length * self.direct.weight.numel(), inputs_of=self.direct),
+        ]
 
     def _recall(self, signal: Tensor, state: State | None) -> tuple[Tensor, Tensor]:
         """W_m m_t for every t, and the last memory."""

@@ -18,8 +18,8 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from sciformer.attention.toeplitz import hankel, toeplitz
-from sciformer.mixers.fourier import causal_convolution
-from sciformer.mixers.legendre import LegendreMemory
+from sciformer.mixers.legendre.fourier import causal_convolution
+from sciformer.mixers.legendre.legendre import LegendreMemory
 
 # Relative costs, measured on a CPU in float32, forward and backward.
 TRIANGLE = 5 / 8  # share of the Toeplitz matrix that four row blocks touch

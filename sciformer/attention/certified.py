@@ -1,0 +1,69 @@
+"""Attention by regions, with how far each row can be from full attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sciformer.attention.cores.regions import Regions
+from sciformer.attention.masks import Mask
+from sciformer.attention.patch import Patch
+from sciformer.attention.positions.base import Position
+from sciformer.attention.scoring import NO_POSITION, Scoring, check_shapes
+from sciformer.attention.weights import scaled_query
+
+
+@dataclass(frozen=True)
+class Certified:
+    """An output and the bound of its error.
+
+    Attributes:
+        output: shape (..., h, n, e).
+        bound: shape (..., h, n); |output - full attention| of a row in the Euclidean norm is at
+            most this, up to rounding.
+    """
+
+    output: Tensor
+    bound: Tensor
+
+
+def certified_attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    block: int,
+    position: Position | None = None,
+    mask: Mask | None = None,
+    scale: float | None = None,
+) -> Certified:
+    """Self-attention to near keys one by one and to far ones by regions, with its error bound.
+
+    Args:
+        query: shape (..., h, n, d).
+        key: shape (..., h, n, d).
+        value: shape (..., h, n, e).
+        block: keys in a region; near sqrt(n) is fastest.
+        position: none, or a scheme that changes tokens, queries and keys only.
+        mask: `Causal`, `Padding`, `Mass` and what `&` makes of them.
+        scale: factor of the logits; 1 / sqrt(d) by default.
+
+    Returns:
+        Output and bound, see `cores.Regions`.
+
+    Raises:
+        ShapeError: shapes that do not fit together.
+        DomainError: a scheme or mask that tells the keys of a region apart.
+    """
+    position = NO_POSITION if position is None else position
+    check_shapes("certified_attend", query, key, value, position)
+    n = key.shape[-2]
+    scoring = Scoring(Patch(query.shape[-2], n), n, position, mask)
+    core = Regions(block)
+    asking = scaled_query(query, position, 0, scale)
+    answering = position.rotate(key, 0)
+    return Certified(
+        core.attend(asking, answering, value, scoring),
+        core.bound(asking, answering, value, scoring),
+    )

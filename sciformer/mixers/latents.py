@@ -1,0 +1,179 @@
+"""Few latent tokens between many: read, mix, write; and slices, which share both ways."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sciformer.attention import Mask, Mass, MultiheadAttention, Padding
+from sciformer.errors import DomainError
+from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_causal, check_sequence
+from sciformer.mixers.synapses import Synapses, layers_of, layers_of_children
+
+
+class Latents(TokenMixer):
+    """Learned latents read all tokens, mix among themselves, and are read by every token.
+
+    z = read(z_0, x);   z <- z + mix(z), `depth` times;   y = write(x, z)
+
+    Each step is multi-head attention. With the sizes of the cells of a mesh as `masses` the
+    reading is a quadrature, so that the output does not depend on where the mesh is fine.
+
+    Args:
+        width: width of the tokens and latents.
+        heads: number of heads.
+        latents: number of latents, >= 1.
+        depth: times that latents mix among themselves, >= 0.
+
+    Raises:
+        DomainError: latents < 1 or depth < 0.
+
+    Cost: pairs 2 n latents + depth latents^2.
+    Source: Jaegle et al. 2022 (Perceiver IO), figure 2; Chen et al. 2023 (FIT) puts groups of
+        tokens with local attention before it, which is `WindowAttention` in a block of its own.
+    """
+
+    lookahead = None
+
+    def __init__(self, width: int, heads: int, latents: int, *, depth: int = 1) -> None:
+        super().__init__()
+        if latents < 1 or depth < 0:
+            raise DomainError(
+                f"Latents: needs latents >= 1 and depth >= 0; got latents {latents} and depth "
+                f"{depth}."
+            )
+        self.width, self.latents = width, latents
+        # Tokens of unit size, as they are behind a norm or an activation.
+        self.start = nn.Parameter(torch.randn(latents, width))
+        self.read = MultiheadAttention(width, heads)
+        self.mix = nn.ModuleList(MultiheadAttention(width, heads) for _ in range(depth))
+        self.write = MultiheadAttention(width, heads)
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        mask: Tensor | None = None,
+        state: State | None = None,
+        masses: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """See `TokenMixer.forward`; `masses` (b, n) or (n,) are what the tokens stand for."""
+        check_sequence("Latents", x, self.width)
+        check_causal("Latents", self, state)
+        never = torch.zeros((), dtype=torch.bool, device=x.device)
+        # Zeros of the type of x, also where x is a jet or holds a nan that the mask hides.
+        z = torch.where(never, x[:, :1], 0.0) + self.start  # (b, latents, d)
+        z = self.read(z, x, mask=_keys(mask, masses))
+        for layer in self.mix:
+            z = z + layer(z)
+        return self.write(x, z), ()
+
+    def init_state(self, batch: int) -> State:
+        return ()
+
+    def operations(self, length: int, *, spikes: bool = False) -> OpCount:
+        """See `TokenMixer.operations`; keys, values and queries of the tokens meet the inputs."""
+        linear, rounds = self.width**2, len(self.mix)
+        tokens = OpCount.synapses(3 * length * linear, spikes=spikes)
+        own = (length + (4 + 4 * rounds) * self.latents) * linear
+        return tokens + OpCount(macs=own + self._pairs(length))
+
+    def layers(self, length: int) -> list[Synapses]:
+        few, many = self.latents * self.width**2, length * self.width**2
+        parts: list[tuple[str, nn.Module, int, int]] = [
+            ("read", self.read, few, many),
+            ("write", self.write, many, few),
+        ]
+        parts += [(f"mix.{i}", layer, few, few) for i, layer in enumerate(self.mix)]
+        found = []
+        for name, layer, asking, answering in parts:
+            counts = {"query": asking, "key": answering, "value": answering, "output": asking}
+            for part, count in counts.items():
+                module = getattr(layer, part)
+                found.append(Synapses(f"{name}.{part}", count, inputs_of=module))
+        return [*found, Synapses("pairs", self._pairs(length), between_tokens=True)]
+
+    def _pairs(self, length: int) -> int:
+        pairs = 2 * length * self.latents + len(self.mix) * self.latents**2
+        return 2 * pairs * self.width
+
+
+class Slices(TokenMixer):
+    """Every token belongs to slices by a softmax; slices attend to each other and give back.
+
+    w_nk = softmax_k(x_n W),   z_k = sum_n m_n w_nk v_n / sum_n m_n w_nk,   y_n = sum_k w_nk z'_k
+
+    where z' is attention among the slices and m the masses of the tokens, such as cell sizes.
+
+    Args:
+        width: width of the tokens.
+        heads: number of heads.
+        slices: number of slices, >= 1.
+
+    Raises:
+        DomainError: slices < 1.
+
+    Cost: 2 n slices + slices^2 pairs.
+    Source: Wu et al. 2024 (Transolver), eqs. 1-4.
+    Deviates: masses, without which the answer follows the density of the mesh; their sum has no
+        1e-5 added; one map of slices for all heads.
+    """
+
+    lookahead = None
+
+    def __init__(self, width: int, heads: int, slices: int) -> None:
+        super().__init__()
+        if slices < 1:
+            raise DomainError(f"Slices: needs slices >= 1; got {slices}.")
+        self.width, self.slices = width, slices
+        self.assign, self.value = nn.Linear(width, slices), nn.Linear(width, width)
+        self.mix = MultiheadAttention(width, heads)
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        mask: Tensor | None = None,
+        state: State | None = None,
+        masses: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
+        """See `TokenMixer.forward`; `masses` (b, n) or (n,) are what the tokens stand for."""
+        check_sequence("Slices", x, self.width)
+        check_causal("Slices", self, state)
+        shares = torch.softmax(self.assign(x), -1)  # (b, n, k)
+        value, held = self.value(x), shares
+        if masses is not None:
+            held = held * masses.unsqueeze(-1).to(x.dtype)
+        if mask is not None:
+            present = mask.unsqueeze(-1)
+            held, value = torch.where(present, held, 0.0), torch.where(present, value, 0.0)
+        turned = held.transpose(-2, -1)  # (b, k, n)
+        z = (turned @ value) / turned.sum(-1, keepdim=True)
+        return shares @ self.mix(z), ()
+
+    def init_state(self, batch: int) -> State:
+        return ()
+
+    def operations(self, length: int, *, spikes: bool = False) -> OpCount:
+        inputs = length * self.width * (self.slices + self.width)
+        own = 4 * self.slices * self.width**2 + self._pairs(length)
+        return OpCount.synapses(inputs, spikes=spikes) + OpCount(macs=own)
+
+    def layers(self, length: int) -> list[Synapses]:
+        return [
+            *(layer.below("assign") for layer in layers_of(self.assign, length)),
+            *(layer.below("value") for layer in layers_of(self.value, length)),
+            *(layer.below("mix") for layer in layers_of_children(self.mix, self.slices)),
+            Synapses("pairs", self._pairs(length), between_tokens=True),
+        ]
+
+    def _pairs(self, length: int) -> int:
+        return 2 * (length * self.slices + self.slices**2) * self.width
+
+
+def _keys(mask: Tensor | None, masses: Tensor | None) -> Mask | None:
+    """What is known of the tokens as keys."""
+    found = None if masses is None else Mass(masses)
+    if mask is None:
+        return found
+    return Padding(mask) if found is None else found & Padding(mask)
