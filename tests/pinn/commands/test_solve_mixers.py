@@ -14,7 +14,7 @@ from sciformer.cli.main import main
 from sciformer.mixers import Parallel
 
 
-@pytest.mark.parametrize("name", ["lmu", "urpe"])
+@pytest.mark.parametrize("name", ["lmu", "urpe", "linear", "latents"])
 def test_solves_with_another_mixer(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -24,10 +24,10 @@ def test_solves_with_another_mixer(
     assert main(["solve", "burgers", "--mixer", name, *quick, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["relative_l2"] < 0.9  # where it starts is about 1
-    network = pinn.Solution.load(out).trial.network[-1]
+    network = pinn.Solution.load(out).trial.network
     assert isinstance(network, PhysicsFormer)
     mixer = network.encoder[0].mixer
-    if name == "lmu":
+    if name != "urpe":
         assert isinstance(mixer, Parallel)
     else:
         assert isinstance(mixer, MultiheadAttention)
