@@ -9,7 +9,9 @@ from sciformer.lazy import on_first_use
 
 _HOME = {
     "blindness": "theory.expressivity.blindness",
+    "certify": "theory.universal.certify",
     "compile": "theory.universal.compile",
+    "derivatives": "theory.universal.certify",
     "diagnose": "theory.universal.diagnose",
     "verify": "theory.universal.verifier.verify",
 }

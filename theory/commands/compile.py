@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theory.commands.domain import add_domain, read_domain
+
 if TYPE_CHECKING:
     from theory.universal.certificate import CompiledLayer
 
@@ -19,8 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens", type=int, required=True, metavar="N", help="sequence length")
     parser.add_argument("--width", type=int, default=1, metavar="D", help="channels, default 1")
     parser.add_argument("--epsilon", type=float, required=True, metavar="E", help="largest error")
+    add_domain(parser)
     parser.add_argument(
-        "--domain", nargs=2, default=("-1", "1"), metavar=("A", "B"), help="default -1 1"
+        "--dtype",
+        choices=("float64", "float32"),
+        default="float64",
+        help="precision of the layer, for whose forward pass the bound holds; default float64",
     )
     parser.add_argument(
         "--construction",
@@ -43,9 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     from sciformer.cli.console import Progress, note, print_json, print_table
     from sciformer.runs import Run
     from theory.universal import compile as compile_formula
-    from theory.universal.formula.parsing import parse_number
 
-    domain = (parse_number(arguments.domain[0]), parse_number(arguments.domain[1]))
+    domain = read_domain(arguments.domain)
     with Progress(total=1.0, label="compile") as progress:
         layer = compile_formula(
             arguments.formula,
@@ -54,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.epsilon,
             domain=domain,
             construction=arguments.construction,
+            dtype=arguments.dtype,
             force=arguments.force,
             simplify=arguments.simplify,
             report=lambda phase, done: progress.update(done, phase=phase),
@@ -63,7 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         "tokens": arguments.tokens,
         "width": arguments.width,
         "epsilon": arguments.epsilon,
-        "domain": list(domain),
+        "domain": layer.certificate.domain,
+        "dtype": arguments.dtype,
         "construction": arguments.construction,
         "simplify": arguments.simplify,
     }

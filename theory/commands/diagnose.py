@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from theory.commands.domain import add_domain, read_domain
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the formula and its shape."""
@@ -11,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens", type=int, required=True, metavar="N", help="sequence length")
     parser.add_argument("--width", type=int, default=1, metavar="D", help="channels, default 1")
     parser.add_argument("--epsilon", type=float, default=0.05, metavar="E", help="default 0.05")
-    parser.add_argument("--domain", nargs=2, default=("-1", "1"), metavar=("A", "B"))
+    add_domain(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -19,14 +21,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Diagnoses and reports."""
     from sciformer.cli.console import print_json, print_table
     from theory.universal.diagnose import diagnose
-    from theory.universal.formula.parsing import parse_number
 
     found = diagnose(
         arguments.formula,
         arguments.tokens,
         arguments.width,
         epsilon=arguments.epsilon,
-        domain=(parse_number(arguments.domain[0]), parse_number(arguments.domain[1])),
+        domain=read_domain(arguments.domain),
     )
     if arguments.json:
         print_json(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from theory.universal.certificate import CompiledLayer as CompiledLayer
 from theory.universal.certificate import load_layer as load_layer
-from theory.universal.certifier.certify import certify as certify
+from theory.universal.certify import certify as certify
 from theory.universal.compile import compile as compile  # noqa: A004
 from theory.universal.format import Certificate as Certificate
 from theory.universal.formula.target import Target as Target

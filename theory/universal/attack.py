@@ -10,7 +10,7 @@ from torch import nn
 from theory.universal.arrays import Array
 from theory.universal.fitting.fit import sample_cube
 from theory.universal.formula.target import Target, read_target, sequences_in
-from theory.universal.layer import apply, numbers_in_flight
+from theory.universal.layer import apply, numbers_in_flight, representable
 
 if TYPE_CHECKING:
     from theory.universal.certificate import CompiledLayer
@@ -59,7 +59,9 @@ def attack(module: nn.Module, target: Target) -> Array:
 
 
 def _errors(module: nn.Module, target: Target, cube: Array) -> Array:
-    sequences = sequences_in(target, cube)
+    shape = (target.tokens, target.width)
+    ends = target.lower.reshape(shape), target.upper.reshape(shape)
+    sequences = representable(sequences_in(target, cube), ends, module)
     error: Array = apply(module, sequences) - target.values(sequences)
     return np.abs(error)
 

@@ -27,12 +27,15 @@ from theory.universal.format import (
 from theory.universal.formula.target import Target, printed
 from theory.universal.layer import LayerWeights, SingleLayer
 
-ASSUMPTIONS = (
-    "IEEE 754 float64, rounding to nearest, for + - * / and sqrt; sums in any order, with or "
-    "without FMA",
-    f"exp, log, sin, cos, tanh and arctan of the platform are within {LIBM_ULPS} ulp",
-    "ends of the domain and weights are taken as the float64 numbers they are",
-)
+
+def assumptions(arithmetic: str) -> tuple[str, ...]:
+    """What a proof rests on, for a forward pass in this arithmetic."""
+    return (
+        f"IEEE 754 {arithmetic}, rounding to nearest, for + - * / and sqrt; sums in any order, "
+        "with or without FMA; results below the normal range may be flushed to zero",
+        f"exp, log, sin, cos, tanh and arctan of the platform are within {LIBM_ULPS} ulp",
+        f"ends of the domain are the float64 numbers they are, weights and inputs {arithmetic}",
+    )
 
 
 def block_claim(piece: Piece, outcome: Outcome) -> BlockClaim:
@@ -53,6 +56,7 @@ def certificate_of(
     weights: LayerWeights,
     entries: list[Entry],
     construction: str,
+    arithmetic: str = "float64",
 ) -> Certificate:
     """The certificate of accepted entries."""
     assert all(e.accepted for e in entries), "only a proof becomes a certificate"
@@ -70,9 +74,9 @@ def certificate_of(
         formula=target.text,
         tokens=target.tokens,
         width=target.width,
-        domain=(target.lower, target.upper),
+        domain=target.domain,
         epsilon=epsilon,
-        arithmetic="float64",
+        arithmetic=arithmetic,
         bound=max(e.bound for e in entries),
         boxes=sum(len(tree) for tree in trees),
         heads=weights.heads,
@@ -80,7 +84,7 @@ def certificate_of(
         tree_digest=digest_of_trees(trees),
         entries=claims,
         construction=construction,
-        assumptions=ASSUMPTIONS,
+        assumptions=assumptions(arithmetic),
         version=__version__,
         trees=trees,
     )

@@ -11,13 +11,14 @@ import numpy as np
 from sciformer.errors import ConvergenceError, DomainError
 from theory.universal.arrays import Array
 from theory.universal.certificate import CompiledLayer, certificate_of
-from theory.universal.certifier.blocks import domain_limit
+from theory.universal.certifier.arithmetic import FLOAT64, Arithmetic, arithmetic_of
 from theory.universal.certifier.certify import Entry, certify
 from theory.universal.construction.assemble import assemble
 from theory.universal.construction.choose import Construction, Hybrid, Tilted, choose
 from theory.universal.construction.entry_fits import EntryFits
 from theory.universal.enclosure.defined import check_defined
 from theory.universal.fitting.ridge import Ridges
+from theory.universal.formula.domain import Domain
 from theory.universal.formula.target import Formula, Target, read_target
 from theory.universal.layer import LayerWeights, SingleLayer
 from theory.universal.preconditions import check_continuous, check_cost
@@ -35,7 +36,8 @@ def compile(  # noqa: A001 (the verb of this room)
     width: int = 1,
     epsilon: float = 0.05,
     *,
-    domain: tuple[float, float] = (-1.0, 1.0),
+    domain: Domain = (-1.0, 1.0),
+    dtype: str = "float64",
     construction: Construction | str = "auto",
     force: bool = False,
     simplify: bool = False,
@@ -51,21 +53,22 @@ def compile(  # noqa: A001 (the verb of this room)
         tokens: n >= 1.
         width: d >= 1, channels of an input token.
         epsilon: > 0, in units of the outputs.
-        domain: ends of every coordinate.
+        domain: ends (a, b) of every coordinate; or one pair a coordinate, in order or by name.
+        dtype: float64 or float32, the precision of the layer, for whose forward pass the bound is.
         construction: "auto", a name, or an object of `theory.universal.construction.choose`.
         force: compile even if the estimated cost is out of reach.
         simplify: compile what sympy simplifies the formula to, such as x1 for sqrt(x1)**2.
         report: called with a phase and the fraction of it that is done.
 
     Returns:
-        The module (float64) and its certificate.
+        The module and its certificate.
 
     Raises:
         DataError, UnknownNameError, ShapeError: a formula that cannot be read.
         DomainError: epsilon <= 0, a pole in the domain, a discontinuous target, too high a cost.
         ConvergenceError: no layer was found within the caps.
 
-    Accuracy: the bound holds for the float64 forward pass; see `Certificate.assumptions`.
+    Accuracy: the bound holds for the forward pass in `dtype`; see `Certificate.assumptions`.
     Source: theorems T1-T3 of docs/theory/single-layer-theorem.md.
     Deviates: the ridge functions are found by fitting, not by the explicit formula of theorem T0,
         which needs 100 to 10000 times as many units; the certificate does not care.
@@ -78,10 +81,11 @@ def compile(  # noqa: A001 (the verb of this room)
     if not force:
         check_cost(target, epsilon)
     chosen, reason = choose(construction, target, epsilon)
-    emission = _Emission(target, epsilon, chosen, report or (lambda phase, done: None))
-    weights, entries = emission.run()
-    certificate = certificate_of(target, epsilon, weights, entries, reason)
-    return CompiledLayer(SingleLayer(weights), certificate)
+    arithmetic = arithmetic_of(dtype)
+    quiet = report or (lambda phase, done: None)
+    weights, entries = _Emission(target, epsilon, chosen, arithmetic, quiet).run()
+    certificate = certificate_of(target, epsilon, weights, entries, reason, arithmetic.name)
+    return CompiledLayer(SingleLayer(weights, dtype), certificate)
 
 
 @dataclass
@@ -91,6 +95,7 @@ class _Emission:
     target: Target
     epsilon: float
     construction: Construction
+    arithmetic: Arithmetic
     report: Report
 
     def run(self) -> tuple[LayerWeights, list[Entry]]:
@@ -109,8 +114,15 @@ class _Emission:
                 self.report("fit", done / len(todo))
                 tolerance = float(share[i, k]) * self.epsilon
                 parts[i][k] = fits.fit(i, k, tolerance, extra.get((i, k), []))
-            weights = assemble(heads, parts, max(domain_limit(target), 1e-300))
-            entries = certify(weights, target, self.epsilon, report=self._certified)
+            limit = max(float(target.limit.max()), FLOAT64.tiny)
+            weights = assemble(heads, parts, limit).rounded(self.arithmetic.name)
+            entries = certify(
+                weights,
+                target,
+                self.epsilon,
+                arithmetic=self.arithmetic,
+                report=self._certified,
+            )
             refused = [e for e in entries if not e.accepted]
             if not refused:
                 return weights, entries
@@ -120,6 +132,12 @@ class _Emission:
                 if e.witness is not None:
                     place = extra.setdefault((0 if shared else e.token, e.output), [])
                     place.append(e.witness.point)
+        rounding = max(e.rounding for e in refused)
+        if rounding > 0.5 * self.epsilon:
+            raise ConvergenceError(
+                f"compile: the {self.arithmetic.name} forward pass alone may be off by "
+                f"{rounding:.2g}, of an epsilon of {self.epsilon:g}; raise epsilon or use float64."
+            )
         raise ConvergenceError(
             f"compile: after {_ROUNDS} rounds {len(refused)} entries are still not proven within "
             f"{self.epsilon:g}; raise epsilon, or take another construction than "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from theory.universal.construction.choose import choose
 from theory.universal.enclosure.defined import check_defined
+from theory.universal.formula.domain import Domain
 from theory.universal.formula.target import Formula, Target, read_target
 from theory.universal.obstructions import (
     Obstruction,
@@ -46,7 +47,7 @@ def diagnose(
     width: int = 1,
     *,
     epsilon: float = 0.05,
-    domain: tuple[float, float] = (-1.0, 1.0),
+    domain: Domain = (-1.0, 1.0),
 ) -> Diagnosis:
     """Judges a formula: positions, attention, heads, continuity.
 

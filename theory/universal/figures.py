@@ -42,7 +42,7 @@ def draw(layer: CompiledLayer, path: Path) -> None:
     figure.subplots_adjust(left=0.06, right=0.97, wspace=0.3, hspace=0.4)
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, 3, squeeze=False)
-    extent = (target.lower, target.upper, target.lower, target.upper)
+    extent = (*target.box[0], *target.box[1])
     claims = {(c.token, c.output): c for c in certificate.entries}
     for row, (token, output) in enumerate(sorted(claims)):
         bound = claims[token, output].bound

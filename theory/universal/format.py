@@ -84,7 +84,7 @@ class Record:
     formula: str
     tokens: int
     width: int
-    domain: tuple[float, float]
+    domain: tuple[float, float] | list[tuple[float, float]]
     epsilon: float
     arithmetic: str
     bound: float

@@ -69,6 +69,13 @@ class LayerWeights:
         """All arrays by name, in a fixed order."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "heads"}
 
+    def rounded(self, dtype: str) -> LayerWeights:
+        """The weights rounded to `float32`, or as they are, as float64 numbers."""
+        if dtype == "float64":
+            return self
+        arrays = {k: v.astype(dtype).astype(np.float64) for k, v in self.arrays().items()}
+        return LayerWeights(heads=self.heads, **arrays)
+
     @property
     def digest(self) -> str:
         """SHA-256 of names, shapes and little-endian bytes."""
@@ -102,9 +109,13 @@ class SingleLayer(nn.Module):
 
     Deviates: no normalisation layer and no residual around the ReLU layer; a token-wise affine
     embedding with absolute positions replaces the word embedding.
+
+    Args:
+        weights: every number of the layer.
+        dtype: float64 or float32; by default that of the weights.
     """
 
-    def __init__(self, weights: LayerWeights) -> None:
+    def __init__(self, weights: LayerWeights, dtype: str | None = None) -> None:
         super().__init__()
         width = len(weights.embedding)
         with torch.device("meta"):
@@ -116,7 +127,10 @@ class SingleLayer(nn.Module):
             self.hidden = nn.Linear(width, weights.hidden_units)
             self.readout = nn.Linear(weights.hidden_units, weights.outputs)
         arrays = weights.arrays()
-        state = {state: torch.tensor(arrays[name]) for name, state in STATE_NAMES.items()}
+        state = {
+            state: torch.tensor(arrays[name].astype(dtype or arrays[name].dtype))
+            for name, state in STATE_NAMES.items()
+        }
         self.load_state_dict(state, assign=True)
 
     def forward(self, sequences: Tensor) -> Tensor:
@@ -156,10 +170,30 @@ def numbers_in_flight(layer: nn.Module, tokens: int) -> int:
     return tokens * (inner + 4 * hidden.in_features + 2 * hidden.out_features)
 
 
+def representable(points: Array, ends: tuple[Array, Array], layer: nn.Module) -> Array:
+    """Points rounded to the precision of a layer, and kept between the ends of a domain."""
+    if dtype_of(layer) == torch.float64:
+        return points
+    lower, upper = (np.asarray(end, dtype=np.float32) for end in ends)
+    lower = np.where(lower < ends[0], np.nextafter(lower, np.float32(np.inf)), lower)
+    upper = np.where(upper > ends[1], np.nextafter(upper, np.float32(-np.inf)), upper)
+    return np.clip(points.astype(np.float32), lower, upper).astype(np.float64)
+
+
+def dtype_of(layer: nn.Module) -> torch.dtype:
+    """The precision of a layer, for whose numbers it takes inputs."""
+    return next(layer.parameters()).dtype
+
+
 @torch.no_grad()
 def apply(layer: nn.Module, sequences: Array) -> Array:
-    """Outputs of a layer at sequences (p, n, d), in blocks, as a float64 array (p, n, m)."""
-    points = torch.as_tensor(sequences, dtype=torch.float64)
+    """Outputs of a layer at sequences (p, n, d), in blocks, as a float64 array (p, n, m).
+
+    Args:
+        layer: of any precision.
+        sequences: numbers of that precision; others are rounded to it first.
+    """
+    points = torch.as_tensor(sequences, dtype=dtype_of(layer))
     size = min(8192, max(1, _AT_ONCE // numbers_in_flight(layer, points.shape[1])))
     blocks = [points[at : at + size] for at in range(0, len(points), size)]
-    return np.concatenate([layer(block).numpy() for block in blocks])
+    return np.concatenate([layer(block).to(torch.float64).numpy() for block in blocks])

@@ -14,6 +14,7 @@ import numpy as np
 
 from sciformer.errors import DomainError
 from theory.universal.arrays import Array
+from theory.universal.enclosure.defined import domain_text
 from theory.universal.fitting.fit import sample_cube
 from theory.universal.formula.target import Target, sequences_in
 
@@ -61,7 +62,10 @@ def permutations(tokens: int) -> list[tuple[int, ...]]:
 def orbit(target: Target, sequences: Array) -> tuple[Array, Array]:
     """Smallest and largest of sigma^-1 f(sigma X) over permutations sigma, each (p, n, m)."""
     low, high = np.array(np.inf), np.array(-np.inf)
+    sides = np.array(target.box).reshape(target.tokens, -1)
     for sigma in permutations(target.tokens):
+        if not np.array_equal(sides[list(sigma)], sides):
+            continue  # the permuted sequence need not lie in the domain
         moved = target.values(sequences[:, list(sigma)])[:, np.argsort(sigma)]
         low, high = np.minimum(low, moved), np.maximum(high, moved)
     return low, high
@@ -106,9 +110,11 @@ def with_relative_positions_only(target: Target) -> Obstruction:
 
     sup |F - f| >= 1/2 sup_c max_(i, i', k) |f_ik(c, ..., c) - f_i'k(c, ..., c)|
     """
-    cube = sample_cube(target.width)
-    middle, half = (target.upper + target.lower) / 2, (target.upper - target.lower) / 2
-    rows = middle + half * cube
+    shape = (target.tokens, target.width)
+    lower, upper = target.lower.reshape(shape).max(0), target.upper.reshape(shape).min(0)
+    if np.any(lower > upper):
+        return Obstruction("N3", "absolute positions", 0.0)  # no constant sequence in the domain
+    rows = (upper + lower) / 2 + (upper - lower) / 2 * sample_cube(target.width)
     sequences = np.repeat(rows[:, None], target.tokens, 1)
     values = target.values(sequences)
     gaps = (values.max(1) - values.min(1)).max(1)
@@ -158,10 +164,10 @@ def with_hinges_through_the_origin(target: Target, token: int, output: int) -> O
     points = sequences_in(target, sample_cube(target.dimension))
     values = target.values(points)[:, token, output]
     mirrored = target.values(-points)[:, token, output]
-    if target.lower != -target.upper or np.abs(values + mirrored).max() > 1e-9:
+    if np.any(target.lower != -target.upper) or np.abs(values + mirrored).max() > 1e-9:
         raise DomainError(
             "obstructions: N7 needs an odd entry on a symmetric domain; "
-            f"{target.entries[token][output]} on [{target.lower:g}, {target.upper:g}] is not."
+            f"{target.entries[token][output]} on {domain_text(target)} is not."
         )
     flat = points.reshape(len(points), -1)
     ones = np.ones((len(flat), 1))
@@ -191,7 +197,9 @@ def with_rounded_inputs(target: Target, spacing: float) -> Obstruction:
     corners = itertools.product((-inside, inside), repeat=size) if size <= 8 else [(0.0,) * size]
     for corner in corners:
         shift = np.array(corner).reshape(1, target.tokens, target.width)
-        values = target.values(np.clip(cells + shift, target.lower, target.upper))
+        shape = (target.tokens, target.width)
+        ends = target.lower.reshape(shape), target.upper.reshape(shape)
+        values = target.values(np.clip(cells + shift, *ends))
         low, high = np.minimum(low, values), np.maximum(high, values)
     gaps = (high - low).max(axis=(1, 2))
     return _worst("N8", "precision", gaps / 2, points)

@@ -8,19 +8,18 @@ from functools import cached_property
 import numpy as np
 import sympy
 
+from sciformer.errors import DomainError
 from theory.universal.arrays import Array
-from theory.universal.certifier.errors_on_boxes import LayerError, Units, unit_slack
+from theory.universal.certifier.arithmetic import FLOAT64, Arithmetic
+from theory.universal.certifier.errors_on_boxes import Boxes, LayerError, Units, unit_slack
 from theory.universal.certifier.token_map import Collapsed
 from theory.universal.enclosure.balls import UNIT, Ball, gamma, padded
+from theory.universal.enclosure.intervals import down, up
 from theory.universal.enclosure.range import reach_of
 from theory.universal.formula.decompose import Block, block_symbols, decompose
 from theory.universal.formula.program import Program
 from theory.universal.formula.target import Target
 from theory.universal.layer import LayerWeights
-
-_FOREIGN = 1e-9
-"""Relative size below which a slope outside a block's coordinates is counted as slack."""
-
 
 Question = tuple[Program, tuple[bytes, ...]]
 
@@ -34,6 +33,7 @@ class View:
     token: int
     output: int
     collapsed: Collapsed
+    arithmetic: Arithmetic = FLOAT64
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,18 @@ class Piece:
 
 
 def pieces_of(view: View) -> list[Piece]:
-    """The error of one entry as a sum of block errors; one block of all coordinates at worst."""
+    """The error of one entry as a sum of block errors; one block of all coordinates at worst.
+
+    No block at all means that the numbers of the layer leave the range of float64.
+    """
     target = view.target
     alive = _alive(view)
+    if not alive.is_finite:
+        return []
     if view.collapsed.heads is None:
         expression = target.entries[view.token][view.output]
-        pieces = _split(view, alive, decompose(expression, target.variables))
+        blocks = decompose(expression, target.variables)
+        pieces = _split(view, alive, blocks, view.arithmetic.foreign)
         if pieces is not None:
             return pieces
     return whole_pieces(view, alive)
@@ -70,7 +76,12 @@ def pieces_of(view: View) -> list[Piece]:
 def whole_pieces(view: View, alive: _Alive | None = None) -> list[Piece]:
     """The same error as one block of all coordinates."""
     block = all_coordinates(view.target, view.token, view.output)
-    pieces = _split(view, alive or _alive(view), (block,), np.inf)
+    alive = alive or _alive(view)
+    if not alive.is_finite:
+        raise DomainError(
+            "certify: products of the layer's weights leave the range of float64; scale them down."
+        )
+    pieces = _split(view, alive, (block,), np.inf)
     assert pieces is not None, "a block of all coordinates takes every unit"
     return pieces
 
@@ -95,18 +106,25 @@ class _Alive:
     linear: Ball
     constant: Ball
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number is one."""
+        balls = (self.slope, self.offset, self.linear, self.constant)
+        arrays = (self.mix, self.mix_slack, *(b.middle for b in balls), *(b.radius for b in balls))
+        return all(bool(np.isfinite(a).all()) for a in arrays)
+
 
 def _alive(view: View) -> _Alive:
     """Drops units that are dead on the domain; gathers those that are active on all of it."""
     weights, target, collapsed = view.weights, view.target, view.collapsed
-    limit = np.full(target.dimension, domain_limit(target))
+    limit = target.limit
     outer = weights.readout[view.output]
-    centre = np.full(target.dimension, (target.lower + target.upper) / 2)
-    reach = np.full(target.dimension, (target.upper - target.lower) / 2) * (1 + 1e-12) + UNIT
+    whole = Boxes.of(target.lower, target.upper)
+    centre, reach = whole.centre, whole.radius
     slope, offset = collapsed.slope, collapsed.offset
     slack = unit_slack(slope.middle, offset, limit) + padded(slope.radius @ limit, len(limit))
     middle = slope.middle @ centre + offset.middle
-    spread = np.abs(slope.middle) @ reach * (1 + 1e-12)
+    spread = padded(np.abs(slope.middle) @ reach, len(reach))
     mix_slack = np.zeros(len(middle))
     if collapsed.heads is not None:
         jacobian, radius = collapsed.heads.jacobian(centre[None], reach[None])
@@ -121,12 +139,14 @@ def _alive(view: View) -> _Alive:
             len(size) + 16,
         )
         middle = middle + mix.middle @ features
-        spread = spread + np.abs(mix.middle) @ change * (1 + 1e-9)
+        spread = spread + padded(np.abs(mix.middle) @ change, len(change) + len(reach))
         slack = slack + mix_slack
-    always = middle - spread - slack * 1.01 > 0
+    # The rounding of `middle` is part of the slack; NaN proves nothing and keeps the unit.
+    always = down(down(middle - spread) - slack) > 0
     if collapsed.heads is not None:
         always[:] = False
-    sometimes = (middle + spread + slack * 1.01 > 0) & ~always & (outer != 0)
+    never = up(up(middle + spread) + slack) <= 0
+    sometimes = ~never & ~always & (outer != 0)
     row = Ball.exact(np.where(always, outer, 0.0)[None])
     linear, constant = row @ slope, row @ Ball(offset.middle[:, None], offset.radius[:, None])
     constant = constant + Ball.exact(weights.readout_bias[view.output].reshape(1, 1))
@@ -141,16 +161,11 @@ def _alive(view: View) -> _Alive:
     )
 
 
-def domain_limit(target: Target) -> float:
-    """The largest |x| of the domain."""
-    return max(abs(target.lower), abs(target.upper))
-
-
 def _split(
-    view: View, alive: _Alive, blocks: tuple[Block, ...], foreign: float = _FOREIGN
+    view: View, alive: _Alive, blocks: tuple[Block, ...], foreign: float
 ) -> list[Piece] | None:
     """One piece a block, or None if a unit or the affine part has too much that is foreign."""
-    limit = np.full(view.target.dimension, domain_limit(view.target))
+    limit = view.target.limit
     homes = _homes(alive.slope, blocks, limit, foreign)
     affine = _affine(alive.linear, blocks, limit, foreign)
     if homes is None or affine is None:
@@ -182,15 +197,44 @@ def _homes(slope: Ball, blocks: tuple[Block, ...], limit: Array, tolerance: floa
     return None if np.any(homes < 0) else homes
 
 
+_NOISE = 2.0**-43
+"""1024 units of rounding: what a pseudo-inverse leaves where there should be 0. No bound rests on
+it, because what is dropped is part of the slack."""
+
+
 def _in_block(slope: Ball, block: Block) -> tuple[Array, Array]:
     """Slopes in the block's coordinates, and a bound of what that leaves out, entry by entry."""
     matrix = block.matrix
     inner = slope.middle @ np.linalg.pinv(matrix)
-    inner[np.abs(inner) < 1e-13 * np.abs(inner).max(initial=0.0)] = 0.0
+    inner[np.abs(inner) < _NOISE * np.abs(inner).max(initial=0.0)] = 0.0
     operations = 2 * len(matrix) + 8
     left = np.abs(slope.middle - inner @ matrix) + slope.radius
     size = np.abs(inner) @ np.abs(matrix) + np.abs(slope.middle)
     return inner, padded(left + gamma(operations) * size, operations)
+
+
+def slope_left(view: View) -> Array:
+    """What `whole_pieces` leaves out of each slope of an entry's error, shape (D,)."""
+    alive, collapsed = _alive(view), view.collapsed
+    _, foreign = _in_block(alive.slope, all_coordinates(view.target, view.token, view.output))
+    _, left = _affine_fit(alive.linear, np.eye(view.target.dimension))
+    left = left + np.abs(alive.weight) @ foreign
+    if collapsed.heads is not None:
+        whole = Boxes.of(view.target.lower, view.target.upper)
+        middle, radius = collapsed.heads.jacobian(whole.centre[None], whole.radius[None])
+        size = np.abs(view.weights.readout[view.output]) @ collapsed.mix.radius
+        left = left + size @ (np.abs(middle[0]) + radius[0])
+    return padded(left, len(alive.weight) + collapsed.mix.radius.size + 16)
+
+
+def _affine_fit(linear: Ball, stacked: Array) -> tuple[Array, Array]:
+    """Coefficients of the affine part in linear forms, and a bound of what they leave, (D,)."""
+    found = np.linalg.lstsq(stacked.T, linear.middle, rcond=None)[0]
+    found[np.abs(found) < _NOISE * np.abs(found).max(initial=0.0)] = 0.0
+    left = np.abs(linear.middle - found @ stacked) + linear.radius
+    size = np.abs(found) @ np.abs(stacked) + np.abs(linear.middle)
+    operations = 2 * len(stacked) + 8
+    return found, padded(left + gamma(operations) * size, operations)
 
 
 def _affine(
@@ -198,12 +242,8 @@ def _affine(
 ) -> list[tuple[Array, float]] | None:
     """The affine part in each block's coordinates; the first also carries what is left out."""
     stacked = np.concatenate([b.matrix for b in blocks])
-    found = np.linalg.lstsq(stacked.T, linear.middle, rcond=None)[0]
-    found[np.abs(found) < 1e-13 * np.abs(found).max(initial=0.0)] = 0.0
-    operations = 2 * len(stacked) + 8
-    left = np.abs(linear.middle - found @ stacked) + linear.radius
-    size = np.abs(found) @ np.abs(stacked) + np.abs(linear.middle)
-    foreign = float(padded((left + gamma(operations) * size) @ limit, operations + len(limit)))
+    found, left = _affine_fit(linear, stacked)
+    foreign = float(padded(left @ limit, len(limit)))
     if foreign > tolerance * (1.0 + float(np.abs(linear.middle) @ limit)):
         return None
     ends = np.cumsum([b.dimension for b in blocks])
@@ -212,7 +252,7 @@ def _affine(
 
 
 def _units(view: View, alive: _Alive, mine: Array, block: Block, linear: Array) -> Units:
-    limit = np.full(view.target.dimension, domain_limit(view.target))
+    limit = view.target.limit
     slope = Ball(alive.slope.middle[mine], alive.slope.radius[mine])
     inner, foreign = _in_block(slope, block)
     offset = Ball(alive.offset.middle[mine], alive.offset.radius[mine])

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory.universal.arrays import Array
+from theory.universal.certifier.arithmetic import FLOAT64, Arithmetic
 from theory.universal.certifier.blocks import (
     Piece,
     Question,
     View,
-    domain_limit,
     pieces_of,
     whole_pieces,
 )
 from theory.universal.certifier.rounding import forward_rounding
 from theory.universal.certifier.token_map import collapse
+from theory.universal.enclosure.balls import gamma
 from theory.universal.enclosure.branch_and_bound import Outcome, search
 from theory.universal.enclosure.defined import check_defined
 from theory.universal.enclosure.intervals import Interval, down, up
@@ -30,7 +31,7 @@ from theory.universal.formula.program import evaluate
 from theory.universal.formula.target import Target
 from theory.universal.layer import LayerWeights
 
-_MOST_BOXES = 8_000_000
+MOST_BOXES = 8_000_000
 _BATCH = 300_000
 _SCOUTS = 4096
 
@@ -80,7 +81,8 @@ def certify(
     target: Target,
     epsilon: float,
     *,
-    most_boxes: int = _MOST_BOXES,
+    arithmetic: Arithmetic = FLOAT64,
+    most_boxes: int = MOST_BOXES,
     report: Callable[[int, int], None] | None = None,
 ) -> list[Entry]:
     """Proves (or refuses to prove) |net - formula| <= epsilon for every entry on the whole domain.
@@ -88,7 +90,8 @@ def certify(
     Args:
         weights: the layer, nothing else is known of the net.
         target: formula and domain.
-        epsilon: > 0; the float64 forward pass is what shall be within it.
+        epsilon: > 0; the computed forward pass is what shall be within it.
+        arithmetic: of the forward pass.
         most_boxes: boxes per block after which there is no verdict.
         report: called with (entries done, entries) after each entry.
 
@@ -101,13 +104,14 @@ def certify(
             blocks are bounded afterwards, because splitting may cancel an undefined part.
     """
     check_defined(target)
-    rounding = forward_rounding(weights, domain_limit(target))
+    rounding = forward_rounding(weights, target.limit, arithmetic)
     entries: list[Entry] = []
     known: Known = {}
     for token in range(target.tokens):
-        collapsed = collapse(weights, token, domain_limit(target))
+        with np.errstate(over="ignore", invalid="ignore"):
+            collapsed = collapse(weights, token, float(target.limit.max()))
         for output in range(target.outputs):
-            view = View(weights, target, token, output, collapsed)
+            view = View(weights, target, token, output, collapsed, arithmetic)
             entries.append(_entry(view, epsilon, float(rounding[output]), most_boxes, known))
             if report is not None:
                 report(len(entries), target.tokens * target.outputs)
@@ -115,8 +119,11 @@ def certify(
 
 
 def _entry(view: View, epsilon: float, rounding: float, most_boxes: int, known: Known) -> Entry:
-    pieces = pieces_of(view)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pieces = pieces_of(view)
     allowed = float(down(np.asarray(epsilon - rounding)))
+    if not (allowed > 0 and pieces and all(p.error.is_finite for p in pieces)):
+        return _no_verdict(view, rounding)
     seen = [_scout(piece) for piece in pieces]
     witness = _witness(view, pieces, seen, allowed)
     outcomes: list[Outcome] = []
@@ -143,6 +150,11 @@ def _entry(view: View, epsilon: float, rounding: float, most_boxes: int, known: 
         blocks=tuple(zip(pieces, outcomes, strict=False)),
         witness=witness,
     )
+
+
+def _no_verdict(view: View, rounding: float) -> Entry:
+    """A refusal without a search: numbers leave float64, or rounding alone is too much."""
+    return Entry(view.token, view.output, False, -np.inf, np.inf, rounding, 0, ())
 
 
 def _searches(
@@ -193,7 +205,8 @@ def _limits(seen: list[_Seen], allowed: float) -> list[tuple[float, float]]:
     """How far each block's error may go: what it was seen to do, and an equal part of the rest."""
     if len(seen) == 1:
         return [(-allowed, allowed)]
-    safe = (1.0 - 1e-12) / len(seen)
+    # The limits shall add up to what is allowed also after rounding; the sum is checked anyway.
+    safe = (1.0 - gamma(4 * len(seen) + 8)) / len(seen)
     above = safe * (allowed - sum(s.high for s in seen))
     below = safe * (allowed + sum(s.low for s in seen))
     return [(s.low - below, s.high + above) for s in seen]

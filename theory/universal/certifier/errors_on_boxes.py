@@ -14,7 +14,7 @@ from theory.universal.certifier.softmax import ContentHeads
 from theory.universal.enclosure.balls import UNIT, Ball, gamma, padded
 from theory.universal.enclosure.branch_and_bound import Enclosed
 from theory.universal.enclosure.intervals import Interval, down, up
-from theory.universal.enclosure.range import enclose, relu_slope
+from theory.universal.enclosure.range import enclose, enclose_gradient, relu_slope
 from theory.universal.formula.program import Program
 
 
@@ -67,6 +67,7 @@ class LayerError:
         self, units: Units, heads: ContentHeads | None, program: Program, limit: Array
     ) -> None:
         self.units, self.heads, self.program = units, heads, program
+        self.terms = len(limit) + units.mix.shape[1] * (len(limit) + 4)  # of a sum of radii
         count = len(units.offset) + len(units.linear) + units.mix.shape[1] + 8
         size = np.abs(units.weight)
         peak = np.abs(units.slope) @ limit + np.abs(units.offset) + units.slack
@@ -127,6 +128,28 @@ class LayerError:
         lowest, highest = np.where(real, lowest, np.nan), np.where(real, highest, np.nan)
         return Enclosed(lowest, highest, centre, spread)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number of the net's side is one, so that a search can come to an end."""
+        units = self.units
+        arrays = (units.slope, units.offset, units.mix, units.slack, self.slope_slack)
+        finite = all(bool(np.isfinite(a).all()) for a in arrays)
+        return finite and bool(np.isfinite(self.value_slack))
+
+    def gradient(self, lower: Array, upper: Array) -> Interval:
+        """Encloses all generalised gradients of e on boxes, shape (boxes, c).
+
+        The centre is the whole box, so that the slopes hold between any two of its points.
+        """
+        boxes = Boxes.of(lower, upper)
+        formula = enclose_gradient(self.program, lower, upper)
+        if self.heads is None:
+            _, low, high = self._plain(boxes, between=True)
+        else:
+            _, low, high = self._mixed(boxes, between=True)
+        low, high = low - self.slope_slack, high + self.slope_slack
+        return Interval(down(low), up(high)) - formula
+
     def net(self, points: Array) -> Array:
         """The net's part at points (p, c), in plain float64."""
         centre = points @ self.units.slope.T + self.units.offset
@@ -139,16 +162,19 @@ class LayerError:
         active = np.maximum(centre, 0.0) @ units.weight
         return np.asarray(active + points @ units.linear + units.constant)
 
-    def _plain(self, boxes: Boxes) -> tuple[Array, Array, Array]:
-        """Value at the centres and slopes of the net, without content heads."""
+    def _plain(self, boxes: Boxes, between: bool = False) -> tuple[Array, Array, Array]:
+        """Value at the centres and slopes of the net, without content heads.
+
+        Slopes are those about the centre, or `between` any two points of the box.
+        """
         units = self.units
         centre = boxes.centre @ units.slope.T + units.offset
-        share = self._shares(centre, boxes.radius @ self.absolute.T)
+        share = self._shares(centre, boxes.radius @ self.absolute.T, between)
         low = share.lower @ self.plus + share.upper @ self.minus + units.linear
         high = share.upper @ self.plus + share.lower @ self.minus + units.linear
         return self._value(boxes.centre, centre), low, high
 
-    def _mixed(self, boxes: Boxes) -> tuple[Array, Array, Array]:
+    def _mixed(self, boxes: Boxes, between: bool = False) -> tuple[Array, Array, Array]:
         """The same with content heads: slopes of every unit on every box."""
         units, heads = self.units, self.heads
         assert heads is not None, "the plain form has no heads"
@@ -158,18 +184,21 @@ class LayerError:
         centre = boxes.centre @ units.slope.T + units.offset
         centre = centre + heads.outputs(boxes.centre) @ units.mix.T
         reach = np.einsum("bcu,bc->bu", np.abs(slope) + width, boxes.radius)
-        share = self._shares(centre, reach)
+        share = self._shares(centre, reach, between)
         weighted, spread = slope * units.weight, width * np.abs(units.weight)
         least, most = share.lower[:, None], share.upper[:, None]
         low = np.minimum(least * (weighted - spread), most * (weighted - spread)).sum(2)
         high = np.maximum(least * (weighted + spread), most * (weighted + spread)).sum(2)
         return self._value(boxes.centre, centre), low + units.linear, high + units.linear
 
-    def _shares(self, centre: Array, reach: Array) -> Interval:
+    def _shares(self, centre: Array, reach: Array, between: bool) -> Interval:
         """Which part of each unit's slope counts on the box, in [0, 1]."""
-        reach = reach * (1.0 + 1e-12) + self.units.slack
+        reach = padded(reach, self.terms) + self.units.slack
+        everywhere = Interval(centre - reach, centre + reach)
+        if between:
+            return relu_slope(everywhere, everywhere)
         around = Interval(centre - self.units.slack, centre + self.units.slack)
-        return relu_slope(Interval(centre - reach, centre + reach), around)
+        return relu_slope(everywhere, around)
 
 
 def unit_slack(slope: Array, offset: Ball, limit: Array) -> Array:

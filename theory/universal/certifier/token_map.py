@@ -101,10 +101,23 @@ def constant_weights(weights: LayerWeights, rows: slice, token: int) -> Ball:
     total: Interval | None = None
     for j in range(weights.tokens):
         term = Interval(terms.lower[j : j + 1], terms.upper[j : j + 1])
-        ratio = (term - terms).exp()  # (n,): exp(s_j - s_k), for every k
+        ratio = _ratio(term - terms)  # (n,): exp(s_j - s_k), for every k
         total = ratio if total is None else total + ratio
     assert total is not None, "there is at least one token"
-    return Ball.around(total.reciprocal())
+    shares = total.reciprocal()
+    return Ball.around(Interval(np.maximum(shares.lower, 0.0), shares.upper))
+
+
+_STEEPEST = 700.0
+"""exp(700) = 1e304: a thousand of them can be added in float64."""
+
+
+def _ratio(difference: Interval) -> Interval:
+    """exp of score differences: a lower end that can be added up, an upper end that is infinite."""
+    small = Interval(
+        np.minimum(difference.lower, _STEEPEST), np.minimum(difference.upper, _STEEPEST)
+    ).exp()
+    return Interval(small.lower, np.where(difference.upper > _STEEPEST, np.inf, small.upper))
 
 
 def score_scale(weights: LayerWeights) -> Ball:

@@ -11,6 +11,10 @@ from theory.universal.construction.heads import Heads
 from theory.universal.fitting.ridge import Ridges
 from theory.universal.layer import LayerWeights
 
+_ROOM = 1.02
+"""Features exceed the largest coordinate by the decoding error of linear heads, 2.5 gamma; gates
+that are too weak are no lie, the certifier refuses them."""
+
 
 def assemble(heads: Heads, parts: Sequence[Sequence[Ridges]], limit: float) -> LayerWeights:
     """Writes the ridge functions of every token and output into one hidden layer.
@@ -35,7 +39,7 @@ def assemble(heads: Heads, parts: Sequence[Sequence[Ridges]], limit: float) -> L
     def add(token: int, direction: Array, offset: float, output: int, weight: float) -> None:
         row = direction @ heads.decode[token]
         if gated and heads.gate is not None:
-            gate = 1.02 * limit * float(np.abs(direction).sum()) + abs(offset) + 1.0
+            gate = _ROOM * limit * float(np.abs(direction).sum()) + abs(offset) + 1.0
             row[heads.gate] -= gate
             row[heads.gate.start + token] += gate
         rows.append(row)
@@ -78,4 +82,4 @@ def _lift(column: Sequence[Ridges], limit: float) -> float:
     if same and not any(np.any(p.slope) for p in column):
         return 0.0
     drift = max(abs(p.constant - column[0].constant) for p in column)
-    return drift + 1.02 * limit * max(float(np.abs(p.slope).sum()) for p in column) + 1.0
+    return drift + _ROOM * limit * max(float(np.abs(p.slope).sum()) for p in column) + 1.0

@@ -9,12 +9,30 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sciformer.errors import DomainError
 from theory.universal.arrays import Array
 from theory.universal.enclosure.intervals import Interval
 
-Codes = NDArray[np.uint8]
-LEAF = 255
-"""Code of an accepted box in a tree; any other code is the bisected coordinate."""
+Codes = NDArray[np.unsignedinteger]
+"""Codes of a tree: the largest number of the type is an accepted box (a leaf), any other one the
+bisected coordinate. One byte a code up to 255 coordinates, else two."""
+
+
+def code_type(coordinates: int) -> type[np.unsignedinteger]:
+    """The narrowest type in which every coordinate differs from the code of a leaf.
+
+    Raises:
+        DomainError: more coordinates than two bytes can name.
+    """
+    for kind in (np.uint8, np.uint16):
+        if coordinates <= np.iinfo(kind).max:
+            return kind
+    raise DomainError(f"certify: a block of {coordinates} coordinates is too large; use fewer.")
+
+
+def leaf_of(tree: Codes) -> int:
+    """The code of a leaf."""
+    return int(np.iinfo(tree.dtype).max)
 
 
 @dataclass(frozen=True)
@@ -90,13 +108,15 @@ def search(
         batch: boxes enclosed at a time; changes the speed only.
     """
     lower, upper = domain[0][None], domain[1][None]
-    codes: list[Codes] = []
+    kind = code_type(lower.shape[1])
+    leaf = int(np.iinfo(kind).max)
+    codes: list[Codes] = [np.zeros(0, dtype=kind)]
     boxes, least, most = 0, np.inf, -np.inf
     while len(lower):
         boxes += len(lower)
         if boxes > most_boxes:
-            return Outcome(False, least, most, boxes, np.concatenate([*codes, _NO_CODES]))
-        level = np.full(len(lower), LEAF, dtype=np.uint8)
+            return Outcome(False, least, most, boxes, np.concatenate(codes))
+        level = np.full(len(lower), leaf, dtype=kind)
         for at in range(0, len(lower), batch):
             part = slice(at, at + batch)
             known = error.enclose(lower[part], upper[part])
@@ -110,7 +130,7 @@ def search(
                 most = max(most, float(known.upper[fits].max()))
             level[part][~fits] = _coordinate(known.spread[~fits], (upper - lower)[part][~fits])
         codes.append(level)
-        split = level != LEAF
+        split = level != leaf
         lower, upper = bisect(lower[split], upper[split], level[split])
     return Outcome(True, least, most, boxes, np.concatenate(codes))
 
@@ -137,13 +157,13 @@ def leaves(tree: Codes, domain: tuple[Array, Array]) -> Iterator[tuple[Array, Ar
         ValueError: codes that are no tree over this domain.
     """
     lower, upper = domain[0][None], domain[1][None]
-    at = 0
+    leaf, at = leaf_of(tree), 0
     while len(lower):
         level = tree[at : at + len(lower)]
-        if len(level) < len(lower) or np.any((level != LEAF) & (level >= lower.shape[1])):
+        if len(level) < len(lower) or np.any((level != leaf) & (level >= lower.shape[1])):
             raise ValueError("the codes end early or name a coordinate that does not exist")
         at += len(lower)
-        done = level == LEAF
+        done = level == leaf
         yield lower[done], upper[done]
         lower, upper = bisect(lower[~done], upper[~done], level[~done])
     if at != len(tree):

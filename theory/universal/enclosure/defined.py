@@ -124,4 +124,8 @@ def shown(target: Target, point: Array) -> str:
 
 def domain_text(target: Target) -> str:
     """The domain as it is written in a sentence."""
-    return f"[{target.lower:g}, {target.upper:g}]"
+    sides = [f"[{low:g}, {high:g}]" for low, high in target.box]
+    if len(set(sides)) == 1:
+        return sides[0]
+    text = " x ".join(sides[:_MOST_SHOWN])
+    return text if len(sides) <= _MOST_SHOWN else f"{text} x ..."

@@ -180,6 +180,10 @@ def _smooth(inner: Expansion, rule: Rule) -> Expansion:
     return Expansion(value(inner.value), value(inner.centre), _times(inner.slopes, share))
 
 
+_QUOTIENT = 8 * 2.0**-53
+"""A sum, a quotient and a product are off by at most 3 u + 3 u^2 + u^3 < 8 u."""
+
+
 def relu_slope(value: Interval, centre: Interval) -> Interval:
     """All (relu(u) - relu(c)) / (u - c) for u in `value` and c in `centre`, which it contains.
 
@@ -190,8 +194,8 @@ def relu_slope(value: Interval, centre: Interval) -> Interval:
     below = low + np.maximum(-value.lower, 0.0)
     above = high + np.maximum(-centre.upper, 0.0)
     return Interval(
-        low / (below + (below <= 0)) * (1.0 - 1e-15),
-        np.minimum(high / (above + (above <= 0)) * (1.0 + 1e-15), 1.0),
+        low / (below + (below <= 0)) * (1.0 - _QUOTIENT),
+        np.minimum(high / (above + (above <= 0)) * (1.0 + _QUOTIENT), 1.0),
     )
 
 
@@ -258,17 +262,41 @@ def enclose(program: Program, lower: Array, centre: Array, upper: Array) -> Expa
         return program.run(Expansions(program.inputs), inputs)
 
 
+def enclose_gradient(program: Program, lower: Array, upper: Array) -> Interval:
+    """All generalised gradients of a program on boxes, shape (boxes, c).
+
+    The slopes of `enclose` about a centre that is the whole box hold between any two points.
+    """
+    inputs = []
+    for c in range(program.inputs):
+        slopes: list[Interval | None] = [None] * program.inputs
+        slopes[c] = _ONE
+        value = Interval(np.ascontiguousarray(lower[:, c]), np.ascontiguousarray(upper[:, c]))
+        inputs.append(Expansion(value, value, tuple(slopes)))
+    with np.errstate(all="ignore"):
+        found = program.run(Expansions(program.inputs), inputs)
+    low, high = np.empty_like(lower), np.empty_like(upper)
+    for c, slope in enumerate(found.slopes):
+        low[:, c], high[:, c] = (0.0, 0.0) if slope is None else (slope.lower, slope.upper)
+    real = np.isfinite(found.value.lower) & np.isfinite(found.value.upper)
+    undefined = ~np.broadcast_to(real, (len(lower),))
+    low[undefined], high[undefined] = -np.inf, np.inf
+    return Interval(np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high))
+
+
 def reach_of(block: Block, target: Target) -> tuple[Array, Array]:
     """The smallest box around L x, x in the domain, rounded outward."""
     ends = []
     for row in block.rows:
         total = Interval.point(0.0)
-        for coefficient in row:
+        for coefficient, low, high in zip(row, target.lower, target.upper, strict=True):
             if coefficient != 0:
-                side = Interval(np.asarray(target.lower), np.asarray(target.upper))
+                side = Interval(np.asarray(low), np.asarray(high))
                 total = total + enclose_constant(coefficient) * side
         ends.append(total)
-    single = [sum(c != 0 for c in row) == 1 and 1 in row for row in block.rows]
-    lower = [target.lower if s else float(t.lower) for s, t in zip(single, ends, strict=True)]
-    upper = [target.upper if s else float(t.upper) for s, t in zip(single, ends, strict=True)]
-    return np.array(lower), np.array(upper)
+    lower, upper = np.array([[float(t.lower), float(t.upper)] for t in ends]).T.copy()
+    for k, row in enumerate(block.rows):
+        if sum(c != 0 for c in row) == 1 and 1 in row:  # a coordinate itself, without rounding
+            at = row.index(1)
+            lower[k], upper[k] = target.lower[at], target.upper[at]
+    return lower, upper

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +11,7 @@ import sympy
 
 from sciformer.errors import DomainError, ShapeError
 from theory.universal.arrays import Array
+from theory.universal.formula.domain import Domain, Side, read_box
 from theory.universal.formula.limits import MOST_COORDINATES, check_expansion
 from theory.universal.formula.parsing import Written, read_written
 from theory.universal.formula.program import Program, compile_expression, evaluate
@@ -52,15 +52,13 @@ class Target:
     Args:
         entries: n rows (tokens) of m sympy expressions in `variables`.
         width: d, channels of an input token.
-        lower: lower end of every coordinate.
-        upper: upper end of every coordinate.
+        box: the interval of every coordinate, token by token.
         written: the entries as they were written, whose definedness counts.
     """
 
     entries: tuple[tuple[sympy.Expr, ...], ...]
     width: int
-    lower: float
-    upper: float
+    box: tuple[Side, ...]
     written: tuple[tuple[Written, ...], ...] = field(compare=False)
 
     @property
@@ -77,6 +75,26 @@ class Target:
     def dimension(self) -> int:
         """D = n d."""
         return self.tokens * self.width
+
+    @cached_property
+    def lower(self) -> Array:
+        """Lower ends (D,) of the coordinates."""
+        return np.array([low for low, _ in self.box])
+
+    @cached_property
+    def upper(self) -> Array:
+        """Upper ends (D,) of the coordinates."""
+        return np.array([high for _, high in self.box])
+
+    @cached_property
+    def limit(self) -> Array:
+        """Largest |x| (D,) of the coordinates."""
+        return np.asarray(np.maximum(np.abs(self.lower), np.abs(self.upper)))
+
+    @property
+    def domain(self) -> Side | list[Side]:
+        """The interval of all coordinates if they share one, else the interval of each."""
+        return self.box[0] if len(set(self.box)) == 1 else list(self.box)
 
     @cached_property
     def variables(self) -> tuple[sympy.Symbol, ...]:
@@ -121,7 +139,7 @@ def read_target(
     formula: Formula,
     tokens: int,
     width: int = 1,
-    domain: tuple[float, float] = (-1.0, 1.0),
+    domain: Domain = (-1.0, 1.0),
     *,
     simplify: bool = False,
 ) -> Target:
@@ -132,7 +150,8 @@ def read_target(
             the output of every token.
         tokens: n >= 1.
         width: d >= 1, channels of an input token.
-        domain: ends (a, b) of every coordinate, a < b, finite.
+        domain: ends (a, b) of every coordinate, a < b, finite; or one pair a coordinate, in order
+            or by name.
         simplify: take what sympy simplifies the formula to for the formula that was written.
 
     Raises:
@@ -143,11 +162,8 @@ def read_target(
         DomainError: a domain that is empty or not finite, tokens or width below 1 or too large.
     """
     _check_shape(tokens, width)
-    lower, upper = float(domain[0]), float(domain[1])
-    if not (math.isfinite(lower) and math.isfinite(upper) and lower < upper):
-        raise DomainError(
-            f"compile: the domain needs finite ends a < b; got {lower:g} and {upper:g}."
-        )
+    variables = [v for row in token_symbols(tokens, width) for v in row]
+    box = read_box(domain, [v.name for v in variables])
     rows = _rows(formula, tokens, width)
     if len(rows) == 1:
         rows = rows * tokens
@@ -157,11 +173,10 @@ def read_target(
             f"compile: {tokens} tokens need a formula of 1 or {tokens} rows separated by ';', "
             f"with as many entries separated by ',' in each; got {len(rows)} rows of {lengths}."
         )
-    variables = [v for row in token_symbols(tokens, width) for v in row]
     if simplify:
         rows = [[_unwritten(w.expression, variables) for w in row] for row in rows]
     entries = tuple(tuple(w.expression for w in row) for row in rows)
-    target = Target(entries, width, lower, upper, tuple(tuple(row) for row in rows))
+    target = Target(entries, width, box, tuple(tuple(row) for row in rows))
     assert target.programs, "compiling the programs checks every symbol"
     return target
 

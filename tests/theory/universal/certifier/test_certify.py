@@ -37,7 +37,7 @@ TARGETS = [
 
 
 def error_function(weights: LayerWeights, target: Target, token: int) -> LayerError:
-    limit = max(abs(target.lower), abs(target.upper))
+    limit = float(target.limit.max())
     view = View(weights, target, token, 0, collapse(weights, token, limit))
     (piece,) = whole_pieces(view)
     return piece.error
