@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import importlib
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import sympy
 import torch
 
 from pinn.problem.expressions import Expressions
+from pinn.problem.reading import as_tuple, by_field, one_symbol_a_name, symbols_of
 from pinn.references.exact import ClosedForm, largest, substitute
 from sciformer.errors import DataError, DomainError, UsageError, unknown_name
 
@@ -143,6 +145,7 @@ class Problem:
     scales: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._read()
         names = tuple(str(c) for c in self.coordinates)
         if names != self.domain.coordinates:
             raise DomainError(
@@ -185,6 +188,47 @@ class Problem:
                 for name, expression in self.expressions.items()
             }
             object.__setattr__(self, "reference", ClosedForm(self.coordinates, formulas))
+
+    def _read(self) -> None:
+        """Brings what was given into the form that the attributes promise."""
+        for name in (
+            "coordinates",
+            "fields",
+            "equations",
+            "conditions",
+            "periodic",
+            "gauge",
+            "data",
+        ):
+            self._set(name, as_tuple(getattr(self, name)))
+        forms = [e for e in self.equations if not isinstance(e, bool)]
+        self._set("parameters", symbols_of(self.name, self.parameters, forms))
+        self._set("unknown", symbols_of(self.name, self.unknown, forms))
+        renamed = one_symbol_a_name([*self.coordinates, *self.symbols])
+        self._set("fields", tuple(map(renamed, self.fields)))
+        self._set("equations", tuple(map(renamed, self.equations)))
+        conditions = (replace(c, equation=renamed(c.equation)) for c in self.conditions)
+        self._set("conditions", tuple(conditions))
+        for name in ("exact", "ansatz"):
+            given = {
+                renamed(k) if isinstance(k, sympy.Basic) else k: v
+                for k, v in getattr(self, name).items()
+            }
+            self._set(name, by_field(self.name, given, self.fields))
+        self._set("exact", {field: renamed(formula) for field, formula in self.exact.items()})
+        self._set("quantities", {key: renamed(form) for key, form in self.quantities.items()})
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def check(self) -> Any:
+        """Says before any training what is built in, what is a term, orders, sizes, and problems.
+
+        Returns:
+            A `pinn.trial.check.Check`, which prints as a few lines.
+        """
+        # By name: the trial solution is built on problems and may not be imported from here.
+        return importlib.import_module("pinn.trial.check").check(self)
 
     @property
     def field_names(self) -> tuple[str, ...]:
@@ -254,11 +298,15 @@ class Problem:
             claims.append(("the condition", condition.equation, points, part.normal(points)))
         symbols = (*self.coordinates, *map(normal, self.coordinates))
         for what, equation, points, normals in claims:
-            gap = substitute(difference(equation), self.exact, self.parameters)
-            worst, scale = largest(gap, symbols, torch.cat([points, normals], dim=-1).numpy())
+            # Term by term: sympy would merge terms that cancel, and their sizes with them.
+            terms = sympy.Add.make_args(sympy.expand(difference(equation)))
+            known = [substitute(term, self.exact, self.parameters) for term in terms]
+            gap, where = sympy.Add(*known), torch.cat([points, normals], dim=-1).numpy()
+            worst, scale = largest(gap, symbols, where)
             # Where a term is 0 it carries the rounding of its size elsewhere, as sin(pi x) at 1.
             elsewhere = torch.cat([inside[: len(points)], normals], dim=-1).numpy()
-            scale = max(scale, largest(gap, symbols, elsewhere)[1])
+            sizes = [largest(t, symbols, at)[1] for t in known for at in (where, elsewhere)]
+            scale = max(scale, *sizes)
             if not worst <= EXACT * scale:
                 raise DataError(
                     f"{self.name}: the exact solution does not satisfy {what} {equation}: "

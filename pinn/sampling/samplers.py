@@ -151,7 +151,7 @@ class ResidualImportance:
         """Weighted points, all different, from `pool * count` candidates."""
         candidates = self._uniform.draw(self._pool * count).points
         size = current.residual(candidates)
-        relative = size / size.mean() + self._floor
+        relative = _relative(size, self._floor)
         probability = _inclusion(0.5 + 0.5 * relative / relative.mean(), count)
         offset = torch.rand((), generator=self._generator, dtype=size.dtype)
         ticks = torch.arange(count, dtype=size.dtype) + offset
@@ -264,15 +264,27 @@ class WarpedSobol:
 
 
 def _inclusion(density: Tensor, count: int) -> Tensor:
-    """min(1, c * density), with c such that the probabilities add up to `count`."""
+    """min(1, c * density), with c such that the probabilities add up to `count`.
+
+    Every pass makes another point certain or is the last, so that there are at most `count`.
+    """
     certain = torch.zeros_like(density, dtype=torch.bool)
-    while True:
+    probability = torch.ones_like(density)
+    for _ in range(count + 1):
         rest = density.masked_fill(certain, 0)
         scaled = rest * ((count - certain.sum()) / rest.sum())
         probability = scaled.masked_fill(certain, 1)
         if bool((probability <= 1).all()):
             return probability
         certain = probability >= 1
+    return probability.clamp_max(1)
+
+
+def _relative(size: Tensor, floor: float) -> Tensor:
+    """size / mean(size) + floor; even where all sizes are 0 or one of them is not finite."""
+    mean = size.mean()
+    usable = bool(torch.isfinite(mean)) and float(mean) > 0
+    return size / mean + floor if usable else torch.ones_like(size)
 
 
 def weighted(points: Tensor, density: Tensor) -> Sample:

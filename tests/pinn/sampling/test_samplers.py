@@ -123,3 +123,16 @@ def test_points_of_a_disc_are_uniform_and_continue() -> None:
     other = UniformSobol(disc, seed=4)
     other.restore(sampler.state())
     assert torch.equal(sampler.draw(50).points, other.draw(50).points)
+
+
+@pytest.mark.parametrize("size", [0.0, float("nan"), float("inf"), 1e-300])
+def test_importance_ends_whatever_the_residual_is(size: float) -> None:
+    """Even points where no residual is larger than another, or none is a number.
+
+    Kills: 0/0 in the density, and a search for its factor that waits for it to be finite.
+    """
+    sampler = ResidualImportance(UniformSobol(Box(x=(0, 1)), seed=0), seed=0)
+    current = Current(lambda p: p, lambda p: torch.full_like(p[:, 0], size))
+    sample = sampler.draw(50, current)
+    assert len(torch.unique(sample.points)) == 50
+    assert torch.allclose(sample.weights, torch.ones_like(sample.weights))

@@ -1,0 +1,69 @@
+"""Orders of equations in each coordinate, and how many conditions they ask for."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+from pinn.problem.problem import difference
+
+if TYPE_CHECKING:
+    from pinn.problem.problem import Problem
+
+
+def order_of(problem: Problem, field: Any, coordinate: Any) -> int:
+    """The highest derivative of a field in a coordinate."""
+    orders = [
+        count
+        for equation in problem.equations
+        for derivative in sympy.sympify(equation).atoms(sympy.Derivative)
+        for variable, count in derivative.variable_count
+        if derivative.expr == field and variable == coordinate
+    ]
+    return max(map(int, orders), default=0)
+
+
+def conditions_needed(problem: Problem, coordinate: Any) -> int | None:
+    """Number of conditions at both ends of a coordinate together; None if it cannot be counted.
+
+    The degree in xi of det P, with P_ij the sum of dF_i / d(D u_j) times the symbol of D, where the
+    derivative along the coordinate has the symbol xi and the others have generic numbers: 2 for
+    the heat equation in space and 1 in time, 4 for incompressible flow in each direction, of which
+    the pressure needs none.
+
+    Accuracy: coefficients are looked at for generic values of coordinates and fields.
+    Source: the order of a system after Jacobi; Douglis, Nirenberg 1955.
+    """
+    if len(problem.equations) != len(problem.fields):
+        return None
+    numbers = random.Random(5)
+    generic: dict[Any, Any] = {}
+
+    def number_of(symbol: Any) -> Any:
+        return generic.setdefault(symbol, sympy.Rational(numbers.randint(101, 997), 331))
+
+    xi = sympy.Symbol("xi")
+    values = {s: problem.parameter_values[str(s)] for s in problem.symbols}
+    rows = []
+    for equation in problem.equations:
+        form = sympy.sympify(difference(equation)).doit()
+        atoms = [*form.atoms(sympy.Derivative), *problem.fields]
+        names = {atom: sympy.Dummy(str(atom)) for atom in atoms}
+        derivatives = {a: n for a, n in names.items() if isinstance(a, sympy.Derivative)}
+        plain = form.xreplace(derivatives).xreplace(names)
+        row = dict.fromkeys(problem.fields, sympy.Integer(0))
+        for atom, name in names.items():
+            slope = plain.diff(name).subs(values)
+            slope = slope.subs({s: number_of(str(s)) for s in slope.free_symbols})
+            if slope == 0:
+                continue
+            field = atom.expr if isinstance(atom, sympy.Derivative) else atom
+            symbol = sympy.Integer(1)
+            for variable, count in getattr(atom, "variable_count", ()):
+                symbol *= (xi if variable == coordinate else number_of(str(variable))) ** count
+            row[field] += sympy.nsimplify(slope.evalf(20), rational=True) * symbol
+        rows.append(list(row.values()))
+    determinant = sympy.expand(sympy.Matrix(rows).det(method="berkowitz"))
+    return None if determinant == 0 else int(sympy.degree(determinant, xi))
