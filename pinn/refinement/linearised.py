@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ class Linearised:
 
         d r / d C_fk = sum_D (d r / d D N_f) D tanh_k
 
-    with D N_f the channels of the jet that enters the hard conditions.
+    with D N_f the channels of the jets that enter the hard conditions.
 
     Args:
         problem: its equations, soft conditions and data are imposed.
@@ -133,20 +134,26 @@ class Linearised:
             for name, value in self.coefficients.items()
         }
         self._parameters.update(given)
+        self._probe.calls.clear()
+        slopes: list[list[Tensor]] = []
+        theirs = []
         with torch.enable_grad():
             rows = (term.residual(points) * factors[:, None]).T  # (e, p)
-            slopes, theirs = [], []
+            outputs = [call.output for call in self._probe.calls]
             for row in rows:
                 found = torch.autograd.grad(
                     row.sum(),
-                    [self._probe.output, *given.values()],
+                    [*outputs, *given.values()],
                     retain_graph=True,
                     materialize_grads=True,
                 )
-                slopes.append(found[0])
-                theirs.append(torch.stack(found[1:]) if given else points.new_zeros(0, len(points)))
+                slopes.append(list(found[: len(outputs)]))
+                theirs.append(torch.stack([points.new_zeros(len(points)), *found[len(outputs) :]]))
         return Local(
-            rows.detach(), torch.stack(slopes), self._probe.neurons, torch.stack(theirs, dim=1)
+            rows.detach(),
+            [torch.stack(of_call) for of_call in zip(*slopes, strict=True)],
+            [call.neurons for call in self._probe.calls],
+            torch.stack(theirs, dim=1)[1:],
         )
 
 
@@ -154,16 +161,20 @@ class Linearised:
 class Local:
     """Rows on a block of p points, and what their derivatives are made of.
 
+    A hard form may ask the network at the points and at their projections onto the boundary; all
+    calls share the output weights.
+
     Attributes:
         rows: weighted residuals (e, p).
-        slopes: their derivatives in the channels of the network's output, (e, operators, f, p).
-        neurons: the channels of the neurons, (operators, m, p).
+        slopes: for each call, their derivatives in the channels of the network's output,
+            (e, operators, f, p).
+        neurons: for each call, the channels of the neurons, (operators, m, p).
         theirs: their derivatives in the coefficients, (t, e, p).
     """
 
     rows: Tensor
-    slopes: Tensor
-    neurons: Tensor
+    slopes: Sequence[Tensor]
+    neurons: Sequence[Tensor]
     theirs: Tensor
 
     @property
@@ -173,28 +184,25 @@ class Local:
 
     def transposed_jacobian(self) -> NDArray[Any]:
         """J^T, (f m + t, e p), C-contiguous."""
-        equations, operators, fields, points = self.slopes.shape
-        count = self.neurons.shape[1]
-        block = self.rows.new_zeros(fields * count + len(self.theirs), equations, points)
-        for f in range(fields):
-            of_field = block[f * count : (f + 1) * count]
-            for e in range(equations):
-                for c in range(operators):
-                    slope = self.slopes[e, c, f]
-                    if bool(slope.any()):
-                        of_field[:, e].addcmul_(self.neurons[c], slope)
+        fields, count = self.slopes[0].shape[2], self.neurons[0].shape[1]
+        block = self.rows.new_zeros(fields * count + len(self.theirs), *self.rows.shape)
+        for slopes, neurons in zip(self.slopes, self.neurons, strict=True):
+            for e, c, f in itertools.product(*map(range, slopes.shape[:3])):
+                slope = slopes[e, c, f]
+                if bool(slope.any()):
+                    block[f * count : (f + 1) * count, e].addcmul_(neurons[c], slope)
         block[fields * count :] = self.theirs
         return block.flatten(1).cpu().numpy()
 
     def after(self, change: Tensor) -> Tensor:
         """r + J change, (e, p)."""
-        operators, fields = self.slopes.shape[1:3]
-        count = fields * self.neurons.shape[1]
-        weights = change[:count].view(fields, -1)
-        moved = torch.stack([weights @ self.neurons[c] for c in range(operators)])
-        linear = (self.slopes * moved).sum((1, 2))
-        theirs: Tensor = torch.tensordot(change[count:], self.theirs, dims=1)
-        return self.rows + linear + theirs
+        fields, count = self.slopes[0].shape[2], self.neurons[0].shape[1]
+        weights = change[: fields * count].view(fields, count)
+        rows: Tensor = self.rows + torch.tensordot(change[fields * count :], self.theirs, dims=1)
+        for slopes, neurons in zip(self.slopes, self.neurons, strict=True):
+            moved = torch.stack([weights @ channel for channel in neurons])
+            rows = rows + (slopes * moved).sum((1, 2))
+        return rows
 
 
 def all_terms(
@@ -230,15 +238,20 @@ def _data_terms(problem: Problem, trial: TrialSolution) -> list[terms.DataTerm]:
     return [terms.DataTerm(trial, problem, cloud, like) for cloud in problem.data]
 
 
-class _Probe(nn.Module):
-    """A network whose output is a leaf of the graph, and which keeps the neurons that made it."""
+class _Call(NamedTuple):
+    """What a network gave at some points: its output as a leaf of the graph, and its neurons."""
 
     output: Tensor
     neurons: Tensor
 
+
+class _Probe(nn.Module):
+    """A network whose outputs are leaves of the graph; it keeps the neurons that made them."""
+
     def __init__(self, layer: WideLayer) -> None:
         super().__init__()
         self._layer = layer
+        self.calls: list[_Call] = []
         self.operators = 1
 
     def forward(self, points: Jet) -> Jet:
@@ -246,6 +259,6 @@ class _Probe(nn.Module):
             fields, neurons = self._layer.parts(points)
             fields = fields + nn.functional.linear(neurons, self._layer.output)
         self.operators = len(fields.operators)
-        self.neurons = neurons.channels
-        self.output = fields.channels.detach().clone().requires_grad_()
-        return Jet(self.output, fields.operators)
+        output = fields.channels.detach().clone().requires_grad_()
+        self.calls.append(_Call(output, neurons.channels))
+        return Jet(output, fields.operators)

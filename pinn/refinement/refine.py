@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 VALIDATION_POINTS = 2048
 # Points on each soft condition for each point inside, as in the training.
 ON_FACES = 1 / 8
-# A validation residual within this factor of what the linearised problem leaves: only other
-# neurons could lower it.
-CONVERGED = 2.0
+# A validation residual within the first factor of what the linearised problem leaves: the problem
+# is linear, or as good as that. Within the second after a change of the solution by less than
+# SMALL_CHANGE: the next linearised problem is nearly the same, and only other neurons could help.
+LINEAR, CONVERGED, SMALL_CHANGE = 1.01, 2.0, 1e-3
 # Shares of a Gauss-Newton step that are tried in turn.
 SHARES = (1.0, 0.5, 0.25)
 
@@ -160,7 +161,10 @@ class _Work:
         return Refined(trial, dict(best.system.coefficients), report)
 
     def _size(self, seconds: float | None) -> Size | None:
-        fields, equations = len(self.problem.fields), len(self.problem.residual)
+        constraint = self.trial.constraint
+        # A hard form may use further outputs, on edges: each has a block of columns.
+        fields = len(self.problem.fields) if constraint is None else constraint.outputs
+        equations = len(self.problem.residual)
         if self.refiner.neurons is not None:
             return size_of(self.refiner.neurons, fields, equations)
         size: Size | None = self.processes.agree(choose_size(fields, equations, seconds))
@@ -239,7 +243,7 @@ class _Work:
             moved = trial.at(points.points)
             distance = self._distance(moved, fields, points.weights)
             iterates.append(Iterate(value, distance, self._elapsed()))
-            if value <= CONVERGED * goal:
+            if value <= (CONVERGED if distance < SMALL_CHANGE else LINEAR) * goal:
                 return tuple(iterates), "the layer represents no more"
             if len(iterates) > self.refiner.steps:
                 return tuple(iterates), f"{self.refiner.steps} steps done"

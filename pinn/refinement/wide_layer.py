@@ -123,7 +123,7 @@ class WideLayer(nn.Module):
         none = points.new_zeros(0, 0)
         inputs = _further_inputs(network, problem, points)
         with torch.no_grad():
-            _, units = cls(network, chosen, none, none, none, inputs).units(points)
+            fields, units = cls(network, chosen, none, none, none, inputs).units(points)
         generator = torch.Generator().manual_seed(seed)
         spread = units.std(0)
         spread = spread.clamp_min(LEAST_SPREAD * float(spread.max()))
@@ -131,7 +131,7 @@ class WideLayer(nn.Module):
         weights = weights.to(units) * scale / units.shape[1] ** 0.5 / spread
         centres = torch.randint(0, len(units), (neurons,), generator=generator)
         bias = -(weights * units[centres.to(units.device)]).sum(1)
-        output = units.new_zeros(len(problem.fields), neurons)
+        output = units.new_zeros(fields.shape[-1], neurons)
         return cls(network, chosen, weights, bias, output, inputs)
 
 

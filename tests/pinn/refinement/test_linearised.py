@@ -19,7 +19,7 @@ from pinn.refinement.linearised import (
 )
 from pinn.refinement.refine import gauss_newton_step
 from pinn.refinement.wide_layer import WideLayer
-from pinn.sampling.samplers import UniformSobol
+from pinn.sampling.samplers import Sample, UniformSobol
 from pinn.trial.hard_constraint import TrialSolution
 from tests.oracles.nested_autograd import row_jacobian
 from tests.pinn.refinement.problems import (
@@ -40,6 +40,7 @@ def imposed_on(problem: Problem, trial: TrialSolution, points: int = 12) -> Impo
     for condition in soft_conditions(problem, trial):
         samples.append(UniformSobol(problem.domain.part(condition.on), 2).draw(points // 2))
     weights = {term.name: 0.5 + i for i, term in enumerate(all_terms(problem, trial))}
+    samples = [Sample(s.points, torch.linspace(0.5, 1.5, len(s)).double()) for s in samples]
     return Imposed([*samples, *data_samples(problem, trial)], weights)
 
 
@@ -103,7 +104,7 @@ def test_a_solution_in_the_span_is_found_to_rounding() -> None:
     Kills: a sign, a soft condition that is left out, a shift that stays in, a second step needed.
     """
     problem = ramp()
-    trial = trial_of(problem)
+    trial = trial_of(problem, conditions="soft")
     neurons = 25
     weights = torch.randn(neurons, 2, generator=torch.Generator().manual_seed(0)).double()
     bias = torch.linspace(-1, 1, neurons, dtype=torch.float64)
@@ -138,4 +139,7 @@ def test_derivatives_in_unknown_coefficients() -> None:
     found = torch.cat([torch.from_numpy(b.transposed_jacobian()[-1]) for b in blocks])
     torch.testing.assert_close(found, exact)
     assert system.columns == 6
+    change = torch.tensor([0.0] * 5 + [2.0], dtype=torch.float64)
+    expected = float((torch.cat(rows).detach() + 2.0 * exact).square().sum())
+    assert system.linear_value(imposed, change) == pytest.approx(expected, rel=1e-9)
     assert float(exact.abs().max()) > 0.1

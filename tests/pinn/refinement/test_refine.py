@@ -11,10 +11,10 @@ import torch
 
 import pinn
 from pinn.problem.problem import Problem
+from pinn.refinement import refine
 from pinn.refinement.linearised import Imposed, Linearised
 from pinn.refinement.refine import Refiner, _Work
 from pinn.refinement.report import Iterate, estimate
-from pinn.refinement.size import size_of
 from pinn.refinement.wide_layer import WideLayer
 from pinn.settings import Settings
 from pinn.solution import Reference, Solution
@@ -45,8 +45,10 @@ def test_no_step_raises_the_validation_residual(make: Callable[[], Problem], neu
     values = [iterate.validation for iterate in refined.report.iterates]
     assert values == sorted(values, reverse=True)
     assert torch.equal(trial.at(problem.domain.sample(9)), before)
-    work = _Work(refiner, problem, trial, {}, pinn.refinement.refine.ALONE)
-    _, validation = work._points(size_of(neurons, len(problem.fields), len(problem.equations)))
+    work = _Work(refiner, problem, trial, {}, refine.ALONE)
+    size = work._size(None)
+    assert size is not None
+    _, validation = work._points(size)
     network = refined.trial.network
     assert isinstance(network, WideLayer) == (refined.report.steps > 0)
     if isinstance(network, WideLayer):
@@ -72,6 +74,24 @@ def test_a_step_that_helps_nowhere_leaves_the_solution_as_it_is(
     assert "does not lower the validation residual" in refined.report.stopped
 
 
+def test_too_long_a_step_is_taken_back_before_a_share_of_it_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kills: a step that is not taken back, shares in a wrong order."""
+    problem, trial = burgers(), trial_of(burgers())
+    exact = refine.gauss_newton_step
+    values = []
+    for factor in (1.1, 4.4):  # of 4.4, a half still goes too far and a quarter is 1.1
+
+        def stretched(system: Linearised, fitted: Imposed, processes: object) -> torch.Tensor:
+            return factor * exact(system, fitted)  # noqa: B023  used within the iteration only
+
+        monkeypatch.setattr(refine, "gauss_newton_step", stretched)
+        report = Refiner(neurons=80, scales=(1.0,), steps=1)(problem, trial).report
+        values.append(report.iterates[1].validation)
+    assert values[1] == pytest.approx(values[0], rel=1e-6)
+
+
 def test_digits_on_a_trained_network_and_the_error_estimate() -> None:
     """Kills: any step that is no Gauss-Newton step; an estimate off by more than a factor of 20."""
     problem = pinn.find_problem("burgers", {"viscosity": 0.1})
@@ -92,7 +112,7 @@ def test_an_unknown_coefficient_is_found_with_the_solution() -> None:
     """Kills: a coefficient that is not moved with the weights, one that is moved back alone."""
     problem, true = heat_with_unknown_diffusivity()
     refined = Refiner(neurons=150, steps=8)(problem, trial_of(problem), coefficients={"a": 0.2})
-    assert refined.coefficients["a"] == pytest.approx(true, rel=1e-5)
+    assert refined.coefficients["a"] == pytest.approx(true, rel=1e-4)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
