@@ -23,6 +23,7 @@ from theory.universal.format import BlockClaim
 from theory.universal.formula.parsing import parse_rows
 from theory.universal.formula.target import Target
 from theory.universal.verifier.bisection import Tree
+from theory.universal.verifier.domain import Domain
 from theory.universal.verifier.expressions import enclose
 from theory.universal.verifier.heads import ContentHeads
 from theory.universal.verifier.matrices import Near
@@ -40,26 +41,6 @@ zeros; an exponent is not allowed, because 1e999999999 is short and its fraction
 
 _POINTS = 32
 """Points at which the blocks and the formula are compared in numbers, after sympy's proof."""
-
-
-@dataclass(frozen=True)
-class Domain:
-    """The box of all inputs, token by token."""
-
-    lower: Array
-    upper: Array
-
-    @classmethod
-    def of(cls, target: Target) -> Domain:
-        """Works for one interval for all coordinates and for one a coordinate."""
-        shape = (target.dimension,)
-        lower, upper = (np.broadcast_to(e, shape) for e in (target.lower, target.upper))
-        return cls(lower.astype(np.float64), upper.astype(np.float64))
-
-    @property
-    def limit(self) -> Array:
-        """max |x| of every coordinate."""
-        return np.asarray(np.maximum(np.abs(self.lower), np.abs(self.upper)))
 
 
 class Block:
@@ -208,13 +189,15 @@ def share_net(
     attempts = []
     for margin in (0.0, 1e-12):
         always = least > margin * (1.0 + np.abs(most)) if margin else least > 0
-        rest = _left_over(blocks, found, np.where(always, outer, 0.0), bias, domain)
-        attempts.append((rest, always))
-    rest, always = min(attempts, key=lambda pair: pair[0])
+        affine = _Affine(found, np.where(always, outer, 0.0), bias)
+        hints = affine.split(blocks)
+        attempts.append((affine.left_over(blocks, hints, domain), always, hints))
+    rest, always, hints = min(attempts, key=lambda attempt: attempt[0])
     dead = most <= 0
     kept = ~dead & ~always & (outer != 0)
-    shares = _at_home(blocks, found, kept, outer, domain, heads)
-    return shares, rest
+    units = _at_home(blocks, found, kept, outer, domain, heads)
+    parts = zip(blocks, units, hints, strict=True)
+    return [Share(b, u, slope, constant, heads) for b, u, (slope, constant) in parts], rest
 
 
 def _pre_activations(found: TokenMap, domain: Domain) -> tuple[Array, Array]:
@@ -231,19 +214,34 @@ def _pre_activations(found: TokenMap, domain: Domain) -> tuple[Array, Array]:
     )
 
 
-def _left_over(
-    blocks: list[Block], found: TokenMap, outer: Array, bias: float, domain: Domain
-) -> float:
-    """What the hinted affine parts miss of the always positive units, over the domain."""
-    row = Near.exact(outer[None])
-    linear = row @ found.slope
-    constant = row @ found.offset[:, None] + Near.exact(np.array([[bias]]))
-    for block in blocks:
-        hint = Near.exact(-np.array([block.claim.slope], dtype=np.float64))
-        linear = linear + hint @ block.matrix
-        constant = constant + Near.exact(np.array([[-block.claim.constant]]))
-    total = linear.size[0] @ domain.limit + constant.size[0, 0]
-    return float(above(np.asarray(total), len(domain.limit) + 4))
+Hints = list[tuple[Array, float]]
+"""Slope in its own coordinates, and constant, of every block."""
+
+
+class _Affine:
+    """The sum of the always positive units and the bias: a linear form of the inputs."""
+
+    def __init__(self, found: TokenMap, outer: Array, bias: float) -> None:
+        row = Near.exact(outer[None])
+        self.linear = row @ found.slope
+        self.constant = row @ found.offset[:, None] + Near.exact(np.array([[bias]]))
+
+    def split(self, blocks: list[Block]) -> Hints:
+        """What the file says of it; a single block needs no hint, and takes all."""
+        if len(blocks) > 1:
+            return [(np.array(b.claim.slope), b.claim.constant) for b in blocks]
+        (block,) = blocks
+        slope = self.linear.value[0] @ np.linalg.pinv(block.matrix.value)
+        return [(slope, float(self.constant.value[0, 0]))]
+
+    def left_over(self, blocks: list[Block], hints: Hints, domain: Domain) -> float:
+        """What the parts of the blocks miss of it, over the domain."""
+        linear, constant = self.linear, self.constant
+        for block, (slope, part) in zip(blocks, hints, strict=True):
+            linear = linear + Near.exact(-slope[None]) @ block.matrix
+            constant = constant + Near.exact(np.array([[-part]]))
+        total = linear.size[0] @ domain.limit + constant.size[0, 0]
+        return float(above(np.asarray(total), len(domain.limit) + 4))
 
 
 def _at_home(
@@ -253,7 +251,8 @@ def _at_home(
     outer: Array,
     domain: Domain,
     heads: ContentHeads | None,
-) -> list[Share]:
+) -> list[Units]:
+    """The other units, block by block."""
     slope, offset, mix = found.slope[kept], found.offset[kept], found.mix[kept]
     weight = outer[kept]
     size = np.abs(slope.value) @ domain.limit
@@ -261,27 +260,15 @@ def _at_home(
     foreign = np.stack([outside for _, outside in views])
     near = foreign <= _FOREIGN * size
     homes = np.where(near.any(0), near.argmax(0), np.nan_to_num(foreign, nan=np.inf).argmin(0))
-    shares = []
-    for index, (block, (inner, outside)) in enumerate(zip(blocks, views, strict=True)):
+    units_of = []
+    for index, (inner, outside) in enumerate(views):
         mine = homes == index
-        units = Units(
-            slope=inner[mine],
-            offset=offset.value[mine],
-            mix=mix.value[mine],
-            weight=weight[mine],
-            slack=above(outside[mine] + offset.error[mine], 2),
-        )
+        slack = above(outside[mine] + offset.error[mine], 2)
         if heads is not None:
-            units = Units(
-                units.slope,
-                units.offset,
-                units.mix,
-                units.weight,
-                above(units.slack + mix.error[mine] @ heads.largest, 4),
-            )
-        linear = np.array(block.claim.slope, dtype=np.float64)
-        shares.append(Share(block, units, linear, float(block.claim.constant), heads))
-    return shares
+            slack = above(slack + mix.error[mine] @ heads.largest, mix.error.shape[1] + 2)
+        rest = offset.value[mine], mix.value[mine], weight[mine], slack
+        units_of.append(Units(inner[mine], *rest))
+    return units_of
 
 
 def _seen_from(block: Block, slope: Near, domain: Domain) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from theory.universal.arrays import Array
 from theory.universal.formula.program import Program
 from theory.universal.formula.target import Target
 from theory.universal.verifier.bisection import halves
-from theory.universal.verifier.blocks import Domain
+from theory.universal.verifier.domain import Domain
 from theory.universal.verifier.expressions import enclose, enclose_number
 from theory.universal.verifier.ranges import Range, Truth
 

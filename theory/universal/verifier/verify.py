@@ -21,8 +21,9 @@ from theory.universal.format import Certificate, EntryClaim, digest_of_trees, lo
 from theory.universal.formula.target import Target, read_target
 from theory.universal.layer import LayerWeights
 from theory.universal.verifier.bisection import Budget, Limits, Proof, Tree
-from theory.universal.verifier.blocks import Block, Domain, Share, prove_sum, share_net
+from theory.universal.verifier.blocks import Block, Share, prove_sum, share_net
 from theory.universal.verifier.defined import prove_defined
+from theory.universal.verifier.domain import Domain
 from theory.universal.verifier.errors import BlockError
 from theory.universal.verifier.forward import ARITHMETICS, forward_errors
 from theory.universal.verifier.network import Network
