@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import sympy
@@ -43,6 +43,13 @@ _POINTS = 32
 """Points at which the blocks and the formula are compared in numbers, after sympy's proof."""
 
 
+@lru_cache(maxsize=256)
+def _parsed(text: str, symbols: tuple[sympy.Symbol, ...]) -> sympy.Expr:
+    """One expression; outputs of several tokens often have the same."""
+    ((expression,),) = parse_rows(text, {s.name: s for s in symbols})
+    return expression
+
+
 class Block:
     """A hint, read: linear forms, expression, the box of the forms on the domain, and a tree."""
 
@@ -61,8 +68,7 @@ class Block:
             {c: Fraction(text) for c, text in enumerate(row) if text != "0"} for row in claim.rows
         ]
         self.symbols = tuple(sympy.Symbol(f"y{k + 1}", real=True) for k in range(count))
-        names = {s.name: s for s in self.symbols}
-        ((self.expression,),) = parse_rows(claim.expression, names)
+        self.expression = _parsed(claim.expression, self.symbols)
         self.claim, self.tree = claim, tree
         require(
             len(claim.slope) == count,

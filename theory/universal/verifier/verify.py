@@ -121,6 +121,7 @@ class _Check:
         self.trees = [Tree(codes) for codes in certificate.trees]
         self.leaves = sum(tree.leaves for tree in self.trees)
         self.passed = self.checked = 0
+        self.summed: set[tuple[object, ...]] = set()
         self.known: dict[tuple[object, ...], tuple[float, float]] = {}
 
     def run(self) -> Verification:
@@ -199,7 +200,11 @@ class _Check:
             Block(block, tree, domain, where)
             for block, tree in zip(claim.blocks, trees, strict=True)
         ]
-        prove_sum(blocks, target.entries[claim.token][claim.output], target, where)
+        entry = target.entries[claim.token][claim.output]
+        question = (entry, *((b.expression, str(b.claim.rows)) for b in blocks))
+        if question not in self.summed:
+            prove_sum(blocks, entry, target, where)
+            self.summed.add(question)
         shares, rest = share_net(blocks, network, claim.token, claim.output, domain, where)
         errors = [BlockError(share) for share in shares]
         certificate = self.certificate
