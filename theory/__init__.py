@@ -12,6 +12,7 @@ _HOME = {
     "certify": "theory.universal.certify",
     "compile": "theory.universal.compile",
     "derivatives": "theory.universal.certify",
+    "compile_flow": "theory.flows.compile_flow",
     "diagnose": "theory.universal.diagnose",
     "verify": "theory.universal.verifier.verify",
 }

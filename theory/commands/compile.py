@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sciformer.errors import UsageError
+from theory.commands import compile_pde
 from theory.commands.domain import add_domain, read_domain
 
 if TYPE_CHECKING:
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the formula and what is asked of the layer."""
     parser.add_argument(
-        "formula", help='for example "x1*x2; sin(2*x1 + x2)": rows are tokens, commas part outputs'
+        "formula",
+        nargs="?",
+        help='for example "x1*x2; sin(2*x1 + x2)": rows are tokens, commas part outputs',
     )
-    parser.add_argument("--tokens", type=int, required=True, metavar="N", help="sequence length")
+    parser.add_argument("--tokens", type=int, metavar="N", help="sequence length")
     parser.add_argument("--width", type=int, default=1, metavar="D", help="channels, default 1")
     parser.add_argument("--epsilon", type=float, required=True, metavar="E", help="largest error")
     add_domain(parser)
@@ -41,11 +45,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="compile what sympy simplifies the formula to, also where the formula is undefined",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    compile_pde.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compiles, writes and reports."""
     start = time.perf_counter()
+    if arguments.pde is not None:
+        return compile_pde.run(arguments)
+    if arguments.formula is None or arguments.tokens is None:
+        raise UsageError(
+            "sciformer compile: needs a formula and --tokens, or an equation by --pde; for example "
+            '`sciformer compile "x1*x2; x1" --tokens 2 --epsilon 0.1`.'
+        )
     from sciformer.cli.console import Progress, note, print_json, print_table
     from sciformer.runs import Run
     from theory.universal import compile as compile_formula

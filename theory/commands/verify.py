@@ -27,6 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Verifies and reports; a certificate that does not hold is an error."""
     start = time.perf_counter()
+    if (arguments.path / "flow.json").is_file():
+        return _flow(arguments)
     from sciformer.cli.console import Progress, note, print_json, print_table
     from theory.universal.verifier.verify import verify
 
@@ -41,4 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
     if result.bound is None:
         note(f"{result.share:.2g} of the leaves were looked at; this is no proof")
         return NO_PROOF
+    return 0
+
+
+def _flow(arguments: argparse.Namespace) -> int:
+    """A compiled differential equation."""
+    start = time.perf_counter()
+    from sciformer.cli.console import print_json, print_table
+    from theory.flows.verifier.verify import verify_flow
+
+    figures = {**asdict(verify_flow(arguments.path)), "seconds": time.perf_counter() - start}
+    if arguments.json:
+        print_json(figures)
+    else:
+        print_table([[name, value] for name, value in figures.items()], ["verify", "holds"])
     return 0

@@ -38,6 +38,9 @@ class Periodic:
         return tokens
 
 
+PERIODIC = Periodic()
+
+
 @dataclass(frozen=True)
 class Walls:
     """Reflected images at both ends: x_i = (i + 1/2) L / n.
@@ -91,7 +94,7 @@ class Line:
 
     tokens: int
     length: float
-    ends: Ends = Periodic()
+    ends: Ends = PERIODIC
 
     def __post_init__(self) -> None:
         if self.tokens < 1 or not self.length > 0:

@@ -97,12 +97,17 @@ class KernelAttention(nn.Module):
 
     def mix(self, weights: Tensor, tokens: Tensor) -> Tensor:
         """The output for weights that were computed before; a batch costs one product."""
-        ring = self.line.ends.extend(tokens)
-        value = self.attention.project(ring)[2]  # (..., h, ring, d)
-        columns = value.movedim((-3, -2), (0, 1))  # (h, ring, ..., d)
-        mixed = weights @ columns.flatten(2)  # (h, n, batch d)
-        heads = mixed.reshape(*mixed.shape[:2], *columns.shape[2:]).movedim((0, 1), (-3, -2))
-        return self.attention.merge(heads)
+        return mix_values(self.attention, weights, self.line.ends.extend(tokens))
+
+
+def mix_values(attention: MultiheadAttention, weights: Tensor, memory: Tensor) -> Tensor:
+    """What attention returns for weights (h, n, m) that no memory (..., m, inputs) changes."""
+    value = attention.value(memory)
+    value = value.reshape(*value.shape[:-1], attention.heads, -1)  # (..., m, h, d)
+    columns = value.movedim((-2, -3), (0, 1))  # (h, m, ..., d)
+    mixed = weights @ columns.flatten(2)  # (h, n, batch d)
+    heads = mixed.reshape(*mixed.shape[:2], *columns.shape[2:]).movedim((0, 1), (-3, -2))
+    return attention.merge(heads)
 
 
 class LeakyAttention(nn.Module):

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from sciformer.errors import DomainError
 from theory.flows.heads import KernelAttention
 
+# Tokens of the start that the first block takes at a time.
+_AT_ONCE = 1024
+
 
 class SplittingTransformer(nn.Module):
     """u_t = D u_xx - c u_x + f(u) by layers that share their weights.
@@ -55,7 +58,9 @@ class SplittingTransformer(nn.Module):
     def first(self, start: Tensor) -> Tensor:
         """The first layer, which reads the start."""
         mix = self.attention if self.reading is None else self.reading
-        tokens: Tensor = self.reaction(mix(self.reaction(start)))
+        # Sensors may be very many, and hidden units are a hundred times as many numbers.
+        reacted = torch.cat([self.reaction(part) for part in torch.split(start, _AT_ONCE, -2)], -2)
+        tokens: Tensor = self.reaction(mix(reacted))
         return tokens
 
     def step(self, tokens: Tensor) -> Tensor:

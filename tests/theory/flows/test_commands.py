@@ -1,0 +1,86 @@
+"""`sciformer compile --pde` and `sciformer verify` end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sciformer.cli.main import main
+
+KEYS = {
+    "epsilon",
+    "certified_bound",
+    "observed_error",
+    "layers",
+    "heads",
+    "tokens",
+    "hidden_units",
+    "parameters",
+    "seconds",
+    "path",
+}
+
+
+def compiled(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
+    assert main(["compile", *words, "--json"]) == 0
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    assert set(found) >= KEYS
+    return found
+
+
+def test_an_equation_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Compiled, drawn, and verified from the files alone."""
+    out = tmp_path / "run"
+    words = ("--pde", "fisher-kpp", "--epsilon", "1e-2", "--time", ".5", "--out", str(out))
+    found = compiled(capsys, *words)
+    assert found["observed_error"] < found["certified_bound"] <= 1e-2  # type: ignore[operator]
+    assert (out / "figure.png").stat().st_size > 10_000
+    assert main(["verify", str(out), "--json"]) == 0
+    checked = json.loads(capsys.readouterr().out)
+    assert checked["derived"] <= checked["bound"] == found["certified_bound"]
+
+
+def test_burgers_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--pde", "burgers-periodic", "--epsilon", "1e-6", "--out", str(tmp_path / "run"))
+    found = compiled(capsys, *words, "--starts", "slope<=5; waves<=4")
+    assert found["observed_error"] < found["certified_bound"] <= 1e-6  # type: ignore[operator]
+
+
+MINE = """
+import sympy
+from pinn.geometry.box import Box
+from pinn.problem.problem import Problem
+
+x, t = sympy.symbols("x t")
+u = sympy.Function("u")(x, t)
+equation = sympy.Eq(u.diff(t) + u.diff(x) / 2, u.diff(x, 2) / 20 - u)
+mine = Problem("mine", (x, t), (u,), (equation,), Box(x=(0, 1), t=(0, 1)), periodic=("x",))
+"""
+
+
+def test_an_equation_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "my_pde.py"
+    file.write_text(MINE)
+    words = ("--pde", str(file), "--epsilon", "1e-8", "--starts", "waves<=5")
+    found = compiled(capsys, *words, "--out", str(tmp_path / "run"))
+    assert found["layers"] == 1
+    assert found["certified_bound"] <= 1e-8  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--pde", "gray-scott"], "two fields stand against it"),
+        (["--pde", "fisher"], "Did you mean 'fisher-kpp'"),
+        (["--pde", "none.py"], "there is no file none.py"),
+        (["--pde", "heat", "--starts", "steep"], "cannot read 'steep'"),
+        ([], "needs a formula and --tokens, or an equation by --pde"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compile", *words, "--epsilon", "1e-3"]) == 2
+    assert message in capsys.readouterr().err

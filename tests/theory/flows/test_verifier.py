@@ -1,0 +1,149 @@
+"""The verifier of flows: it confirms what was compiled and refuses what was changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from sciformer.errors import CertificateError, DataError, SciformerError
+from theory.flows.compile_flow import compile_flow
+from theory.flows.ends import Walls
+from theory.flows.equation import ReactionDiffusion
+from theory.flows.polynomial import Polynomial
+from theory.flows.starts import Starts
+from theory.flows.storage import is_flow, load, save
+from theory.flows.verifier.numbers import Flint, Mpmath
+from theory.flows.verifier.verify import verify_flow
+
+MILD = ReactionDiffusion(
+    "mild",
+    Fraction(1, 50),
+    Fraction(0),
+    Polynomial.of([0, 2, 0, -2]),
+    Fraction(1),
+    Fraction(1, 2),
+)
+KINKS, WAVES = Starts(-1.0, 1.0, 10.0), Starts(-1.0, 1.0, 10.0, waves=6)
+
+
+@pytest.fixture(scope="module", params=[KINKS, WAVES], ids=["kinks", "waves"])
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    flow = compile_flow(MILD, epsilon=3e-2, starts=request.param)
+    return save(flow, tmp_path_factory.mktemp("flow"))
+
+
+def test_what_was_compiled_is_confirmed_twice(written: Path) -> None:
+    """By two libraries of numbers, to a bound that is no more than the claimed one, nor far off."""
+    pytest.importorskip("flint")
+    found = [verify_flow(written, numbers=numbers) for numbers in (Flint(), Mpmath())]
+    assert found[0].derived == pytest.approx(found[1].derived, rel=2e-3)
+    assert 0.98 * found[0].bound < found[0].derived <= found[0].bound
+    assert is_flow(written)
+
+
+def test_a_loaded_flow_is_the_same(written: Path) -> None:
+    flow = load(written)
+    readings = torch.rand(3, flow.certificate.design.sensors).double()
+    again = load(written)
+    assert torch.equal(flow(readings), again(readings))
+    assert flow.certificate == again.certificate
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        ReactionDiffusion(
+            "w", Fraction(1, 50), Fraction(0), Polynomial.of([0, 1, -1]), Fraction(2), Fraction(1),
+            Walls(1, 1),
+        ),
+        ReactionDiffusion(
+            "d", Fraction(1, 20), Fraction(3, 10), Polynomial.of([0.25, -1]), Fraction(1),
+            Fraction(1),
+        ),
+    ],
+    ids=["walls", "drift"],
+)  # fmt: skip
+@pytest.mark.parametrize("waves", [None, 4])
+def test_walls_drift_and_decay(
+    problem: ReactionDiffusion, waves: int | None, tmp_path: Path
+) -> None:
+    """Kills: a place, a period or a shift that compiler and verifier see differently."""
+    flow = compile_flow(problem, epsilon=3e-2, starts=Starts(0.0, 1.0, 3.0, waves=waves))
+    assert verify_flow(save(flow, tmp_path)).bound <= 3e-2
+
+
+Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], None]
+
+
+def tensor(name: str, *index: int, by: float) -> Change:
+    def change(record: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+        tensors[name][index] += by
+
+    return change
+
+
+def number(*path: str, to: object) -> Change:
+    def change(record: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+        for key in path[:-1]:
+            record = record[key]
+        record[path[-1]] = to
+
+    return change
+
+
+TABLE = "attention.attention.position.table"
+FORGERIES: dict[str, Change] = {
+    "a smaller bound": number("bound", to=1e-3),
+    "a larger slope": number("starts", "slope", to=30.0),
+    "a wider range": number("starts", "upper", to=1.5),
+    "another reaction": number("equation", "reaction", to=["0", "3", "0", "-3"]),
+    "another diffusivity": number("equation", "diffusivity", to="1/40"),
+    "a longer time": number("equation", "time", to="3/5"),
+    "a longer interval": number("equation", "length", to="11/10"),
+    "a drift": number("equation", "drift", to="1/10"),
+    "another depth": number("design", "depth", to=20),
+    "bound nan": number("bound", to=float("nan")),
+    "one logit": tensor(TABLE, 0, 5, by=0.5),
+    "value scale": tensor("attention.attention.value.weight", 0, 0, by=1e-3),
+    "a query": tensor("attention.attention.query.weight", 0, 0, by=1.0),
+    "output of the block": tensor("reaction.layers.2.bias", 0, by=1e-3),
+    "a slope": tensor("reaction.layers.2.weight", 0, 2, by=1e-2),
+    "a knot": tensor("reaction.layers.0.bias", 3, by=1e-2),
+    "a hidden weight": tensor("reaction.layers.0.weight", 3, 0, by=1e-2),
+}
+READING: dict[str, Change] = {
+    "a sensor": tensor("reading.sources", 7, 0, by=1e-6),
+    "a token": tensor("reading.places", 3, 0, by=1e-6),
+    "reading scale": tensor("reading.attention.query.weight", 0, 0, by=1e-6),
+    "reading value": tensor("reading.attention.value.weight", 0, 2, by=1e-6),
+    "fewer sensors": number("design", "sensors", to=100),
+    "index": tensor("reading.index", 4, by=1),
+}
+
+
+@pytest.mark.parametrize("name", [*FORGERIES, *READING])
+def test_forgeries_are_refused(name: str, written: Path, tmp_path: Path) -> None:
+    """Each changed number by itself makes the claim false or unproven."""
+    record = json.loads((written / "flow.json").read_text())
+    if name in READING and record["starts"]["waves"] is not None:
+        pytest.skip("no reading head")
+    tensors = load_file(written / "flow.safetensors")
+    {**FORGERIES, **READING}[name](record, tensors)
+    (tmp_path / "flow.json").write_text(json.dumps(record))
+    save_file(tensors, tmp_path / "flow.safetensors")
+    with pytest.raises((CertificateError, DataError)):
+        verify_flow(tmp_path)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no readable flow"):
+        verify_flow(tmp_path)
+    with pytest.raises(SciformerError, match="cannot be read"):
+        load(tmp_path)

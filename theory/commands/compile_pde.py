@@ -1,0 +1,142 @@
+"""The part of `sciformer compile` that compiles a differential equation."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theory.flows.compile_flow import CompiledFlow
+    from theory.flows.equation import ReactionDiffusion
+    from theory.flows.starts import Starts
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds what an equation needs beside epsilon, tokens and out."""
+    parser.add_argument(
+        "--pde",
+        metavar="NAME",
+        help="an equation instead of a formula: fisher-kpp, allen-cahn, heat, burgers-periodic, or "
+        "a Python file that holds a problem",
+    )
+    parser.add_argument("--time", type=float, metavar="T", help="with --pde: until when")
+    parser.add_argument(
+        "--starts",
+        default="",
+        metavar="RULES",
+        help='with --pde: the class of starts, such as "slope<=10; 0.1<=u<=1; waves<=8"',
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compiles, writes and reports."""
+    begin = time.perf_counter()
+    from sciformer.cli.console import Progress, note, print_json, print_table
+    from sciformer.runs import Run
+    from theory.flows.figures import draw
+    from theory.flows.storage import save
+
+    if arguments.pde == "burgers-periodic":
+        from theory.commands.compile_burgers import run as run_burgers
+
+        return run_burgers(arguments)
+    equation, starts = _asked(arguments)
+    from theory.flows.compile_flow import compile_flow
+
+    with Progress(total=1.0, label="compile") as progress:
+        flow = compile_flow(
+            equation,
+            epsilon=arguments.epsilon,
+            starts=starts,
+            tokens=arguments.tokens,
+            report=lambda phase, done: progress.update(done, phase=phase),
+        )
+    seconds = time.perf_counter() - begin
+    config = {"pde": arguments.pde, "epsilon": arguments.epsilon, "starts": str(starts)}
+    directory = Run.create(arguments.out, "compile", {**config, "time": float(equation.time)})
+    save(flow, directory.path)
+    figures = summary(flow, seconds, directory.path)
+    directory.write_json("summary.json", figures)
+    with directory.file("figure.png") as path:
+        draw(flow, path)
+    if arguments.json:
+        print_json(figures)
+        return 0
+    rows = [[name, value] for name, value in figures.items() if not isinstance(value, dict)]
+    print_table(rows, ["compile", ""])
+    print_table([[name, value] for name, value in figures["budget"].items()], ["budget", ""])
+    note(f"every start with {starts}; written to {directory.path}, with figure.png")
+    return 0
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[ReactionDiffusion, Starts]:
+    from theory.flows.named import named
+    from theory.flows.starts import Starts
+
+    if arguments.pde.partition(":")[0].endswith(".py"):
+        from dataclasses import replace
+        from fractions import Fraction
+
+        from theory.flows.equation import recognise
+
+        equation = recognise(_from_file(arguments.pde))
+        if arguments.time is not None:
+            equation = replace(equation, time=Fraction(arguments.time))
+        default = Starts(-1.0, 1.0, 10.0)
+    else:
+        equation, default = named(arguments.pde, arguments.time)
+    return equation, Starts.read(arguments.starts, default)
+
+
+def _from_file(name: str) -> Any:
+    """The problem in a Python file, `my_pde.py` or `my_pde.py:name`; the user's own code is run."""
+    import runpy
+
+    from sciformer.errors import DataError
+
+    path, _, wanted = name.partition(":")
+    if not Path(path).is_file():
+        raise DataError(f"sciformer compile: there is no file {path}.")
+    found = runpy.run_path(path)
+    problems = {
+        key: value
+        for key, value in found.items()
+        if all(hasattr(value, part) for part in ("equations", "fields", "domain", "conditions"))
+        and not isinstance(value, type)
+    }
+    if wanted:
+        problems = {key: value for key, value in problems.items() if key == wanted}
+    if len(problems) != 1:
+        raise DataError(
+            f"sciformer compile: {path} must hold one problem, or be named as {path}:name; it "
+            f"holds {', '.join(problems) or 'none'}."
+        )
+    return next(iter(problems.values()))
+
+
+def summary(flow: CompiledFlow, seconds: float, path: Path) -> dict[str, Any]:
+    """The figures of a compilation."""
+    from dataclasses import asdict
+
+    from theory.flows.reference import observed_error
+
+    certificate, design = flow.certificate, flow.certificate.design
+    weights = sum(p.numel() for p in flow.module.parameters())
+    places = sum(b.numel() for b in flow.module.buffers())
+    return {
+        "epsilon": certificate.epsilon,
+        "certified_bound": certificate.bound,
+        "observed_error": observed_error(flow),
+        "layers": design.depth,
+        "heads": 2 if design.has_reading_head else 1,
+        "tokens": design.tokens,
+        "sensors": design.sensors,
+        "hidden_units": design.units,
+        "parameters": weights + places,
+        "budget": asdict(certificate.budget),
+        "starts": str(certificate.starts),
+        "seconds": seconds,
+        "path": str(path),
+    }

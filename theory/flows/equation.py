@@ -1,0 +1,234 @@
+"""Which equations can be compiled: recognised from sympy, or refused by the term in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sciformer.errors import DomainError, UsageError
+from theory.flows.ends import PERIODIC, Ends, Walls
+from theory.flows.polynomial import Polynomial
+
+if TYPE_CHECKING:
+    from sympy import Expr
+
+
+class Box(Protocol):
+    """A product of intervals with named coordinates."""
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]: ...
+
+
+class Condition(Protocol):
+    """An equation on a part of the boundary, such as "x=0"."""
+
+    @property
+    def equation(self) -> Any: ...
+    @property
+    def on(self) -> str: ...
+
+
+class Problem(Protocol):
+    """A boundary value problem, as `pinn.Problem` has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def coordinates(self) -> tuple[Any, ...]: ...
+    @property
+    def fields(self) -> tuple[Any, ...]: ...
+    @property
+    def equations(self) -> tuple[Any, ...]: ...
+    @property
+    def domain(self) -> Box: ...
+    @property
+    def conditions(self) -> Sequence[Condition]: ...
+    @property
+    def parameters(self) -> Mapping[Any, float]: ...
+    @property
+    def periodic(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class ReactionDiffusion:
+    """u_t = diffusivity u_xx - drift u_x + reaction(u) on an interval, from t = 0 to `time`.
+
+    Numbers are exact: floats are taken as the rationals that they are.
+
+    Args:
+        name: for messages.
+        diffusivity: nu > 0.
+        drift: c.
+        reaction: f, a polynomial.
+        length: of the interval.
+        time: T > 0.
+        ends: what lies beyond the ends.
+    """
+
+    name: str
+    diffusivity: Fraction
+    drift: Fraction
+    reaction: Polynomial
+    length: Fraction
+    time: Fraction
+    ends: Ends = PERIODIC
+
+    def __post_init__(self) -> None:
+        if not (self.diffusivity > 0 and self.length > 0 and self.time > 0):
+            raise DomainError(
+                f"{self.name}: diffusivity, length and time must be > 0; got "
+                f"{float(self.diffusivity):g}, {float(self.length):g} and {float(self.time):g}."
+            )
+        if isinstance(self.ends, Walls):
+            self._check_walls(self.ends)
+
+    def _check_walls(self, walls: Walls) -> None:
+        if self.drift:
+            raise DomainError(
+                f"{self.name}: the drift stands against reflected images at walls; compile it "
+                "with periodic ends."
+            )
+        if min(walls.left, walls.right) < 0 and not self.reaction.is_odd:
+            raise DomainError(
+                f"{self.name}: a wall at 0 needs a reaction with f(-u) = -f(u), as its images are "
+                "odd; this one is not."
+            )
+
+    @property
+    def has_cold_wall(self) -> bool:
+        """Whether solutions are odd about one end."""
+        return isinstance(self.ends, Walls) and min(self.ends.left, self.ends.right) < 0
+
+
+def recognise(problem: Problem) -> ReactionDiffusion:
+    """Reads a scalar problem in one space coordinate and t.
+
+    Raises:
+        UsageError: an equation of another class; the sentence names the term that stands against.
+    """
+    import sympy
+
+    who = problem.name
+    if len(problem.fields) != 1 or len(problem.equations) != 1:
+        raise UsageError(
+            f"{who}: certificates are known for one field; {len(problem.fields)} fields stand "
+            "against it. Build a `SplittingTransformer` by hand, which has no certificate."
+        )
+    names = {str(c): c for c in problem.coordinates}
+    space = [c for name, c in names.items() if name != "t"]
+    if "t" not in names or len(space) != 1:
+        raise UsageError(
+            f"{who}: needs the coordinates t and one of space; got {', '.join(names)}."
+        )
+    (field,), (x,), t = problem.fields, space, names["t"]
+    values = {symbol: _exact(value) for symbol, value in problem.parameters.items()}
+    rate = _rate(who, problem.equations[0], field, t).subs(values)
+    terms = _Terms(who, field, x, t, rate)
+    intervals = problem.domain.intervals
+    (low, high), (begin, end) = intervals[str(x)], intervals["t"]
+    return ReactionDiffusion(
+        name=who,
+        diffusivity=terms.coefficient(field.diff(x, 2)),
+        drift=-terms.coefficient(field.diff(x)),
+        reaction=terms.reaction(),
+        length=Fraction(high) - Fraction(low),
+        time=Fraction(end) - Fraction(begin),
+        ends=PERIODIC if str(x) in problem.periodic else _walls(problem, field, x, sympy),
+    )
+
+
+class _Terms:
+    """The right side of u_t = ..., taken apart."""
+
+    def __init__(self, who: str, field: Any, x: Any, t: Any, rate: Any) -> None:
+        import sympy
+
+        self.who, self.field = who, field
+        self.known = (field.diff(x, 2), field.diff(x))
+        self.rate = sympy.expand(rate)
+        for derivative in self.rate.atoms(sympy.Derivative):
+            if derivative not in self.known:
+                self._refuse(derivative)
+        self.symbol = sympy.Dummy("u")
+        stand_ins = {d: sympy.Dummy(f"d{i}") for i, d in enumerate(self.known)}
+        self.flat = self.rate.subs(stand_ins).subs(field, self.symbol)
+        self.stand_ins = stand_ins
+        if self.flat.has(x) or self.flat.has(t):
+            term = next(a for a in self.rate.as_ordered_terms() if a.subs(field, 1).has(x, t))
+            self._refuse(term, "its coefficients vary in space or time")
+
+    def coefficient(self, derivative: Any) -> Fraction:
+        """The constant factor of a derivative."""
+        slope = self.flat.diff(self.stand_ins[derivative])
+        if slope.free_symbols:
+            self._refuse(derivative, "its factor is not constant")
+        return _fraction(slope)
+
+    def reaction(self) -> Polynomial:
+        """What holds no derivative, as a polynomial."""
+        import sympy
+
+        rest = self.flat.subs(dict.fromkeys(self.stand_ins.values(), 0))
+        if not rest.is_polynomial(self.symbol):
+            self._refuse(rest.subs(self.symbol, self.field), "it is no polynomial in the field")
+        coefficients = sympy.Poly(rest, self.symbol).all_coeffs()[::-1]
+        return Polynomial.of([_fraction(c) for c in coefficients])
+
+    def _refuse(self, term: Any, why: str = "no head or block has this form") -> None:
+        raise UsageError(
+            f"{self.who}: the term {term} stands against a certificate ({why}); the class is "
+            "u_t = nu u_xx - c u_x + f(u) with constants nu > 0, c and a polynomial f."
+        )
+
+
+def _rate(who: str, equation: Any, field: Any, t: Any) -> Expr:
+    """The right side of u_t = right side."""
+    import sympy
+
+    gap = equation.lhs - equation.rhs if isinstance(equation, sympy.Equality) else equation
+    gap = sympy.expand(gap.doit())
+    factor = gap.coeff(field.diff(t))
+    if factor == 0 or factor.free_symbols:
+        raise UsageError(f"{who}: the equation has no term u_t with a constant factor.")
+    return -(gap - factor * field.diff(t)) / factor
+
+
+def _walls(problem: Problem, field: Any, x: Any, sympy: Any) -> Walls:
+    """Both walls from the conditions at the two ends."""
+    low, high = problem.domain.intervals[str(x)]
+    signs: dict[float, int] = {}
+    for condition in problem.conditions:
+        name, _, value = condition.on.partition("=")
+        if name.strip() != str(x):
+            continue
+        equation = condition.equation
+        gap = equation.lhs - equation.rhs if isinstance(equation, sympy.Equality) else equation
+        slope = gap.has(field.diff(x))
+        rest = gap.subs(field.diff(x), 0) if slope else gap.subs(field, 0)
+        if rest != 0:
+            raise UsageError(
+                f"{problem.name}: the condition {equation} on {condition.on} stands against "
+                "reflected images; walls are u = 0 or u_x = 0."
+            )
+        signs[float(value)] = 1 if slope else -1
+    if set(signs) != {float(low), float(high)}:
+        raise UsageError(
+            f"{problem.name}: {x} is neither periodic nor has one condition at each end; say "
+            f"periodic=('{x}',) or give u = 0 or u_x = 0 on both."
+        )
+    return Walls(signs[float(low)], signs[float(high)])
+
+
+def _exact(value: float) -> Any:
+    import sympy
+
+    return sympy.Rational(*Fraction(value).as_integer_ratio())
+
+
+def _fraction(number: Any) -> Fraction:
+    if number.is_Rational:
+        return Fraction(int(number.p), int(number.q))
+    return Fraction(float(number))

@@ -1,0 +1,59 @@
+"""Figures of a compiled flow: solutions beside their reference, error against depth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from theory.flows.budget import splitting_errors
+from theory.flows.compile_flow import CompiledFlow
+from theory.flows.design import build
+from theory.flows.reference import Observer, solve
+from theory.flows.smoothness import Reaction
+
+_POINTS = 2048
+
+
+def draw(flow: CompiledFlow, path: Path) -> None:
+    """Draws three random starts, their ends, and the error against depth with its bound."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    equation = flow.certificate.equation
+    period = float(equation.length * equation.ends.copies())
+    grid = np.arange(_POINTS) * period / _POINTS
+    generator, observer = np.random.default_rng(0), Observer(flow)
+    inside = grid < float(equation.length)
+    for _ in range(3):
+        start = observer.draw(generator)
+        (line,) = left.plot(grid[inside], start(grid)[inside], lw=0.6, alpha=0.6)
+        left.plot(grid[inside], solve(equation, start(grid))[inside], color=line.get_color())
+        found = flow(torch.from_numpy(start(flow.sensors().numpy())))
+        left.plot(flow.places(), found, ".", ms=2, color=line.get_color())
+    left.set(xlabel="x", ylabel="u", title="starts (thin), reference, Transformer (dots)")
+    depths, errors, bounds = depth_study(flow)
+    right.loglog(depths, bounds, "k--", label="proven (splitting)")
+    right.loglog(depths, errors, "o-", label="observed, 8 starts")
+    right.set(xlabel="layers", ylabel="sup error", title="error against depth")
+    right.legend()
+    figure.savefig(path, dpi=150)
+
+
+def depth_study(flow: CompiledFlow) -> tuple[list[int], list[float], list[float]]:
+    """Depths below the compiled one, observed errors, and the splitting bound scaled as proven."""
+    c = flow.certificate
+    reaction = Reaction(c.equation.reaction, c.starts.lower, c.starts.upper)
+    depths = sorted({max(1, math.ceil(c.design.depth / 2**k)) for k in range(5)})
+    errors, bounds = [], []
+    for depth in depths:
+        design = replace(c.design, depth=depth)
+        module = build(c.equation, reaction, design)
+        shallow = CompiledFlow(module, replace(c, design=design))
+        errors.append(float(Observer(shallow).random(8, seed=1).max()))
+        bounds.append(float(splitting_errors(c.equation, c.starts, reaction, depth).sum()))
+    return depths, errors, bounds

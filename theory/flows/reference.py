@@ -1,0 +1,153 @@
+"""Errors that are observed: random and adversarial starts against a Fourier integrator."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+
+from theory.flows.burgers import CompiledBurgers
+from theory.flows.compile_flow import CompiledFlow
+from theory.flows.ends import PERIODIC
+from theory.flows.equation import ReactionDiffusion
+from theory.flows.starts import Start, random_start
+from theory.universal.arrays import Array
+
+# Points of the reference on its ring, and steps a unit of the reaction's fastest rate: RK4 is then
+# exact to 1e-10 and kinks to (period / points)^2.
+_POINTS, _STEPS_PER_RATE, _LEAST_STEPS = 2048, 16, 200
+
+
+def solve(equation: ReactionDiffusion, values: Array) -> Array:
+    """The solution at T by Fourier series, an exact factor for diffusion and drift, and RK4.
+
+    Args:
+        equation: what is solved.
+        values: starts on an even grid of one period of the ring, shape (..., points).
+    """
+    points = values.shape[-1]
+    period = float(equation.length * equation.ends.copies())
+    k = 2 * math.pi * np.fft.rfftfreq(points, period / points)
+    symbol = -float(equation.diffusivity) * k**2 - 1j * float(equation.drift) * k
+    if equation.reaction.degree <= 1:
+        return _linear(equation, values, symbol)
+    lower, upper = float(values.min()), float(values.max())
+    rate = equation.reaction.derivative().largest(lower, upper)
+    time = float(equation.time)
+    steps = max(_LEAST_STEPS, math.ceil(_STEPS_PER_RATE * rate * time))
+    h = time / steps
+    half = np.exp(symbol * h / 2)
+    v = np.fft.rfft(values)
+
+    def forcing(w: Any) -> Any:
+        return np.fft.rfft(equation.reaction.values(np.fft.irfft(w, points)))
+
+    for _ in range(steps):
+        a = forcing(v)
+        b = forcing(half * (v + h / 2 * a))
+        c = forcing(half * v + h / 2 * b)
+        d = forcing(half**2 * v + h * half * c)
+        v = half**2 * v + h / 6 * (half**2 * a + 2 * half * (b + c) + d)
+    return np.asarray(np.fft.irfft(v, points))
+
+
+def _linear(equation: ReactionDiffusion, values: Array, symbol: Any) -> Array:
+    """The exact solution wave by wave for f(u) = source + rate u."""
+    source, rate = (float(c) for c in (*equation.reaction.coefficients, Fraction(0))[:2])
+    time, points = float(equation.time), values.shape[-1]
+    v = np.fft.rfft(values) * np.exp((symbol + rate) * time)
+    v[..., 0] += points * source * (math.expm1(rate * time) / rate if rate else time)
+    return np.asarray(np.fft.irfft(v, points))
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Measures the error of a compiled flow on starts given as functions of place.
+
+    Args:
+        flow: what is measured.
+        points: of the reference.
+    """
+
+    flow: CompiledFlow
+    points: int = _POINTS
+
+    def errors(self, starts: list[Start]) -> Array:
+        """Sup errors over the tokens, one for each start."""
+        equation = self.flow.certificate.equation
+        period = float(equation.length * equation.ends.copies())
+        grid = np.arange(self.points) * period / self.points
+        exact = solve(equation, np.stack([start(grid) for start in starts]))
+        sensors, places = self.flow.sensors().numpy(), self.flow.places().numpy()
+        readings = torch.from_numpy(np.stack([start(sensors) for start in starts]))
+        found = self.flow(readings).numpy()
+        wanted = self._at(exact, places, period)
+        return np.asarray(np.abs(found - wanted).max(-1))
+
+    def random(self, count: int, seed: int = 0) -> Array:
+        """Errors on random starts of the certificate's class, pressed against its bounds."""
+        generator = np.random.default_rng(seed)
+        return self.errors([self.draw(generator) for _ in range(count)])
+
+    def draw(self, generator: np.random.Generator) -> Start:
+        """A random start of the class."""
+        certificate = self.flow.certificate
+        equation = certificate.equation
+        period = float(equation.length * equation.ends.copies())
+        return random_start(certificate.starts, period, equation.ends, generator)
+
+    def _at(self, values: Array, places: Array, period: float) -> Array:
+        """The Fourier series of values at places."""
+        spectrum = np.fft.rfft(values) / self.points
+        spectrum[..., 1:] *= 2
+        k = np.arange(spectrum.shape[-1])
+        # Solutions at T are smooth: waves below rounding are dropped.
+        kept = int(np.nonzero((np.abs(spectrum) > 1e-17).any(0))[0].max(initial=0)) + 1
+        waves = np.exp(2j * math.pi * k[:kept, None] * places / period)
+        return np.asarray((spectrum[..., :kept] @ waves).real)
+
+
+def observed_error(flow: CompiledFlow, count: int = 16, seed: int = 0) -> float:
+    """The largest error on random starts of the class."""
+    return float(Observer(flow).random(count, seed).max())
+
+
+def burgers(values: Array, viscosity: float, times: Array) -> Array:
+    """Burgers' equation by the heat equation of its potential, (..., times, points), period 1.
+
+    Args:
+        values: a start on an even grid with finitely many waves, shape (points,).
+    """
+    points = values.shape[-1]
+    k = 2 * math.pi * np.fft.rfftfreq(points, 1 / points)
+    mean = values.mean()
+    spectrum = np.fft.rfft(values - mean)
+    spectrum[1:] /= 1j * k[1:]
+    potential = np.fft.irfft(spectrum, points)
+    phi = np.fft.rfft(np.exp(-(potential - potential.min()) / (2 * viscosity)))
+    # A start with a mean travels: what is seen at x was at x - mean t.
+    decay = phi * np.exp(-(viscosity * k**2 + 1j * mean * k) * times[:, None])
+    slope = np.fft.irfft(1j * k * decay, points) / np.fft.irfft(decay, points)
+    return np.asarray(mean - 2 * viscosity * slope)
+
+
+def burgers_error(flow: CompiledBurgers, count: int = 8, seed: int = 0) -> float:
+    """The largest error of a compiled Burgers head on random starts of its class."""
+    generator, worst = np.random.default_rng(seed), 0.0
+    grid, instant = np.arange(_POINTS) / _POINTS, flow.instant
+    times = np.linspace(instant.earliest, instant.latest, 5)
+    seen = _POINTS // 64
+    t, x = np.meshgrid(times, grid[::seen], indexing="ij")
+    points = torch.from_numpy(np.stack([x.ravel(), t.ravel()], -1))
+    sensors = np.arange(flow.module.sensors) / flow.module.sensors
+    nu = torch.tensor(instant.viscosity, dtype=torch.float64)
+    for _ in range(count):
+        start = random_start(flow.starts, 1.0, PERIODIC, generator)
+        exact = burgers(start(grid), instant.viscosity, times)[:, ::seen]
+        found = flow.module(torch.from_numpy(start(sensors)), nu, points).numpy()
+        worst = max(worst, float(np.abs(found - exact.ravel()).max()))
+    return worst

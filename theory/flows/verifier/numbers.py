@@ -1,0 +1,126 @@
+"""Balls of python-flint, or intervals of mpmath where it is missing; both round outward."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+Number = Any
+"""An enclosure of a real number; + - * / and unary - work on it."""
+
+# Twice float64 and a little: rounding of the balls themselves is then never seen.
+_BITS = 120
+
+
+class Numbers(Protocol):
+    """What the verifier asks of a library of enclosures."""
+
+    name: str
+
+    def precision(self) -> AbstractContextManager[Any]: ...
+    def ratio(self, above: int, below: int) -> Number: ...
+    def between(self, lower: float, upper: float) -> Number: ...
+    def hull(self, left: Number, right: Number) -> Number: ...
+    def lower(self, value: Number) -> float: ...
+    def upper(self, value: Number) -> float: ...
+    def exp(self, value: Number) -> Number: ...
+    def sqrt(self, value: Number) -> Number: ...
+    def pi(self) -> Number: ...
+
+
+class Flint:
+    """Arb balls; only inside `precision()` are they as fine as `_BITS`."""
+
+    name = "python-flint arb"
+
+    def __init__(self) -> None:
+        import flint
+
+        self._arb, self._context = flint.arb, flint.ctx
+
+    def precision(self) -> AbstractContextManager[Any]:
+        context: AbstractContextManager[Any] = self._context.workprec(_BITS)
+        return context
+
+    def ratio(self, above: int, below: int) -> Number:
+        return self._arb(above) / self._arb(below)
+
+    def between(self, lower: float, upper: float) -> Number:
+        return self._arb(lower).union(self._arb(upper))
+
+    def hull(self, left: Number, right: Number) -> Number:
+        return left.union(right)
+
+    def lower(self, value: Number) -> float:
+        return math.nextafter(float(value.lower()), -math.inf)
+
+    def upper(self, value: Number) -> float:
+        return math.nextafter(float(value.upper()), math.inf)
+
+    def exp(self, value: Number) -> Number:
+        return value.exp()
+
+    def sqrt(self, value: Number) -> Number:
+        return value.sqrt()
+
+    def pi(self) -> Number:
+        return self._arb.pi()
+
+
+class Mpmath:
+    """Intervals of mpmath, about a hundred times slower."""
+
+    name = "mpmath iv"
+
+    def __init__(self) -> None:
+        import mpmath
+
+        self._iv, self._mp = mpmath.iv, mpmath.mp
+
+    def precision(self) -> AbstractContextManager[Any]:
+        return _precision(self._iv)
+
+    def ratio(self, above: int, below: int) -> Number:
+        return self._iv.mpf(above) / self._iv.mpf(below)
+
+    def between(self, lower: float, upper: float) -> Number:
+        return self._iv.mpf([lower, upper])
+
+    def hull(self, left: Number, right: Number) -> Number:
+        return self._iv.mpf([min(left.a, right.a), max(left.b, right.b)])
+
+    def lower(self, value: Number) -> float:
+        return math.nextafter(float(self._mp.mpf(value.a)), -math.inf)
+
+    def upper(self, value: Number) -> float:
+        return math.nextafter(float(self._mp.mpf(value.b)), math.inf)
+
+    def exp(self, value: Number) -> Number:
+        return self._iv.exp(value)
+
+    def sqrt(self, value: Number) -> Number:
+        return self._iv.sqrt(value)
+
+    def pi(self) -> Number:
+        return +self._iv.pi
+
+
+@contextmanager
+def _precision(context: Any) -> Iterator[None]:
+    """The precision of mpmath's intervals, put back afterwards."""
+    before = context.prec
+    context.prec = _BITS
+    try:
+        yield
+    finally:
+        context.prec = before
+
+
+def best_numbers() -> Numbers:
+    """python-flint if the extra `verify` is installed, else mpmath (which comes with sympy)."""
+    try:
+        return Flint()
+    except ImportError:
+        return Mpmath()
