@@ -18,7 +18,7 @@ from tests.theory.universal.layers import (
 from theory.universal.arrays import Array
 from theory.universal.attack import attack
 from theory.universal.certifier.blocks import View, pieces_of, whole_pieces
-from theory.universal.certifier.certify import certify
+from theory.universal.certifier.certify import _limits, _Seen, certify
 from theory.universal.certifier.errors_on_boxes import LayerError, Units
 from theory.universal.certifier.rounding import forward_rounding
 from theory.universal.certifier.token_map import collapse
@@ -272,3 +272,13 @@ def test_a_hinge_anywhere_in_the_box_counts(place: float) -> None:
     found = error.enclose(np.array([[-1.0]]), np.array([[1.0]]))
     assert found.lower[0] <= 0.0
     assert found.upper[0] >= 1.0 - place
+
+
+def test_limits_of_blocks_add_up_to_what_is_allowed() -> None:
+    """Kills: the sign of a seen minimum, which once gave lower ends that added up to -2."""
+    point = np.zeros(1)
+    seen = [_Seen(-0.3, 0.1, point, point), _Seen(-0.2, 0.4, point, point)]
+    limits = _limits(seen, 1.0)
+    assert sum(low for low, _ in limits) == pytest.approx(-1.0, abs=1e-12)
+    assert sum(high for _, high in limits) == pytest.approx(1.0, abs=1e-12)
+    assert limits[0][0] - limits[1][0] == pytest.approx(-0.1)
