@@ -10,6 +10,8 @@ import numpy as np
 from sciformer.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -111,19 +113,11 @@ class FlowData:
         return FlowGrid(self.name, x, y, self.time, *fields)
 
     def _check_shapes(self) -> None:
-        p, n_t = len(self.points), self.time.size
-        wanted = {"X_star": (p, 2), "t": (n_t,), "U_star": (p, 2, n_t), "p_star": (p, n_t)}
         arrays = {"X_star": self.points, "t": self.time, "U_star": self.velocity}
         if self.pressure is not None:
             arrays["p_star"] = self.pressure
-        for key, array in arrays.items():
-            if array.shape != wanted[key]:
-                turned = sorted(array.shape) == sorted(wanted[key])
-                hint = "it seems transposed" if turned else "arrays must agree with one another"
-                raise DataError(
-                    f"{self.name}: {key} must have the shape {wanted[key]} for {p} points and "
-                    f"{n_t} snapshots, and has {array.shape}; {hint}."
-                )
+        shapes = {key: array.shape for key, array in arrays.items()}
+        check_field_shapes(self.name, len(self.points), self.time.size, shapes)
 
     def _check_units(self) -> None:
         speed = float(np.sqrt(np.mean(self.velocity**2) * 2)) if self.velocity.size else 0.0
@@ -132,6 +126,23 @@ class FlowData:
                 f"{self.name}: the root mean square speed is {speed:.3g}, which does not look "
                 "dimensionless; divide velocities by the stream's speed U, lengths by D, times by "
                 "D / U and pressures by density U^2."
+            )
+
+
+def check_field_shapes(name: str, p: int, n_t: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuses shapes that are not those of p points and n_t snapshots.
+
+    Raises:
+        DataError: names the array, its shape and the one wanted.
+    """
+    wanted = {"X_star": (p, 2), "t": (n_t,), "U_star": (p, 2, n_t), "p_star": (p, n_t)}
+    for key, shape in shapes.items():
+        if shape != wanted[key]:
+            turned = sorted(shape) == sorted(wanted[key])
+            hint = "it seems transposed" if turned else "arrays must agree with one another"
+            raise DataError(
+                f"{name}: {key} must have the shape {wanted[key]} for {p} points and "
+                f"{n_t} snapshots, and has {shape}; {hint}."
             )
 
 

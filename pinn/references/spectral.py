@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sciformer.errors import DomainError
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -16,6 +18,13 @@ Complex = NDArray[np.complex128]
 CONTOUR_POINTS = 64
 SPLINE_DEGREE = 7
 CHUNK = 4096
+# Grid points, and grid points times steps, up to which resolution is sought: some ten seconds.
+MOST_MODES, MOST_WORK = 8192, 1 << 24
+# Halving the step of a method of fourth order divides its error by 16.
+RICHARDSON = 15
+# Halving the spacing of a spline of degree 7 divides its error by 256; a quarter of that is left
+# as margin.
+SPLINE_GAIN = 64
 
 
 @dataclass(frozen=True)
@@ -62,12 +71,89 @@ class Spectral:
 
     Accuracy: fourth order in the time step; spectral in space for smooth solutions, and limited
         by the jump of the derivative at the ends where the start has one, unless the known part
-        has the same jump.
+        has the same jump. `settled` looks whether steps and modes are enough.
     Source: Cox, Matthews 2002; Kassam, Trefethen 2005.
     """
 
     def __init__(self, equation: Evolution, field: str = "u") -> None:
         self.equation, self._field = equation, field
+
+    def settled(self, who: str, tolerance: float) -> Spectral:
+        """The same with as many modes and steps, from its own on, as the solution needs.
+
+        Three gaps relative to max |u| are brought below the tolerance, at times from a quarter of
+        the end on, when what is rough in the start has gone: that to half the steps (over 15, the
+        error by Richardson), the upper quarter of the kept spectrum, and that of the spline in
+        time to one through every second time.
+
+        Args:
+            who: for messages, such as "kdv with lambda_1 = 4".
+            tolerance: relative to max |u|.
+
+        Raises:
+            DomainError: `MOST_MODES` and `MOST_WORK` are not enough.
+        """
+        found = self
+        while (gaps := found._gaps(tolerance)) != (0.0, 0.0):
+            equation = found.equation
+            in_time, in_space = gaps
+            steps = equation.steps * (2 if in_time else 1)
+            modes = equation.modes * (2 if in_space else 1)
+            if modes > MOST_MODES or modes * steps > MOST_WORK:
+                raise DomainError(
+                    f"{who}: its reference is not resolved by {equation.modes} modes and "
+                    f"{equation.steps} steps, more than which are not tried (it changes by "
+                    f"{max(gaps):.1e} of its size, {tolerance:.0e} wanted); use milder parameters."
+                )
+            found = Spectral(replace(equation, steps=steps, modes=modes), self._field)
+        return found
+
+    def _gaps(self, tolerance: float) -> tuple[float, float]:
+        """What is missing in time and in space, relative to max |u|; 0 where it is below tolerance.
+
+        The cheap looks come first; where one finds too much, the others are left out.
+        """
+        spectra = self._spectra
+        if not np.isfinite(spectra).all():
+            return np.inf, 0.0  # which says nothing about space: the step is too long first
+        modes = self.equation.modes
+        chosen = slice(len(spectra) // 4, None, max(1, len(spectra) // 400))
+        late, largest = spectra[chosen], self._largest(chosen) or 1.0
+        tail = float(np.abs(late[:, -(late.shape[1] // 4) :]).sum(1).max()) * 2 / modes / largest
+        if not tail <= tolerance:
+            return 0.0, tail
+        in_time = max(self._step_gap() / RICHARDSON, self._spline_gap() / SPLINE_GAIN) / largest
+        return (0.0 if in_time <= tolerance else in_time), 0.0
+
+    def _largest(self, chosen: slice) -> float:
+        """max |u| at some of the times."""
+        values = np.fft.irfft(self._spectra[chosen], self.equation.modes)
+        if self.equation.known is not None:
+            times = self._times[chosen, None]
+            values = values + self.equation.known(self._grid[None, :], times)
+        return float(np.abs(values).max())
+
+    def _step_gap(self) -> float:
+        """max |u| between this and the solution with half the steps, from a quarter on."""
+        equation = self.equation
+        coarse = Spectral(replace(equation, steps=equation.steps // 2))._spectra
+        if not np.isfinite(coarse).all():
+            return np.inf
+        gap = (self._spectra[::2] - coarse)[len(coarse) // 4 :: max(1, len(coarse) // 400)]
+        return float(np.abs(np.fft.irfft(gap, equation.modes)).max())
+
+    def _spline_gap(self) -> float:
+        """max |u| between the spline through every second time and the times left out."""
+        from scipy.interpolate import make_interp_spline
+
+        times, spectra = self._times, self._spectra
+        sizes = np.abs(spectra[len(times) // 4 :]).max(0)
+        seen = sizes > 1e-12 * sizes.max()  # of the others no sum comes to a tolerance
+        rough = make_interp_spline(times[::2], spectra[::2, seen], k=SPLINE_DEGREE)
+        left_out = slice(len(times) // 8 * 2 + 1, None, 2 * max(1, len(times) // 400))
+        gap = np.zeros((len(times[left_out]), spectra.shape[1]), spectra.dtype)
+        gap[:, seen] = rough(times[left_out]) - spectra[left_out][:, seen]
+        return float(np.abs(np.fft.irfft(gap, self.equation.modes)).max())
 
     def __call__(self, points: Array) -> dict[str, Array]:
         """The field at points (p, 2) in the order x, t, as {"u": (p,)}."""
@@ -91,21 +177,34 @@ class Spectral:
         return np.asarray(2 * np.pi / (high - low) * np.arange(highest + 1))
 
     @cached_property
+    def _grid(self) -> Array:
+        (low, high), modes = self.equation.interval, self.equation.modes
+        return np.asarray(low + (high - low) * np.arange(modes) / modes)
+
+    @cached_property
     def _history(self) -> Any:
         """Coefficients a_k(t) of u = Re sum a_k e^(i k (x - low)), as a spline in time."""
         from scipy.interpolate import make_interp_spline
 
-        equation = self.equation
-        times = np.linspace(0.0, equation.end, equation.steps + 1)
-        spectra = np.stack(list(self._march()))
+        spectra = self._spectra / self.equation.modes
         spectra[:, 1:] *= 2
-        return make_interp_spline(times, spectra / equation.modes, k=SPLINE_DEGREE)
+        return make_interp_spline(self._times, spectra, k=SPLINE_DEGREE)
+
+    @cached_property
+    def _times(self) -> Array:
+        return np.linspace(0.0, self.equation.end, self.equation.steps + 1)
+
+    @cached_property
+    def _spectra(self) -> Complex:
+        """The kept spectrum of np.fft.rfft at every step, (steps + 1, wavenumbers)."""
+        # Parameters out of reach overflow; `settled` finds that in what comes out.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.stack(list(self._march()))
 
     def _march(self) -> Any:
         """The spectrum of np.fft.rfft, its kept part, at every step from the start on."""
         equation, k = self.equation, self._wavenumbers
-        low, high = equation.interval
-        grid = low + (high - low) * np.arange(equation.modes) / equation.modes
+        grid = self._grid
 
         def spectrum(values: Array) -> Complex:
             return np.fft.rfft(values)[: len(k)]

@@ -51,3 +51,8 @@ def test_the_equation_holds_for_other_viscosities(viscosity: float) -> None:
 def test_too_small_a_viscosity_is_refused() -> None:
     with pytest.raises(DomainError, match=r"at viscosity 0\.0001 the quadrature does not settle"):
         ColeHopf(0.0001)
+
+
+def test_nodes_double_until_the_sums_settle() -> None:
+    """Kills: a tolerance of 1e-3, with which 100 nodes would do."""
+    assert ColeHopf(0.001).nodes == 200
