@@ -206,33 +206,39 @@ class Solution:
         run.write_array("solution.npz", **axes, **fields)
 
     @classmethod
-    def load(cls, directory: str | Path) -> Solution:
+    def load(cls, directory: str | Path, *, trust: bool = False) -> Solution:
         """The solution that a finished run left.
 
+        Args:
+            directory: of the run.
+            trust: allows to execute the Python file of the problem of a run of somebody else.
+
         Raises:
-            DataError: the directory is no run, or the run has not finished.
+            DataError: the directory is no run, the run has not finished, or it is damaged.
+            UsageError: the problem is a Python file of somebody else, or one that has changed.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         from pinn.problem.registry import find_problem
+        from pinn.problem.source import name_in
+        from sciformer.runs.reading import read_tensors
 
-        config = open_solve(directory).config
+        run = open_solve(directory)
+        config = run.config
         path = Path(directory) / "network.safetensors"
         if not path.exists():
             raise DataError(
                 f"Solution: {directory} has not finished; continue it by --resume {directory}."
             )
-        problem = find_problem(config["problem"], config["parameters"])
+        problem = find_problem(name_in(run, trust=trust), config["parameters"])
         settings = Settings(**config["settings"])
         trial = build_trial(problem, settings)
         try:
-            trial.load_state_dict(load_file(path))
-        except (SafetensorError, RuntimeError) as error:
+            tensors, _ = read_tensors(path, trial.state_dict(), inside=run.path)
+        except DataError as error:
             raise DataError(
                 f"Solution: {path} is damaged or belongs to another network; "
-                f"solve again by --resume {directory}."
+                f"solve again by --resume {directory}: {error}"
             ) from error
+        trial.load_state_dict(tensors)
         return cls(problem, trial, settings)
 
 
@@ -245,7 +251,8 @@ def open_solve(directory: str | Path) -> Run:
     from sciformer.runs import Run
 
     run = Run.open(directory)
-    if not {"problem", "parameters", "settings"} <= run.config.keys():
+    types = {"problem": str, "parameters": dict, "settings": dict}
+    if not all(isinstance(run.config.get(key), kind) for key, kind in types.items()):
         raise DataError(
             f"Solution: {directory} is a run of {run.kind!r}, not of `sciformer solve` with a "
             "problem that it can continue; name another."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
@@ -13,6 +14,9 @@ import torch
 from hypothesis import register_random, settings
 
 torch.set_num_threads(1)
+# What a user's own runs are remembered in; no test writes into a home.
+STATE = tempfile.TemporaryDirectory()
+os.environ["XDG_STATE_HOME"] = STATE.name
 
 
 class TorchRandom:

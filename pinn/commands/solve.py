@@ -54,6 +54,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "problem", nargs="?", help="a name (see `sciformer list problems`) or a Python file"
     )
     add_run_arguments(parser)
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="with --resume: execute the Python file that the run of somebody else names",
+    )
     # None means "as in the resumed run, or else the default".
     parser.set_defaults(seed=None, dtype=None, device=None)
     parser.add_argument("--model", metavar="NAME", help="physicsformer (default) or mlp")
@@ -143,7 +148,9 @@ class _Request:
         self._old = self._resumed()
         name = arguments.problem
         if name is None and self._old:
-            name = self._old.config["problem"]
+            from pinn.problem.source import name_in
+
+            name = name_in(self._old, trust=arguments.trust)
         if name is None:
             from sciformer.errors import UsageError
 
@@ -179,12 +186,12 @@ class _Request:
     def _run(self, settings: Settings, directory: Any) -> Run:
         from dataclasses import asdict
 
-        from sciformer.runs import Run
+        from pinn.problem.source import create, resume
 
         config = {**self._config, "settings": asdict(settings)}
         if self._old is None or directory is not self._arguments.out:
-            return Run.create(directory, self.problem.name, config)
-        return Run.resume(self._arguments.resume, config)
+            return create(directory, self.problem.name, config)
+        return resume(self._arguments.resume, config)
 
     def _resumed(self) -> Run | None:
         from pinn.solution import open_solve

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
+import types
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pinn.problem.problem import Problem
+from pinn.problem.source import MOST_BYTES, is_file
 from sciformer.errors import DataError, UsageError, unknown_name
+from sciformer.runs.reading import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +31,7 @@ def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Pr
         DataError: the file is missing, fails, or holds no problem of that name.
         UsageError: a parameter that the problem does not have.
     """
-    made = _from_file(name) if _is_file(name) else _registered(name)
+    made = _from_file(name) if is_file(name) else _registered(name)
     given = dict(parameters or {})
     if isinstance(made, Problem):
         if given:
@@ -43,14 +45,10 @@ def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Pr
 
 def parameters_of(name: str) -> dict[str, float]:
     """The parameters a problem can be given, with their defaults."""
-    made = _from_file(name) if _is_file(name) else _registered(name)
+    made = _from_file(name) if is_file(name) else _registered(name)
     if isinstance(made, Problem):
         return {}
     return {key: p.default for key, p in inspect.signature(made).parameters.items()}
-
-
-def _is_file(name: str) -> bool:
-    return name.partition(":")[0].endswith(".py")
 
 
 def _registered(name: str) -> Problem | Callable[..., Problem]:
@@ -75,12 +73,14 @@ def _from_file(name: str) -> Problem:
 
 
 def _run(path: Path) -> dict[str, Any]:
-    specification = importlib.util.spec_from_file_location(path.stem, path)
-    if not path.is_file() or specification is None or specification.loader is None:
+    if not path.is_file():
         raise DataError(f"sciformer solve: no Python file {path}.")
-    module = importlib.util.module_from_spec(specification)
+    # The text itself, not a cache of compiled code that may lie beside it and say something else.
+    content = read_bytes(path, MOST_BYTES)
+    module = types.ModuleType(path.stem)
+    module.__file__ = str(path)
     try:
-        specification.loader.exec_module(module)
+        exec(compile(content, str(path), "exec"), vars(module))
     except UsageError:
         raise
     except Exception as error:
