@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from pinn.optimisers.protocol import StepReport
+from pinn.optimisers.resumable import resumes_exactly
 from sciformer.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -47,7 +49,10 @@ class FirstOrder:
         rate = self._rate()
         for group in optimiser.param_groups:
             group["lr"] = rate
-        optimiser.step()
+        if self._steps:
+            optimiser.step()
+        else:
+            self._first_step(optimiser)
         optimiser.zero_grad(set_to_none=True)
         self._steps += 1
         return StepReport(value, value, True, 1, {"learning_rate": rate})
@@ -56,6 +61,30 @@ class FirstOrder:
         """Nothing to do: the moments are averages over samples anyhow."""
 
     def state(self) -> dict[str, Any]:
+        """Number of steps, and what the optimiser keeps if it can go on from that exactly."""
+        if not self.resumes:
+            return {"steps": self._steps, "resumes": False}
+        return {**self.full_state(), "resumes": True}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from a state.
+
+        Raises:
+            UsageError: the method keeps what its state does not hold.
+        """
+        if state["resumes"] is not True or not self.resumes:
+            raise UsageError(
+                "solve: this optimiser keeps more than its state tells and would not go on with "
+                "the same numbers, so that --resume does not have it; start a new run."
+            )
+        self.restore_full(state)
+
+    @cached_property
+    def resumes(self) -> bool:
+        """Whether it goes on from its state bit for bit, which is tried out once."""
+        return resumes_exactly(lambda: FirstOrder(self._make, self._learning_rate, self._horizon))
+
+    def full_state(self) -> dict[str, Any]:
         """Number of steps, and what the optimiser keeps for each parameter and in common."""
         if self._optimiser is None:
             return {"steps": self._steps, "parameters": {}, "common": {}}
@@ -63,22 +92,33 @@ class FirstOrder:
         return {
             "steps": self._steps,
             "parameters": {str(key): _copied(kept) for key, kept in state["state"].items()},
-            "common": _scalars(state["param_groups"][0]),
+            "common": _common(state["param_groups"][0]),
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continues from a state."""
+    def restore_full(self, state: Mapping[str, Any]) -> None:
+        """Continues from a full state."""
         self._steps, self._optimiser = int(state["steps"]), None
-        self._saved = state if state["parameters"] else None
+        self._saved = state if state["parameters"] or state["common"] else None
+
+    def _first_step(self, optimiser: torch.optim.Optimizer) -> None:
+        """Methods of the library that want more than gradients fail here, each in its own way."""
+        try:
+            optimiser.step()
+        except Exception as error:  # the library raises as it pleases
+            raise _unfit(type(optimiser).__name__, error) from error
 
     def _prepared(self, tensors: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
         if self._optimiser is None:
-            self._optimiser = self._make(tensors, self._learning_rate)
+            try:
+                self._optimiser = self._make(tensors, self._learning_rate)
+            except Exception as error:
+                raise _unfit("the one chosen", error) from error
             if self._saved is not None:
-                kept = {int(k): _copied(v) for k, v in self._saved["parameters"].items()}
-                groups = self._optimiser.state_dict()["param_groups"]
-                groups[0].update(self._saved["common"])
-                self._optimiser.load_state_dict({"state": kept, "param_groups": groups})
+                # Not by load_state_dict, which casts float32 counters to the parameters' dtype.
+                for key, kept in self._saved["parameters"].items():
+                    owner: Any = tensors[int(key)] if key.isdecimal() else key
+                    self._optimiser.state[owner] = _copied(kept)
+                self._optimiser.param_groups[0].update(_copied(self._saved["common"]))
         return self._optimiser
 
     def _rate(self) -> float:
@@ -147,6 +187,14 @@ def find_in_library(name: str, ours: Sequence[str] = ()) -> Any:
     return pytorch_optimizer.load_optimizer(name)
 
 
+def _unfit(name: str, error: Exception) -> UsageError:
+    first = next(iter(str(error).splitlines()), type(error).__name__)
+    return UsageError(
+        f"solve: the optimiser {name} wants more than parameters and their gradients ({first}); "
+        "choose another."
+    )
+
+
 def _copied(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value.clone()
@@ -157,5 +205,8 @@ def _copied(value: Any) -> Any:
     return value
 
 
-def _scalars(group: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in group.items() if isinstance(v, (bool, int, float, str)) and k != "lr"}
+def _common(group: Mapping[str, Any]) -> dict[str, Any]:
+    """What a group keeps beside its parameters and the rate, norms of earlier steps among it."""
+    kinds = (bool, int, float, str, torch.Tensor, list, tuple)
+    found = {k: v for k, v in group.items() if isinstance(v, kinds) and k not in ("params", "lr")}
+    return {key: _copied(value) for key, value in found.items()}
