@@ -1,7 +1,8 @@
 """Prints the table of docs/tutorials/compile.md: what it costs to compile, certify and verify.
 
 CPU seconds of one thread. Certification is `certify` on the finished layer; verification is
-`verify` on its files, reading and every leaf included; each is the least of three runs.
+`verify` on its files, reading and every leaf included. Each is the least of three runs, so that
+sympy's caches are warm for both.
 
     python benchmarks/universal_verification.py
 """

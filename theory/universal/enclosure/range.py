@@ -89,7 +89,8 @@ _RULES: Mapping[str, Rule] = {
     "atan": (Interval.atan, _atan_slope, lambda v: -_TWO * v * _atan_slope(v).power(2)),
     "sqrt": (Interval.sqrt, _sqrt_slope, lambda v: -_TWO * _sqrt_slope(v).power(3)),
 }
-"""Value, first and second derivative."""
+"""Value, first and second derivative. The verifier has a table of its own, written apart from this
+one on purpose: `theory.universal.verifier.forms`."""
 
 
 class Expansions:
