@@ -80,7 +80,7 @@ class Streamer:
         """Forgets all frames."""
         self.restore(self.model.init_state(self._shape[0]))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Writes the state, from which `load` goes on with the same answers.
 
         Raises:
@@ -91,10 +91,10 @@ class Streamer:
         tensors = {
             name: tensor.contiguous().clone() for name, tensor in flatten(self.state).items()
         }
-        with atomic(path) as temporary:
+        with atomic(Path(path)) as temporary:
             save_file(tensors, temporary, {WEIGHTS_DIGEST: self.weights_digest})
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path | str) -> None:
         """Goes on from a saved state of the same model, weights included.
 
         Raises:

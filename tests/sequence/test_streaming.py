@@ -208,7 +208,7 @@ def test_a_state_belongs_to_its_weights(tmp_path: Path) -> None:
         next(iter(other.parameters())).mul_(1 + 2**-40)
     for _ in range(5):
         first.push(torch.ones(1, 3, dtype=torch.float64))
-    first.save(tmp_path / "state.safetensors")
+    first.save(str(tmp_path / "state.safetensors"))
     second.load(tmp_path / "state.safetensors")
     assert second.frames == 5
     with pytest.raises(DataError, match="its weights have another digest"):
