@@ -16,13 +16,14 @@ from scipy.io import wavfile
 
 from sciformer.cli.main import main
 from sciformer.errors import DataError
-from sciformer.mixers import Pipeline, Window
+from sciformer.mixers import Pipeline, Window, WindowAttention
 from sciformer.sequence import data as data_room
 from sciformer.sequence.data.speech import log_mel, read_wav
 from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.saved import load_model
 from sciformer.sequence.sources import frames
+from sciformer.sequence.streaming import Streamer
 from sciformer.spiking import LinearReadoutLMU
 from tests.sequence.test_training import DATA
 
@@ -287,3 +288,60 @@ def test_what_nir_cannot_carry_is_refused(
     arguments = ["train", "lmuformer", *TRAIN, "--out", str(tmp_path / "run"), "--export", "nir"]
     assert main(arguments) == 2
     assert "it can carry the spiking model of the preset psmnist only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--mixer", "window", "--window", "4"],
+        ["--mixer", "linear"],
+        ["--mixer", "latents", "--latents", "3"],
+        ["--mixer", "slices", "--latents", "3"],
+        ["--mixer", "regions", "--block", "4"],
+        ["--mixer", "attention", "--spans", "4,full", "--core", "row-blocks"],
+    ],
+    ids=lambda options: options[1],
+)
+def test_mixers_by_name_are_trained_and_read_back(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kills: an option that is lost between the command, the run and the model read back."""
+    report = trained(tmp_path, capsys, *options)
+    model, choice = load_model(report["run"])
+    again = choice.make()
+    assert again.parameter_count() == report["parameters"]
+    assert report["macs"] == model.operations(12).macs
+    sizes = {"--window": "window", "--latents": "latents", "--block": "block"}
+    for name, field in sizes.items():
+        if name in options:
+            assert getattr(choice.mixing, field) == int(options[options.index(name) + 1])
+    if "--spans" in options:
+        assert choice.mixing.spans == (4, 0)
+        befores = [m.before for m in model.modules() if isinstance(m, WindowAttention)]
+        assert befores == [4]
+
+
+def test_a_stream_of_attention_is_saved_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kills: a cache that has grown refused as the state of another model."""
+    model, _ = load_model(trained(tmp_path, capsys, "--mixer", "attention")["run"])
+    x = DATA.test.inputs[0].to(torch.float32)
+    whole, first, second = Streamer(model), Streamer(model), Streamer(model)
+    answers = [whole.push(frame[None]) for frame in x]
+    for frame in x[:5]:
+        first.push(frame[None])
+    first.save(tmp_path / "state.safetensors")
+    second.load(tmp_path / "state.safetensors")
+    for frame, wanted in zip(x[5:], answers[5:], strict=True):
+        torch.testing.assert_close(second.push(frame[None]), wanted)
+
+
+@pytest.mark.parametrize("spans", ["4", "4,-1", "4,some"])
+def test_spans_that_do_not_fit_are_refused(
+    spans: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kills: a block without a span, a negative reach."""
+    more = ["--mixer", "attention", "--spans", spans, "--out", str(tmp_path / "run")]
+    assert main(["train", "lmuformer", *TRAIN, *more]) == 2
+    assert "spans" in capsys.readouterr().err

@@ -164,8 +164,6 @@ def _differentiable_slopes(
     parts: list[Tensor], gradient: Tensor, patch: Patch, rows: int
 ) -> tuple[Tensor | None, ...]:
     """The gradients as functions that can be differentiated again."""
-    # Views, because one tensor may be query, key and value at once.
-    parts = [part.view_as(part) for part in parts]
     query, key, value, relative, gain = parts
     scoring = Scoring(patch, patch.m, _Tables(relative, gain, patch))
     output = RowBlocks(rows).attend(query, key, value, scoring)
