@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from sciformer.attention import ALiBi, MultiheadAttention, NoPosition, RelativeTable, Rotary
 from sciformer.blocks import EncoderBlock, FeedForward
 from sciformer.errors import DomainError
+from theory.flows.compile_flow import compile_flow
 from theory.flows.ends import Line
 from theory.flows.kernels import airy_symbol, circulant_kernel, gaussian_logits
 from theory.flows.linear_flow import heat_head
+from theory.flows.named import NAMED
 from theory.flows.poisson import diffusivity_seen, head_error_bound, head_factors, stuck_weight
 from theory.flows.signs import distance_from_one_head, one_head_distance
+from theory.flows.starts import Starts
 from theory.flows.walls import KilledWalk, blind_error, cold_profile, cold_wall_head
 
 
@@ -145,6 +148,21 @@ def test_distance_from_one_head_is_the_smaller_sign(entries: list[float]) -> Non
     assert distance_from_one_head(kernel) == pytest.approx(
         one_head_distance(kernel), abs=1e-6 * np.abs(kernel).sum()
     )
+
+
+def test_a_start_between_the_sensors_is_lost() -> None:
+    """The reading theorem: a rise of M d/2 between sensors; the bound is attained to 2 %.
+
+    Kills: d/4 as an estimate, or half of it as the bound.
+    """
+    equation, starts = NAMED["heat"][0], Starts(-1.0, 1.0, 10.0)
+    flow = compile_flow(equation, epsilon=1e-2, starts=starts)
+    spacing = 1 / flow.certificate.design.sensors
+    hidden = flow(torch.zeros(1, flow.certificate.design.sensors).double())
+    # Hats of slope 10 on every gap vanish at all sensors; soon they are their mean, 10 d / 4.
+    lost = 10 * spacing / 4
+    assert float(hidden.abs().max()) == 0
+    assert lost <= flow.certificate.bound <= 1.02 * lost
 
 
 def test_heat_is_within_one_head_and_dispersion_is_not() -> None:
