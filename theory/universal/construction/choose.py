@@ -9,8 +9,11 @@ import numpy as np
 import sympy
 
 from sciformer.errors import DomainError, unknown_name
-from theory.universal.construction.few_heads import linear_heads, relative_heads, tilted_heads
-from theory.universal.construction.heads import Heads, copy_heads, tilted_copy_heads
+from theory.universal.construction.copy import copy_heads, tilted_copy_heads
+from theory.universal.construction.heads import Heads
+from theory.universal.construction.linear import linear_heads
+from theory.universal.construction.relative import relative_heads
+from theory.universal.construction.tilted import tilted_heads
 from theory.universal.fitting.fit import affine_fit, sample_cube
 from theory.universal.fitting.symmetry import Orbits
 from theory.universal.formula.target import Target, sequences_in

@@ -1,4 +1,4 @@
-"""Attention layers by construction: what every token knows of the sequence after one layer.
+"""Attention by construction: what every token knows of the sequence after one layer.
 
 Each construction is a set of weights and, for every token, an affine read-out of its state that
 gives the features the hidden layer works on: the whole sequence, and tilted means if there are any.
@@ -7,7 +7,6 @@ gives the features the hidden layer works on: the whole sequence, and tilted mea
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,63 +56,36 @@ class Heads:
         return np.asarray(state @ self.decode[token].T + self.offset[token])
 
 
-def copy_heads(tokens: int, width: int, beta: float = 1.0) -> Heads:
-    """n heads, head k looking at position k; exact linear un-mixing replaces a high temperature.
-
-    Head k gives u_k = sum_j A_kj x_j with A = ((e^beta - 1) I + 1 1^T) / (e^beta + n - 1), and
-    A^-1 = ((e^beta + n - 1) I - 1 1^T) / (e^beta - 1) goes into the output projection: slot k of
-    every token is x_k at every beta > 0.
+class Space:
+    """The coordinates of a state by name, so that a wrong direction fails by its name.
 
     Args:
-        tokens: n.
-        width: d.
-        beta: score of the looked-at position over the others; > 0.
-
-    Source: lemma 2 and theorem T2 of docs/theory/single-layer-theorem.md.
+        sizes: the number of coordinates of each named part, in order.
     """
-    return tilted_copy_heads(tokens, width, (), beta)
 
+    def __init__(self, **sizes: int) -> None:
+        self.parts: dict[str, slice] = {}
+        self.width = 0
+        for name, size in sizes.items():
+            self.parts[name] = slice(self.width, self.width + size)
+            self.width += size
 
-def tilted_copy_heads(tokens: int, width: int, tilts: Sequence[float], beta: float = 1.0) -> Heads:
-    """Copy heads, and for each tilt t one head a channel that gives sum x e^(t x) / sum e^(t x).
+    def __getitem__(self, name: str) -> slice:
+        """The coordinates of a part."""
+        return self.parts[name]
 
-    A tilted mean is a soft maximum (t > 0) or minimum (t < 0): at most W((n - 1) / e) / t below the
-    maximum. Features: x_1, ..., x_n, then the tilted means.
-    """
-    n, d = tokens, width
-    copies, extra = n, len(tilts) * d
-    slots = d + n
-    w = slots + n * d + extra
-    basis = np.eye(w)
-    count = copies + extra
-    query, key, value = (np.zeros((count, d, w)) for _ in range(3))
-    scale = math.sqrt(d)
-    for k in range(copies):
-        query[k, 0, d : d + n] = beta * scale
-        key[k, 0, d + k] = 1.0
-        value[k, :, :d] = np.eye(d)
-    output = np.zeros((w, count, d))
-    unmix = ((math.exp(beta) + n - 1) * np.eye(n) - np.ones((n, n))) / math.expm1(beta)
-    output[slots : slots + n * d, :copies] = np.kron(unmix, np.eye(d)).reshape(n * d, n, d)
-    for index in range(extra):
-        tilt, channel = tilts[index // d], index % d
-        query[copies + index, 0, d : d + n] = tilt * scale
-        key[copies + index, 0, channel] = 1.0
-        value[copies + index, 0, channel] = 1.0
-        output[slots + n * d + index, copies + index, 0] = 1.0
-    positions = np.zeros((n, w))
-    positions[:, d : d + n] = np.eye(n)
-    decode = np.broadcast_to(basis[slots:], (n, n * d + extra, w))
-    return Heads(
-        name="copy" if not tilts else "hybrid",
-        heads=count,
-        embedding=basis[:, :d].copy(),
-        positions=positions,
-        query=query.reshape(count * d, w),
-        key=key.reshape(count * d, w),
-        value=value.reshape(count * d, w),
-        output=output.reshape(w, count * d),
-        decode=decode,
-        offset=np.zeros((n, n * d + extra)),
-        gate=slice(d, d + n),
-    )
+    def at(self, name: str, index: int) -> int:
+        """One coordinate of a part; an index outside it is a mistake of a construction."""
+        part = self.parts[name]
+        assert 0 <= index < part.stop - part.start, f"{name} has no coordinate {index}"
+        return int(part.start) + index
+
+    def block(self, name: str, index: int, size: int) -> slice:
+        """The `index`-th run of `size` coordinates of a part."""
+        start = self.at(name, index * size)
+        self.at(name, (index + 1) * size - 1)
+        return slice(start, start + size)
+
+    def basis(self, name: str) -> Array:
+        """Unit vectors of a part as columns, (width, size)."""
+        return np.asarray(np.eye(self.width)[:, self.parts[name]].copy())

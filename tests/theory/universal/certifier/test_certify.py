@@ -23,7 +23,7 @@ from theory.universal.certifier.errors_on_boxes import LayerError, Units
 from theory.universal.certifier.rounding import forward_rounding
 from theory.universal.certifier.token_map import collapse
 from theory.universal.construction.assemble import assemble
-from theory.universal.construction.heads import copy_heads
+from theory.universal.construction.copy import copy_heads
 from theory.universal.fitting.ridge import Ridges
 from theory.universal.formula.program import compile_expression
 from theory.universal.formula.target import Target, read_target

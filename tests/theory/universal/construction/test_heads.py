@@ -10,8 +10,11 @@ import pytest
 
 from tests.theory.universal.layers import random_layer
 from theory.universal.construction.choose import Linear, Relative
-from theory.universal.construction.few_heads import linear_heads, relative_heads, tilted_heads
-from theory.universal.construction.heads import Heads, copy_heads, tilted_copy_heads
+from theory.universal.construction.copy import copy_heads, tilted_copy_heads
+from theory.universal.construction.heads import Heads
+from theory.universal.construction.linear import linear_heads
+from theory.universal.construction.relative import relative_heads
+from theory.universal.construction.tilted import tilted_heads
 from theory.universal.formula.target import read_target
 from theory.universal.layer import SingleLayer, apply
 
