@@ -153,3 +153,13 @@ def test_a_certificate_for_single_precision(tmp_path: Path) -> None:
     with pytest.raises(CertificateError, match=r"rounding alone"):
         verify(again)
     assert verify(hand_made(tmp_path / "c", weights, "x1", bound=1e-9)).bound < 1e-9
+
+
+def test_rounding_counts_the_farther_end_of_the_domain(tmp_path: Path) -> None:
+    """On [0, 1000] in float32. Kills: a limit taken from one end of the domain only."""
+    weights = token_wise(np.array([1.0, -1.0]), np.zeros(2), np.array([1.0, -1.0]))
+    path = hand_made(
+        tmp_path / "a", weights, "x1", bound=0.1, domain=(0.0, 1000.0), arithmetic="float32"
+    )
+    result = verify(path)
+    assert 1000 * 2.0**-24 < result.rounding < 0.05

@@ -138,3 +138,11 @@ def test_files_that_are_no_certificate(tmp_path: Path) -> None:
     (tmp_path / "layer.safetensors").write_text("")
     with pytest.raises(DataError, match=r"damaged"):
         verify(tmp_path)
+
+
+def test_an_epsilon_below_the_bound_is_refused(copied: Path) -> None:
+    """Kills: a proof that does not aim at epsilon."""
+    record = json.loads((copied / "certificate.json").read_text())
+    rewrite(copied, {"epsilon": record["bound"] / 2})
+    with pytest.raises(CertificateError, match=r"leaves its certified range|not proven|above the"):
+        verify(copied)
