@@ -122,6 +122,8 @@ def _run(name: str, rest: list[str]) -> int:
     if name not in commands:
         raise unknown_name("sciformer", "command", name, commands)
     command = commands[name].load()
+    if hasattr(command, "choose"):  # it stands for several, and the words say which
+        command = command.choose(rest) or command
     parser = Parser(f"sciformer {name}", command.__doc__)
     _add_debug(parser)
     command.configure(parser)

@@ -174,7 +174,7 @@ class WindowAttention(Attention):
     ) -> tuple[Tensor, State]:
         check_sequence("WindowAttention", x, self.width)
         block, count = self._opened(self.init_state(x.shape[0]) if state is None else state)
-        start = int(count[0])
+        start = 0 if state is None else int(count[0])  # an exported program knows no count
         query, new = self._project(x, mask, start)
         held = Cached.joined([block, new])
         mixed = self.attention.attend(
@@ -209,5 +209,9 @@ class WindowAttention(Attention):
 
 
 def _existing(mask: Mask, seen: Tensor) -> Mask:
-    """The mask, and hidden tokens that do not exist, if there are any."""
-    return mask if bool(seen.all()) else mask & Padding(seen)
+    """The mask, and hidden tokens that do not exist, if there are any.
+
+    A program that is exported holds for tokens of any presence, so it cannot ask whether all exist.
+    """
+    is_traced = torch.compiler.is_compiling()
+    return mask if not is_traced and bool(seen.all()) else mask & Padding(seen)

@@ -24,7 +24,7 @@ from sciformer.attention import (
     attend,
     toeplitz,
 )
-from sciformer.errors import DomainError, ShapeError
+from sciformer.errors import DomainError, ShapeError, UsageError
 from tests.contracts.positions import (
     HEAD_WIDTH,
     HEADS,
@@ -198,6 +198,16 @@ class TestUniversalOverTable(TestUniversal):
             bias=lambda h, i, j: position.base.table[h, j - i + LENGTH - 1],
             gain=lambda h, i, j: position.table[h, j - i + LENGTH - 1],
         )
+
+
+def test_a_gain_takes_its_sizes_from_its_base() -> None:
+    """Kills: heads and length exchanged, sizes of the base before those that were given."""
+    assert Universal(RelativeTable(3, 5)).table.shape == (3, 9)
+    assert Universal(RelativeTable(3, 5), length=7).table.shape == (3, 13)
+    with pytest.raises(UsageError, match="does not know its length; give length="):
+        Universal(ALiBi(3))
+    with pytest.raises(UsageError, match="does not know its heads; give heads="):
+        Universal(NoPosition(), length=5)
 
 
 class TestUniversalOverShaw(TestUniversal):

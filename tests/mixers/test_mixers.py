@@ -189,6 +189,16 @@ def test_convolution_and_causal_attention_are_causal_to_the_bit() -> None:
         assert torch.equal(mixer(x)[0][:, :7], mixer(changed)[0][:, :7])
 
 
+def test_order_and_theta_stand_for_a_window() -> None:
+    """Kills: order and theta exchanged, one of them ignored."""
+    made = LMU(3, order=6, theta=9.0)
+    assert made.window == Window(6, 9.0)
+    assert TrainableLMU(3, order=6, theta=9.0).window == made.window
+    for wrong in ({}, {"order": 6}, {"window": Window(6, 9.0), "theta": 9.0}):
+        with pytest.raises(UsageError, match=r"LMU: wants a Window\(order, theta, channels\), or"):
+            LMU(3, **wrong)
+
+
 def test_the_window_is_learned() -> None:
     """Kills: a detached theta, a kernel kept from before."""
     mixer = TrainableLMU(1, Window(4, 12.0), signal_activation=nn.Identity())

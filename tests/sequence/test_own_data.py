@@ -128,7 +128,7 @@ X, Y = np.zeros((4, 3, 2)), np.array([0, 1, 0, 1])
         ("offsets", {"x": X[0], "offsets": np.array([0, 2, 2, 3]), "y": Y[:3]}, "rising offsets"),
         ("end", {"x": X[0], "offsets": np.array([0, 2]), "y": Y[:1]}, "rising offsets"),
         ("infinite", {"x": np.full((8, 3), np.inf), "y": np.tile(Y, 2)}, "not finite"),
-        ("pickle", {"x": np.array([{}] * 4, dtype=object), "y": Y}, "cannot be read"),
+        ("pickle", {"x": np.array([{}] * 4, dtype=object), "y": Y}, "holds Python objects"),
     ],
 )
 def test_bad_arrays_are_refused(

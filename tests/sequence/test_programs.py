@@ -86,6 +86,31 @@ def test_torch_programs_are_read_back(tmp_path: Path) -> None:
     torch.testing.assert_close(logits, made(x), atol=TOLERANCE, rtol=0)
 
 
+@pytest.mark.parametrize("mixer", ["attention", "urpe", "window", "latents"])
+def test_attention_is_exported_whole(mixer: str) -> None:
+    """Kills: a question to the data (whether all tokens exist) that no program can answer."""
+    made = model(mixer=mixer)
+    x = sequence(made)
+    found = whole_program(made, FRAMES).module()(x)
+    torch.testing.assert_close(found, made(x), atol=TOLERANCE, rtol=0)
+
+
+def test_onnx_runs_attention(tmp_path: Path) -> None:
+    """Kills: a gain of URPE that the program leaves out."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    made = model(mixer="urpe")
+    for block in (made.body.block0, made.body.block1):  # type: ignore[union-attr]
+        table = block.mix.mixer.attention.position.table
+        torch.nn.init.uniform_(table, -1.0, 2.0, generator=torch.Generator().manual_seed(5))
+    write_onnx(whole_program(made, FRAMES), tmp_path / "whole.onnx")
+    session = runtime.InferenceSession(tmp_path / "whole.onnx")
+    [name] = [entry.name for entry in session.get_inputs()]
+    x = sequence(made)
+    [found] = session.run(None, {name: x.numpy()})
+    np.testing.assert_allclose(found, made(x).detach().numpy(), atol=TOLERANCE)
+
+
 def test_what_has_no_step_is_refused() -> None:
     """Kills: a program whose cache cannot grow."""
     with pytest.raises(UsageError, match="looks at later frames"):

@@ -11,6 +11,7 @@ import torch
 
 from sciformer.errors import ConvergenceError
 from sciformer.runs import Run
+from sciformer.sequence import training
 from sciformer.sequence.augmentation import Noise, Rescale, Roll, Tilt
 from sciformer.sequence.data.dataset import SequenceData, Split
 from sciformer.sequence.presets import make_model
@@ -37,6 +38,34 @@ def model(family: str = "lmuformer"):
     torch.manual_seed(3)
     sizes = {"features": 1, "classes": 2, "length": 12, "width": 8, "depth": 1, "theta": 12.0}
     return make_model(family, "small", **sizes, convolutions=1, order=4, channels=2)
+
+
+def test_the_weights_of_the_best_epoch_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kills: the last weights, or the first ones, instead of the best."""
+    scores, seen = iter((0.1, 0.9, 0.2)), []
+
+    def scored(model: torch.nn.Module, split: Split) -> training.Score:
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return training.Score(next(scores), 1.0, torch.zeros(2, 2))
+
+    monkeypatch.setattr(training, "evaluate", scored)
+    network = model()
+    recipe = replace(RECIPE, epochs=3)
+    progress = train(network, DATA, recipe, Run.create(tmp_path / "r", "t", {}))
+    assert progress.best_epoch == 2
+    assert not torch.equal(seen[1]["head.weight"], seen[2]["head.weight"])
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, seen[1][name]), name
+
+
+def test_the_loss_is_the_mean_over_all_sequences() -> None:
+    """7 sequences in batches of 3. Kills: a sum, a mean of the means of unequal batches."""
+    network, part = model().eval(), DATA.test.select(torch.arange(7))
+    logits = network(part.inputs).double()
+    wanted = -logits.log_softmax(1)[torch.arange(7), part.labels].mean()
+    assert evaluate(network, part, batch=3).loss == pytest.approx(float(wanted.detach()), rel=1e-6)
 
 
 @pytest.mark.parametrize("family", ["lmuformer", "spiking-lmuformer"])

@@ -49,6 +49,17 @@ class TestLinearReadoutLMU(MixerContract):
         return LinearReadoutLMU(3, Window(6, 9.0), hidden=4)
 
 
+def test_tokens_that_are_not_there_write_nothing() -> None:
+    """Every signal neuron would fire at every step. Kills: absent tokens that write."""
+    lmu = SpikingLMU(3, Window(6, 9.0, channels=2)).eval()
+    torch.nn.init.constant_(lmu.signal.bias, 1e6)
+    x = torch.randn(2, 5, 3)
+    written = lmu(x)[1][1]
+    absent = lmu(x, mask=torch.zeros(2, 5, dtype=torch.bool))[1][1]
+    assert bool((written != 0).any())
+    assert torch.equal(absent, torch.zeros(2, 2, 6))
+
+
 def run(x: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
     """Spikes and the gradient of their weighted sum."""
     x = x.clone().requires_grad_()

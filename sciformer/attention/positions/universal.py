@@ -9,7 +9,7 @@ from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import Position
 from sciformer.attention.positions.relative import table_slice
 from sciformer.attention.toeplitz import toeplitz_diagonals
-from sciformer.errors import ShapeError
+from sciformer.errors import ShapeError, UsageError
 
 
 class Universal(Position):
@@ -22,18 +22,22 @@ class Universal(Position):
 
     Args:
         base: the scheme underneath.
-        heads: number of heads.
-        length: longest sequence; the table holds offsets -(length-1) .. length-1.
+        heads: number of heads; by default those of the base, where it knows them.
+        length: longest sequence, by default that of the base, where it knows one; the table holds
+            offsets -(length-1) .. length-1.
 
     Raises:
+        UsageError: no heads or no length, and a base that does not know them.
         ShapeError: a base made for another number of heads.
         DomainError: a pair further apart than the table reaches.
 
     Source: Luo et al. 2022, eq. 8; `table` is their C.
     """
 
-    def __init__(self, base: Position, heads: int, length: int) -> None:
+    def __init__(self, base: Position, heads: int | None = None, length: int | None = None) -> None:
         super().__init__()
+        heads = _given_or_known("heads", heads, base.heads)
+        length = _given_or_known("length", length, base.length)
         if base.heads not in (None, heads):
             raise ShapeError(
                 f"Universal: the base scheme has {base.heads} heads; got {heads} for the gain."
@@ -91,3 +95,12 @@ class Universal(Position):
     def values(self, weights: Tensor, patch: Patch) -> Tensor | None:
         """See `Position.values`."""
         return self.base.values(weights, patch)
+
+
+def _given_or_known(name: str, given: int | None, known: int | None) -> int:
+    found = known if given is None else given
+    if found is None:
+        raise UsageError(
+            f"Universal: the base scheme does not know its {name}; give {name}= beside it."
+        )
+    return found

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from sciformer.errors import DomainError
+from sciformer.errors import DomainError, UsageError
 from sciformer.mixers.legendre.evaluation import ChunkedScan, Evaluation, Size, fastest
 from sciformer.mixers.legendre.legendre import LegendreMemory, fixed_memory
 from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, silence
@@ -65,11 +65,15 @@ class LMU(TokenMixer):
 
     Args:
         width: width d of the tokens.
-        window: order, length and channels of the memory.
+        window: order, length and channels of the memory; or, for one channel,
+        order, theta: Legendre coefficients and window in steps.
         hidden: width e of the output; `width` by default.
         signal_activation: f.
         activation: g.
         evaluation: how whole sequences are computed; the fastest for their size by default.
+
+    Raises:
+        UsageError: neither a window nor both of order and theta, or a window and one of them.
 
     Cost: by size, see `mixers.legendre.evaluation`; a step costs q^2 c + e (c q + d) operations.
     Source: Chilkuri and Eliasmith 2021, eqs. 18-20, 23, 26; their d is `order`, W_h is [W_m W_x].
@@ -79,14 +83,17 @@ class LMU(TokenMixer):
     def __init__(
         self,
         width: int,
-        window: Window,
+        window: Window | None = None,
         *,
+        order: int | None = None,
+        theta: float | None = None,
         hidden: int | None = None,
         signal_activation: nn.Module | None = None,
         activation: nn.Module | None = None,
         evaluation: Evaluation | None = None,
     ) -> None:
         super().__init__()
+        window = _one_window(window, order, theta)
         self.width, self.window, self.evaluation = width, window, evaluation
         hidden = width if hidden is None else hidden
         self.signal = nn.Linear(width, window.channels)
@@ -164,6 +171,18 @@ class LMU(TokenMixer):
         return evaluation(signal, memory, self.readout.weight), memory.last(signal)
 
 
+def _one_window(window: Window | None, order: int | None, theta: float | None) -> Window:
+    """The window that was given, in either of the two ways."""
+    if window is not None and order is None and theta is None:
+        return window
+    if window is None and order is not None and theta is not None:
+        return Window(order, theta)
+    raise UsageError(
+        "LMU: wants a Window(order, theta, channels), or order and theta for one channel; got "
+        f"window {window}, order {order}, theta {theta}."
+    )
+
+
 class TrainableLMU(LMU):
     """An LMU that learns the length of its window; arguments as `LMU`.
 
@@ -173,7 +192,7 @@ class TrainableLMU(LMU):
     Deviates: ours; Voelker et al. 2019 train A and B instead, or nothing.
     """
 
-    def __init__(self, width: int, window: Window, **options: Any) -> None:
+    def __init__(self, width: int, window: Window | None = None, **options: Any) -> None:
         super().__init__(width, window, **options)
         self.log_scale = nn.Parameter(torch.zeros(()))
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from sciformer.errors import DataError
+from sciformer.runs.arrays import read_array, read_arrays
 from sciformer.sequence.data.dataset import SequenceData, Split, hold_out
 from sciformer.sequence.data.packages import wanted
 from sciformer.sequence.data.speech import log_mel, read_wav
@@ -119,14 +120,7 @@ def _order(label: str) -> tuple[bool, float, str]:
 
 
 def _npz(path: Path) -> dict[str, Labelled]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"train: {path} cannot be read ({error}); save plain arrays by numpy.savez, ragged "
-            "sequences as x (frames, c) with offsets."
-        ) from error
+    arrays = read_arrays(path)
     names = [name for name in SPLITS if f"x_{name}" in arrays]
     if "x" in arrays and not names:
         return {"train": _arrays(path, arrays, "")}
@@ -255,16 +249,18 @@ def _file(path: Path) -> Tensor:
     """One sequence (n, c)."""
     if path.suffix == ".wav":
         return log_mel(read_wav(path))
-    try:
-        if path.suffix == ".npy":
-            frames = np.load(path, allow_pickle=False)
-        else:
-            frames = np.loadtxt(path, delimiter=",", ndmin=2)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"train: {path} cannot be read ({error}); repair or remove it.") from error
+    frames = read_array(path) if path.suffix == ".npy" else _table(path)
     frames = frames[:, None] if frames.ndim == 1 else frames
     if frames.ndim != 2 or frames.dtype.kind not in "fiu" or 0 in frames.shape:
         raise DataError(
             f"train: {path} must hold real frames (n, c); got {frames.shape} of {frames.dtype}."
         )
     return torch.from_numpy(frames.astype(np.float32))
+
+
+def _table(path: Path) -> np.ndarray:
+    """A csv file of numbers without a header."""
+    try:
+        return np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        raise DataError(f"train: {path} cannot be read ({error}); repair or remove it.") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +57,11 @@ def whole_program(model: SequenceClassifier, length: int) -> Any:
     Input `frames` (1, length, c); output logits (1, classes). The length is fixed, because the
     evaluation of a memory that is fastest, and its tables, depend on it.
     """
-    folded = fold(model)
-    return torch.export.export(Whole(folded), (_example(folded, length),))
+    folded = fold(model).requires_grad_(False)
+    whole, example = Whole(folded), _example(folded, length)
+    # Tables of the memories are kept once computed, and in a traced run they would have no numbers.
+    whole(example)
+    return torch.export.export(whole, (example,))
 
 
 def step_program(model: SequenceClassifier) -> Any:
@@ -73,7 +78,7 @@ def step_program(model: SequenceClassifier) -> Any:
             "export: this model looks at later frames, so it has no step; export the whole, or "
             "train a causal preset."
         )
-    folded = fold(model)
+    folded = fold(model).requires_grad_(False)
     state = initial_state(folded)
     if any(tensor.numel() == 0 for tensor in state):
         raise UsageError(
@@ -107,9 +112,22 @@ def write_onnx(program: Any, path: Path) -> None:
         # torch's own exporter uses what torch has deprecated.
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
-        exported = torch.onnx.export(program, verbose=False)
+        with _quiet("torch.onnx"):  # it tells of every package that it would support
+            exported = torch.onnx.export(program, verbose=False)
     assert exported is not None, "an exported program always gives an ONNX program"
     exported.save(path, external_data=False)
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Lets a logger say errors only."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _example(model: SequenceClassifier, frames: int) -> Tensor:
