@@ -98,7 +98,7 @@ def physicsformer() -> Paper:
                     "abstract",
                     "~1e-6",
                     wake,
-                    f"mse_{name}",
+                    f"mse_by_field.{name}",
                     AtMost(1e-6),
                     SAMPLES,
                 )

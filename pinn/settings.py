@@ -1,74 +1,39 @@
-"""Every choice of a solve in one value that is written beside its result."""
+"""All choices of a solve in one value, whose description is written beside its result."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sciformer.errors import UsageError, unknown_name
+from torch import nn
+
+from pinn import names
+from pinn.loss.weighting import Balance, CausalInTime, DynamicsWeightedLoss, NTKTrace
+from pinn.networks import PhysicsFormer
+from pinn.optimisers import LevenbergMarquardt, Optimiser
+from pinn.trial.conditions import auto
+from sciformer.errors import DataError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from torch import nn
-
-    from pinn.loss.weighting import DynamicsWeightedLoss
-    from pinn.optimisers import Optimiser
+    from pinn.networks.protocol import NetworkInputs
     from pinn.problem.problem import Problem
-    from pinn.training.schedule import Plan
-    from pinn.trial.inputs import Inputs
+    from pinn.sampling.schedule import SamplerMaker, Schedule
+    from pinn.training.curriculum import Curriculum
+    from pinn.trial.hard_constraint import HardConstraint
+    from pinn.trial.inputs import TravellingWave
+
+    Conditions = Callable[[Problem, float], HardConstraint]
 
 
-@dataclass(frozen=True)
-class PhysicsFormerOptions:
-    """Sizes of a PhysicsFormer; `step` is in units of the whole time span."""
+class NetworkSizes(Protocol):
+    """A value that makes networks, such as `PhysicsFormer.Sizes(width=16)`."""
 
-    steps: int = 5
-    step: float = 0.1
-    width: int = 8
-    heads: int = 2
-    encoder_layers: int = 1
-    decoder_layers: int = 1
-    feed_forward: int = 10
-    activation: str = "tanh"
-    sharpness: float = 4.0
-    mixer: str = "attention"
-
-    def build(self, inputs: Inputs, fields: int) -> nn.Module:
+    def build(self, inputs: NetworkInputs, fields: int) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
-        from pinn.networks import PhysicsFormer
-        from pinn.networks.mixers import named
-
-        mixer = named("solve", self.mixer)
-        chosen = {"activation": _activation(self.activation), "mixer": mixer}
-        options = {**asdict(self), **chosen}
-        return PhysicsFormer(inputs.coordinates, fields, inputs=inputs, **options)
-
-
-@dataclass(frozen=True)
-class MLPOptions:
-    """Sizes of a fully connected network."""
-
-    width: int = 20
-    layers: int = 4
-    activation: str = "tanh"
-
-    def build(self, inputs: Inputs, fields: int) -> nn.Module:
-        """The network, freshly initialised from torch's random state."""
-        from pinn.networks import MLP
-
-        options = {**asdict(self), "activation": _activation(self.activation)}
-        return MLP(inputs.coordinates, fields, inputs=inputs, **options)
-
-
-MODELS: dict[str, type[PhysicsFormerOptions] | type[MLPOptions]] = {
-    "physicsformer": PhysicsFormerOptions,
-    "mlp": MLPOptions,
-}
-OPTIMISERS = ("levenberg-marquardt", "self-scaled-broyden", "lbfgs", "adam")
-BALANCES = ("ntk-trace", "gradient-norm", "fixed")
-SAMPLERS = ("planned", "uniform", "importance", "warped", "rad", "r3")
-CONDITIONS = ("hard", "soft", "auto")
+        ...
 
 
 @dataclass(frozen=True)
@@ -76,18 +41,24 @@ class Settings:
     """All choices of a solve.
 
     Attributes:
-        model: a key of `MODELS`.
-        network: options of the model that differ from its defaults.
-        optimiser: one of `OPTIMISERS`, or a name of the package pytorch_optimizer, such as "soap".
-        balance: how soft terms are weighted, one of `BALANCES`.
+        network: sizes from which a network is made, or a module from scaled coordinates (p, c) to
+            fields (p, f), which is trained in place.
+        optimiser: a copy of it takes the steps.
+        sampler: makes the sampler of all points, such as `ResidualDensity` or
+            `partial(ResidualDensity, power=2.0)`; None for those of the schedule.
+        weighting: how soft terms are balanced.
         causal: strength of causal weights in time, 0 for none.
-        sampler: one of `SAMPLERS`; "planned" starts uniform and follows the solution later.
-        curriculum: "beta:1:200" lets the parameter beta go from 1 to its value in 200 iterations.
-        conditions: "hard" builds initial and boundary conditions into the solution, "soft" adds
-            them to the loss, "auto" takes hard ones where they exist.
+        schedule: how many points, when; None for the one that the optimiser likes, or that noisy
+            data need.
+        curriculum: a parameter that starts where the problem is easy.
+        conditions: `pinn.trial.conditions.hard` builds initial and boundary conditions into the
+            solution, `soft` adds them to the loss, `auto` takes hard ones where they exist,
+            condition by condition.
         fade: rate, per time span, at which initial values fade out of the hard form; 0 keeps them.
         harmonics: waves that each periodic coordinate is embedded by.
         waves: learned frequencies in time, where the problem names a highest one.
+        wave: input that follows a travelling wave found in the data; None for none.
+        spread: whether units of the first layer start with their zeros spread over the domain.
         points: factor on the number of collocation points.
         seed: of the initial weights and of all points.
         threads: threads of BLAS; tensor operations use one.
@@ -95,17 +66,21 @@ class Settings:
         device: a torch device.
     """
 
-    model: str = "physicsformer"
-    network: Mapping[str, Any] = field(default_factory=dict)
-    optimiser: str = "levenberg-marquardt"
-    balance: str = "ntk-trace"
+    network: NetworkSizes | nn.Module = field(
+        default=PhysicsFormer.Sizes(), metadata={"kind": "network"}
+    )
+    optimiser: Optimiser = field(default_factory=LevenbergMarquardt, metadata={"kind": "optimiser"})
+    sampler: SamplerMaker | None = field(default=None, metadata={"kind": "sampler"})
+    weighting: Balance = field(default=NTKTrace(), metadata={"kind": "weighting"})
     causal: float = 0.0
-    sampler: str = "planned"
-    curriculum: str = ""
-    conditions: str = "auto"
+    schedule: Schedule | None = None
+    curriculum: Curriculum | None = None
+    conditions: Conditions = field(default=auto, metadata={"kind": "conditions"})
     fade: float = 0.0
     harmonics: int = 1
     waves: int = 6
+    wave: type[TravellingWave] | None = field(default=None, metadata={"kind": "wave"})
+    spread: bool = False
     points: float = 1.0
     seed: int = 0
     threads: int = 1
@@ -113,24 +88,18 @@ class Settings:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        choices = {
-            "model": MODELS,
-            "balance": BALANCES,
-            "sampler": SAMPLERS,
-            "conditions": CONDITIONS,
-            "dtype": ("float64", "float32"),
-        }
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise unknown_name("solve", name, str(getattr(self, name)), known)
-        if self.optimiser not in OPTIMISERS:
-            from pinn.optimisers.first_order import find_in_library
-
-            find_in_library(self.optimiser, OPTIMISERS)
-        options = [option.name for option in fields(MODELS[self.model])]
-        for name in self.network:
-            if name not in options:
-                raise unknown_name(f"solve: {self.model}", "option", name, options)
+        if not isinstance(self.network, nn.Module) and not hasattr(self.network, "build"):
+            raise UsageError(
+                "solve: network must be a torch module, or sizes such as PhysicsFormer.Sizes(); "
+                f"got {self.network!r}."
+            )
+        if not hasattr(self.optimiser, "step"):
+            raise UsageError(
+                "solve: optimiser must be an object such as LevenbergMarquardt(); "
+                f"got {self.optimiser!r}."
+            )
+        if self.dtype not in ("float64", "float32"):
+            raise unknown_name("solve", "dtype", str(self.dtype), ("float64", "float32"))
         if not self.points > 0:
             raise UsageError(f"solve: points must be a factor > 0; got {self.points:g}.")
         if self.harmonics < 1 or self.waves < 0:
@@ -144,68 +113,110 @@ class Settings:
         if self.threads < 1:
             raise UsageError(f"solve: threads must be >= 1; got {self.threads}.")
 
-    def options(self) -> PhysicsFormerOptions | MLPOptions:
-        """The model's options, defaults included."""
-        return MODELS[self.model](**self.network)
+    @classmethod
+    def advised(cls, problem: Problem, **choices: Any) -> Settings:
+        """The settings that a problem advises, changed by some choices.
 
-    def make_optimiser(self) -> Optimiser:
-        """A fresh optimiser."""
-        from pinn import optimisers
+        Raises:
+            UnknownNameError: a choice that settings do not have.
+        """
+        fields = [f.name for f in dataclasses.fields(cls)]
+        for name in choices:
+            if name not in fields:
+                raise unknown_name("solve", "setting", name, fields)
+        advice = {k: v for k, v in problem.advice.items() if k in fields}
+        return cls(**{**advice, **choices})
 
-        makers: dict[str, type[Any]] = {
-            "levenberg-marquardt": optimisers.LevenbergMarquardt,
-            "self-scaled-broyden": optimisers.SelfScaledBroyden,
-            "lbfgs": optimisers.LBFGS,
-            "adam": optimisers.Adam,
-        }
-        if self.optimiser not in makers:
-            return optimisers.FromLibrary(self.optimiser)
-        made: Optimiser = makers[self.optimiser]()
-        return made
+    def to_json(self) -> dict[str, Any]:
+        """A description as JSON values; objects with a registered name are rebuilt by `from_json`.
 
-    def make_plan(self, problem: Problem) -> Plan:
-        """How many points, when, drawn how, and the curriculum."""
-        from pinn.training.curriculum import Curriculum
-        from pinn.training.schedule import GRADIENT, LEAST_SQUARES
+        A network given as a module is named by its class only: its weights are saved, and
+        `Solution.load(directory, network=module)` puts them into a module of the same form.
+        """
+        values: dict[str, Any] = {}
+        for f in dataclasses.fields(self):
+            value, kind = getattr(self, f.name), f.metadata.get("kind")
+            values[f.name] = value if kind is None or value is None else names.describe(kind, value)
+        if self.curriculum is not None:
+            values["curriculum"] = dataclasses.asdict(self.curriculum)
+        if self.schedule is not None:
+            values["schedule"] = _schedule_to_json(self.schedule)
+        return values
 
-        plan = LEAST_SQUARES if self.optimiser == "levenberg-marquardt" else GRADIENT
-        plan = plan.scaled(self.points)
-        if self.sampler != "planned":
-            plan = plan.drawn_by(self.sampler)
-        if self.curriculum:
-            given = Curriculum.parse(self.curriculum, problem.parameter_values)
-            plan = replace(plan, curriculum=given)
-        return plan
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], **given: Any) -> Settings:
+        """The settings of a description.
 
-    def make_loss(self, problem: Problem) -> DynamicsWeightedLoss:
-        """The weights of the terms."""
-        from pinn.loss import weighting
+        Args:
+            values: from `to_json`.
+            given: settings that take the place of those described, such as a network that has no
+                registered name.
 
-        balances: dict[str, weighting.Balance] = {
-            "ntk-trace": weighting.NTKTrace(),
-            "gradient-norm": weighting.GradientNorm(),
-            "fixed": weighting.FixedWeights({}),
-        }
+        Raises:
+            DataError: a setting is unknown, or describes an object that no file can rebuild.
+        """
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        for name in values:
+            if name not in fields:
+                raise DataError(
+                    f"solve: unknown setting {name!r} in a configuration; it was written by "
+                    "another version of the package, solve again."
+                )
+        made: dict[str, Any] = {}
+        for name, value in values.items():
+            kind = fields[name].metadata.get("kind")
+            if name in given:
+                made[name] = given[name]
+            else:
+                made[name] = value if kind is None or value is None else names.make(kind, value)
+        if made.get("curriculum") is not None:
+            made["curriculum"] = _curriculum_from_json(made["curriculum"])
+        if made.get("schedule") is not None:
+            made["schedule"] = _schedule_from_json(made["schedule"])
+        return cls(**made)
+
+    def loss(self, problem: Problem) -> DynamicsWeightedLoss:
+        """The weights of the terms.
+
+        Raises:
+            UsageError: causal weights for a problem without a time.
+        """
         causal = None
         if self.causal:
             if problem.time is None:
                 raise UsageError(f"solve: causal weights need a time t; {problem.name} has none.")
             axis = problem.domain.coordinates.index(problem.time)
-            causal = weighting.CausalInTime(axis, self.causal)
-        return weighting.DynamicsWeightedLoss(balances[self.balance], causal)
+            causal = CausalInTime(axis, self.causal)
+        return DynamicsWeightedLoss(self.weighting, causal)
+
+    def planned(self, default: Schedule) -> Schedule:
+        """The schedule with the chosen sampler and the factor on points."""
+        schedule = (self.schedule or default).scaled(self.points)
+        return schedule if self.sampler is None else schedule.drawn_by(self.sampler)
 
 
-def _activation(name: str) -> type[nn.Module]:
-    from torch import nn
+def _schedule_to_json(schedule: Schedule) -> dict[str, Any]:
+    def stage(one: Any) -> dict[str, Any]:
+        return {**vars(one), "sampler": names.describe("sampler", one.sampler)}
 
-    from pinn.networks import Wavelet
-
-    known: dict[str, type[nn.Module]] = {
-        "tanh": nn.Tanh,
-        "wavelet": Wavelet,
-        "gelu": nn.GELU,
-        "silu": nn.SiLU,
+    return {
+        "stages": [stage(one) for one in schedule.stages],
+        "final": None if schedule.final is None else stage(schedule.final),
+        "late": schedule.late,
     }
-    if name not in known:
-        raise unknown_name("solve", "activation", name, known)
-    return known[name]
+
+
+def _schedule_from_json(values: Mapping[str, Any]) -> Schedule:
+    from pinn.sampling.schedule import Schedule, Stage
+
+    def stage(one: Mapping[str, Any]) -> Stage:
+        return Stage(**{**one, "sampler": names.make("sampler", one["sampler"])})
+
+    final = None if values["final"] is None else stage(values["final"])
+    return Schedule(tuple(map(stage, values["stages"])), final, values["late"])
+
+
+def _curriculum_from_json(values: Mapping[str, Any]) -> Curriculum:
+    from pinn.training.curriculum import Curriculum, Ramp
+
+    return Curriculum(values["parameter"], Ramp(**values["ramp"]))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pinn.problem.scales import Scales
+from pinn.loss.terms import quantities
 from pinn.settings import Settings
-from pinn.trial.hard_constraint import HardConstraint, TrialSolution
-from pinn.trial.inputs import inputs_of
-from sciformer.errors import DataError, DomainError, ShapeError, UsageError
+from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.inputs import inputs_of, spread_units
+from pinn.trial.parameters import Coefficients, Parameters
+from sciformer.errors import DataError, ShapeError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
     from pinn.problem.problem import Problem
+    from pinn.trial.inputs import Inputs
     from sciformer.runs import Run
 
     Array = NDArray[np.float64]
+
+BLOCK = 20_000  # points whose derivatives are in memory at once: some 100 MB for a small network
 
 
 @dataclass(frozen=True)
@@ -32,50 +36,55 @@ class Errors:
     """Distance to the reference on a grid over the domain, over all fields together.
 
     Fields that are determined only up to a constant are compared after their mean over space is
-    subtracted at each time.
+    subtracted at each time. The fields are the quantities of the problem.
 
     Attributes:
         relative_l2: |u - u*| / |u*| in the Euclidean norm over the grid.
         relative_l2_by_field: the same for each field alone.
         mse: mean (u - u*)^2.
+        mse_by_field: the same for each field alone.
         max_error: max |u - u*|.
     """
 
     relative_l2: float
     relative_l2_by_field: dict[str, float]
     mse: float
+    mse_by_field: dict[str, float]
     max_error: float
 
 
-class Reference:
+class ReferenceGrid:
     """A problem's reference solution on a fixed grid, computed once.
 
     Args:
-        problem: must have a reference.
+        problem: must have a reference; where that is not a number, nothing is compared.
         most: the grid has about as many points.
     """
 
     def __init__(self, problem: Problem, most: int = 26_000) -> None:
         if problem.reference is None:
             raise DataError(f"{problem.name}: has no reference solution to compare with.")
+        self._names = list(problem.expressions)
         grid = problem.domain.grid(grid_counts(problem, most))
-        self.points = grid[problem.domain.contains(grid)]
-        values = problem.reference(self.points.numpy())
-        columns = [np.asarray(values[name]) for name in problem.field_names]
+        points = grid[problem.domain.contains(grid)]
+        found = problem.reference(points.numpy())
+        values = torch.from_numpy(np.stack([np.asarray(found[n]) for n in self._names], axis=-1))
+        is_known = torch.isfinite(values).all(dim=-1)
+        self.points = points[is_known]
         self._fix = _Gauge(problem, self.points)
-        self.values = self._fix(torch.from_numpy(np.stack(columns, axis=-1)))  # (p, f)
+        self.values = self._fix(values[is_known])  # (p, f)
 
     def errors(self, solution: Solution) -> Errors:
         """Errors of a solution on the grid."""
-        names = solution.problem.field_names
         fields = solution(self.points)
-        found = self._fix(torch.stack([fields[name] for name in names], dim=-1).double())
+        found = self._fix(torch.stack([fields[name] for name in self._names], dim=-1).double())
         gap = found - self.values
-        by_field = (gap.norm(dim=0) / self.values.norm(dim=0)).tolist()
+        relative = (gap.norm(dim=0) / self.values.norm(dim=0)).tolist()
         return Errors(
             relative_l2=float(gap.norm() / self.values.norm()),
-            relative_l2_by_field=dict(zip(names, by_field, strict=True)),
+            relative_l2_by_field=dict(zip(self._names, relative, strict=True)),
             mse=float(gap.square().mean()),
+            mse_by_field=dict(zip(self._names, gap.square().mean(0).tolist(), strict=True)),
             max_error=float(gap.abs().max()),
         )
 
@@ -84,7 +93,8 @@ class _Gauge:
     """Subtracts, at each time, the mean over points of the fields that are free by a constant."""
 
     def __init__(self, problem: Problem, points: Tensor) -> None:
-        self._free = [problem.field_names.index(name) for name in problem.gauge]
+        names = list(problem.expressions)
+        self._free = [names.index(name) for name in problem.gauge]
         time = points[:, problem.domain.coordinates.index(problem.time)] if problem.time else None
         self._slot = torch.zeros(len(points), dtype=torch.long)
         if time is not None:
@@ -101,10 +111,10 @@ class _Gauge:
 
 
 class Solution:
-    """Fields at any points of the domain.
+    """Fields at any points of the domain: the quantities of the problem.
 
     `solution(points)` takes points (n, c), numpy or torch, in the order of
-    `solution.problem.coordinates`, and gives {field name: (n,)} of the same kind.
+    `solution.problem.coordinates`, and gives {name: (n,)} of the same kind.
 
     Args:
         problem: what was solved.
@@ -114,6 +124,7 @@ class Solution:
 
     def __init__(self, problem: Problem, trial: TrialSolution, settings: Settings) -> None:
         self.problem, self.trial, self.settings = problem, trial, settings
+        self._values = trial.values or Parameters(problem.parameter_values)
 
     def __call__(self, points: Any) -> dict[str, Any]:
         """Fields at points (n, c).
@@ -130,11 +141,25 @@ class Solution:
                 f"got {tuple(given.shape)}."
             )
         first = next(self.trial.parameters())
-        fields = self.trial.at(given.to(first.device, first.dtype))
-        columns = dict(zip(self.problem.field_names, fields.unbind(-1), strict=True))
+        fields = self._fields(given.to(first.device, first.dtype))
+        columns = dict(zip(self.problem.expressions, fields.unbind(-1), strict=True))
         if isinstance(points, Tensor):
             return {name: column.to(points.device) for name, column in columns.items()}
         return {name: column.cpu().numpy() for name, column in columns.items()}
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """All parameters of the problem, unknown ones as they were found."""
+        return self._values.numbers()
+
+    def _fields(self, points: Tensor) -> Tensor:
+        """The quantities (n, f), by way of derivatives where they hold any."""
+        if not self.problem.quantities:
+            return self.trial.at(points)
+        term = quantities(self.problem, self.trial, parameters=self._values)
+        with torch.no_grad():
+            starts = range(0, max(len(points), 1), BLOCK)
+            return torch.cat([term.residual(points[i : i + BLOCK]) for i in starts])
 
     def errors(self) -> Errors:
         """Errors against the problem's reference.
@@ -142,7 +167,7 @@ class Solution:
         Raises:
             DataError: the problem has none.
         """
-        return Reference(self.problem).errors(self)
+        return ReferenceGrid(self.problem).errors(self)
 
     @property
     def parameter_count(self) -> int:
@@ -151,9 +176,24 @@ class Solution:
 
     def plot(self) -> Figure:
         """Solution, reference, error and slices as a matplotlib figure."""
-        from pinn.figures import solution_figure
+        from pinn.figures import fields_figure
+        from pinn.names import label
 
-        return solution_figure(self)
+        axes, fields = self.on_grid()
+        reference = None
+        if self.problem.reference is not None:
+            points = np.stack(
+                [grid.ravel() for grid in np.meshgrid(*axes.values(), indexing="ij")], axis=-1
+            )
+            exact = self.problem.reference(points)
+            reference = {n: np.asarray(exact[n]).reshape(f.shape) for n, f in fields.items()}
+        return fields_figure(
+            axes,
+            fields,
+            reference,
+            title=self.problem.title or self.problem.name,
+            label=label("network", self.settings.network),
+        )
 
     def on_grid(self, most: int = 26_000) -> tuple[dict[str, Array], dict[str, Array]]:
         """Axes of a grid over the domain by coordinate; fields by name, NaN outside the domain."""
@@ -206,15 +246,19 @@ class Solution:
         run.write_array("solution.npz", **axes, **fields)
 
     @classmethod
-    def load(cls, directory: str | Path, *, trust: bool = False) -> Solution:
+    def load(
+        cls, directory: str | Path, network: nn.Module | None = None, *, trust: bool = False
+    ) -> Solution:
         """The solution that a finished run left.
 
         Args:
             directory: of the run.
+            network: a module of the form that was trained, if that was a module of one's own.
             trust: allows to execute the Python file of the problem of a run of somebody else.
 
         Raises:
-            DataError: the directory is no run, the run has not finished, or it is damaged.
+            DataError: the directory is no run, the run has not finished or is damaged, or its
+                network cannot be rebuilt.
             UsageError: the problem is a Python file of somebody else, or one that has changed.
         """
         from pinn.problem.registry import find_problem
@@ -229,7 +273,8 @@ class Solution:
                 f"Solution: {directory} has not finished; continue it by --resume {directory}."
             )
         problem = find_problem(name_in(run, trust=trust), config["parameters"])
-        settings = Settings(**config["settings"])
+        given = {} if network is None else {"network": network}
+        settings = Settings.from_json(config["settings"], **given)
         trial = build_trial(problem, settings)
         try:
             tensors, _ = read_tensors(path, trial.state_dict(), inside=run.path)
@@ -261,18 +306,44 @@ def open_solve(directory: str | Path) -> Run:
 
 
 def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
-    """The network of the settings, freshly initialised from the seed, with conditions around it.
+    """The network of the settings with conditions around it, freshly initialised from the seed.
+
+    A network given as a module is taken as it stands.
 
     Raises:
         DomainError: hard conditions were asked for and do not exist.
+        UsageError: a network without a linear layer whose units are to be spread.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        inputs = inputs_of(problem, settings.harmonics, settings.waves)
-        constraint = _constraint(problem, settings)
-        network = settings.options().build(inputs, constraint.outputs)
-    trial = TrialSolution(network, constraint)
+        inputs = inputs_of(problem, settings.harmonics, settings.waves, settings.wave)
+        constraint = settings.conditions(problem, settings.fade)
+        network = settings.network
+        if isinstance(network, nn.Module):
+            network = nn.Sequential(inputs, network)
+        else:
+            network = network.build(inputs, constraint.outputs)
+        network.double()
+        if settings.spread:
+            _spread(network, inputs.double(), problem)
+    unknown = {str(symbol): given for symbol, given in problem.unknown.items()}
+    coefficients = Coefficients(unknown) if unknown else None
+    values = Parameters(problem.parameter_values, coefficients)
+    trial = TrialSolution(network, constraint, values)
     return trial.to(device=settings.device, dtype=getattr(torch, settings.dtype))
+
+
+def _spread(network: nn.Module, inputs: Inputs, problem: Problem) -> None:
+    """Lets the units of the first layer change sign at random points of the domain."""
+    layers = (m for m in network.modules() if isinstance(m, nn.Linear))
+    first = getattr(network, "first", None) or next(layers, None)
+    if first is None or first.bias is None or first.in_features != inputs.width:
+        raise UsageError(
+            f"{problem.name}: spread=True moves the biases of a first linear layer of "
+            f"{inputs.width} inputs, and this network has none; solve with spread=False."
+        )
+    unit = torch.rand(first.out_features, len(problem.coordinates)).double()
+    spread_units(first, inputs(problem.domain.from_unit(unit)))
 
 
 def grid_counts(problem: Problem, most: int) -> list[int]:
@@ -280,16 +351,3 @@ def grid_counts(problem: Problem, most: int) -> list[int]:
     share = [0.4 if name == problem.time else 1.0 for name in problem.domain.coordinates]
     unit = (most / float(np.prod(share))) ** (1 / len(share))
     return [max(2, round(unit * s)) + (round(unit * s) % 2 == 0) for s in share]
-
-
-def _constraint(problem: Problem, settings: Settings) -> HardConstraint:
-    """The conditions that are built in, and fields in units of their size."""
-    built_in = () if settings.conditions == "soft" else problem.conditions
-    constraint = HardConstraint(problem, settings.fade, Scales(problem).fields, built_in)
-    if settings.conditions == "hard":
-        for condition, why in constraint.soft.items():
-            raise DomainError(
-                f"{problem.name}: no hard form for {condition.equation} on {condition.on}: {why}; "
-                f"solve with soft conditions."
-            )
-    return constraint

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from pinn.names import label
 from pinn.networks.physicsformer import PhysicsFormer, attention_entropy
+from pinn.optimisers import FlatParameters
 from pinn.problem.reference_check import check_reference
 from pinn.problem.registry import find_problem
 from pinn.problem.wellposed import check_conditions
 from pinn.sampling.samplers import UniformSobol
+from pinn.sampling.schedule import NOISY_DATA
 from pinn.settings import Settings
-from pinn.solution import Errors, Reference, Solution, build_trial
-from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, Limits, Report, Solver
+from pinn.solution import Errors, ReferenceGrid, Solution, build_trial
+from pinn.training.collocation import Collocation
+from pinn.training.noisy_data import NoisyData
+from pinn.training.progress import EverySecond
+from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, Limits, Progress, Trainer
 from pinn.trial.hard_constraint import TrialSolution
+from sciformer.errors import UsageError
 from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
@@ -28,6 +36,18 @@ if TYPE_CHECKING:
 # The error shown during training is that on a grid of about so many points: the whole grid would
 # take a third of the time.
 PROGRESS_GRID = 2500
+
+
+class Refinement(Protocol):
+    """A further stage of a solve, after the training of the network."""
+
+    def refine(self, solution: Solution, trainer: Trainer) -> dict[str, Any]:
+        """Improves a solution in place; the trainer holds objectives, parameters and progress.
+
+        Returns:
+            What it did, as JSON values for the summary.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,10 +73,11 @@ class Solved:
         errors: against the reference on a grid; None without a reference.
         attention: None for networks without attention over several tokens.
         iterations: steps taken.
-        best_iteration: the step whose network is kept, by held-out residual.
-        validation: mean squared residual there, on points never trained on.
+        best_iteration: the step whose network is kept.
+        validation: mean squared residual there, on points never trained on; infinite where the last
+            network is kept.
         stopped: why the training ended.
-        training: what was on and what it did: optimiser, samplers, weights, curriculum.
+        training: what was used and what it did: optimiser, samplers, weights, curriculum.
         train_seconds: seconds of training.
         wall_seconds: seconds from call to return.
     """
@@ -74,15 +95,16 @@ class Solved:
 
     def summary(self) -> dict[str, Any]:
         """All figures as JSON values."""
-        settings = self.solution.settings
+        solution, settings = self.solution, self.solution.settings
+        found = {str(s): solution.parameters[str(s)] for s in solution.problem.unknown}
         return {
-            "problem": self.solution.problem.name,
-            "model": settings.model,
+            "problem": solution.problem.name,
+            "model": label("network", settings.network),
             "seed": settings.seed,
-            "parameters": self.solution.parameter_count,
+            "parameters": solution.parameter_count,
             "dtype": settings.dtype,
             "threads": settings.threads,
-            "optimiser": settings.optimiser,
+            "optimiser": label("optimiser", settings.optimiser),
             "iterations": self.iterations,
             "best_iteration": self.best_iteration,
             "validation": self.validation,
@@ -90,6 +112,7 @@ class Solved:
             "training": self.training,
             "train_seconds": self.train_seconds,
             "wall_seconds": self.wall_seconds,
+            **({"found": found} if found else {}),
             **({} if self.errors is None else asdict(self.errors)),
             **({} if self.attention is None else {"attention": asdict(self.attention)}),
         }
@@ -100,21 +123,29 @@ def solve(
     settings: Settings | None = None,
     limits: Limits | None = None,
     *,
-    observers: Sequence[Callable[[Report], None]] = (),
+    observers: Sequence[Callable[[Progress], None]] = (),
+    refinements: Sequence[Refinement] = (),
     run: Run | None = None,
     processes: Processes = ALONE,
+    **choices: Any,
 ) -> Solved:
     """Solves a problem.
+
+        pinn.solve("burgers", budget=30, network=pinn.MLP.Sizes(width=24), optimiser=pinn.Adam())
 
     Args:
         problem: a `Problem`, a registered name, or a Python file.
         settings: all choices; by default what the problem advises.
-        limits: when to end; `DEFAULT_BUDGET_SECONDS` by default.
-        observers: called about once a second with a `Report`.
+        limits: when to end; by default what the problem advises, or `DEFAULT_BUDGET_SECONDS`.
+        observers: called about once a second with a `Progress`.
+        refinements: further stages, one after the other, when the network is trained.
         run: where checkpoints, solution, figure and summary are written, and whose checkpoint is
             continued if there is one; nothing is written without it.
         processes: who trains together, see `sciformer.runs.processes.joined`; each calls this
             function, and only the first has a run and observers.
+        choices: single fields of `Settings` in place of those advised, such as `network=`,
+            `optimiser=`, `sampler=`, `weighting=`, `schedule=` or `seed=`, and `budget=` or
+            `iterations=` in place of limits.
 
     Returns:
         The solution with its figures.
@@ -127,20 +158,20 @@ def solve(
     """
     begun = time.monotonic()
     problem = find_problem(problem) if isinstance(problem, str) else problem
-    settings = Settings(**problem.advice) if settings is None else settings
+    settings, limits = chosen(problem, settings, limits, choices)
     check_conditions(problem)
     check_reference(problem)
     solution = Solution(problem, build_trial(problem, settings), settings)
     has_reference = problem.reference is not None
-    glance = Reference(problem, PROGRESS_GRID) if has_reference else None
-    solver = make_solver(solution, processes)
-    stopped = solver.train(
-        Limits(budget=DEFAULT_BUDGET_SECONDS) if limits is None else limits,
-        error=None if glance is None else lambda: glance.errors(solution).relative_l2,
-        observers=[*observers, *([] if run is None else [_logger(run)])],
-        run=run,
+    glance = ReferenceGrid(problem, PROGRESS_GRID) if has_reference else None
+    trainer = make_trainer(solution, limits, processes)
+    told = EverySecond(
+        (*observers, *(() if run is None else (_logger(run),))),
+        None if glance is None else lambda: glance.errors(solution).relative_l2,
     )
-    progress = solver.progress
+    stopped = trainer.run([told], run)
+    refined = [refinement.refine(solution, trainer) for refinement in refinements]
+    progress = trainer.progress
     solved = Solved(
         solution=solution,
         errors=solution.errors() if has_reference else None,
@@ -149,7 +180,11 @@ def solve(
         best_iteration=progress.best_iteration,
         validation=progress.best_validation,
         stopped=stopped,
-        training={**_built_in(solution), **solver.report()},
+        training={
+            **_built_in(solution),
+            **trainer.report(),
+            **({"refinements": refined} if refined else {}),
+        },
         train_seconds=progress.elapsed,
         wall_seconds=time.monotonic() - begun,
     )
@@ -158,18 +193,69 @@ def solve(
     return solved
 
 
-def make_solver(solution: Solution, processes: Processes = ALONE) -> Solver:
+def chosen(
+    problem: Problem, settings: Settings | None, limits: Limits | None, choices: dict[str, Any]
+) -> tuple[Settings, Limits]:
+    """Settings and limits from what was given, the problem's advice where nothing was.
+
+    Raises:
+        UsageError: the same thing was given twice.
+        UnknownNameError: a choice that does not exist.
+    """
+    limiting = {k: choices.pop(k) for k in ("budget", "iterations") if k in choices}
+    for given, single in ((settings, choices), (limits, limiting)):
+        if given is not None and single:
+            raise UsageError(
+                f"{problem.name}: {next(iter(single))} is given beside {type(given).__name__}; "
+                "give one of them."
+            )
+    if settings is None:
+        settings = Settings.advised(problem, **choices)
+    if limits is None:
+        budget = problem.advice.get("budget", DEFAULT_BUDGET_SECONDS)
+        limits = Limits(**(limiting or {"budget": budget}))
+    return settings, limits
+
+
+def make_trainer(solution: Solution, limits: Limits, processes: Processes = ALONE) -> Trainer:
     """What trains a solution's network in place, by the solution's settings."""
     settings = solution.settings
-    return Solver(
+    parameters = FlatParameters(list(solution.trial.parameters()))
+    problem = solution.problem
+    optimiser = copy.deepcopy(settings.optimiser)
+    objectives: Collocation | NoisyData
+    if problem.data and all(cloud.noise for cloud in problem.data):
+        objectives = _noisy_data(solution, parameters, processes)
+    else:
+        objectives = Collocation(
+            problem,
+            solution.trial,
+            parameters,
+            settings.loss(problem),
+            settings.planned(optimiser.schedule),
+            seed=settings.seed,
+            curriculum=settings.curriculum,
+            processes=processes,
+        )
+    return Trainer(
+        parameters, optimiser, objectives, limits, threads=settings.threads, processes=processes
+    )
+
+
+def _noisy_data(solution: Solution, parameters: FlatParameters, processes: Processes) -> NoisyData:
+    settings = solution.settings
+    if settings.curriculum is not None or settings.causal:
+        raise UsageError(
+            f"{solution.problem.name}: data whose noise is known weigh all terms by it; leave out "
+            "curriculum and causal weights."
+        )
+    return NoisyData(
         solution.problem,
         solution.trial,
-        settings.make_optimiser(),
-        settings.make_plan(solution.problem),
-        settings.make_loss(solution.problem),
-        settings.seed,
-        settings.threads,
-        processes,
+        parameters,
+        settings.planned(NOISY_DATA),
+        seed=settings.seed,
+        processes=processes,
     )
 
 
@@ -182,8 +268,9 @@ def attention_use(solution: Solution, points: int = 2000) -> AttentionUse | None
     sample = UniformSobol(solution.problem.domain, seed=0, dtype=like.dtype).draw(points)
     where = sample.points.to(like.device)
     entropy = attention_entropy(solution.trial, where)
-    cut = TrialSolution(former.with_steps(1), solution.trial.constraint).at(where)
-    whole = solution.trial.at(where)
+    trial = solution.trial
+    cut = TrialSolution(former.with_steps(1), trial.constraint, trial.values).at(where)
+    whole = trial.at(where)
     return AttentionUse(entropy, float((cut - whole).norm() / whole.norm()))
 
 
@@ -196,15 +283,15 @@ def _built_in(solution: Solution) -> dict[str, Any]:
     return {"conditions": {key: sorted(set(parts)) for key, parts in exact.items() if parts}}
 
 
-def _logger(run: Run) -> Callable[[Report], None]:
-    def log(report: Report) -> None:
-        run.log(**asdict(report))
+def _logger(run: Run) -> Callable[[Progress], None]:
+    def log(progress: Progress) -> None:
+        run.log(**asdict(progress))
 
     return log
 
 
 def _write(run: Run, solved: Solved) -> None:
-    """Solution, figure and summary; the summary comes last and marks the run as finished."""
+    """Writes solution, figure and summary; the summary comes last and marks a finished run."""
     solved.solution.save(run)
     figure = solved.solution.plot()
     with run.file("figure.png") as path:

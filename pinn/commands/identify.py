@@ -9,10 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pinn.identification.estimate import Truth
-    from pinn.identification.fit import FitReport
-    from pinn.identification.network import FitSettings
     from pinn.identification.study import Method, Study
-    from pinn.trial.inputs import TravellingWave
+    from pinn.settings import Settings
+    from pinn.training.trainer import Limits, Progress
 
 EPILOG = """examples:
   sciformer identify navier-stokes
@@ -162,7 +161,8 @@ def _network(arguments: argparse.Namespace, truth: Truth) -> Method:
         arguments.samples or 5000,
         arguments.noise,
         FORMS[arguments.form](),
-        _settings(arguments, PeriodicWave if arguments.periodic_in_time else TravellingWave),
+        _settings(arguments, wave=PeriodicWave if arguments.periodic_in_time else TravellingWave),
+        _limits(arguments),
         truth,
     )
     return lambda seed, observers: identify_network(data, request.with_seed(seed), observers)[0]
@@ -173,7 +173,7 @@ def _burgers(arguments: argparse.Namespace) -> Study:
     import math
     from dataclasses import replace
 
-    from pinn.identification.burgers import NETWORK, SCHEDULE, identify_burgers
+    from pinn.identification.burgers import SCHEDULE, identify_burgers
     from pinn.identification.estimate import Truth
     from pinn.identification.study import Study
     from sciformer.errors import UsageError
@@ -184,15 +184,14 @@ def _burgers(arguments: argparse.Namespace) -> Study:
             "only; leave out --data, --periodic-in-time and --method."
         )
     viscosity = 1 / (arguments.reynolds or 100 * math.pi)
-    settings = replace(_settings(arguments, None), schedule=SCHEDULE)
-    if arguments.model == "mlp":
-        settings = replace(settings, network=NETWORK)
+    settings = _settings(arguments, schedule=SCHEDULE)
     methods = {
         "network": lambda seed, observers: identify_burgers(
             arguments.samples or 2000,
             arguments.noise,
             viscosity,
             replace(settings, seed=seed),
+            _limits(arguments),
             observers,
         )[0]
     }
@@ -200,23 +199,26 @@ def _burgers(arguments: argparse.Namespace) -> Study:
     return Study("identify burgers", "burgers, exact solution", truth, methods)
 
 
-def _settings(arguments: argparse.Namespace, wave: type[TravellingWave] | None) -> FitSettings:
-    from pinn.identification.network import MODELS, FitSettings
+def _settings(arguments: argparse.Namespace, **choices: Any) -> Settings:
+    from pinn.identification.flow_network import default_settings
+    from pinn.networks import MLP, PhysicsFormer
 
-    return FitSettings(
-        network=MODELS[arguments.model],
-        wave=wave,
-        budget=arguments.budget,
-        iterations=arguments.iterations,
-        threads=arguments.threads,
-    )
+    # 1,422 parameters each with two fields of three coordinates and the phase of a wave.
+    networks = {"mlp": MLP.Sizes(), "physicsformer": PhysicsFormer.Sizes(steps=3)}
+    return default_settings(network=networks[arguments.model], threads=arguments.threads, **choices)
 
 
-def _shower(progress: Any, done: int, arguments: argparse.Namespace) -> Callable[[FitReport], None]:
+def _limits(arguments: argparse.Namespace) -> Limits:
+    from pinn.training.trainer import Limits
+
+    return Limits(arguments.budget, arguments.iterations)
+
+
+def _shower(progress: Any, done: int, arguments: argparse.Namespace) -> Callable[[Progress], None]:
     """Shows a fit about once a second."""
     last = [-1.0]
 
-    def show(report: FitReport) -> None:
+    def show(report: Progress) -> None:
         if report.elapsed - last[0] < 1:
             return
         last[0] = report.elapsed

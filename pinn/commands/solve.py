@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pinn.settings import Settings
-    from pinn.training.trainer import Limits, Report
+    from pinn.training.trainer import Limits, Progress
     from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 
@@ -17,6 +17,7 @@ EPILOG = """examples:
   sciformer solve burgers --model mlp --set width=24 --json
   sciformer solve burgers --set viscosity=0.02 --ablation
   sciformer solve --resume runs/fine --budget 240
+  sciformer solve burgers --set optimiser.damping=0.1 --set sampler.floor=0.3 --set sampler=warped
   sciformer solve convection --set beta=50 --set curriculum=beta:1:150
   sciformer solve kdv --set sampler=r3 --optimiser soap
   sciformer solve my_pde.py
@@ -31,18 +32,6 @@ points; the first one reports and writes."""
 
 
 SEVERAL_PROCESSES = True  # those that torchrun starts share the points
-
-# What `--set` may change beside the problem's parameters and the network's options.
-TRAINING = [
-    "balance",
-    "causal",
-    "conditions",
-    "curriculum",
-    "harmonics",
-    "points",
-    "sampler",
-    "waves",
-]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(seed=None, dtype=None, device=None)
     parser.add_argument("--model", metavar="NAME", help="physicsformer (default) or mlp")
     parser.add_argument(
-        "--budget", type=positive_number, metavar="SECONDS", help="training time (default 27)"
+        "--budget",
+        type=positive_number,
+        metavar="SECONDS",
+        help="training time (default 27, or what the problem advises)",
     )
     parser.add_argument(
         "--iterations", type=positive_integer, metavar="N", help="steps, instead of --budget"
@@ -84,7 +76,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         dest="pairs",
-        help="a parameter of the problem, of the network or of the training; repeatable",
+        help="a parameter of the problem, of the network, of the training, or of one of its "
+        "objects as in optimiser.damping=0.1; repeatable",
     )
     parser.add_argument(
         "--ablation",
@@ -95,16 +88,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Solves, writes the run directory, prints the result."""
-    from pinn.commands import flows
-    from sciformer.errors import UsageError
-    from sciformer.runs.launch import launch
     from sciformer.runs.processes import joined
 
-    if flows.takes(arguments):
-        if launch() is not None:
-            raise UsageError("sciformer solve: flows take one process; run it without torchrun.")
-        flows.run(arguments)
-        return
     with joined() as processes:
         results = _results(arguments, processes)
         if processes.rank == 0:
@@ -113,8 +98,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _results(arguments: argparse.Namespace, processes: Processes) -> list[dict[str, Any]]:
     """The solution, and that with one token if it was asked for."""
-    import dataclasses
     import time
+
+    from pinn.commands.choices import one_token
 
     begun = time.monotonic()
     request = _Request(arguments, processes)
@@ -122,9 +108,7 @@ def _results(arguments: argparse.Namespace, processes: Processes) -> list[dict[s
     # Imports, figure and files included, unlike the seconds of the library.
     results = [{**described, "wall_seconds": time.monotonic() - begun}]
     if arguments.ablation:
-        network = {**request.settings.network, "steps": 1}
-        one_token = dataclasses.replace(request.settings, network=network)
-        results.append(request.solve(one_token, None))
+        results.append(request.solve(one_token(request.settings), None))
     return results
 
 
@@ -142,7 +126,9 @@ class _Request:
     """What the arguments ask for, after a resumed run's own choices."""
 
     def __init__(self, arguments: argparse.Namespace, processes: Processes) -> None:
-        from pinn.problem.registry import find_problem
+        from pinn.commands.choices import chosen_settings, problem_parameters
+        from pinn.problem.registry import find_problem, parameters_of
+        from sciformer.cli.arguments import resolve_device
 
         self._arguments, self._processes = arguments, processes
         self._old = self._resumed()
@@ -159,20 +145,24 @@ class _Request:
                 "`sciformer list problems` shows all."
             )
         self.name: str = name
-        parameters, self.settings = self._choices()
-        self.problem = find_problem(self.name, parameters)
-        self._config = {"problem": self.name, "parameters": parameters}
+        own = parameters_of(name)
+        parameters, pairs = problem_parameters(own, arguments.pairs)
+        parameters = {**(self._old.config["parameters"] if self._old else {}), **parameters}
+        self.problem = find_problem(name, parameters)
+        self.settings = chosen_settings(self._base(), self.problem, own, arguments, pairs)
+        resolve_device(self.settings.device)
+        self._config = {"problem": name, "parameters": parameters}
 
     def solve(self, settings: Settings, directory: Any) -> dict[str, Any]:
         """What one solve found; the first process tells how it goes, and writes."""
         from pinn.solving import solve
-        from sciformer.cli.console import Progress
+        from sciformer.cli.console import Progress as Bar
 
         limits, processes = self._limits(), self._processes
         if processes.rank != 0:
             return solve(self.problem, settings, limits, processes=processes).summary()
         run = self._run(settings, directory)
-        with Progress(total=1.0, label=self.problem.name) as progress:
+        with Bar(total=1.0, label=self.problem.name) as progress:
             solved = solve(
                 self.problem,
                 settings,
@@ -184,11 +174,9 @@ class _Request:
         return {**solved.summary(), "run": str(run.path)}
 
     def _run(self, settings: Settings, directory: Any) -> Run:
-        from dataclasses import asdict
-
         from pinn.problem.source import create, resume
 
-        config = {**self._config, "settings": asdict(settings)}
+        config = {**self._config, "settings": settings.to_json()}
         if self._old is None or directory is not self._arguments.out:
             return create(directory, self.problem.name, config)
         return resume(self._arguments.resume, config)
@@ -203,84 +191,32 @@ class _Request:
 
         budget, iterations = self._arguments.budget, self._arguments.iterations
         if budget is None and iterations is None:
-            budget = DEFAULT_BUDGET_SECONDS
+            budget = self.problem.advice.get("budget", DEFAULT_BUDGET_SECONDS)
         return Limits(budget, iterations)
 
-    def _advice(self) -> dict[str, Any]:
-        """What the problem advises; not its network, if the user chooses tokens per point."""
-        from pinn.problem.registry import find_problem
-
-        advice = dict(find_problem(self.name).advice)
-        given = self._arguments
-        if given.steps or given.mixer or given.ablation:
-            advice = {k: v for k, v in advice.items() if k not in ("model", "network")}
-        return advice
-
-    def _choices(self) -> tuple[dict[str, Any], Settings]:
-        """Parameters of the problem, and settings: arguments over the resumed run over defaults."""
+    def _base(self) -> Settings:
+        """The resumed run's choices, or what the problem advises; not its network, if the user
+        chooses tokens per point."""
         import dataclasses
 
-        from pinn.settings import MODELS, Settings
-        from sciformer.cli.arguments import resolve_device
-        from sciformer.errors import unknown_name
+        from pinn.settings import Settings
 
-        given = self._arguments
-        old = self._old.config if self._old else {"parameters": {}, "settings": self._advice()}
-        model = given.model or old["settings"].get("model", "physicsformer")
-        if model not in MODELS:
-            raise unknown_name("sciformer solve", "model", model, MODELS)
-        parameters, network, changed = _split(self.name, model, given.pairs)
-        chosen_for_network = {"steps": given.steps, "mixer": given.mixer}
-        network.update({k: v for k, v in chosen_for_network.items() if v is not None})
-        named = ("model", "optimiser", "seed", "threads", "dtype", "device")
-        chosen = {n: getattr(given, n) for n in named if getattr(given, n) is not None}
-        base = Settings(**old["settings"])
-        network = {**(base.network if base.model == model else {}), **network}
-        settings = dataclasses.replace(base, **{**chosen, **changed, "network": network})
-        resolve_device(settings.device)
-        return {**old["parameters"], **parameters}, settings
+        if self._old is not None:
+            return Settings.from_json(self._old.config["settings"])
+        advised, given = Settings.advised(self.problem), self._arguments
+        if given.steps or given.mixer or given.ablation:
+            return dataclasses.replace(advised, network=Settings().network)
+        return advised
 
 
-def _split(
-    problem: str, model: str, pairs: list[str]
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Words key=value as parameters of the problem, options of the network, and settings."""
-    import dataclasses
-
-    from pinn.problem.registry import parameters_of
-    from pinn.settings import MODELS, Settings
-    from sciformer.cli.settings import parse_settings
-    from sciformer.errors import unknown_name
-
-    own = parameters_of(problem)
-    as_fields = dataclasses.make_dataclass("Parameters", [(k, type(v)) for k, v in own.items()])
-    training = dataclasses.make_dataclass(
-        "Training", [(f, type(getattr(Settings(), f))) for f in TRAINING]
-    )
-    groups = (as_fields, MODELS[model], training)
-    names = [[f.name for f in dataclasses.fields(group)] for group in groups]
-    for pair in pairs:
-        key, equals, _ = pair.partition("=")
-        if equals and not any(key in group for group in names):
-            raise unknown_name("sciformer solve", "--set key", key, [k for g in names for k in g])
-    found = [
-        parse_settings("sciformer solve", [p for p in pairs if p.partition("=")[0] in keys], group)
-        for keys, group in zip(names, groups, strict=True)
-    ]
-    return found[0], found[1], found[2]
-
-
-def _show(progress: Any, report: Report, limits: Limits) -> None:
-    spent = [0.0]
-    if limits.budget is not None:
-        spent.append(report.elapsed / limits.budget)
-    if limits.iterations is not None:
-        spent.append(report.iteration / limits.iterations)
+def _show(progress: Any, report: Progress, limits: Limits) -> None:
     figures: dict[str, Any] = {
         "step": report.iteration,
         "points": report.points,
-        "held-out residual": report.validation,
+        "loss": report.loss,
+        "validation": report.validation,
+        **report.values,
     }
     if report.error is not None:
         figures["relative L2"] = report.error
-    progress.update(min(1.0, max(spent)), **figures)
+    progress.update(min(1.0, limits.spent(report)), **figures)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pinn.identification.network import Identification
+    from pinn.identification.identifying import Identification
 
     Array = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ class NetworkEstimate(Estimate):
     ) -> NetworkEstimate:
         """From a fit whose unknowns are lambda_1 and lambda_2."""
         one, two = "lambda_1", "lambda_2"
-        known = found.fields.inverse.problem.parameter_values
+        known = found.solution.problem.parameter_values
         truth = Truth(known[one], known[two])
         percent = {name: 100 / abs(known[name]) for name in (one, two)}
         return cls(

@@ -14,9 +14,9 @@ from pinn.identification.result import CLEAN, NetworkEstimate
 from pinn.identification.weak.navier_stokes import WeakEstimate
 
 if TYPE_CHECKING:
-    from pinn.identification.fit import FitReport
+    from pinn.training.trainer import Progress
 
-    Observers = Sequence[Callable[[FitReport], None]]
+    Observers = Sequence[Callable[[Progress], None]]
 
 # The abstract of PhysicsFormer (arXiv 2601.03613), Navier-Stokes at 1 % noise: errors in percent.
 # It says 0 % for lambda_2, without digits; 0.05 is the most that rounds to it with one.

@@ -86,10 +86,27 @@ def _ratio(forms: Sequence[Any], group: Sequence[Any], symbol: Any) -> Any | Non
     involved = {*group, symbol}
     if any(involved & (one.free_symbols | other.free_symbols) for one, other in pairs):
         return None  # not linear
-    ratios = {sympy.cancel(other / one) for one, other in pairs if one != 0}
+    ratios = {_number(other / one) for one, other in pairs if one != 0}
     absent = all(other == 0 for one, other in pairs if one == 0)
     ratio = ratios.pop() if len(ratios) == 1 else None
-    return ratio if absent and ratio is not None and ratio.is_number and ratio != 0 else None
+    return ratio if absent and ratio is not None and ratio != 0 else None
+
+
+def _number(quotient: Any) -> Any | None:
+    """The number that an expression is, if it is one.
+
+    Values at two points refute most at once; cancelling a long quotient takes a minute.
+    """
+    if not quotient.is_number:
+        symbols = sorted(quotient.free_symbols, key=str)
+        one, other = (
+            complex(quotient.evalf(subs={s: (i + shift) / 7 for i, s in enumerate(symbols)}))
+            for shift in (2, 3)
+        )
+        if not abs(one - other) <= 1e-9 * abs(one):
+            return None
+        quotient = sympy.cancel(quotient)
+    return quotient if quotient.is_number else None
 
 
 def _replace(

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from pinn.jets import residual_jacobian
 from pinn.optimisers.protocol import FlatParameters, Linearisation
+from pinn.sampling.samplers import Sample
 from sciformer.errors import ConvergenceError
 from sciformer.hardware import free_memory, hardware
 from sciformer.runs.processes import ALONE, share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pinn.loss.terms import Term
-    from pinn.sampling.samplers import Sample
     from sciformer.runs.processes import Processes
 
 ALL = slice(None)
@@ -46,6 +46,11 @@ class Weighted:
             "weights": self.sample.weights,
             "weight": self.weight,
         }
+
+    @classmethod
+    def of(cls, term: Term, state: Mapping[str, Any], device: torch.device) -> Weighted:
+        """A term on points and weights as they were saved."""
+        return cls(term, Sample(state["points"], state["weights"]).to(device), state["weight"])
 
     def rows(self, part: slice = ALL) -> Tensor:
         """Rows (p * e,) of some points; all their squares add up to what the term contributes."""
@@ -106,6 +111,16 @@ class LeastSquares:
         self.parameters, self.processes = parameters, processes
         self._terms, self._share = terms, share(processes)
         self._workspace = workspace or Workspace()
+
+    @property
+    def terms(self) -> Sequence[Weighted]:
+        """The terms with their points and weights."""
+        return self._terms
+
+    @property
+    def points(self) -> int:
+        """Number of points of all terms, those of other processes included."""
+        return sum(len(term.sample) for term in self._terms)
 
     def rows(self) -> Tensor:
         """Weighted residuals (R,) without gradients."""

@@ -76,34 +76,70 @@ class EquationTerm:
 
 
 class DataTerm:
-    """Fields minus measured values, over the size of each field.
+    """Quantities minus measured values, in units of their noise, or of the size of each field.
 
     Args:
         trial: maps points or jets (p, c) to fields (p, f).
-        problem: names coordinates and fields.
+        problem: names coordinates and quantities.
         cloud: the measurements.
         like: whose dtype and device the values take.
+        parameters: a value for each parameter; the problem's own by default.
 
     Attributes:
         points: the cloud's, each followed by its measured values, (p, c + e).
     """
 
-    def __init__(self, trial: nn.Module, problem: Problem, cloud: Cloud, like: Tensor) -> None:
-        self.name, self._trial = cloud.name, trial
-        self._fields = [problem.field_names.index(name) for name in cloud.values]
-        sizes = Scales(problem).fields
-        self._sizes = like.new_tensor([sizes[problem.fields[i]] for i in self._fields])
-        self._operators = Operators(letters(problem.domain.coordinates), ["1"])
+    def __init__(
+        self,
+        trial: nn.Module,
+        problem: Problem,
+        cloud: Cloud,
+        like: Tensor,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = cloud.name
+        self._quantities = quantities(problem, trial, tuple(cloud.values), parameters)
         self._coordinates = cloud.points.shape[1]
         measured = np.column_stack([cloud.points, *cloud.values.values()])
         self.points = torch.from_numpy(measured).to(like)
+        self._units = like.new_tensor(_units(problem, cloud))
 
     def residual(self, points: Tensor) -> Tensor:
         """Signed distances (p, e) to the measured values, at points with their values."""
         where, values = points[:, : self._coordinates], points[:, self._coordinates :]
-        fields = self._trial(Jet.coordinates(where, self._operators)).value
-        gap: Tensor = (fields[:, self._fields] - values) / self._sizes
-        return gap
+        return (self._quantities.residual(where.contiguous()) - values) / self._units
+
+
+def _units(problem: Problem, cloud: Cloud) -> list[float]:
+    """What each quantity's distance is divided by: its noise, or the size of a field, or of the
+    values themselves where a quantity is no field."""
+    if cloud.noise:
+        return [cloud.noise[name] for name in cloud.values]
+    sizes = {str(field.func): size for field, size in Scales(problem).fields.items()}
+    return [
+        sizes[name] if name in sizes and not problem.quantities else float(abs(values).max()) or 1.0
+        for name, values in cloud.values.items()
+    ]
+
+
+def quantities(
+    problem: Problem,
+    trial: nn.Module,
+    names: tuple[str, ...] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> EquationTerm:
+    """Quantities of a trial solution as a term, whose rows are their values.
+
+    Args:
+        problem: names the quantities.
+        trial: maps points or jets (p, c) to fields (p, f).
+        names: which of them; all by default.
+        parameters: a value for each parameter; the problem's own by default.
+    """
+    expressions = problem.expressions
+    chosen = problem.compile([expressions[name] for name in names or expressions])
+    values = problem.parameter_values if parameters is None else parameters
+    return EquationTerm("quantities", trial, chosen, problem.domain.coordinates, values)
 
 
 def interior(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -59,7 +59,7 @@ class Balance(Protocol):
 class FixedWeights:
     """Weights that never move: those given, 1 for every other term."""
 
-    given: Mapping[str, float]
+    given: Mapping[str, float] = field(default_factory=dict)
 
     def weights(
         self, present: Mapping[str, float], dynamics: Mapping[str, TermDynamics]

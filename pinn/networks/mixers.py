@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -23,23 +24,33 @@ def universal(width: int, heads: int, steps: int) -> nn.Module:
     return MultiheadAttention(width, heads, position=Universal(NoPosition(), heads, steps))
 
 
-def shared(name: str, who: str = "PhysicsFormer") -> Callable[[int, int, int], nn.Module]:
+@dataclass(frozen=True)
+class Shared:
     """A token mixer of `sciformer.mixers`, or of another package, by its name.
 
     As many latents as tokens; every mixer is made in its smooth form and may read later tokens.
 
+    Args:
+        mixer: its name.
+        who: who asks, for messages.
+
     Raises:
         UnknownNameError: no such mixer; the sentence holds the nearest name.
     """
-    make = find_mixer(who, name)
 
-    def build(width: int, heads: int, steps: int) -> nn.Module:
+    mixer: str
+    who: str = field(default="PhysicsFormer", repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        find_mixer(self.who, self.mixer)
+
+    def __call__(self, width: int, heads: int, steps: int) -> nn.Module:
+        """The mixer of `steps` tokens of a width, which `heads` divide."""
+        make = find_mixer(self.who, self.mixer)
         sizes = MixerSizes(
             width, heads, steps, latents=steps, block=2, is_causal=False, is_smooth=True
         )
         return Parallel(make(sizes))
-
-    return build
 
 
 OWN: dict[str, Callable[[int, int, int], nn.Module]] = {
@@ -54,7 +65,7 @@ def named(who: str, name: str) -> Callable[[int, int, int], nn.Module]:
     Raises:
         UnknownNameError: no such mixer; the sentence holds the nearest name.
     """
-    return OWN[name] if name in OWN else shared(name, who)
+    return OWN[name] if name in OWN else Shared(name, who)
 
 
 MIXERS: dict[str, Callable[[int, int, int], nn.Module]] = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pinn.networks.protocol import NetworkInputs
 
 
@@ -18,32 +18,49 @@ class MLP(nn.Module):
     Args:
         coordinates: number of coordinates c >= 1.
         fields: number of fields f >= 1.
-        width: neurons in each hidden layer.
-        layers: number of hidden layers >= 1.
-        activation: makes the activation of each layer.
+        sizes: of its layers.
         inputs: layers between the coordinates and the first hidden layer, such as
             `pinn.trial.inputs.Inputs`; None gives it the coordinates themselves.
 
     Weights are Xavier normal, biases zero.
     """
 
+    @dataclass(frozen=True)
+    class Sizes:
+        """Sizes of an MLP.
+
+        Args:
+            width: neurons in each hidden layer.
+            layers: number of hidden layers >= 1.
+            activation: makes the activation of each layer.
+        """
+
+        width: int = 20
+        layers: int = 4
+        activation: Callable[[], nn.Module] = field(
+            default=nn.Tanh, metadata={"kind": "activation"}
+        )
+
+        def build(self, inputs: NetworkInputs, fields: int) -> nn.Module:
+            """The network, freshly initialised from torch's random state."""
+            return MLP(inputs.coordinates, fields, self, inputs=inputs)
+
     def __init__(
         self,
         coordinates: int,
         fields: int,
+        sizes: Sizes | None = None,
         *,
-        width: int = 20,
-        layers: int = 4,
-        activation: Callable[[], nn.Module] = nn.Tanh,
         inputs: NetworkInputs | None = None,
     ) -> None:
         super().__init__()
+        sizes = sizes or MLP.Sizes()
         self.inputs = inputs
         modules: list[nn.Module] = []
         entering = coordinates if inputs is None else inputs.width
-        for _ in range(layers):
-            modules += [nn.Linear(entering, width), activation()]
-            entering = width
+        for _ in range(sizes.layers):
+            modules += [nn.Linear(entering, sizes.width), sizes.activation()]
+            entering = sizes.width
         self.layers = nn.Sequential(*modules, nn.Linear(entering, fields))
         initialise(self)
 
@@ -60,7 +77,7 @@ class MLP(nn.Module):
 
 
 def initialise(network: nn.Module) -> None:
-    """Xavier normal weights and zero biases in every linear layer (Glorot, Bengio 2010)."""
+    """Sets Xavier normal weights and zero biases in every linear layer (Glorot, Bengio 2010)."""
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_normal_(module.weight)

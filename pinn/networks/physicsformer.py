@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,8 +18,6 @@ from sciformer.blocks import DecoderBlock, EncoderBlock, FeedForward
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pinn.networks.protocol import NetworkInputs
 
 
@@ -35,19 +35,8 @@ class PhysicsFormer(nn.Module):
     Args:
         coordinates: number of coordinates c >= 1.
         fields: number of fields f >= 1.
-        steps: tokens k >= 1 in the pseudo-sequence; 1 is the ablation without a sequence.
-        step: distance of two tokens, in the units of the coordinate that it steps along.
-        width: size d of a token, divisible by heads.
-        heads: attention heads.
-        encoder_layers: number of self-attention blocks >= 0.
-        decoder_layers: number of cross-attention blocks >= 1.
-        feed_forward: hidden size of the two-layer perceptrons in blocks and head.
-        activation: makes the activation; it also stands before each attention in place of a norm.
+        sizes: of its parts.
         along: the coordinate that the sequence steps along; the last by default.
-        sharpness: factor on the initial query and key weights; at 1 attention starts, and stays,
-            nearly uniform.
-        mixer: makes what mixes the tokens in each encoder layer, from width, heads and steps; see
-            `pinn.networks.mixers`. The decoder always attends.
         inputs: layers between the coordinates and the embedding, such as
             `pinn.trial.inputs.Inputs`; the sequence then steps along `inputs.along` of the scaled
             coordinates, and `coordinates` and `along` are not looked at.
@@ -61,41 +50,78 @@ class PhysicsFormer(nn.Module):
         by measurement on Burgers' equation.
     """
 
+    @dataclass(frozen=True)
+    class Sizes:
+        """Sizes of a PhysicsFormer.
+
+        Args:
+            steps: tokens k >= 1 in the pseudo-sequence; 1 is the ablation without a sequence.
+            step: distance of two tokens, in the units of the coordinate that it steps along.
+            width: size d of a token, divisible by heads.
+            heads: attention heads.
+            encoder_layers: number of self-attention blocks >= 0.
+            decoder_layers: number of cross-attention blocks >= 1.
+            feed_forward: hidden size of the two-layer perceptrons in blocks and head.
+            activation: makes the activation; it also stands before each attention in place of a
+                norm.
+            sharpness: factor on the initial query and key weights; at 1 attention starts, and
+                stays, nearly uniform.
+            mixer: makes what mixes the tokens in each encoder layer, from width, heads and steps;
+                see `pinn.networks.mixers`. The decoder always attends.
+
+        Raises:
+            DomainError: steps < 1, step <= 0, or no decoder layer.
+        """
+
+        steps: int = 5
+        step: float = 0.1
+        width: int = 8
+        heads: int = 2
+        encoder_layers: int = 1
+        decoder_layers: int = 1
+        feed_forward: int = 10
+        activation: Callable[[], nn.Module] = field(
+            default=nn.Tanh, metadata={"kind": "activation"}
+        )
+        sharpness: float = 4.0
+        mixer: Callable[[int, int, int], nn.Module] = field(
+            default=attention, metadata={"kind": "mixer"}
+        )
+
+        def __post_init__(self) -> None:
+            _check(self.steps, self.step, self.decoder_layers)
+
+        def build(self, inputs: NetworkInputs, fields: int) -> nn.Module:
+            """The network, freshly initialised from torch's random state."""
+            return PhysicsFormer(inputs.coordinates, fields, self, inputs=inputs)
+
     def __init__(
         self,
         coordinates: int,
         fields: int,
+        sizes: Sizes | None = None,
         *,
-        steps: int = 5,
-        step: float = 0.1,
-        width: int = 8,
-        heads: int = 2,
-        encoder_layers: int = 1,
-        decoder_layers: int = 1,
-        feed_forward: int = 10,
-        activation: Callable[[], nn.Module] = nn.Tanh,
         along: int = -1,
-        sharpness: float = 4.0,
-        mixer: Callable[[int, int, int], nn.Module] = attention,
         inputs: NetworkInputs | None = None,
     ) -> None:
         super().__init__()
-        _check(steps, step, decoder_layers)
-        self.steps, self.step, self.inputs = steps, step, inputs
+        sizes = sizes or PhysicsFormer.Sizes()
+        self.steps, self.step, self.inputs = sizes.steps, sizes.step, inputs
         self.along = along % coordinates if inputs is None else inputs.along
+        width, heads, activation = sizes.width, sizes.heads, sizes.activation
 
         def perceptron(output: int) -> FeedForward:
-            return FeedForward(width, feed_forward, output, depth=2, activation=activation)
+            return FeedForward(width, sizes.feed_forward, output, depth=2, activation=activation)
 
         self.embedding = nn.Linear(coordinates if inputs is None else inputs.width, width)
         self.encoder = nn.ModuleList(
             EncoderBlock(
-                mixer(width, heads, steps),
+                sizes.mixer(width, heads, sizes.steps),
                 perceptron(width),
                 before_mixer=activation(),
                 before_channels=activation(),
             )
-            for _ in range(encoder_layers)
+            for _ in range(sizes.encoder_layers)
         )
         self.decoder = nn.ModuleList(
             DecoderBlock(
@@ -104,7 +130,7 @@ class PhysicsFormer(nn.Module):
                 before_attention=activation(),
                 before_channels=activation(),
             )
-            for _ in range(decoder_layers)
+            for _ in range(sizes.decoder_layers)
         )
         self.after_encoder, self.after_decoder = activation(), activation()
         self.head = perceptron(fields)
@@ -112,8 +138,8 @@ class PhysicsFormer(nn.Module):
         with torch.no_grad():
             for module in self.modules():
                 if isinstance(module, MultiheadAttention):
-                    module.query.weight.mul_(sharpness)
-                    module.key.weight.mul_(sharpness)
+                    module.query.weight.mul_(sizes.sharpness)
+                    module.key.weight.mul_(sizes.sharpness)
 
     def forward(self, points: Any) -> Any:
         """Fields (p, f) at points (p, c); a jet of points gives a jet of fields."""

@@ -9,10 +9,12 @@ class NetworkInputs(Protocol):
     """Layers between the coordinates and a network, such as `pinn.trial.inputs.Inputs`.
 
     Attributes:
+        coordinates: number of coordinates c.
         width: number of inputs that the first layer of the network receives.
         along: the scaled coordinate that a pseudo-sequence steps along.
     """
 
+    coordinates: int
     width: int
     along: int
 

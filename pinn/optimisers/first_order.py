@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import nn
 
 from pinn.optimisers.protocol import StepReport
 from pinn.optimisers.resumable import resumes_exactly
+from pinn.sampling.schedule import GRADIENT, Schedule
 from sciformer.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ class FirstOrder:
         learning_rate: the largest rate.
         horizon: steps over which the rate decays.
     """
+
+    needs_jacobian: ClassVar[bool] = False
+    schedule: ClassVar[Schedule] = GRADIENT
 
     def __init__(self, make: Maker, learning_rate: float = 3e-3, horizon: int = 10_000) -> None:
         self._make, self._learning_rate, self._horizon = make, learning_rate, horizon
@@ -127,21 +132,30 @@ class FirstOrder:
         return self._learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
+@dataclass(eq=False)
 class Adam(FirstOrder):
     """Adam.
+
+    Args:
+        learning_rate: the largest rate.
+        horizon: steps over which the rate decays.
 
     Source: Kingma, Ba 2015, by `torch.optim.Adam`.
     """
 
-    def __init__(self, learning_rate: float = 3e-3, horizon: int = 10_000) -> None:
-        super().__init__(lambda p, rate: torch.optim.Adam(p, lr=rate), learning_rate, horizon)
+    learning_rate: float = 3e-3
+    horizon: int = 10_000
+
+    def __post_init__(self) -> None:
+        super().__init__(_adam, self.learning_rate, self.horizon)
 
 
+@dataclass(eq=False)
 class FromLibrary(FirstOrder):
     """An optimiser of the package pytorch_optimizer, such as SOAP, without weight decay.
 
     Args:
-        name: what the package calls it, in small letters.
+        method: what the package calls it, in small letters.
         learning_rate: the largest rate.
         horizon: steps over which the rate decays.
 
@@ -152,15 +166,25 @@ class FromLibrary(FirstOrder):
     Source: pytorch_optimizer (Kim 2021); SOAP is of Vyas et al. 2024 (arXiv 2409.11321).
     """
 
-    def __init__(self, name: str, learning_rate: float = 3e-3, horizon: int = 10_000) -> None:
-        kind = find_in_library(name)
-        plain = {"lr": learning_rate, "weight_decay": 0.0}
+    method: str
+    learning_rate: float = 3e-3
+    horizon: int = 10_000
 
-        def make(parameters: Sequence[nn.Parameter], rate: float) -> torch.optim.Optimizer:
-            made: torch.optim.Optimizer = kind(parameters, **{**plain, "lr": rate})
-            return made
+    def __post_init__(self) -> None:
+        kind = find_in_library(self.method)
+        make = partial(_from_library, kind)
+        super().__init__(make, self.learning_rate, self.horizon)
 
-        super().__init__(make, learning_rate, horizon)
+
+def _adam(parameters: Sequence[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=rate)
+
+
+def _from_library(
+    kind: Any, parameters: Sequence[nn.Parameter], rate: float
+) -> torch.optim.Optimizer:
+    made: torch.optim.Optimizer = kind(parameters, lr=rate, weight_decay=0.0)
+    return made
 
 
 def find_in_library(name: str, ours: Sequence[str] = ()) -> Any:

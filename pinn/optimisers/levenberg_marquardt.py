@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from pinn.optimisers.device_equations import DeviceEquations
 from pinn.optimisers.normal_equations import NormalEquations
 from pinn.optimisers.protocol import StepReport
+from pinn.sampling.schedule import LEAST_SQUARES, Schedule
 from sciformer.hardware import hardware
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class _Damping:
         self.growth *= 2.0
 
 
+@dataclass(eq=False)
 class LevenbergMarquardt:
     """s = -(J^T J + mu I)^-1 J^T r, with the second-order correction along s.
 
@@ -53,9 +55,14 @@ class LevenbergMarquardt:
         (arXiv 1201.5885).
     """
 
-    def __init__(self, damping: float = 1e-2, trials: int = 8, probe: float = 0.1) -> None:
-        self._damping = _Damping(damping)
-        self._trials, self._probe = trials, probe
+    damping: float = 1e-2
+    trials: int = 8
+    probe: float = 0.1
+    needs_jacobian: ClassVar[bool] = True
+    schedule: ClassVar[Schedule] = LEAST_SQUARES
+
+    def __post_init__(self) -> None:
+        self._damping = _Damping(self.damping)
 
     def step(self, objective: Objective) -> StepReport:
         """One accepted step, or none after `trials` failures."""
@@ -65,7 +72,7 @@ class LevenbergMarquardt:
         equations = DeviceEquations if is_device else NormalEquations
         system = equations(at, objective.processes)
         evaluations = 1
-        for _ in range(self._trials):
+        for _ in range(self.trials):
             if system.factorise(self._damping.value):
                 step = system.step()
                 linear = at.jacobian @ step
@@ -101,7 +108,7 @@ class LevenbergMarquardt:
         self, objective: Objective, start: Tensor, step: Tensor, rows: Tensor, linear: Tensor
     ) -> Tensor:
         """r_vv along the step, by a finite difference that reuses J s."""
-        h = self._probe
+        h = self.probe
         objective.parameters.write(start + h * step)
         return 2 / h * ((objective.rows() - rows) / h - linear)
 
@@ -113,5 +120,5 @@ class LevenbergMarquardt:
 
     def _report(self, before: float, after: float, accepted: bool, evaluations: int) -> StepReport:
         figures = {"damping": self._damping.value}
-        note = "" if accepted else f"no descent in {self._trials} trials"
+        note = "" if accepted else f"no descent in {self.trials} trials"
         return StepReport(before, after, accepted, evaluations, figures, note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pinn.sampling.schedule import Schedule
     from sciformer.runs.processes import Processes
 
 
@@ -88,7 +89,15 @@ class StepReport:
 
 
 class Optimiser(Protocol):
-    """One step at a time; between steps the objective may change its points."""
+    """One step at a time; between steps the objective may change its points.
+
+    Attributes:
+        needs_jacobian: whether a step takes the Jacobian of all rows, and not only a gradient.
+        schedule: how many points, drawn how often, suit the method.
+    """
+
+    needs_jacobian: ClassVar[bool]
+    schedule: ClassVar[Schedule]
 
     def step(self, objective: Objective) -> StepReport:
         """Moves the parameters of the objective, never to a larger value of it if it can tell."""

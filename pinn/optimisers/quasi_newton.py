@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from pinn.optimisers.protocol import StepReport
+from pinn.sampling.schedule import GRADIENT, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +55,9 @@ class QuasiNewton:
 
     Source: Nocedal, Wright 2006, algorithms 3.5 and 3.6, by `scipy.optimize.line_search`.
     """
+
+    needs_jacobian: ClassVar[bool] = False
+    schedule: ClassVar[Schedule] = GRADIENT
 
     def __init__(
         self, model: InverseHessian, curvature: float = 0.9, evaluations: int = 25
@@ -229,25 +234,40 @@ def _scaling(b: float, h: float, size: int) -> tuple[float, float]:
     return tau, (1 - theta) / sigma
 
 
+@dataclass(eq=False)
 class LBFGS(QuasiNewton):
     """Limited-memory BFGS.
 
     Args:
         history: number of pairs kept.
+        curvature: c2 of the Wolfe conditions.
+        evaluations: most function evaluations in one search.
 
     Source: Nocedal 1980; Nocedal, Wright 2006, algorithm 7.4.
     """
 
-    def __init__(self, history: int = 50) -> None:
-        super().__init__(_LimitedMemory(history))
+    history: int = 50
+    curvature: float = 0.9
+    evaluations: int = 25
+
+    def __post_init__(self) -> None:
+        super().__init__(_LimitedMemory(self.history), self.curvature, self.evaluations)
 
 
+@dataclass(eq=False)
 class SelfScaledBroyden(QuasiNewton):
     """Dense self-scaled Broyden, the method that took networks for equations to high accuracy.
+
+    Args:
+        curvature: c2 of the Wolfe conditions.
+        evaluations: most function evaluations in one search.
 
     Memory: P^2 numbers.
     Source: the self-scaled Broyden method of Urban, Stefanou, Pons 2025, after Al-Baali.
     """
 
-    def __init__(self) -> None:
-        super().__init__(_SelfScaled())
+    curvature: float = 0.9
+    evaluations: int = 25
+
+    def __post_init__(self) -> None:
+        super().__init__(_SelfScaled(), self.curvature, self.evaluations)

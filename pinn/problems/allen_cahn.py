@@ -11,6 +11,7 @@ import sympy
 from numpy.typing import NDArray
 
 from pinn.geometry.box import Box
+from pinn.networks import MLP
 from pinn.problem.kinks import diffused_kink
 from pinn.problem.problem import Ansatz, Condition, Problem
 from pinn.references.spectral import Evolution, Spectral
@@ -56,7 +57,7 @@ def allen_cahn(diffusivity: float = 1e-4, rate: float = 5.0) -> Problem:
         parameters={a: diffusivity, r: rate},
         reference=_settled(diffusivity, rate),
         ansatz={u: _smoothed_start(x, t, diffusivity, rate)},
-        advice={"model": "mlp", "harmonics": 3},
+        advice={"network": MLP.Sizes(), "harmonics": 3},
         source="Raissi, Perdikaris, Karniadakis 2019, section 3.2.1",
     )
 

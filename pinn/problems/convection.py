@@ -7,6 +7,7 @@ import math
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 
 
@@ -34,6 +35,6 @@ def convection(beta: float = 30.0) -> Problem:
         frequency=1.2 * abs(beta),
         parameters={speed: beta},
         exact={u: sympy.sin(x - speed * t)},
-        advice={"model": "mlp", "network": {"width": 20, "layers": 3}, "points": 2.0},
+        advice={"network": MLP.Sizes(width=20, layers=3), "points": 2.0},
         source="Krishnapriyan et al. 2021, section 3.1",
     )

@@ -8,6 +8,7 @@ import numpy as np
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.references.spectral import Evolution, Spectral
 from sciformer.errors import DomainError
@@ -47,7 +48,7 @@ def kdv(lambda_1: float = 1.0, lambda_2: float = 0.0025) -> Problem:
         periodic=("x",),
         parameters={one: lambda_1, two: lambda_2},
         reference=_settled(lambda_1, lambda_2),
-        advice={"model": "mlp", "harmonics": 2},
+        advice={"network": MLP.Sizes(), "harmonics": 2},
         source="Raissi, Perdikaris, Karniadakis 2019, section 4.2.2; after Zabusky, Kruskal 1965",
     )
 

@@ -7,6 +7,7 @@ import math
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from sciformer.errors import DomainError
 
@@ -47,6 +48,6 @@ def wave(squared_speed: float = 4.0) -> Problem:
         frequency=1.2 * 3 * math.pi * math.sqrt(squared_speed),
         parameters={square: squared_speed},
         exact={u: tones[0] * sympy.cos(pi * c * t) + tones[1] * sympy.cos(3 * pi * c * t)},
-        advice={"model": "mlp", "network": {"width": 16, "layers": 3}},
+        advice={"network": MLP.Sizes(width=16, layers=3)},
         source="Zhao, Ding, Prakash 2024",
     )

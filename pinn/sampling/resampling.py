@@ -30,7 +30,7 @@ class ResidualDensity:
     def __init__(
         self,
         uniform: UniformSobol,
-        seed: int,
+        seed: int = 0,
         *,
         power: float = 1.0,
         floor: float = 1.0,
@@ -66,11 +66,12 @@ class RetainResampleRelease:
 
     Args:
         uniform: where new points come from.
+        seed: not used, because nothing but the sequence is random.
 
     Source: R3, Daw, Bu, Wang, Perdikaris, Karpatne 2023 (arXiv 2207.02338), algorithm 1.
     """
 
-    def __init__(self, uniform: UniformSobol) -> None:
+    def __init__(self, uniform: UniformSobol, seed: int = 0) -> None:
         self._uniform = uniform
         self._kept = torch.zeros(0, uniform.region.dimension, dtype=uniform.dtype)
         self.retained = 0

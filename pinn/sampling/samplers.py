@@ -142,7 +142,7 @@ class ResidualImportance:
     """
 
     def __init__(
-        self, uniform: UniformSobol, seed: int, *, pool: int = 3, floor: float = 0.5
+        self, uniform: UniformSobol, seed: int = 0, *, pool: int = 3, floor: float = 0.5
     ) -> None:
         self._uniform, self._pool, self._floor = uniform, pool, floor
         self._generator = torch.Generator().manual_seed(seed)
@@ -178,6 +178,7 @@ class WarpedSobol:
 
     Args:
         uniform: the sequence that is warped.
+        seed: not used, because nothing but the sequence is random.
         axis: the coordinate that is warped.
         floor: share of the density that stays uniform.
         cells: cells along the axis.
@@ -191,8 +192,9 @@ class WarpedSobol:
     def __init__(
         self,
         uniform: UniformSobol,
-        axis: int = 0,
+        seed: int = 0,
         *,
+        axis: int = 0,
         floor: float = 0.4,
         cells: int = 512,
         lines: int = 64,

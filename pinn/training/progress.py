@@ -1,42 +1,71 @@
-"""Where a training stands, and when it ends."""
+"""Progress of a training, and the limits that end it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from pinn.training.schedule import Stage
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+REPORT_SECONDS = 1.0  # a reader's eye follows a line that changes about once a second
 
 
-@dataclass(frozen=True)
-class Report:
-    """Where a training stands.
+@dataclass
+class Progress:
+    """State of a training, apart from parameters, optimiser and points.
 
     Attributes:
         iteration: steps taken.
-        elapsed: seconds of training.
-        points: collocation points at present.
-        loss: the objective on them.
-        validation: mean squared residual on points that are never trained on.
-        error: relative L2 against the reference on a coarse grid, which steers nothing; None
-            without one.
+        elapsed: seconds of training, over all parts of a resumed one.
+        spent: share of the limits that is spent, 0 .. 1; 0 without limits.
+        points: points of the present objective, of all its terms.
+        accepted: whether the last step moved the parameters.
+        loss: the objective after the last step.
+        validation: the objective on points that are never trained on; infinite without such points.
+        best_validation: the least so far of the present kind of points.
+        best_iteration: the step whose parameters are kept.
+        evaluations: number of times that residuals were computed.
+        failures: number of steps that moved nothing.
+        note: why the last of them failed.
         figures: the optimiser's own numbers.
+        values: unknown parameters of the problem.
+        error: relative L2 against a reference on a coarse grid, which steers nothing; None without.
+        stopped: why the training ended; None while it goes on.
     """
 
-    iteration: int
-    elapsed: float
-    points: int
-    loss: float
-    validation: float
-    error: float | None
-    figures: dict[str, float]
+    iteration: int = 0
+    elapsed: float = 0.0
+    spent: float = 0.0
+    points: int = 0
+    accepted: bool = True
+    loss: float = float("inf")
+    validation: float = float("inf")
+    best_validation: float = float("inf")
+    best_iteration: int = 0
+    evaluations: int = 0
+    failures: int = 0
+    note: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    error: float | None = None
+    stopped: str | None = None
+
+    def state(self) -> dict[str, Any]:
+        """The values that a resumed training begins with."""
+        return {**asdict(self), "stopped": None, "error": None}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Progress:
+        """Progress from a state."""
+        return cls(**state)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a training ends: after `iterations` steps or `budget` seconds, whichever is first.
+    """End of a training: after `iterations` steps or `budget` seconds, whichever comes first.
 
-    Seconds count over all parts of a resumed training; None is no limit.
+    Time is cumulative across resumes; None means no limit.
     """
 
     budget: float | None = None
@@ -50,30 +79,40 @@ class Limits:
             return f"budget of {self.budget:g} s spent"
         return None
 
+    def spent(self, progress: Progress) -> float:
+        """The share of the limits that is spent; 0 without any."""
+        shares = [0.0]
+        if self.budget is not None:
+            shares.append(progress.elapsed / self.budget)
+        if self.iterations is not None:
+            shares.append(progress.iteration / self.iterations)
+        return max(shares)
 
-@dataclass
-class Progress:
-    """What changes during a training, apart from network, optimiser and points."""
 
-    iteration: int = 0
-    elapsed: float = 0.0
-    age: int = 0
-    stage: Stage | None = None
-    loss: float = float("inf")
-    validation: float = float("inf")
-    best_validation: float = float("inf")
-    best_iteration: int = 0
-    evaluations: int = 0
-    failures: int = 0
-    note: str = ""
-    figures: dict[str, float] = field(default_factory=dict)
+class EverySecond:
+    """Calls observers about once a second and at the end, with the error against a reference.
 
-    def state(self) -> dict[str, Any]:
-        """All of it as plain values."""
-        return asdict(self)
+    Args:
+        observers: called with a copy of the progress.
+        error: gives the relative L2 error, or None.
+    """
 
-    @classmethod
-    def of(cls, state: dict[str, Any]) -> Progress:
-        """From plain values."""
-        stage = state["stage"]
-        return cls(**{**state, "stage": None if stage is None else Stage(**stage)})
+    def __init__(
+        self,
+        observers: tuple[Callable[[Progress], None], ...],
+        error: Callable[[], float] | None = None,
+    ) -> None:
+        self._observers, self._error = observers, error
+        self._last: float | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Passes the progress on, if it is time."""
+        last = progress.elapsed if self._last is None else self._last
+        self._last = last
+        if progress.stopped is None and progress.elapsed - last < REPORT_SECONDS:
+            return
+        self._last = progress.elapsed
+        if self._observers:
+            error = None if self._error is None else self._error()
+            for observer in self._observers:
+                observer(replace(progress, error=error))

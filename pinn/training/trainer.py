@@ -1,95 +1,112 @@
-"""The training of a physics-informed network: points, objective, step, selection, checkpoint."""
+"""The training loop: objective, step, selection of the best iterate, checkpoint, end."""
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pinn.jets.memory import kept_memory
-from pinn.loss.least_squares import LeastSquares, Workspace
-from pinn.optimisers import FlatParameters
-from pinn.training.collocation import Collocation
 from pinn.training.progress import Limits as Limits
-from pinn.training.progress import Progress
-from pinn.training.progress import Report as Report
+from pinn.training.progress import Progress as Progress
 from sciformer.errors import ConvergenceError
+from sciformer.runs.interrupts import deferred_interrupt
 from sciformer.runs.processes import ALONE
 from sciformer.runs.state import pack, unpack
 from sciformer.runs.threads import limit_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Mapping, Sequence
 
-    from pinn.loss.least_squares import Weighted
-    from pinn.loss.weighting import DynamicsWeightedLoss
-    from pinn.optimisers import Optimiser
-    from pinn.problem.problem import Problem
-    from pinn.training.schedule import Plan
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.loss.least_squares import LeastSquares
+    from pinn.optimisers import FlatParameters, Optimiser
     from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 
+    Observer = Callable[[Progress], None]
+
+# A validation costs about a fifth of a Levenberg-Marquardt step on the same points.
 VALIDATE_EVERY = 5
-REPORT_SECONDS = 1.0
-CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_SECONDS = 10.0  # what a kill may cost; writing takes a hundredth of a second
 # With imports, figure and files the command then takes about 35 seconds.
 DEFAULT_BUDGET_SECONDS = 27.0
 
 
-class Solver:
-    """Trains a trial solution; the iterate with the least held-out residual is kept.
+class Objectives(Protocol):
+    """Supplies the least-squares problem of each moment of a training.
+
+    Attributes:
+        name: of the problem, for messages.
+        remedy: what a user may try when residuals stop being finite.
+        present: the objective of the last step; None before the first.
+    """
+
+    name: str
+    remedy: str
+    present: LeastSquares | None
+
+    def at(self, progress: Progress) -> LeastSquares:
+        """The objective of the next step, on new points when they are due."""
+        ...
+
+    def held_out(self) -> LeastSquares | None:
+        """The objective that selects the best iterate; None keeps the last one.
+
+        Iterates are compared as long as the same object is returned.
+        """
+        ...
+
+    def values(self) -> dict[str, float]:
+        """Unknown parameters as they stand; empty where nothing is unknown."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """What was used and what it did, as JSON values for people."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next objective depends on, as tensors and plain values."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from a state."""
+        ...
+
+
+class Trainer:
+    """Minimises the objectives of a problem, one step at a time, and keeps the best iterate.
 
     Args:
-        problem: what is solved.
-        trial: the network, with hard conditions around it or without.
+        parameters: what is trained, in place.
         optimiser: takes the steps.
-        plan: how many points, when.
-        loss: weights of the terms.
-        seed: of all random points.
+        objectives: supplies the objective of each step.
+        limits: when to end.
         threads: threads of BLAS; tensor operations use one.
-        processes: who trains together; each has a solver like this one, and the first decides.
+        processes: who trains together; each has a trainer like this one, and the first decides.
     """
 
     def __init__(
         self,
-        problem: Problem,
-        trial: TrialSolution,
+        parameters: FlatParameters,
         optimiser: Optimiser,
-        plan: Plan,
-        loss: DynamicsWeightedLoss,
-        seed: int = 0,
+        objectives: Objectives,
+        limits: Limits,
+        *,
         threads: int = 1,
         processes: Processes = ALONE,
     ) -> None:
-        self._processes = processes
-        self._problem, self._trial = problem, trial
-        self._optimiser, self._plan, self._threads = optimiser, plan, threads
-        self._parameters = FlatParameters(list(trial.parameters()))
-        self._workspace = Workspace()
-        self._collocation = Collocation(problem, trial, loss, seed, plan.curriculum)
+        self.parameters, self.optimiser = parameters, optimiser
+        self.objectives, self.limits = objectives, limits
+        self._threads, self._processes = threads, processes
         self.progress = Progress()
-        self._best = self._parameters.read()
-        self._weighted: list[Weighted] = []
-        self._held_out: list[Weighted] = []
+        self._best = parameters.read()
+        self._held_out: LeastSquares | None = None
 
-    def train(
-        self,
-        limits: Limits,
-        *,
-        error: Callable[[], float] | None = None,
-        observers: Sequence[Callable[[Report], None]] = (),
-        run: Run | None = None,
-    ) -> str:
-        """Trains, and leaves the network at the best iterate.
+    def run(self, observers: Sequence[Observer] = (), run: Run | None = None) -> str:
+        """Trains, and leaves the parameters at the best iterate.
 
         Args:
-            limits: when to end.
-            error: relative L2 against a reference, for the reports only.
-            observers: are told about once a second.
+            observers: called after every step and at the end.
             run: keeps checkpoints, and holds the one to continue from, if any.
 
         Returns:
@@ -100,149 +117,116 @@ class Solver:
             KeyboardInterrupt: after the step in which it came, with a checkpoint written.
         """
         self._continue_from(run)
-        started = time.monotonic() - self.progress.elapsed
-        reported = saved = self.progress.elapsed
+        progress = self.progress
+        progress.stopped = None
+        started, saved = time.monotonic() - progress.elapsed, progress.elapsed
         with kept_memory(), limit_threads(self._threads), deferred_interrupt() as interrupted:
-            while (reason := limits.reached(self.progress)) is None:
+            while (reason := self.limits.reached(progress)) is None:
                 self._step()
-                elapsed, halt = self._processes.agree((time.monotonic() - started, interrupted()))
-                self.progress.elapsed = elapsed
-                if elapsed - reported >= REPORT_SECONDS:
-                    self._report(error, observers)
-                    reported = elapsed
-                if run is not None and elapsed - saved >= CHECKPOINT_SECONDS:
+                progress.elapsed, halt = self._processes.agree(
+                    (time.monotonic() - started, interrupted())
+                )
+                self._tell(observers)
+                if run is not None and progress.elapsed - saved >= CHECKPOINT_SECONDS:
                     self._save(run)
-                    saved = elapsed
+                    saved = progress.elapsed
                 if halt:
                     break
             if run is not None:
                 self._save(run)
             if reason is None:
                 raise KeyboardInterrupt
-            self._validate()
-        self._parameters.write(self._best)
-        self._report(error, observers)
+            self._finish()
+        progress.stopped = reason
+        self._tell(observers)
         return reason
 
     def report(self) -> dict[str, Any]:
-        """What was on in the training and what it did, as JSON values."""
+        """What was used in the training and what it did, as JSON values."""
         progress = self.progress
         steps = {"steps": progress.iteration, "residual_evaluations": progress.evaluations}
         if progress.failures:
             steps |= {"failed_steps": progress.failures}
-        optimiser = {"optimiser": type(self._optimiser).__name__, **steps}
+        optimiser = {"optimiser": type(self.optimiser).__name__, **steps}
         if progress.note:
             optimiser["last_failure"] = progress.note
-        return {**optimiser, **self._collocation.report()}
+        return {**optimiser, **self.objectives.report()}
 
     def _step(self) -> None:
-        """New points if they are due, one step, and now and then a look at the held-out points."""
+        """One step, on new points if they are due, and now and then a validation."""
         progress = self.progress
-        stage = self._plan.at(progress.iteration)
-        if stage != progress.stage or progress.age >= stage.every:
-            self._weighted = self._collocation.weigh(
-                self._collocation.draw(stage, progress.iteration), self._parameters.tensors
-            )
-            if progress.stage is None or stage.sampler != progress.stage.sampler:
-                self._held_out = self._collocation.held_out(stage)
-                progress.best_validation = float("inf")
-            self._optimiser.points_changed()
-            progress.stage, progress.age = stage, 0
+        progress.spent = self.limits.spent(progress)
+        before = self.objectives.present
+        objective = self.objectives.at(progress)
+        if objective is not before:
+            self.optimiser.points_changed()
+        self._take_held_out()
         try:
-            done = self._optimiser.step(self._objective(self._weighted))
+            done = self.optimiser.step(objective)
         except ConvergenceError as failure:
             raise ConvergenceError(
-                f"{self._problem.name}: {failure} at step {progress.iteration + 1} (last loss "
-                f"{progress.loss:.3g}); resume from the last checkpoint with another seed, "
-                f"optimiser or float64."
+                f"{self.objectives.name}: {failure} at step {progress.iteration + 1} (last loss "
+                f"{progress.loss:.3g}); {self.objectives.remedy}."
             ) from failure
         progress.loss, progress.figures = done.after, dict(done.figures)
+        progress.points, progress.accepted = objective.points, done.accepted
         progress.iteration += 1
         progress.evaluations += done.evaluations
         if not done.accepted:
             progress.failures, progress.note = progress.failures + 1, done.note
-        # A step that failed on these points is tried again on others.
-        progress.age = progress.age + 1 if done.accepted else stage.every
         if progress.iteration % VALIDATE_EVERY == 0:
             self._validate()
 
-    def _objective(self, terms: Sequence[Weighted]) -> LeastSquares:
-        return LeastSquares(self._parameters, terms, self._processes, self._workspace)
+    def _take_held_out(self) -> None:
+        """Values on other validation points cannot be compared: the best starts anew."""
+        held_out = self.objectives.held_out()
+        if held_out is not self._held_out:
+            self._held_out = held_out
+            self.progress.best_validation = float("inf")
 
     def _validate(self) -> None:
-        """Keeps the present network if its held-out residual is the least so far."""
+        """Keeps the present iterate if its validation is the least so far."""
         progress = self.progress
-        progress.validation = self._objective(self._held_out).value()
-        if progress.validation < progress.best_validation or not self._collocation.is_settled:
-            is_settled = self._collocation.is_settled
-            progress.best_validation = progress.validation if is_settled else float("inf")
-            progress.best_iteration = progress.iteration
-            self._best = self._parameters.read()
-
-    def _report(
-        self, error: Callable[[], float] | None, observers: Sequence[Callable[[Report], None]]
-    ) -> None:
-        if not observers:
+        if self._held_out is None:
             return
-        progress = self.progress
-        report = Report(
-            iteration=progress.iteration,
-            elapsed=progress.elapsed,
-            points=sum(len(w.sample) for w in self._weighted),
-            loss=progress.loss,
-            validation=progress.validation,
-            error=None if error is None else error(),
-            figures=progress.figures,
-        )
-        for observer in observers:
-            observer(report)
+        progress.validation = self._held_out.value()
+        if progress.validation < progress.best_validation:
+            progress.best_validation = progress.validation
+            progress.best_iteration = progress.iteration
+            self._best = self.parameters.read()
+
+    def _finish(self) -> None:
+        """Puts the best iterate in place; without a validation it is the last one."""
+        self._validate()
+        if self._held_out is None:
+            self.progress.best_iteration = self.progress.iteration
+            self._best = self.parameters.read()
+        self.parameters.write(self._best)
+
+    def _tell(self, observers: Sequence[Observer]) -> None:
+        if observers:
+            told = replace(self.progress, values=self.objectives.values())
+            for observer in observers:
+                observer(told)
 
     def _save(self, run: Run) -> None:
-        tensors, state = pack(
-            {
-                "parameters": self._parameters.read(),
-                "best": self._best,
-                "optimiser": self._optimiser.state(),
-                "collocation": self._collocation.state(),
-                "weighted": [w.state() for w in self._weighted],
-                "held_out": [w.state() for w in self._held_out],
-                "progress": self.progress.state(),
-            }
-        )
-        run.save_checkpoint(tensors, state)
+        state = {
+            "parameters": self.parameters.read(),
+            "best": self._best,
+            "optimiser": self.optimiser.state(),
+            "objectives": self.objectives.state(),
+            "progress": self.progress.state(),
+        }
+        run.save_checkpoint(*pack(state))
 
     def _continue_from(self, run: Run | None) -> None:
         checkpoint = self._processes.agree(None if run is None else run.load_checkpoint())
         if checkpoint is None:
             return
         state = unpack(*checkpoint)
-        self._parameters.write(state["parameters"])
+        self.parameters.write(state["parameters"])
         self._best = state["best"]
-        self._optimiser.restore(state["optimiser"])
-        self._collocation.restore(state["collocation"])
-        self._weighted = self._collocation.weighted(state["weighted"])
-        self._held_out = self._collocation.weighted(state["held_out"])
+        self.optimiser.restore(state["optimiser"])
+        self.objectives.restore(state["objectives"])
         self.progress = Progress.of(state["progress"])
-
-
-@contextlib.contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Lets the step in which Ctrl-C comes end first; a second Ctrl-C interrupts at once.
-
-    Yields:
-        Whether an interrupt has come.
-    """
-    came = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield came.is_set
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.set()
-        signal.signal(signal.SIGINT, previous)
-
-    previous = signal.signal(signal.SIGINT, note)
-    try:
-        yield came.is_set
-    finally:
-        signal.signal(signal.SIGINT, previous)
+        self._held_out = self.objectives.held_out()

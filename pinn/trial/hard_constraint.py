@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pinn.problem.problem import Condition, Problem
+    from pinn.trial.parameters import Parameters
 
 PROBES = 64
 # The blended form doubles with every face where a field is given and not 0.
@@ -106,7 +107,7 @@ class HardConstraint(nn.Module):
         self._check_explicit()
         every = [*self.offset, *self.factor, *(edge for form in forms for edge in form.edges)]
         self._formulas = Formulas(every, problem)
-        self.numbers: Mapping[str, float] = problem.parameter_values
+        self.numbers: Mapping[str, Any] = problem.parameter_values
 
     def forward(self, points: Any, fields: Any, edges: Any = None) -> Any:
         """Applies the form to network outputs (p, f) at points (p, c); jets go through as well.
@@ -297,12 +298,23 @@ class TrialSolution(nn.Module):
     Args:
         network: points or jets (p, c) to (p, f), or (p, constraint.outputs).
         constraint: the conditions.
+        values: the parameters of the problem, which the conditions may hold; unknown ones are
+            trained with the network. Without them the conditions take the problem's own.
     """
 
-    def __init__(self, network: nn.Module, constraint: HardConstraint | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        constraint: HardConstraint | None = None,
+        values: Parameters | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
         self.constraint = constraint
+        self.values = values
+        self.coefficients = None if values is None else values.unknown
+        if constraint is not None and values is not None:
+            constraint.numbers = values
 
     def forward(self, points: Any) -> Any:
         """Fields (p, f) at points (p, c); a jet of points gives a jet of fields."""

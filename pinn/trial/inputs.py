@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
+
+from pinn.trial.wave_search import find_wave
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pinn.data.cloud import Cloud
     from pinn.geometry.base import Domain
     from pinn.problem.problem import Problem
 
@@ -187,6 +191,8 @@ class TravellingWave(nn.Module):
             `pinn.trial.wave_search.find_wave`.
     """
 
+    is_periodic = False
+
     def __init__(self, wave: Sequence[float]) -> None:
         super().__init__()
         self.wave = nn.Parameter(torch.tensor(wave, dtype=torch.float64))
@@ -211,6 +217,8 @@ class PeriodicWave(TravellingWave):
     of the equations: say so wherever results are compared.
     """
 
+    is_periodic = True
+
     def width(self, entering: int) -> int:
         return entering + 1
 
@@ -218,28 +226,50 @@ class PeriodicWave(TravellingWave):
         return scaled[..., :-1]
 
 
-def inputs_of(problem: Problem, harmonics: int = 1, waves: int = 6) -> Inputs:
+def inputs_of(
+    problem: Problem,
+    harmonics: int = 1,
+    waves: int = 6,
+    wave: type[TravellingWave] | None = None,
+) -> Inputs:
     """The inputs that fit a problem.
 
     Args:
-        problem: whose coordinates, periodicity and highest frequency in time are looked at.
+        problem: whose coordinates, periodicity, scales and highest frequency in time are looked at.
         harmonics: waves in space for each periodic coordinate.
         waves: learned frequencies in time, evenly spaced up to the problem's; none if it has none.
+        wave: instead of those, a wave whose wave vector starts at the one that the problem's data
+            carry; None, or a problem without data, for none.
     """
     names = problem.domain.coordinates
     plain = [name for name in names if name not in problem.periodic]
     along = plain.index(problem.time) if problem.time in plain else max(0, len(plain) - 1)
-    features = None
-    if problem.time in plain and problem.frequency and waves:
+    scale = _scale(problem, harmonics)
+    features: Waves | TravellingWave | None = None
+    if wave is not None and problem.data and isinstance(scale, Rescale):
+        features = wave(_wave_vector(problem.data[0], scale))
+    elif problem.time in plain and problem.frequency and waves:
         low, high = problem.domain.intervals[problem.time or ""]
         top = problem.frequency * (high - low)
         features = Waves(along, [top * (i + 1) / waves for i in range(waves)])
-    scale = (
-        PeriodicEmbedding(problem, harmonics)
-        if problem.periodic
-        else Rescale.to_unit_box(problem.domain, problem.time)
-    )
     return Inputs(len(names), scale, features, along)
+
+
+def _scale(problem: Problem, harmonics: int) -> Rescale | PeriodicEmbedding:
+    """Periodic coordinates if there are any; else scales of the problem's own, or a unit box."""
+    if problem.periodic:
+        return PeriodicEmbedding(problem, harmonics)
+    if problem.scales:
+        intervals = problem.domain.intervals
+        centre = [(low + high) / 2 for low, high in intervals.values()]
+        return Rescale(centre, [problem.scales[name] for name in intervals])
+    return Rescale.to_unit_box(problem.domain, problem.time)
+
+
+def _wave_vector(cloud: Cloud, scale: Rescale) -> list[float]:
+    """The wave that samples carry, in radians over scaled coordinates."""
+    values = np.column_stack(list(cloud.values.values()))
+    return find_wave(cloud.points / scale.unit.numpy(), values)
 
 
 def spread_units(first: nn.Linear, inputs: torch.Tensor) -> None:

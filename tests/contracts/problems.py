@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import sympy
@@ -14,6 +14,7 @@ from torch import Tensor
 
 import pinn
 from pinn.loss import terms
+from pinn.networks import PhysicsFormer
 from pinn.problem.expressions import FieldDerivative
 from pinn.problem.problem import Problem
 from pinn.references.exact import substitute
@@ -36,7 +37,7 @@ class ProblemContract:
     is_exact = True
     in_source: ClassVar[set[str]] = set()
     """Parameters that the source of a manufactured solution follows."""
-    network: ClassVar[dict[str, Any]] = {"steps": 2, "width": 4, "feed_forward": 4}
+    network = PhysicsFormer.Sizes(steps=2, width=4, feed_forward=4)
 
     def make(self, **changes: float) -> Problem:
         return _made(self.name, tuple(sorted({**self.parameters, **changes}.items())))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pinn.data.flow import FlowGrid
+from pinn.data.noise import noise_on_grid, signal_under
 from pinn.identification.estimate import Estimate, Truth
-from pinn.identification.noise import noise_on_grid, signal_under
 from pinn.identification.weak.denoising import without_noise_modes
 from pinn.identification.weak.weak_form import WeakForm, Windows, check_identifiable
 from sciformer.errors import DataError

@@ -4,45 +4,58 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import sympy
 import torch
+from safetensors.torch import load_file
 
 import pinn
+from pinn.data.cloud import Cloud
 from pinn.data.embedded import embedded_wake_data
 from pinn.data.flow import FlowData
-from pinn.data.observations import Observations
+from pinn.data.noise import noise_in_time
 from pinn.geometry.box import Box
-from pinn.identification.coefficients import Coefficients, LiveParameters
-from pinn.identification.fit import Fit, FitReport, ObservationTerm
 from pinn.identification.flow_network import NetworkRequest, identify_network
-from pinn.identification.flows import sample_flow
-from pinn.identification.inverse_problem import InverseProblem
-from pinn.identification.model import build, learned_wave
-from pinn.identification.network import FitSettings, fitted
-from pinn.identification.noise import noise_in_time
-from pinn.identification.schedule import ALL, Schedule, Stage
+from pinn.identification.identifying import learned_wave
 from pinn.identification.uncertainty import RIDGE
+from pinn.loss.terms import DataTerm
 from pinn.networks import MLP, PhysicsFormer
-from pinn.problem.problem import Problem
+from pinn.problem.problem import Ansatz, Problem, Unknown
+from pinn.problems.measured_flow import sample_flow
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, streamfunction_pressure
+from pinn.sampling.schedule import Schedule, Stage
+from pinn.settings import NetworkSizes, Settings
+from pinn.solution import Solution, build_trial
+from pinn.solving import make_trainer
+from pinn.training.trainer import Limits, Progress, Trainer
 from pinn.trial.inputs import PeriodicWave, TravellingWave
+from pinn.trial.parameters import Coefficients, Parameters
 from pinn.trial.wave_search import find_wave
 from sciformer.errors import DataError, UnknownNameError, UsageError
+from sciformer.runs import Run
+
+
+def trainer_of(problem: Problem, settings: Settings, limits: Limits) -> Trainer:
+    return make_trainer(Solution(problem, build_trial(problem, settings), settings), limits)
+
 
 LAMBDA = {"lambda_1": 1.7, "lambda_2": 0.06}
-QUICK = FitSettings(
-    network=partial(MLP, width=12, layers=3),
+QUICK = Settings(
+    network=MLP.Sizes(width=12, layers=3),
     schedule=Schedule(
-        (Stage(0, 150, 300, 0.1), Stage(8, 200, ALL, 0.01), Stage(18, 300, ALL, 0.001)),
-        final_points=500,
+        (
+            Stage(0, 150, samples=300, tolerance=0.1),
+            Stage(8, 200, tolerance=0.01),
+            Stage(18, 300, tolerance=0.001),
+        ),
+        final=Stage(0, 500, tolerance=0.001, is_trusting=True),
     ),
-    budget=60.0,
-    iterations=40,
+    spread=True,
 )
+SHORT = Limits(budget=60.0, iterations=40)
 
 
 def carried_wave(points: np.ndarray) -> dict[str, np.ndarray]:
@@ -59,45 +72,43 @@ def carried_wave(points: np.ndarray) -> dict[str, np.ndarray]:
     return {name: f / LAMBDA["lambda_1"] for name, f in (("u", u), ("v", v), ("p", 0 * u))}
 
 
-def inverse(form: str) -> InverseProblem:
+def inverse(form: str, data: Cloud | None = None) -> Problem:
     flow = FORMS[form]()
-    problem = Problem(
+    offset = 0.5 * flow.coordinates[1] if form == "streamfunction" else 0.5
+    return Problem(
         name="carried-wave",
         coordinates=flow.coordinates,
         fields=flow.fields,
         equations=flow.equations,
         domain=Box(x=(0, 1), y=(-0.4, 0.4), t=(0, 0.5)),
         parameters={LAMBDA_1: LAMBDA["lambda_1"], LAMBDA_2: LAMBDA["lambda_2"]},
-    )
-    offset = {"psi": 0.5 * flow.coordinates[1]} if form == "streamfunction" else {"u": 0.5}
-    return InverseProblem(
-        problem,
-        sizes={"lambda_1": 1.0, "lambda_2": 0.1},
+        unknown={LAMBDA_1: Unknown(1.0), LAMBDA_2: Unknown(0.1)},
+        data=(observations() if data is None else data,),
         scales={"x": 0.5, "y": 0.3, "t": 0.5},
         quantities=flow.quantities,
-        offsets=offset,
+        ansatz={flow.fields[0]: Ansatz(offset)},
         gauge=("p",),
     )
 
 
-def observations(count: int = 500, noise: float = 1e-4) -> Observations:
+def observations(count: int = 500, noise: float = 1e-4) -> Cloud:
     generator = np.random.default_rng(3)
     points = generator.uniform((0, -0.4, 0), (1, 0.4, 0.5), (count, 3))
     exact = carried_wave(points)
     values = {n: exact[n] + noise * generator.standard_normal(count) for n in "uv"}
-    return Observations(points, values, {"u": noise, "v": noise})
+    return Cloud(points, values, noise={"u": noise, "v": noise})
 
 
 @pytest.mark.parametrize("form", ["streamfunction", "velocity"])
 def test_coefficients_and_pressure_of_an_exact_flow(form: str) -> None:
     """Kills: a sign, a factor or a derivative of the momentum equations in either form; a
     coefficient that is not trained; observations at the wrong points."""
-    reports: list[FitReport] = []
-    found = pinn.identify(inverse(form), observations(), QUICK, [reports.append])
+    reports: list[Progress] = []
+    found = pinn.identify(inverse(form), QUICK, SHORT, observers=[reports.append])
     assert abs(found.error_percent("lambda_1")) < 0.3
     assert abs(found.error_percent("lambda_2")) < 0.3
     points = np.random.default_rng(0).uniform((0, -0.4, 0.2), (1, 0.4, 0.2), (500, 3))
-    exact, fields = carried_wave(points), found.fields(points)
+    exact, fields = carried_wave(points), found.solution(points)
     for name in "uvp":
         gap = fields[name] - exact[name]
         gap = gap - gap.mean() if name == "p" else gap
@@ -119,13 +130,16 @@ def test_tolerance_is_the_shift_when_equations_count_half() -> None:
 
     Kills: all rows loosened, those of the data instead, a shift in other units.
     """
-    settings = replace(QUICK, network=partial(MLP, width=6, layers=2), iterations=25)
-    found = pinn.identify(inverse("streamfunction"), observations(), settings)
-    fit, _, _ = fitted(inverse("streamfunction"), observations(), settings, ())
-    assert fit.values() == found.values
-    at = fit.objective().linearise()
+    settings, limits = replace(QUICK, network=MLP.Sizes(width=6, layers=2)), Limits(iterations=25)
+    found = pinn.identify(inverse("streamfunction"), settings, limits)
+    trainer = trainer_of(inverse("streamfunction"), settings, limits)
+    trainer.run()
+    assert trainer.objectives.values() == found.values
+    objective = trainer.objectives.present
+    assert objective is not None
+    at = objective.linearise()
     weights = np.ones(len(at.rows))
-    weights[: 2 * len(fit.weighted[0].sample)] = 0.5
+    weights[: 2 * len(objective.terms[0].sample)] = 0.5
 
     def shift(factors: np.ndarray) -> np.ndarray:
         columns = at.jacobian.numpy() * factors[:, None]
@@ -157,11 +171,19 @@ def test_both_forms_vanish_on_an_exact_flow() -> None:
     assert len(FORMS["velocity"](steady=True).coordinates) == 2
 
 
-@pytest.mark.parametrize("network", [MLP, partial(PhysicsFormer, steps=3)])
-def test_periodic_models_have_the_period_of_their_wave(network) -> None:
+class KnownWave(PeriodicWave):
+    """A wave that is not looked for in the data."""
+
+    def __init__(self, wave: object) -> None:
+        super().__init__([0.7, -0.4, 2 * math.pi / 0.6])  # scaled time is t / 0.5
+
+
+@pytest.mark.parametrize("network", [MLP.Sizes(), PhysicsFormer.Sizes(steps=3)])
+def test_periodic_models_have_the_period_of_their_wave(network: NetworkSizes) -> None:
     """Kills: waves of the wrong argument, a frequency in other units, time beside the phase."""
-    wave = PeriodicWave([0.7, -0.4, 2 * math.pi / 0.6])  # scaled time is t / 0.5
-    model = build(inverse("streamfunction"), network, seed=1, inputs=wave)
+    problem = inverse("streamfunction")
+    settings = Settings(network=network, wave=KnownWave, spread=True, seed=1)
+    model = build_trial(problem, settings)
     points = torch.rand(7, 3, dtype=torch.float64)
     later, between = points.clone(), points.clone()
     later[:, 2] += 0.3
@@ -169,7 +191,7 @@ def test_periodic_models_have_the_period_of_their_wave(network) -> None:
     assert torch.allclose(model(points), model(later), rtol=0, atol=1e-12)
     assert not torch.allclose(model(points), model(between), rtol=0, atol=1e-3)
     assert sum("wave" in name for name, _ in model.named_parameters()) == 1
-    learned, is_periodic = learned_wave(model)
+    learned, is_periodic = learned_wave(Solution(problem, model, settings))
     assert is_periodic
     assert learned == pytest.approx({"x": 1.4, "y": -0.4 / 0.3, "t": 2 * math.pi / 0.3})
 
@@ -205,52 +227,66 @@ def test_the_wave_of_noisy_samples_is_found(sign: float) -> None:
 def test_units_of_the_first_layer_change_sign_inside_the_domain() -> None:
     """Kills: zero biases, under which all of them do at the centre."""
     problem = inverse("streamfunction")
-    model = build(problem, partial(MLP, width=50, layers=1), seed=0)
-    first = model.network.layers[0]
+    settings = Settings(network=MLP.Sizes(width=50, layers=1), spread=True)
+    network = build_trial(problem, settings).network
     points = torch.rand(2000, 3, dtype=torch.float64) * torch.tensor([1, 0.8, 0.5]).double()
     points -= torch.tensor([0, 0.4, 0]).double()
-    signs = (first(model.network.inputs(points)) > 0).double().mean(0)
+    assert isinstance(network, MLP)
+    assert network.inputs is not None
+    signs = (network.first(network.inputs(points)) > 0).double().mean(0)
     assert ((signs > 0) & (signs < 1)).double().mean() > 0.9
     assert signs.std() > 0.1
 
 
-def test_early_stages_see_the_first_samples_at_their_own_points() -> None:
-    """Kills: samples of other points."""
-    problem, data = inverse("velocity"), observations()
-    term = ObservationTerm(problem, data, build(problem, QUICK.network, seed=0))
+def test_samples_are_compared_at_their_own_points() -> None:
+    """Kills: samples of other points, a noise level of another quantity."""
+    data = observations()
+    data = replace(data, noise={"u": 0.5, "v": 0.25})
+    problem = inverse("velocity", data)
+    trial = build_trial(problem, QUICK)
+    term = DataTerm(trial, problem, data, torch.zeros(1).double())
     with torch.no_grad():
-        assert torch.allclose(term.residual(term.points[:40]), term.residual(term.points)[:40])
+        assert torch.allclose(term.residual(term.points[40:60]), term.residual(term.points)[40:60])
+        found = Solution(problem, trial, QUICK)(data.points)
+        for column, (name, level) in enumerate(data.noise.items()):
+            gap = torch.from_numpy((found[name] - data.values[name]) / level)
+            assert torch.allclose(term.residual(term.points)[:, column], gap)
 
 
 @pytest.mark.parametrize(("noise", "held_to"), [(1e-4, 0.02), (0.3, 0.15)])
 def test_equations_are_held_to_their_tolerance(noise: float, held_to: float) -> None:
-    """A row counts 1 / tolerance^2, in the last stage less where the equations do not hold.
+    """A row counts 1 / tolerance^2, in a trusting stage less where the equations do not hold.
 
     Kills: a tolerance below half the noise, a share of the wrong size, trust at other points.
     """
-    problem, data = inverse("velocity"), observations(noise=noise)
+    data = observations(noise=noise)
     size = max(float(v.std()) for v in data.values.values())
-    schedule = Schedule((Stage(0, 250, ALL, 0.02 / size),), final_points=150, late=0.5)
-    model = build(problem, QUICK.network, seed=0)
-    fit = Fit(problem, data, model, Coefficients(LAMBDA, problem.sizes), schedule, seed=0)
-    fit.train(1e9, iterations=1)
-    equations, observed = fit.weighted
+    schedule = Schedule(
+        (Stage(0, 250, tolerance=0.02 / size),),
+        final=Stage(0, 150, tolerance=0.02 / size, is_trusting=True),
+        late=0.5,
+    )
+    problem = inverse("velocity", data)
+    trainer = trainer_of(problem, replace(QUICK, schedule=schedule), Limits(iterations=1))
+    trainer.run()
+    objective = trainer.objectives.present
+    assert objective is not None
+    equations, observed = objective.terms
     per_row = equations.weight / len(equations.sample) / (observed.weight / len(observed.sample))
     assert per_row == pytest.approx(1 / held_to**2)
     assert torch.equal(equations.sample.weights, torch.ones(250).double())
-    fit = Fit(problem, data, model, Coefficients(LAMBDA, problem.sizes), schedule, seed=0)
-    fit.iteration = 1
+    late = trainer_of(problem, replace(QUICK, schedule=schedule), Limits(iterations=2)).objectives
     with torch.no_grad():
-        fit._renew(1e9, 2)
-        equations = fit.weighted[0]
+        equations = late.at(Progress(iteration=1, spent=0.5)).terms[0]
         misfit = equations.term.residual(equations.sample.points).square().mean(1)
+    assert len(equations.sample) == 150
     assert torch.allclose(1 / equations.sample.weights, 1 + misfit / held_to**2)
 
 
-def test_coefficients_are_sizes_times_what_is_trained() -> None:
+def test_parameters_are_sizes_times_what_is_trained() -> None:
     """Kills: a size forgotten on one of the two ways."""
-    unknown = Coefficients({"a": 3.0, "b": -0.2}, {"a": 2.0, "b": 0.1})
-    live = LiveParameters({"a": 7.0, "b": 8.0, "c": 5.0}, unknown)
+    unknown = Coefficients({"a": Unknown(2.0, start=3.0), "b": Unknown(0.1, start=-0.2)})
+    live = Parameters({"a": 7.0, "b": 8.0, "c": 5.0}, unknown)
     assert unknown.values() == pytest.approx({"a": 3.0, "b": -0.2})
     assert unknown.scaled.tolist() == pytest.approx([1.5, -2.0])
     assert live["c"] == 5.0
@@ -258,12 +294,12 @@ def test_coefficients_are_sizes_times_what_is_trained() -> None:
     (gradient,) = torch.autograd.grad(live["b"], [unknown.scaled])
     assert gradient.tolist() == pytest.approx([0.0, 0.1])
     assert list(live) == ["a", "b", "c"]
+    assert live.numbers() == pytest.approx({"a": 3.0, "b": -0.2, "c": 5.0})
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
-    settings = replace(QUICK, iterations=3)
     one, same, other = (
-        pinn.identify(inverse("streamfunction"), observations(), replace(settings, seed=seed))
+        pinn.identify(inverse("streamfunction"), replace(QUICK, seed=seed), Limits(iterations=3))
         for seed in (5, 5, 6)
     )
     assert one.values == same.values
@@ -271,9 +307,7 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
 
 
 def test_a_budget_ends_the_fit() -> None:
-    found = pinn.identify(
-        inverse("velocity"), observations(), replace(QUICK, budget=0.2, iterations=None)
-    )
+    found = pinn.identify(inverse("velocity"), QUICK, Limits(budget=0.2))
     assert found.stopped == "budget of 0.2 s spent"
 
 
@@ -316,7 +350,9 @@ def test_data_that_identify_nothing_are_refused(
     samples: int, noise: float, data: FlowData, sentence: str
 ) -> None:
     with pytest.raises(DataError, match=sentence):
-        identify_network(data, NetworkRequest(samples, noise, streamfunction_pressure(), QUICK))
+        identify_network(
+            data, NetworkRequest(samples, noise, streamfunction_pressure(), QUICK, SHORT)
+        )
 
 
 @pytest.mark.parametrize(("there", "added"), [(0.0, 0.03), (0.04, 0.0), (0.04, 0.03)])
@@ -351,10 +387,10 @@ def test_a_first_snapshot_at_the_wrong_time_is_left_out(
     velocity = whole.velocity[..., [*first, *later]]
     data = FlowData("flow", whole.points, whole.time[: velocity.shape[-1]], velocity)
     assert data.has_late_start == is_late
-    request = NetworkRequest(200, 0.0, streamfunction_pressure(), QUICK)
+    request = NetworkRequest(200, 0.0, streamfunction_pressure(), QUICK, SHORT)
     estimate, found = identify_network(data, request)
     assert estimate.left_out == int(is_late)
-    start, _ = found.fields.inverse.problem.domain.intervals["t"]
+    start, _ = found.solution.problem.domain.intervals["t"]
     assert start == data.time[int(is_late)]
 
 
@@ -374,12 +410,31 @@ def test_snapshots_at_unequal_times_say_nothing_of_noise() -> None:
 def test_inverse_problems_that_cannot_be() -> None:
     good = inverse("velocity")
     with pytest.raises(UnknownNameError, match="unknown parameter 'lambda_3'"):
-        replace(good, sizes={"lambda_3": 1.0})
+        replace(good, unknown={sympy.Symbol("lambda_3"): Unknown(1.0)})
     with pytest.raises(UsageError, match="nothing is unknown"):
-        pinn.identify(replace(good, sizes={}), observations(), QUICK)
-    with pytest.raises(UsageError, match="sizes of unknown parameters must be > 0"):
-        replace(good, sizes={"lambda_1": 0.0})
-    with pytest.raises(UsageError, match="scales of x do not match the coordinates x, y, t"):
-        replace(good, scales={"x": 1.0})
+        pinn.identify(replace(good, unknown={}), QUICK)
+    with pytest.raises(UsageError, match="samples whose noise is known"):
+        pinn.identify(replace(good, data=(replace(observations(), noise={}),)), QUICK)
     with pytest.raises(UnknownNameError, match="unknown quantity 'w'"):
-        good.measured(("w",))
+        replace(good, data=(Cloud(np.zeros((120, 3)), {"w": np.zeros(120)}),))
+    with pytest.raises(UnknownNameError, match="unknown setting 'netwrk'"):
+        pinn.identify(good, netwrk=MLP.Sizes())
+
+
+def test_parameters_and_solution_of_a_solve_with_unknowns(tmp_path: Path) -> None:
+    """`solve` takes an inverse problem too, and a run keeps what was found.
+
+    Kills: unknown parameters left out of the file, or read as their start.
+    """
+    problem = inverse("streamfunction")
+    run = Run.create(tmp_path / "run", "wave", {})
+    solved = pinn.solve(problem, QUICK, Limits(iterations=12), run=run)
+    found = solved.summary()["found"]
+    assert found == solved.solution.parameters
+    assert found["lambda_1"] != 0
+    trial = build_trial(problem, QUICK)
+    trial.load_state_dict(load_file(run.path / "network.safetensors"))
+    again = Solution(problem, trial, QUICK)
+    assert again.parameters == found
+    points = observations().points[:9]
+    assert np.array_equal(again(points)["u"], solved.solution(points)["u"])

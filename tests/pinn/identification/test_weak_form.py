@@ -10,8 +10,8 @@ import pytest
 
 from pinn.data.embedded import embedded_wake_grid
 from pinn.data.flow import FlowGrid
+from pinn.data.noise import noise_on_grid
 from pinn.identification.estimate import Truth
-from pinn.identification.noise import noise_on_grid
 from pinn.identification.weak.navier_stokes import identify_weak
 from pinn.identification.weak.weak_form import WeakForm, Windows
 from pinn.references.wake import embedded_wake

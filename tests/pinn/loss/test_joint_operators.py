@@ -75,7 +75,7 @@ def test_joined_derivatives_are_few_and_the_residual_is_the_same(
     together = joined(apart, numbers)
     assert operators(together) == left
     torch.manual_seed(3)
-    network, points = MLP(3, 2, width=6, layers=2).double(), torch.rand(5, 3).double()
+    network, points = MLP(3, 2, MLP.Sizes(width=6, layers=2)).double(), torch.rand(5, 3).double()
     values = LIVE | numbers
     found, wanted = (
         EquationTerm("test", network, e, ("x", "y", "t"), values).residual(points)

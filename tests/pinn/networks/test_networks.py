@@ -17,7 +17,7 @@ from tests.oracles.nested_autograd import all_derivatives
 
 def former(**options: object) -> PhysicsFormer:
     torch.manual_seed(3)
-    return PhysicsFormer(2, 1, **options).double()  # type: ignore[arg-type]
+    return PhysicsFormer(2, 1, PhysicsFormer.Sizes(**options)).double()  # type: ignore[arg-type]
 
 
 def test_the_default_has_the_size_it_is_said_to_have() -> None:
@@ -37,7 +37,8 @@ def test_jets_carry_the_total_derivative(network: nn.Module) -> None:
 
 
 def test_the_pseudo_sequence_steps_along_its_coordinate() -> None:
-    network = former(steps=3, step=0.25, along=0)
+    sizes = PhysicsFormer.Sizes(steps=3, step=0.25)
+    network = PhysicsFormer(2, 1, sizes, along=0).double()
     sequence = network.pseudo_sequence(torch.tensor([[1.0, 2.0]], dtype=torch.float64))
     assert sequence.tolist() == [[[1.0, 2.0], [1.25, 2.0], [1.5, 2.0]]]
 

@@ -12,6 +12,7 @@ import pinn
 from pinn.data.cloud import Cloud
 from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
+from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.reference_check import ReferenceWarning, check_reference
 from pinn.problem.wellposed import check_conditions
@@ -137,7 +138,7 @@ def test_mistakes_get_a_sentence(
         (np.zeros(3), {"u": np.zeros(3)}, r"needs points \(p, c\)"),
         (np.zeros((3, 2)), {"u": np.zeros(2)}, r"u needs one value a point, \(3,\); got \(2,\)"),
         (np.zeros((2, 2)), {"u": np.array([0, np.nan])}, "u has 1 numbers that are not finite"),
-        (np.zeros((2, 2)), {}, "values .* of at least one field"),
+        (np.zeros((2, 2)), {}, "values .* of at least one quantity"),
     ],
 )
 def test_clouds_that_cannot_be(points: Any, values: Any, sentence: str) -> None:
@@ -159,7 +160,7 @@ def test_a_cloud_is_fitted_where_conditions_are_missing() -> None:
         data=(Cloud(points, {"z": 2.3 * np.exp(-1.7 * points[:, 0])}),),
         reference=lambda p: {"z": 2.3 * np.exp(-1.7 * p[:, 0])},
     )
-    settings = Settings(model="mlp", network={"width": 8, "layers": 2}, points=0.2)
+    settings = Settings(network=MLP.Sizes(width=8, layers=2), points=0.2)
     solved = pinn.solve(made, settings, Limits(iterations=25))
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 1e-3
@@ -180,7 +181,7 @@ def test_neumann_and_robin_on_a_disc() -> None:
         conditions=(Condition(sympy.Eq(slope, 2 * x * nx - 3 * ny + exact), on="circle"),),
         exact={w: exact},
     )
-    settings = Settings(model="mlp", network={"width": 10, "layers": 2}, points=0.3)
+    settings = Settings(network=MLP.Sizes(width=10, layers=2), points=0.3)
     solved = pinn.solve(made, settings, Limits(iterations=40))
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 1e-3

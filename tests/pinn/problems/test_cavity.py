@@ -50,8 +50,8 @@ def test_stokes_equations_in_the_corner(corner: int) -> None:
 
 
 def test_the_reference_is_for_reynolds_100() -> None:
-    assert cavity(100.0).problem.reference is not None
-    assert cavity(40.0, form="velocity").problem.reference is None
+    assert cavity(100.0).reference is not None
+    assert cavity(40.0, form="velocity").reference is None
     with pytest.raises(DomainError, match="reynolds must be > 0"):
         cavity(-1.0)
     with pytest.raises(UnknownNameError, match="unknown form 'vorticity'"):

@@ -10,6 +10,7 @@ import torch
 
 from pinn.data.cloud import Cloud
 from pinn.geometry.box import Box
+from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem, normal
 from pinn.settings import Settings
 from pinn.solution import build_trial
@@ -20,7 +21,7 @@ x, y, t, a = sympy.symbols("x y t a")
 
 def trial_of(problem: Problem, seed: int = 0, **settings: object) -> TrialSolution:
     """An untrained network of six by two neurons, unless the settings say otherwise."""
-    given = {"model": "mlp", "network": {"width": 6, "layers": 2}, "seed": seed, **settings}
+    given = {"network": MLP.Sizes(width=6, layers=2), "seed": seed, **settings}
     return build_trial(problem, Settings(**given))  # type: ignore[arg-type]
 
 

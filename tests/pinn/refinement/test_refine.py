@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import pinn
+from pinn.networks import MLP
 from pinn.problem.problem import Problem
 from pinn.refinement import refine
 from pinn.refinement.linearised import Imposed, Linearised
@@ -17,7 +18,7 @@ from pinn.refinement.refine import Refiner, _Work
 from pinn.refinement.report import Iterate, estimate
 from pinn.refinement.wide_layer import WideLayer
 from pinn.settings import Settings
-from pinn.solution import Reference, Solution
+from pinn.solution import ReferenceGrid, Solution
 from pinn.training.trainer import Limits
 from sciformer.errors import UsageError
 from tests.pinn.refinement.problems import (
@@ -95,9 +96,9 @@ def test_too_long_a_step_is_taken_back_before_a_share_of_it_is_tried(
 def test_digits_on_a_trained_network_and_the_error_estimate() -> None:
     """Kills: any step that is no Gauss-Newton step; an estimate off by more than a factor of 20."""
     problem = pinn.find_problem("burgers", {"viscosity": 0.1})
-    settings = Settings(model="mlp", network={"width": 10, "layers": 3}, threads=1, points=0.3)
+    settings = Settings(network=MLP.Sizes(width=10, layers=3), points=0.3)
     solved = pinn.solve(problem, settings, Limits(iterations=40)).solution
-    reference = Reference(problem, 1500)
+    reference = ReferenceGrid(problem, 1500)
     before = reference.errors(solved).relative_l2
     refined = Refiner(neurons=400)(problem, solved.trial)
     after = reference.errors(Solution(problem, refined.trial, settings)).relative_l2

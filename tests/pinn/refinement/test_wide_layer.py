@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators
+from pinn.networks import MLP, PhysicsFormer
 from pinn.refinement.wide_layer import WideLayer, linear_layers, per_point, widened
-from pinn.settings import MODELS
 from pinn.trial.hard_constraint import TrialSolution
 from sciformer.errors import DataError
 from tests.oracles.nested_autograd import all_derivatives
@@ -56,11 +56,14 @@ def network_of(kind: str) -> nn.Module:
     if kind == "users":
         torch.manual_seed(0)
         return Users().double()
-    small = {"physicsformer": {"width": 4, "steps": 3}, "mlp": {"width": 5, "layers": 2}}[kind]
-    return trial_of(burgers(), model=kind, network=small).network
+    small = {
+        "physicsformer": PhysicsFormer.Sizes(width=4, steps=3),
+        "mlp": MLP.Sizes(width=5, layers=2),
+    }
+    return trial_of(burgers(), network=small[kind]).network
 
 
-@pytest.mark.parametrize("kind", [*MODELS, "users"])
+@pytest.mark.parametrize("kind", ["physicsformer", "mlp", "users"])
 def test_derivatives_are_those_of_nested_autograd(kind: str) -> None:
     """Kills: a jet that loses its derivatives on the way to the neurons, the second token of a
     sequence for the first, hidden units of another evaluation."""

@@ -17,9 +17,11 @@ import torch
 
 import pinn
 import pinn.training.trainer
+from pinn import names
+from pinn.networks import PhysicsFormer
 from pinn.settings import Settings
 from pinn.solution import Solution, build_trial
-from pinn.solving import make_solver
+from pinn.solving import make_trainer
 from pinn.training.trainer import Limits
 from sciformer.runs import Run
 
@@ -28,15 +30,16 @@ OPTIMISERS = ("levenberg-marquardt", "self-scaled-broyden", "lbfgs", "adam")
 
 
 def settings(optimiser: str, seed: int) -> Settings:
-    network = {"steps": 2, "width": 4, "feed_forward": 4}
-    return Settings(network=network, points=0.1, optimiser=optimiser, seed=seed)
+    network = PhysicsFormer.Sizes(steps=2, width=4, feed_forward=4)
+    made = names.make("optimiser", optimiser)
+    return Settings(network=network, points=0.1, optimiser=made, seed=seed)
 
 
 def train(run: Run | None, optimiser: str, seed: int) -> torch.Tensor:
     problem = pinn.find_problem("burgers", {"viscosity": 0.1})
     chosen = settings(optimiser, seed)
     solution = Solution(problem, build_trial(problem, chosen), chosen)
-    make_solver(solution).train(Limits(iterations=ITERATIONS), run=run)
+    make_trainer(solution, Limits(iterations=ITERATIONS)).run(run=run)
     return torch.cat([p.detach().reshape(-1) for p in solution.trial.parameters()])
 
 

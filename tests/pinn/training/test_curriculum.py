@@ -10,16 +10,20 @@ import pytest
 import torch
 
 import pinn
+from pinn import names
+from pinn.loss.weighting import GradientNorm
+from pinn.networks import PhysicsFormer
 from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.training.curriculum import Curriculum, Ramp
 from pinn.training.trainer import Limits
+from pinn.trial.conditions import soft as soft_conditions
 from sciformer.errors import UnknownNameError, UsageError
 from sciformer.runs import Run
 
 TINY: dict[str, Any] = {
-    "network": {"steps": 1, "width": 4, "feed_forward": 4},
+    "network": PhysicsFormer.Sizes(steps=1, width=4, feed_forward=4),
     "points": 0.1,
 }
 
@@ -52,8 +56,9 @@ def test_a_curriculum_that_cannot_be_read(text: str) -> None:
 
 def test_the_parameter_moves_and_arrives(convection: Problem) -> None:
     """Kills: a curriculum that the equations do not see, or that never ends."""
-    made = Settings(**TINY, seed=2, curriculum="beta:1:10")
-    assert made.make_plan(convection).curriculum == Curriculum("beta", Ramp(1.0, 3.0, 10))
+    parsed = Curriculum.parse("beta:1:10", convection.parameter_values)
+    assert parsed == Curriculum("beta", Ramp(1.0, 3.0, 10))
+    made = Settings(**TINY, seed=2, curriculum=parsed)
     halfway = pinn.solve(convection, made, Limits(iterations=5))
     start, now, end = halfway.training["curriculum"]["beta"]
     assert (start, end) == (1.0, 3.0)
@@ -67,7 +72,7 @@ def test_the_parameter_moves_and_arrives(convection: Problem) -> None:
 
 def test_a_curriculum_resumes_bit_for_bit(bare: Problem, tmp_path: Path) -> None:
     """Kills: a parameter that is not in the checkpoint."""
-    made = Settings(**TINY, curriculum="beta:1:6")
+    made = Settings(**TINY, curriculum=Curriculum("beta", Ramp(1.0, 3.0, 6)))
     whole = pinn.solve(bare, made, Limits(iterations=9))
     run = Run.create(tmp_path / "run", "convection", {})
     pinn.solve(bare, made, Limits(iterations=4), run=run)
@@ -78,13 +83,13 @@ def test_a_curriculum_resumes_bit_for_bit(bare: Problem, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("sampler", ["uniform", "importance", "warped", "rad", "r3"])
 def test_every_sampler_resumes_bit_for_bit(bare: Problem, tmp_path: Path, sampler: str) -> None:
-    made = Settings(**TINY, sampler=sampler, causal=0.5)
+    made = Settings(**TINY, sampler=names.find("sampler", sampler), causal=0.5)
     whole = pinn.solve(bare, made, Limits(iterations=9))
     run = Run.create(tmp_path / "run", "convection", {})
     pinn.solve(bare, made, Limits(iterations=5), run=run)
     resumed = pinn.solve(bare, made, Limits(iterations=9), run=run)
     assert torch.equal(weights(whole.solution), weights(resumed.solution))
-    assert set(whole.training["samplers"]) == {sampler}
+    assert set(whole.training["samplers"]) == {names.find("sampler", sampler).__name__}
     assert 0 < whole.training["causal"]["least_weight"] <= 1
 
 
@@ -94,8 +99,8 @@ def test_the_report_says_what_was_on(bare: Problem) -> None:
     assert hard["optimiser"] == "LevenbergMarquardt"
     assert hard["steps"] == 4
     assert hard["residual_evaluations"] >= 12
-    assert hard["samplers"] == {"uniform": 1, "importance": 1}
-    soft = Settings(**TINY, conditions="soft", balance="gradient-norm")
+    assert hard["samplers"] == {"uniform": 1, "ResidualImportance": 1}
+    soft = Settings(**TINY, conditions=soft_conditions, weighting=GradientNorm())
     training = pinn.solve(bare, soft, Limits(iterations=4)).training
     assert training["conditions"] == {"exact": ["x"], "in_the_loss": ["t=0"]}
     assert training["balance"] == "GradientNorm"
@@ -104,4 +109,4 @@ def test_the_report_says_what_was_on(bare: Problem) -> None:
 
 def test_unknown_samplers_get_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown sampler 'warp'\. Did you mean 'warped'"):
-        Settings(sampler="warp")
+        names.make("sampler", "warp")

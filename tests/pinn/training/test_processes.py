@@ -24,24 +24,32 @@ import sys
 from pathlib import Path
 import torch
 from pinn.optimisers import LBFGS, Adam, LevenbergMarquardt, SelfScaledBroyden
-from pinn.training.schedule import Plan, Stage
+from pinn.networks import MLP
+from pinn.sampling.samplers import ResidualImportance
+from pinn.sampling.schedule import Schedule, Stage
 from sciformer.runs.processes import joined
 from pinn.problem.registry import find_problem
 from pinn.settings import Settings
 from pinn.solution import Solution, build_trial
-from pinn.training.trainer import Limits, Solver
+from pinn.solving import make_trainer
+from pinn.training.trainer import Limits
+from pinn.trial.conditions import soft
 
 torch.set_num_threads(1)
-settings = Settings(model="mlp", network={"width": 8, "layers": 2}, conditions="soft", seed=3)
 problem = find_problem("burgers")
-plan = Plan((Stage(0, 101, 3, "importance"),))
+schedule = Schedule((Stage(0, 101, 3, ResidualImportance),))
 with joined() as processes:
     for make in (LevenbergMarquardt, SelfScaledBroyden, LBFGS, Adam):
-        trial = build_trial(problem, settings)
-        solver = Solver(
-            problem, trial, make(), plan, settings.make_loss(problem), 3, processes=processes
+        settings = Settings(
+            network=MLP.Sizes(width=8, layers=2),
+            conditions=soft,
+            optimiser=make(),
+            schedule=schedule,
+            seed=3,
         )
-        solver.train(Limits(iterations=7))
+        trial = build_trial(problem, settings)
+        solution = Solution(problem, trial, settings)
+        make_trainer(solution, Limits(iterations=7), processes).run()
         vector = torch.cat([p.detach().reshape(-1) for p in trial.parameters()])
         name = f"{make.__name__}-{processes.rank}-of-{processes.size}.pt"
         torch.save(vector, Path(sys.argv[1]) / name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,20 @@ import pytest
 import torch
 
 import pinn
+from pinn import names
+from pinn.networks import MLP, PhysicsFormer
+from pinn.optimisers import Adam
 from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.solution import Solution, build_trial, grid_counts
-from pinn.solving import attention_use
-from pinn.training.trainer import Limits, Report, Solver
+from pinn.solving import attention_use, make_trainer
+from pinn.training.trainer import Limits, Progress, Trainer
+from pinn.trial.conditions import soft
 from sciformer.errors import ConvergenceError, DataError, ShapeError, UsageError
 from sciformer.runs import Run
 
 TINY: dict[str, Any] = {
-    "network": {"steps": 2, "width": 4, "feed_forward": 4},
+    "network": PhysicsFormer.Sizes(steps=2, width=4, feed_forward=4),
     "points": 0.1,
     "threads": 1,
 }
@@ -29,6 +32,11 @@ TINY: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def burgers() -> Problem:
     return pinn.find_problem("burgers", {"viscosity": 0.1})
+
+
+def trainer_of(problem: Problem, settings: Settings, iterations: int) -> Trainer:
+    solution = Solution(problem, build_trial(problem, settings), settings)
+    return make_trainer(solution, Limits(iterations=iterations))
 
 
 def weights(solution: Solution) -> torch.Tensor:
@@ -42,7 +50,7 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(
     burgers: Problem, tmp_path: Path, optimiser: str
 ) -> None:
     """Kills: a checkpoint without the optimiser, a sampler, the points, or the best iterate."""
-    settings = Settings(**TINY, optimiser=optimiser)
+    settings = Settings(**TINY, optimiser=names.make("optimiser", optimiser))
     whole = pinn.solve(burgers, settings, Limits(iterations=13))
     run = Run.create(tmp_path / "run", "burgers", {})
     pinn.solve(burgers, settings, Limits(iterations=7), run=run)
@@ -62,7 +70,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not(burgers: Prob
 
 def test_a_smooth_problem_is_solved(burgers: Problem) -> None:
     """Kills: a wrong sign or factor anywhere between equation and step."""
-    settings = Settings(network={"steps": 2}, points=0.5, threads=1)
+    settings = Settings(network=PhysicsFormer.Sizes(steps=2), points=0.5)
     solved = pinn.solve(burgers, settings, Limits(iterations=60))
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 2e-4
@@ -70,9 +78,7 @@ def test_a_smooth_problem_is_solved(burgers: Problem) -> None:
 
 
 def test_soft_conditions_are_learned_too(burgers: Problem) -> None:
-    settings = Settings(
-        model="mlp", network={"width": 12}, conditions="soft", points=0.5, threads=1
-    )
+    settings = Settings(network=MLP.Sizes(width=12), conditions=soft, points=0.5)
     solved = pinn.solve(burgers, settings, Limits(iterations=60))
     constraint = solved.solution.trial.constraint
     assert constraint is None or constraint.conditions == ()
@@ -83,22 +89,18 @@ def test_soft_conditions_are_learned_too(burgers: Problem) -> None:
 def test_the_kept_network_is_the_best_on_points_held_out(burgers: Problem) -> None:
     """Kills: keeping the last iterate."""
     seen: list[float] = []
-    settings = Settings(**TINY, optimiser="adam")
-    trial = build_trial(burgers, settings)
-    solver = Solver(
-        burgers,
-        trial,
-        settings.make_optimiser(),
-        settings.make_plan(burgers),
-        settings.make_loss(burgers),
-    )
-    solver.train(Limits(iterations=20), observers=[lambda r: seen.append(r.validation)])
-    assert solver.progress.best_validation <= min(seen)
-    assert solver.progress.best_iteration % 5 == 0
+    settings = Settings(**TINY, optimiser=Adam())
+    trainer = trainer_of(burgers, settings, 20)
+    trainer.run([lambda progress: seen.append(progress.validation)])
+    assert trainer.progress.best_validation <= min(seen)
+    assert trainer.progress.best_iteration % 5 == 0
+    held_out = trainer.objectives.held_out()
+    assert held_out is not None
+    assert held_out.value() == trainer.progress.best_validation
 
 
 def test_a_report_is_complete(burgers: Problem) -> None:
-    reports: list[Report] = []
+    reports: list[Progress] = []
     solved = pinn.solve(burgers, Settings(**TINY), Limits(iterations=6), observers=[reports.append])
     last = reports[-1]
     assert last.iteration == 6
@@ -119,8 +121,8 @@ def test_an_interrupt_ends_the_step_and_leaves_a_checkpoint(
 ) -> None:
     run = Run.create(tmp_path / "run", "burgers", {})
     settings = Settings(**TINY)
-    trial = build_trial(burgers, settings)
-    optimiser = settings.make_optimiser()
+    trainer = trainer_of(burgers, settings, 50)
+    optimiser = trainer.optimiser
     taken = []
 
     class Interrupting:
@@ -133,12 +135,10 @@ def test_an_interrupt_ends_the_step_and_leaves_a_checkpoint(
         def __getattr__(self, name: str) -> Any:
             return getattr(optimiser, name)
 
-    solver = Solver(
-        burgers, trial, Interrupting(), settings.make_plan(burgers), settings.make_loss(burgers)
-    )
+    trainer.optimiser = Interrupting()
     with pytest.raises(KeyboardInterrupt):
-        solver.train(Limits(iterations=50), run=run)
-    assert solver.progress.iteration == 4
+        trainer.run(run=run)
+    assert trainer.progress.iteration == 4
     resumed = pinn.solve(burgers, settings, Limits(iterations=9), run=run)
     whole = pinn.solve(burgers, settings, Limits(iterations=9))
     assert torch.equal(weights(resumed.solution), weights(whole.solution))
@@ -150,18 +150,11 @@ def test_a_residual_that_is_not_finite_names_step_and_term(
     run = Run.create(tmp_path / "run", "burgers", {})
     settings = Settings(**TINY)
     pinn.solve(burgers, settings, Limits(iterations=3), run=run)
-    trial = build_trial(burgers, settings)
-    solver = Solver(
-        burgers,
-        trial,
-        settings.make_optimiser(),
-        settings.make_plan(burgers),
-        settings.make_loss(burgers),
-    )
+    trainer = trainer_of(burgers, settings, 3)
     with torch.no_grad():
-        next(trial.parameters()).fill_(float("nan"))
+        trainer.parameters.tensors[0].fill_(float("nan"))
     with pytest.raises(ConvergenceError, match=r"burgers: the term 'residual' .* at step 1 "):
-        solver.train(Limits(iterations=3))
+        trainer.run()
     assert run.load_checkpoint() is not None
 
 
@@ -172,7 +165,7 @@ def test_a_solution_is_a_function_of_points(burgers: Problem, tmp_path: Path) ->
         {
             "problem": "burgers",
             "parameters": {"viscosity": 0.1},
-            "settings": dataclasses.asdict(Settings(**TINY)),
+            "settings": Settings(**TINY).to_json(),
         },
     )
     with pytest.raises(DataError, match="has not finished"):
@@ -195,16 +188,16 @@ def test_attention_is_reported_where_there_is_some(burgers: Problem) -> None:
     assert use is not None
     assert len(use.entropy) == 2
     assert use.cut_to_one > 0
-    one_token = Settings(network={"steps": 1}, points=0.1, threads=1)
+    one_token = Settings(network=PhysicsFormer.Sizes(steps=1), points=0.1)
     assert attention_use(pinn.solve(burgers, one_token, Limits(iterations=1)).solution) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"model": "physicsforme"}, "unknown model 'physicsforme'. Did you mean 'physicsformer'"),
-        ({"network": {"widht": 3}}, "unknown option 'widht'. Did you mean 'width'"),
-        ({"optimiser": "lbgfs"}, "unknown optimiser 'lbgfs'.* Did you mean 'lbfgs'"),
+        ({"network": "physicsformer"}, "network must be a torch module, or sizes"),
+        ({"optimiser": "lbfgs"}, "optimiser must be an object such as LevenbergMarquardt"),
+        ({"dtype": "float16"}, "unknown dtype 'float16'"),
         ({"points": 0.0}, "points must be a factor > 0"),
         ({"threads": 0}, "threads must be >= 1"),
         ({"fade": -1.0}, "fade must be >= 0"),
@@ -222,3 +215,16 @@ def test_grids_are_wide_and_odd(burgers: Problem) -> None:
     assert x % 2 == t % 2 == 1
     assert 2.3 < x / t < 2.7
     assert 25_000 < x * t < 27_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "sentence"),
+    [
+        ("network", "physicsforme", "unknown network 'physicsforme'. Did you mean 'physicsformer'"),
+        ("network", {"name": "mlp", "widht": 3}, "unknown option 'widht'. Did you mean 'width'"),
+        ("optimiser", "lbgfs", "unknown optimiser 'lbgfs'.* Did you mean 'lbfgs'"),
+    ],
+)
+def test_names_that_nobody_registered(kind: str, record: Any, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        names.make(kind, record)

@@ -52,9 +52,11 @@ def test_columns_are_rescaled_coordinates_then_waves() -> None:
     assert embedding(point)[0].tolist() == pytest.approx(wanted, abs=1e-15)
 
 
-@pytest.mark.parametrize("model", ["mlp", "physicsformer"])
-def test_any_network_is_periodic_with_its_derivatives(model: str) -> None:
-    trial = build_trial(problem(), Settings(model=model, harmonics=3))
+@pytest.mark.parametrize("model", [MLP.Sizes(), PhysicsFormer.Sizes()])
+def test_any_network_is_periodic_with_its_derivatives(
+    model: MLP.Sizes | PhysicsFormer.Sizes,
+) -> None:
+    trial = build_trial(problem(), Settings(network=model, harmonics=3))
     points = problem().domain.sample(9)
     left, right = points.clone(), points.clone()
     left[:, 0], right[:, 0] = 1.0, 4.0

@@ -1,16 +1,15 @@
-"""Plane flows as inverse problems, and their samples."""
+"""Plane flows with measured velocities, and their samples."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinn.data.observations import Observations
+from pinn.data.cloud import Cloud
+from pinn.data.noise import noise_in_time, signal_under
 from pinn.geometry.box import Box
-from pinn.identification.inverse_problem import InverseProblem
-from pinn.identification.noise import noise_in_time, signal_under
-from pinn.problem.problem import Problem
+from pinn.problem.problem import Ansatz, Problem, Unknown
 from pinn.problems.navier_stokes import LAMBDA_1, LAMBDA_2, Flow
 from sciformer.errors import DataError
 
@@ -19,55 +18,53 @@ if TYPE_CHECKING:
 
 # Our choice, after trials on the wake of a cylinder: lengths in diameters, times in D / U.
 SCALES = {"x": 1.5, "y": 1.0, "t": 2.0}
-SIZES = {"lambda_1": 1.0, "lambda_2": 0.03}
+UNKNOWN = {LAMBDA_1: Unknown(1.0), LAMBDA_2: Unknown(0.03)}
 # Clean data are taken to be this accurate, as a share of the standard deviation of u.
 LEAST_NOISE = 1e-3
 
 
-def flow_problem(
-    flow: Flow, data: FlowData, *, lambda_1: float = 1.0, lambda_2: float = 0.01
-) -> InverseProblem:
-    """lambda_1 and lambda_2 of a flow, in the smallest box around its data.
+def measured_flow(
+    flow: Flow, data: FlowData, samples: Cloud, *, lambda_1: float = 1.0, lambda_2: float = 0.01
+) -> Problem:
+    """lambda_1 and lambda_2 of a flow from some of its velocities, in the box around the data.
 
     The mean of u over all data is added to what the network gives.
 
     Args:
         flow: the form of the equations.
         data: whose extent and mean speed are taken; no more of it is seen.
+        samples: velocities that are seen.
         lambda_1, lambda_2: what errors are against.
     """
     (x_0, y_0), (x_1, y_1) = data.points.min(0).tolist(), data.points.max(0).tolist()
-    domain = Box(x=(x_0, x_1), y=(y_0, y_1), t=(float(data.time[0]), float(data.time[-1])))
     stream = float(data.velocity[:, 0].mean())
-    problem = Problem(
+    mean: dict[str, Any] = {"psi": stream * flow.coordinates[1], "u": stream}
+    first = flow.fields[0]
+    return Problem(
         name="navier-stokes",
         title="Incompressible Navier-Stokes equations",
         coordinates=flow.coordinates,
         fields=flow.fields,
         equations=flow.equations,
-        domain=domain,
+        domain=Box(x=(x_0, x_1), y=(y_0, y_1), t=(float(data.time[0]), float(data.time[-1]))),
         parameters={LAMBDA_1: lambda_1, LAMBDA_2: lambda_2},
-    )
-    return InverseProblem(
-        problem,
-        sizes=SIZES,
-        scales=SCALES,
+        unknown=UNKNOWN,
+        data=(samples,),
         quantities=flow.quantities,
-        offsets={"psi": stream * flow.coordinates[1]}
-        if "psi" in problem.field_names
-        else {"u": stream},
+        ansatz={first: Ansatz(offset=mean[str(first.func)])},
         gauge=("p",),
+        scales=SCALES,
     )
 
 
-def sample_flow(data: FlowData, count: int, noise: float, seed: int) -> Observations:
+def sample_flow(data: FlowData, count: int, noise: float, seed: int) -> Cloud:
     """`count` velocities from random points and snapshots, none twice, with noise added.
 
     Their noise is what is added and what the data are found to have, in squares.
 
     Args:
         data: a flow; its pressure is never looked at.
-        count: 100 <= count <= points times snapshots.
+        count: 1 <= count <= points times snapshots.
         noise: standard deviation of what is added, as a share of each component's own.
         seed: of the choice and of the noise.
 
@@ -100,4 +97,4 @@ def sample_flow(data: FlowData, count: int, noise: float, seed: int) -> Observat
         for axis, name in enumerate("uv")
     }
     least = LEAST_NOISE * float(sizes[0])
-    return Observations(places, values, {n: max(s, least) for n, s in levels.items()}, data.name)
+    return Cloud(places, values, data.name, {n: max(s, least) for n, s in levels.items()})

@@ -1,0 +1,38 @@
+"""Ways to impose conditions: built into the trial solution, or as terms of the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pinn.problem.scales import Scales
+from pinn.trial.hard_constraint import HardConstraint
+from sciformer.errors import DomainError
+
+if TYPE_CHECKING:
+    from pinn.problem.problem import Problem
+
+
+def auto(problem: Problem, fade: float = 0.0) -> HardConstraint:
+    """Exact forms where they exist, condition by condition; the others become terms."""
+    return HardConstraint(problem, fade, Scales(problem).fields, problem.conditions)
+
+
+def hard(problem: Problem, fade: float = 0.0) -> HardConstraint:
+    """Exact forms for all conditions.
+
+    Raises:
+        DomainError: a condition has no such form.
+    """
+    constraint = auto(problem, fade)
+    for condition, why in constraint.soft.items():
+        raise DomainError(
+            f"{problem.name}: no hard form for {condition.equation} on {condition.on}: {why}; "
+            f"solve with soft conditions."
+        )
+    return constraint
+
+
+def soft(problem: Problem, fade: float = 0.0) -> HardConstraint:
+    """Terms of the loss for all conditions but those that an explicit ansatz meets."""
+    met = [c for c in problem.conditions if any(c.equation.has(f) for f in problem.ansatz)]
+    return HardConstraint(problem, fade, Scales(problem).fields, met)
