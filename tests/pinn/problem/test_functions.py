@@ -101,10 +101,11 @@ def test_coordinates_may_have_names() -> None:
     )
     assert {u.operator for u in made.residual.unknowns} == {"a", "aa", "bb"}
     import pinn
+    from pinn.networks import MLP
     from pinn.settings import Settings
     from pinn.training.trainer import Limits
 
-    settings = Settings(model="mlp", network={"width": 8, "layers": 2}, points=0.3)
+    settings = Settings(network=MLP.Sizes(width=8, layers=2), points=0.3)
     solved = pinn.solve(made, settings, Limits(iterations=15))
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 1e-3

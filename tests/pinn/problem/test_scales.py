@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import pinn
 from pinn.geometry.box import Box
+from pinn.names import find
+from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.scales import Scales
 from pinn.settings import Settings
@@ -49,7 +51,7 @@ def heat(length: int, duration: int, amplitude: int, **changes: Any) -> Problem:
 
 def iterates(problem: Problem, conditions: str) -> torch.Tensor:
     chosen = Settings(
-        model="mlp", network={"width": 6, "layers": 2}, points=0.2, conditions=conditions
+        network=MLP.Sizes(width=6, layers=2), points=0.2, conditions=find("conditions", conditions)
     )
     solved = pinn.solve(problem, chosen, Limits(iterations=4))
     return torch.cat([p.detach().reshape(-1) for p in solved.solution.trial.parameters()])

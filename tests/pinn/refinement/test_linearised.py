@@ -20,6 +20,7 @@ from pinn.refinement.linearised import (
 from pinn.refinement.refine import gauss_newton_step
 from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import Sample, UniformSobol
+from pinn.trial.conditions import soft
 from pinn.trial.hard_constraint import TrialSolution
 from tests.oracles.nested_autograd import row_jacobian
 from tests.pinn.refinement.problems import (
@@ -104,7 +105,7 @@ def test_a_solution_in_the_span_is_found_to_rounding() -> None:
     Kills: a sign, a soft condition that is left out, a shift that stays in, a second step needed.
     """
     problem = ramp()
-    trial = trial_of(problem, conditions="soft")
+    trial = trial_of(problem, conditions=soft)
     neurons = 25
     weights = torch.randn(neurons, 2, generator=torch.Generator().manual_seed(0)).double()
     bias = torch.linspace(-1, 1, neurons, dtype=torch.float64)

@@ -17,6 +17,7 @@ from pinn.problem.problem import Condition, Problem
 from pinn.problems.burgers import burgers
 from pinn.settings import Settings
 from pinn.solution import build_trial
+from pinn.trial.conditions import hard
 from pinn.trial.hard_constraint import HardConstraint, TrialSolution
 from sciformer.errors import DomainError
 
@@ -77,7 +78,7 @@ def test_conditions_that_do_not_meet_are_refused_where_all_must_be_hard() -> Non
     [why] = HardConstraint(problem).soft.values()
     assert "do not meet at the edges of" in why
     with pytest.raises(DomainError, match=r"no hard form .* do not meet"):
-        build_trial(problem, Settings(conditions="hard"))
+        build_trial(problem, Settings(conditions=hard))
 
 
 def test_burgers_offset_follows_its_formula() -> None:
