@@ -31,6 +31,12 @@ WRONG = [
         "import theory.universal.enclosure.intervals",
         "the verifier knows formula, layer and format",
     ),
+    ("theory/universal/layer.py", "import theory.flows.ends", "the rooms of theory"),
+    (
+        "theory/flows/verifier/layers.py",
+        "import theory.flows.smoothness",
+        "the verifier of flows knows nothing of their compiler",
+    ),
     (
         "theory/universal/enclosure/range.py",
         "import theory.universal.compile",

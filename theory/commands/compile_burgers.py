@@ -11,13 +11,12 @@ def run(arguments: argparse.Namespace) -> int:
     begin = time.perf_counter()
     from dataclasses import asdict
 
-    from safetensors.torch import save_file
-
-    from sciformer.cli.console import print_json, print_table
+    from sciformer.cli.console import note, print_json, print_table
     from sciformer.runs import Run
     from theory.flows.burgers import compile_burgers
     from theory.flows.reference import burgers_error
     from theory.flows.starts import Starts
+    from theory.flows.storage import save_burgers
 
     starts = Starts.read(arguments.starts, Starts(-1.0, 1.0, 10.0, waves=8))
     latest = 1.0 if arguments.time is None else arguments.time
@@ -25,8 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     seconds = time.perf_counter() - begin
     config = {"pde": arguments.pde, "epsilon": flow.epsilon, "starts": str(starts)}
     directory = Run.create(arguments.out, "compile", config)
-    with directory.file("head.safetensors") as path:
-        save_file({k: v.contiguous() for k, v in flow.module.state_dict().items()}, path)
+    save_burgers(flow, directory.path)
     figures = {
         "epsilon": flow.epsilon,
         "certified_bound": flow.bound,
@@ -47,4 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(figures)
     else:
         print_table([[name, value] for name, value in figures.items()], ["compile", ""])
+        note(
+            f"every start with {flow.starts}, 0 <= x <= 1 and t from {flow.instant.earliest:g} to "
+            f"{flow.instant.latest:g}; written to {directory.path}"
+        )
     return 0

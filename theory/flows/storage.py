@@ -8,9 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from sciformer.errors import DataError
 from sciformer.runs.files import atomic
 from theory.flows.budget import Budget, solution_range
+from theory.flows.burgers import CompiledBurgers
+from theory.flows.burgers_bounds import Instant
+from theory.flows.cole_hopf import ColeHopfHead
 from theory.flows.compile_flow import CompiledFlow, FlowCertificate
 from theory.flows.design import Design, build
 from theory.flows.ends import PERIODIC, Walls
@@ -18,7 +23,7 @@ from theory.flows.equation import ReactionDiffusion
 from theory.flows.polynomial import Polynomial
 from theory.flows.starts import Starts
 
-FORMAT = "sciformer-flow-1"
+FORMAT, BURGERS_FORMAT = "sciformer-flow-1", "sciformer-burgers-1"
 CERTIFICATE, WEIGHTS = "flow.json", "flow.safetensors"
 
 
@@ -29,16 +34,64 @@ def is_flow(directory: Path | str) -> bool:
 
 def save(flow: CompiledFlow, directory: Path | str) -> Path:
     """Writes weights and certificate into a directory and returns it."""
+    return _write(Path(directory), flow.module, _record(flow.certificate))
+
+
+def save_burgers(flow: CompiledBurgers, directory: Path | str) -> Path:
+    """Writes the weights of a Burgers head and what is claimed of them into a directory."""
+    head, instant = flow.module, flow.instant
+    record = {
+        "format": BURGERS_FORMAT,
+        "claim": "|module(u0(j / sensors), viscosity, (x, t)) - u(x, t)| <= bound for every such "
+        "start, 0 <= x <= 1 and earliest <= t <= latest",
+        "equation": {
+            "name": "burgers-periodic",
+            "viscosity": instant.viscosity,
+            "earliest": instant.earliest,
+            "latest": instant.latest,
+        },
+        "starts": asdict(flow.starts),
+        "epsilon": flow.epsilon,
+        "bound": flow.bound,
+        "design": {
+            "sensors": head.sensors,
+            "tokens": head.potential.out_features,
+            "images": head.images,
+        },
+    }
+    return _write(Path(directory), head, record)
+
+
+def _write(path: Path, module: nn.Module, record: dict[str, Any]) -> Path:
     from safetensors.torch import save_file
 
-    path = Path(directory)
-    tensors = {k: v.detach().contiguous().clone() for k, v in flow.module.state_dict().items()}
+    tensors = {k: v.detach().contiguous().clone() for k, v in module.state_dict().items()}
     with atomic(path / WEIGHTS) as temporary:
         save_file(tensors, temporary)
     with atomic(path / CERTIFICATE) as temporary:
-        text = json.dumps(_record(flow.certificate), indent=1)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def load_burgers(directory: Path | str) -> CompiledBurgers:
+    """The Burgers head of a directory, to be used; `verify_flow` says whether its claim holds.
+
+    Raises:
+        DataError: files that are missing or cannot be read.
+    """
+    from safetensors.torch import load_file
+
+    record = read_record(directory, BURGERS_FORMAT)
+    try:
+        e, d, starts = record["equation"], record["design"], Starts(**record["starts"])
+        size = max(abs(starts.lower), abs(starts.upper))
+        instant = Instant(e["viscosity"], e["earliest"], e["latest"], size, starts.slope)
+        module = ColeHopfHead(d["sensors"], d["tokens"], d["images"])
+        module.load_state_dict(load_file(Path(directory) / WEIGHTS))
+        epsilon, bound = float(record["epsilon"]), float(record["bound"])
+    except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
+        raise DataError(f"flow: {directory} is damaged ({error}); compile again.") from error
+    return CompiledBurgers(module, instant, starts, epsilon, bound)
 
 
 def load(directory: Path | str) -> CompiledFlow:
@@ -61,7 +114,7 @@ def load(directory: Path | str) -> CompiledFlow:
     return CompiledFlow(module, certificate)
 
 
-def read_record(directory: Path | str) -> dict[str, Any]:
+def read_record(directory: Path | str, kind: str = FORMAT) -> dict[str, Any]:
     """The claim as JSON values; nothing is checked but the format.
 
     Raises:
@@ -72,8 +125,8 @@ def read_record(directory: Path | str) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"flow: {path} cannot be read ({error}).") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise DataError(f"flow: {path} is no {FORMAT}; compile again.")
+    if not isinstance(record, dict) or record.get("format") != kind:
+        raise DataError(f"flow: {path} is no {kind}; compile again.")
     return record
 
 

@@ -8,12 +8,13 @@ import torch
 
 from sciformer.errors import ConvergenceError, DomainError
 from tests.oracles.spectral_reaction import RoughFamily
-from theory.flows.burgers import (
+from theory.flows.burgers import compile_burgers
+from theory.flows.burgers_bounds import (
     Instant,
-    aliasing_bound,
-    compile_burgers,
+    aliasing,
     rise_of_start,
     rounding_bound,
+    truncation_bound,
 )
 from theory.flows.cole_hopf import ColeHopfHead
 from theory.flows.reference import burgers_error
@@ -39,9 +40,14 @@ def test_a_bound_for_one_start_is_near_its_error() -> None:
     head, fine = ColeHopfHead(40), np.arange(4096) / 4096
     for k in range(20):
         nu, waves = float(family.viscosities[k]), family.coefficients[k]
-        instant = Instant(nu, 0.1, 1.0, float(np.abs(family.start(fine)[k]).max()))
-        bound = aliasing_bound(instant, rise_of_start(*waves), 40)
-        bound += rounding_bound(instant, head)
+        start = family.start(fine)[k]
+        slope = float(np.abs(np.diff(start)).max()) * len(fine) * 1.01
+        instant = Instant(nu, 0.1, 1.0, float(np.abs(start).max()), slope)
+        missed = aliasing(instant, rise_of_start(*waves), 40)
+        if missed is None:
+            continue
+        bound = missed.bound + truncation_bound(instant, 40, missed.spread)[0]
+        bound += rounding_bound(instant, head, missed.spread)
         found = head(readings[k], torch.tensor(nu, dtype=torch.float64), points).numpy()
         error = np.abs(found - exact[k]).max()
         assert error <= bound

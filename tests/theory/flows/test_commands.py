@@ -46,6 +46,9 @@ def test_burgers_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     words = ("--pde", "burgers-periodic", "--epsilon", "1e-6", "--out", str(tmp_path / "run"))
     found = compiled(capsys, *words, "--starts", "slope<=5; waves<=4")
     assert found["observed_error"] < found["certified_bound"] <= 1e-6  # type: ignore[operator]
+    assert main(["verify", str(tmp_path / "run"), "--json"]) == 0
+    checked = json.loads(capsys.readouterr().out)
+    assert checked["derived"] <= checked["bound"] == found["certified_bound"]
 
 
 MINE = """

@@ -57,6 +57,19 @@ class Claim:
         return self.time / self.depth
 
 
+def format_of(directory: Path | str) -> str:
+    """What kind of flow a directory says it holds.
+
+    Raises:
+        DataError: no file that can be read.
+    """
+    path = Path(directory) / "flow.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["format"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"verify: {path} is no readable flow ({error}); compile again.") from error
+
+
 def read(directory: Path | str) -> Claim:
     """Reads and checks the form of a claim.
 

@@ -27,6 +27,7 @@ class Numbers(Protocol):
     def upper(self, value: Number) -> float: ...
     def exp(self, value: Number) -> Number: ...
     def sqrt(self, value: Number) -> Number: ...
+    def sin(self, value: Number) -> Number: ...
     def pi(self) -> Number: ...
 
 
@@ -65,6 +66,9 @@ class Flint:
     def sqrt(self, value: Number) -> Number:
         return value.sqrt()
 
+    def sin(self, value: Number) -> Number:
+        return value.sin()
+
     def pi(self) -> Number:
         return self._arb.pi()
 
@@ -102,6 +106,9 @@ class Mpmath:
 
     def sqrt(self, value: Number) -> Number:
         return self._iv.sqrt(value)
+
+    def sin(self, value: Number) -> Number:
+        return self._iv.sin(value)
 
     def pi(self) -> Number:
         return +self._iv.pi

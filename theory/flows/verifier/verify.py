@@ -11,7 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from sciformer.errors import CertificateError
-from theory.flows.verifier.claim import Claim, read
+from theory.flows.verifier import burgers
+from theory.flows.verifier.claim import Claim, format_of, read
 from theory.flows.verifier.enclosures import Balls, bounds, flow
 from theory.flows.verifier.layers import LayerErrors, Range
 from theory.flows.verifier.numbers import Numbers, best_numbers
@@ -54,15 +55,19 @@ def verify_flow(directory: Path | str, *, numbers: Numbers | None = None) -> Flo
         CertificateError: the claim does not follow from weights and equation.
     """
     numbers = best_numbers() if numbers is None else numbers
-    claim = read(directory)
     with numbers.precision():
-        derived = derive(Balls(numbers), claim)
-    if not derived <= claim.bound:
+        if format_of(directory) == burgers.FORMAT:
+            head = burgers.read(Path(directory))
+            bound, layers, derived = head.bound, 1, burgers.derive(Balls(numbers), head)
+        else:
+            claim = read(directory)
+            bound, layers, derived = claim.bound, claim.depth, derive(Balls(numbers), claim)
+    if not derived <= bound:
         raise CertificateError(
-            f"verify: the weights prove a bound of {derived:.6g}, not the claimed "
-            f"{claim.bound:.6g}; compile again."
+            f"verify: the weights prove a bound of {derived:.6g}, not the claimed {bound:.6g}; "
+            "compile again."
         )
-    return FlowVerification(claim.bound, derived, claim.depth, numbers.name)
+    return FlowVerification(bound, derived, layers, numbers.name)
 
 
 def derive(balls: Balls, claim: Claim) -> float:
