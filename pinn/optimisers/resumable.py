@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,22 @@ from torch import Tensor, nn
 from sciformer.runs.encoding import plain
 from sciformer.runs.state import pack, unpack
 
-if TYPE_CHECKING:
-    from pinn.optimisers.first_order import FirstOrder
-
 # Longer than the periods of the methods of the library that renew something every ten steps.
 STEPS, STOPS = 24, (0, 3, 9, 10, 17)
 SHAPES = ((4, 2), (4,), (1, 4), (1,))  # those of the weights and biases of a network
 
 
-def resumes_exactly(make: Callable[[], FirstOrder]) -> bool:
+class Stored(Protocol):
+    """An optimiser with all that it keeps between steps."""
+
+    def step(self, objective: Any) -> Any: ...
+
+    def full_state(self) -> Any: ...
+
+    def restore_full(self, state: Any) -> None: ...
+
+
+def resumes_exactly(make: Callable[[], Stored]) -> bool:
     """Trains a small least squares twice, once in pieces, and compares every bit.
 
     The pieces see another random state, as a new process would.
@@ -62,7 +69,7 @@ class _Trial:
         return float((weights * gap * gap).mean()), 2 * weights * gap / len(gap)
 
 
-def _trained(make: Callable[[], FirstOrder], stops: Sequence[int]) -> list[Tensor]:
+def _trained(make: Callable[[], Stored], stops: Sequence[int]) -> list[Tensor]:
     tensors = [
         nn.Parameter(torch.linspace(-1, 1, torch.Size(shape).numel()).double().view(shape))
         for shape in SHAPES
@@ -74,7 +81,7 @@ def _trained(make: Callable[[], FirstOrder], stops: Sequence[int]) -> list[Tenso
             tensors = [nn.Parameter(tensor.detach().clone()) for tensor in tensors]
             optimiser = make()
             optimiser.restore_full(state)
-        optimiser.step(_Trial(tensors, step))  # type: ignore[arg-type]
+        optimiser.step(_Trial(tensors, step))
     return [tensor.detach() for tensor in tensors]
 
 
