@@ -1,1 +1,1 @@
-"""Reference solutions: oracles that share no code with the solver."""
+"""Reference solutions: they share no code with the solver."""

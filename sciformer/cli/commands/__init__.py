@@ -1,1 +1,1 @@
-"""The commands of the house itself; the others live with what they command."""
+"""Commands about the command line itself; the others live beside what they command."""

@@ -1,1 +1,1 @@
-"""The command of this room."""
+"""The command `sciformer reproduce`."""
