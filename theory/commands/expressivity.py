@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theory.commands import expressivity_flows
+
 if TYPE_CHECKING:
     from theory.expressivity.survey import Row
     from theory.expressivity.training import Recipe
@@ -40,7 +42,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"default {' '.join(DEFAULT)}",
     )
     parser.add_argument(
-        "--task", choices=sorted(TITLES), default="position", help="default position"
+        "--task",
+        choices=sorted([*TITLES, *expressivity_flows.TASKS]),
+        default="position",
+        help="default position; cold-wall: heat between walls at 0; kernels: which linear flows "
+        "one head can do",
     )
     parser.add_argument(
         "--length", type=positive_integer, default=16, metavar="N", help="default 16"
@@ -67,6 +73,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Surveys the schemes and reports."""
     start = time.perf_counter()
+    if arguments.task in expressivity_flows.TASKS:
+        return expressivity_flows.run(arguments)
     import torch
 
     from sciformer.cli.console import print_json

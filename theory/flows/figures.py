@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from theory.flows.budget import splitting_errors
+from theory.flows.cold_wall import ColdRow
 from theory.flows.compile_flow import CompiledFlow
 from theory.flows.design import build
 from theory.flows.reference import Observer, solve
@@ -41,6 +43,27 @@ def draw(flow: CompiledFlow, path: Path) -> None:
     right.loglog(depths, errors, "o-", label="observed, 8 starts")
     right.set(xlabel="layers", ylabel="sup error", title="error against depth")
     right.legend()
+    figure.savefig(path, dpi=150)
+
+
+def draw_cold_walls(rows: Sequence[ColdRow], path: Path) -> None:
+    """Draws the error from a constant start, one bar a scheme, and the floor of what is blind."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 1.4 + 0.4 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    least = min(row.constant for row in rows if row.constant > 0) / 2
+    for k, row in enumerate(rows):
+        axes.barh(k, row.constant, 0.6, left=0, color="#0072b2")
+        if row.floor:
+            axes.plot([row.floor] * 2, [k - 0.4, k + 0.4], color="black", linewidth=2)
+        axes.text(row.constant * 1.05, k, f"{row.constant:.2g}", va="center", fontsize=8)
+    names = [f"{row.scheme} ({'blind' if row.is_blind else 'sees'})" for row in rows]
+    axes.set_yticks(range(len(rows)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xscale="log", xlim=(least, 2 * max(row.constant for row in rows)))
+    axes.set_xlabel("sup error from the constant start; black: no blind network goes below")
+    axes.set_title("Heat between cold walls", fontsize=10)
     figure.savefig(path, dpi=150)
 
 
