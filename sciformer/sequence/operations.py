@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -117,6 +118,18 @@ def measure(model: SequenceClassifier, x: Tensor) -> Report:
     numbers = of_body + model.head.in_features + 1
     pairs = sum(layer.count for layer in named if layer.between_tokens) / length
     return Report(layers, model.parameter_count(), numbers, pairs)
+
+
+def summary_of(model: SequenceClassifier, some: Tensor, length: int) -> dict[str, Any]:
+    """The costs of a sequence that a run keeps, by rates measured on some sequences (b, n, c)."""
+    cost = measure(model, some)
+    return {
+        "parameters": cost.parameters,
+        "macs": round(cost.macs * length),
+        "acs": round(cost.acs * length),
+        "energy_nj": cost.energy_pj * length / 1000,
+        "state_numbers": cost.state_numbers,
+    }
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sciformer.compression.edits import Edit, rebuild
 from sciformer.errors import DataError
 from sciformer.mixers import Pipeline
 from sciformer.mixers.normalisation import Standardise
@@ -42,6 +43,7 @@ class Choice:
         dtype: of weights and data.
         source: where the user's own data lie; empty for data sets by name.
         mixing: see `Mixing`.
+        edits: where it was made smaller afterwards.
     """
 
     model: str
@@ -58,6 +60,7 @@ class Choice:
     dtype: str
     source: str = ""
     mixing: Mixing = field(default_factory=Mixing)
+    edits: tuple[Edit, ...] = ()
 
     def make(self) -> SequenceClassifier:
         """The model with fresh weights; sets the global seed, as torch's initialisers want it."""
@@ -77,6 +80,7 @@ class Choice:
         if self.source:
             # Own data come in any unit; the statistics are saved with the weights.
             model.body = Pipeline(standardise=Standardise(self.features), body=model.body)
+        rebuild(model, self.edits)
         return model.to(getattr(torch, self.dtype))
 
     def fit_statistics(self, model: SequenceClassifier, data: SequenceData) -> None:
@@ -109,6 +113,7 @@ def chosen(run: Run) -> Choice:
         mixing["spans"] = tuple(int(span) for span in mixing.get("spans", ()))
         mixing["core"] = str(mixing.get("core", ""))
         config |= {"classes": tuple(config["classes"]), "mixing": Mixing(**mixing)}
+        config["edits"] = tuple(Edit(**edit) for edit in config.get("edits", ()))
         choice = Choice(**config)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
@@ -128,6 +133,8 @@ def _check(choice: Choice, path: Path) -> None:
     counts = (mixing.window, mixing.latents, mixing.block, *(span + 1 for span in mixing.spans))
     if any(type(v) is not int or not 0 < v <= LARGEST for v in counts):
         odd.append("mixing")
+    if not all(_is_edit(edit) for edit in choice.edits):
+        odd.append("edits")
     odd += [] if type(choice.seed) is int and 0 <= choice.seed < 2**63 else ["seed"]
     odd += [] if isinstance(choice.rate, (int, float)) and choice.rate > 0 else ["rate"]
     odd += [] if choice.dtype in ("float32", "float64") else ["dtype"]
@@ -138,6 +145,11 @@ def _check(choice: Choice, path: Path) -> None:
             f"run: {path} has a configuration that no training writes, {odd[0]} is "
             f"{str(getattr(choice, odd[0]))[:60]!r}; name another run."
         )
+
+
+def _is_edit(edit: Edit) -> bool:
+    texts = isinstance(edit.kind, str) and isinstance(edit.place, str)
+    return texts and type(edit.size) is int and 0 < edit.size <= LARGEST
 
 
 def save_model(model: SequenceClassifier, run: Run) -> None:

@@ -138,7 +138,13 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
     from sciformer.sequence.saved import KIND, chosen
 
     if arguments.resume:
-        choice = chosen(Run.open(arguments.resume))
+        started = Run.open(arguments.resume)
+        if started.kind != KIND:
+            raise UsageError(
+                f"sciformer train: {started.path} is a run of {started.kind!r}, not of `sciformer "
+                "train`; name another."
+            )
+        choice = chosen(started)
         run = Run.resume(arguments.resume, asdict(choice))
         source = arguments.data or (Path(choice.source) if choice.source else None)
         return run, choice, load_data(choice.dataset, source, choice.seed)
@@ -194,23 +200,19 @@ def _finish(
 
     from sciformer.cli.console import print_json, print_table
     from sciformer.sequence.figures import confusion_matrix, early_exit, learning_curve
-    from sciformer.sequence.operations import measure
+    from sciformer.sequence.operations import summary_of
     from sciformer.sequence.saved import save_model
     from sciformer.sequence.streaming import early_exit_curve, frames_needed
     from sciformer.sequence.training import evaluate
 
     score = evaluate(model, data.test)
     save_model(model, run)
-    cost = measure(model, data.test.select(torch.arange(min(100, len(data.test)))).inputs)
+    sample = data.test.select(torch.arange(min(100, len(data.test)))).inputs
     summary: dict[str, Any] = {
         "accuracy": score.accuracy,
         "validation_accuracy": progress.best_accuracy,
         "best_epoch": progress.best_epoch,
-        "parameters": cost.parameters,
-        "macs": round(cost.macs * choice.length),
-        "acs": round(cost.acs * choice.length),
-        "energy_nj": cost.energy_pj * choice.length / 1000,
-        "state_numbers": cost.state_numbers,
+        **summary_of(model, sample, choice.length),
         "wall_seconds": progress.wall_seconds,
         "run": str(run.path),
     }

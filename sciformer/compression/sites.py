@@ -1,0 +1,202 @@
+"""Where a model can be made smaller: groups of units that can go one by one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from sciformer.attention import Universal
+from sciformer.compression.slices import (
+    ELEMENTWISE,
+    keep_passed,
+    keep_read,
+    keep_written,
+)
+from sciformer.mixers import LMU, Attention, Convolution, Pipeline
+from sciformer.mixers.normalisation import BatchNorm
+from sciformer.spiking import LIF, SpikingLMU
+
+READERS = (nn.Linear, Convolution)
+MEMORIES = (LMU, SpikingLMU)  # these classes themselves: what others do to channels is theirs
+
+
+@dataclass(frozen=True)
+class Site(ABC):
+    """Units of one kind in one place of a model.
+
+    Attributes:
+        name: the place and the kind; the same for every model of one architecture.
+    """
+
+    name: str
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of units."""
+
+    @abstractmethod
+    def keep(self, units: Tensor) -> None:
+        """Removes, in place, all units but those of some indices; at least one stays."""
+
+    @property
+    @abstractmethod
+    def reader_weight(self) -> Tensor:
+        """The weight through which alone the units are read."""
+
+    @abstractmethod
+    def by_unit(self, weight: Tensor) -> Tensor:
+        """A view of that weight, or of its gradient, whose first axis counts the units."""
+
+    def gate_gradient(self) -> Tensor:
+        """Derivative of the loss by a factor of each unit, 1 as it is, after a backward pass."""
+        weight = self.reader_weight
+        assert weight.grad is not None
+        products = self.by_unit(weight.detach()) * self.by_unit(weight.grad)
+        return products.flatten(1).sum(1)
+
+
+@dataclass(frozen=True)
+class Units(Site):
+    """Outputs of a map that only one other map reads.
+
+    Attributes:
+        writer: the map that makes them.
+        passers: what stands between: normalisations, activations, neurons.
+        reader: the map that reads them.
+    """
+
+    writer: nn.Module
+    passers: tuple[nn.Module, ...]
+    reader: nn.Module
+
+    @property
+    def count(self) -> int:
+        return self.by_unit(self.reader_weight).shape[0]
+
+    def keep(self, units: Tensor) -> None:
+        keep_written(self.writer, units)
+        for module in self.passers:
+            keep_passed(module, units)
+        keep_read(self.reader, units)
+
+    @property
+    def reader_weight(self) -> Tensor:
+        weight = self.reader.weight
+        assert isinstance(weight, Tensor)
+        return weight
+
+    def by_unit(self, weight: Tensor) -> Tensor:
+        return weight.movedim(2 if isinstance(self.reader, Convolution) else 1, 0)
+
+
+@dataclass(frozen=True)
+class Channels(Site):
+    """Signals that a Legendre memory remembers, each with a memory of its own.
+
+    Attributes:
+        lmu: the memory.
+    """
+
+    lmu: LMU | SpikingLMU
+
+    @property
+    def count(self) -> int:
+        return self.lmu.window.channels
+
+    def keep(self, units: Tensor) -> None:
+        order = self.lmu.window.order
+        members = _members(units, order)
+        keep_written(self.lmu.signal, units)
+        if isinstance(self.lmu, SpikingLMU):
+            keep_passed(self.lmu.signal_neuron, units)
+            keep_passed(self.lmu.memory_neuron, members)
+        keep_read(self.lmu.readout, members)
+        self.lmu.window = replace(self.lmu.window, channels=len(units))
+
+    @property
+    def reader_weight(self) -> Tensor:
+        return self.lmu.readout.weight
+
+    def by_unit(self, weight: Tensor) -> Tensor:
+        return torch.unflatten(weight, 1, (self.count, -1)).movedim(1, 0)
+
+
+@dataclass(frozen=True)
+class Heads(Site):
+    """Heads of attention.
+
+    Attributes:
+        mixer: what attends.
+    """
+
+    mixer: Attention
+
+    @property
+    def count(self) -> int:
+        return self.mixer.attention.heads
+
+    def keep(self, units: Tensor) -> None:
+        layer = self.mixer.attention
+        members = _members(units, layer.query.out_features // layer.heads)
+        for linear in (layer.query, layer.key, layer.value):
+            keep_written(linear, members)
+        keep_read(layer.output, members)
+        layer.heads = len(units)
+        if isinstance(layer.position, Universal):
+            table = layer.position.table.detach()[units.to(layer.position.table.device)]
+            layer.position.table = nn.Parameter(table.clone())
+            layer.position.heads = len(units)
+
+    @property
+    def reader_weight(self) -> Tensor:
+        return self.mixer.attention.output.weight
+
+    def by_unit(self, weight: Tensor) -> Tensor:
+        return torch.unflatten(weight, 1, (self.count, -1)).movedim(1, 0)
+
+
+def sites(model: nn.Module) -> list[Site]:
+    """Every site of a model, in the order of its modules."""
+    found: list[Site] = []
+    for name, module in model.named_modules():
+        if isinstance(module, Pipeline):
+            found += _between(name, module)
+        elif type(module) in MEMORIES:
+            assert isinstance(module, LMU | SpikingLMU)
+            found.append(Channels(f"{name}:channels", module))
+        elif isinstance(module, Attention) and _heads_are_alike(module):
+            found.append(Heads(f"{name}:heads", module))
+    return found
+
+
+def _heads_are_alike(mixer: Attention) -> bool:
+    """Whether nothing but a gain of URPE belongs to one head."""
+    position = mixer.attention.position
+    base = position.base if isinstance(position, Universal) else position
+    of_core = any(name.startswith("core.") for name, _ in mixer.attention.named_parameters())
+    return base.heads is None and not of_core
+
+
+def _between(name: str, pipeline: Pipeline) -> list[Site]:
+    """Units between a map of a pipeline and the next one."""
+    found: list[Site] = []
+    writer: tuple[str, nn.Module] | None = None
+    passers: list[nn.Module] = []
+    for part, stage in pipeline.named_children():
+        if writer is not None and isinstance(stage, (BatchNorm, LIF, *ELEMENTWISE)):
+            passers.append(stage)
+            continue
+        if writer is not None and isinstance(stage, READERS):
+            found.append(Units(f"{writer[0]}:units", writer[1], tuple(passers), stage))
+        is_writer = isinstance(stage, READERS) or type(stage) in MEMORIES
+        writer, passers = ((f"{name}.{part}", stage) if is_writer else None), []
+    return found
+
+
+def _members(units: Tensor, size: int) -> Tensor:
+    """Indices of the numbers of some units that have `size` numbers each."""
+    return (units[:, None] * size + torch.arange(size)).flatten()

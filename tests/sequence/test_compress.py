@@ -1,0 +1,150 @@
+"""`sciformer compress`: a smaller run like any other, judged by splits that are what they say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sciformer.cli.main import main
+from sciformer.compression import Prune
+from sciformer.sequence import data as data_room
+from sciformer.sequence.compressing import figures, shrink, wilson
+from sciformer.sequence.data.dataset import Split
+from sciformer.sequence.saved import load_model
+from sciformer.sequence.training import evaluate
+from tests.sequence.test_training import DATA, model
+
+TRAIN = ["--dataset", "digits", "--epochs", "6", "--batch", "16", "--threads", "1", "--json"]
+
+
+@pytest.fixture(autouse=True)
+def toy_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_room, "load_data", lambda *_: DATA)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> str:
+    directory = str(tmp_path_factory.mktemp("train") / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data_room, "load_data", lambda *_: DATA)
+        assert main(["train", "lmuformer", *TRAIN, "--out", directory]) == 0
+    return directory
+
+
+def test_the_result_is_a_run_like_any_other(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Recomputed from its files; streams, costs, is exported and compressed again.
+
+    Kills: figures of another model, edits that are lost, a budget of the first model the second
+    time.
+    """
+    first, second = str(tmp_path / "half"), str(tmp_path / "less")
+    words = ["--how", "prune", "--budget", "0.5", "--tune", "1", "--json"]
+    assert main(["compress", run, *words, "--out", first]) == 0
+    report = json.loads(capsys.readouterr().out)
+    whole, _ = load_model(run)
+    half, choice = load_model(first)
+    assert report["accuracy_before"] == evaluate(whole, DATA.test).accuracy
+    assert report["accuracy_after"] == evaluate(half, DATA.test).accuracy
+    assert report["validation_after"] == evaluate(half, DATA.validation).accuracy
+    assert report["parameters"] == half.parameter_count() < whole.parameter_count()
+    assert report["macs"] == half.operations(12).macs <= whole.operations(12).macs / 2
+    assert report["bytes"] == (Path(first) / "model.safetensors").stat().st_size
+    assert report["accuracy_after_low"] < report["accuracy_after"] <= report["accuracy_after_high"]
+    assert report["run"] == first
+
+    np.savetxt(tmp_path / "x.csv", DATA.test.inputs[0].numpy())
+    assert main(["stream", first, "--input", str(tmp_path / "x.csv"), "--json"]) == 0
+    streamed = json.loads(capsys.readouterr().out)
+    with torch.no_grad():
+        probabilities = half(DATA.test.inputs[:1]).softmax(1)[0]
+    assert streamed["probability"] == pytest.approx(float(probabilities.max()), abs=1e-5)
+    assert streamed["class"] == choice.classes[int(probabilities.argmax())]
+    assert main(["cost", run, first, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows[1]["macs"] == report["macs"]
+    assert main(["export", first, "--format", "torch", "--json"]) == 0
+    program = torch.export.load(json.loads(capsys.readouterr().out)["path"]).module()
+    torch.testing.assert_close(program(DATA.test.inputs[:1]), half(DATA.test.inputs[:1]))
+
+    words = ["--how", "low-rank", "--budget", "0.9", "--json"]
+    assert main(["compress", first, *words, "--out", second]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["macs_before"] == report["macs"]
+    assert load_model(second)[0].operations(12).macs == again["macs"] <= 0.9 * report["macs"]
+    assert main(["train", "--resume", first]) == 2
+    assert "is a run of 'compress', not of `sciformer train`" in capsys.readouterr().err
+
+
+def test_a_loss_beyond_drop_is_a_failure(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kills: --drop ignored, a gain taken for a loss."""
+    words = ["--how", "low-rank", "--budget", "0.3", "--json", "--out"]
+    assert main(["compress", run, *words, str(tmp_path / "a")]) == 0
+    report = json.loads(capsys.readouterr().out)
+    lost = report["validation_before"] - report["validation_after"]
+    assert lost > 0.02, "the test needs a loss"
+    drop = ["--drop", str(lost / 2)]
+    assert main(["compress", run, *drop, *words, str(tmp_path / "b")]) == 1
+    assert "more than --drop" in capsys.readouterr().err
+    drop = ["--drop", str(2 * lost)]
+    assert main(["compress", run, *drop, *words, str(tmp_path / "c")]) == 0
+
+
+def test_every_way_side_by_side(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compress", run, "--compare", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["how"] for row in rows[:4]] == ["whole", "low-rank", "prune", "plain-cut"]
+    whole = rows[0]["figures"]
+    for row in rows[1:]:
+        if row["figures"] is not None:
+            assert row["figures"]["macs"] <= row["budget"] * whole["macs"]
+    assert main(["compress", run, "--compare"]) == 0
+    assert "plain-cut" in capsys.readouterr().out
+
+
+def test_the_test_split_is_not_touched() -> None:
+    """Kills: units chosen, or normalisations measured, on what judges them."""
+
+    class Untouchable(Split):
+        def select(self, index: torch.Tensor) -> Split:
+            raise AssertionError("the test split was read")
+
+    sealed = replace(DATA, test=Untouchable(DATA.test.inputs, DATA.test.labels))
+    small, edits = shrink(model().eval(), Prune(), 0.6, sealed)
+    assert edits
+    with pytest.raises(AssertionError, match="the test split was read"):
+        figures(small, sealed)
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "interval"),
+    [  # by the quadratic that defines it, solved by hand to four digits
+        (0, 10, (0.0, 0.2775)),
+        (10, 10, (0.7225, 1.0)),
+        (5, 10, (0.2366, 0.7634)),
+        (990, 1000, (0.9817, 0.9946)),
+    ],
+)
+def test_wilson_intervals(right: int, count: int, interval: tuple[float, float]) -> None:
+    """Also the definition itself: both ends are z deviations from what was seen.
+
+    Kills: the normal interval, z of another level.
+    """
+    assert wilson(right, count) == pytest.approx(interval, abs=6e-5)
+    for end in wilson(right, count):
+        if 1e-9 < end < 1 - 1e-9:
+            deviation = (end * (1 - end) / count) ** 0.5
+            assert abs(right / count - end) == pytest.approx(1.959964 * deviation, rel=1e-9)
+
+
+def test_unknown_ways_are_named(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compress", run, "--how", "prun"]) == 2
+    assert "unknown way 'prun'. Did you mean 'prune'?" in capsys.readouterr().err
