@@ -7,11 +7,13 @@ Everything is found by entry points, ours as well as those of other packages: a 
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import math
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from sciformer.errors import DataError, unknown_name
+from sciformer.errors import DataError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,8 @@ GROUPS = {
     "activation": "pinn.activations",
     "mixer": "pinn.mixers",
 }
+
+KEYWORDS = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 # What finds a name that no entry point has, from who asks and the name.
 FALLBACKS = {"mixer": EntryPoint("named", "pinn.networks.mixers:named", "")}
@@ -62,7 +66,7 @@ def make(kind: str, record: str | Mapping[str, Any]) -> Any:
         record: such as "adam", or {"name": "adam", "learning_rate": 1e-3}.
 
     Raises:
-        UnknownNameError: no such name or option.
+        UsageError: no such name or option, or an option of another type.
         DataError: the record is of an object without a name, which no file can rebuild.
     """
     options = {} if isinstance(record, str) else dict(record)
@@ -73,14 +77,35 @@ def make(kind: str, record: str | Mapping[str, Any]) -> Any:
             f"file cannot rebuild it; give the object itself, by {kind}=..., or register it."
         )
     found = find(kind, name)
+    who = f"solve: {name}"
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+        parameters = inspect.signature(found).parameters.values() if options else ()
+        _check_options(who, options, {p.name: p.default for p in parameters if p.kind in KEYWORDS})
         return partial(found, **options) if options else found
     fields = {field.name: field for field in dataclasses.fields(found) if field.init}
-    for key in options:
-        if key not in fields:
-            raise unknown_name(f"solve: {name}", "option", key, fields)
+    _check_options(who, options, {key: field.default for key, field in fields.items()})
     made: Any = found
     return made(**{key: _value(fields[key], value) for key, value in options.items()})
+
+
+def check_type(who: str, name: str, value: Any, like: Any) -> None:
+    """Refuses a value of another type than a default; whole numbers may stand for others.
+
+    Raises:
+        UsageError: the sentence names the option, the type and the value.
+    """
+    kinds: dict[type, tuple[str, tuple[type, ...]]] = {
+        bool: ("true or false", (bool,)),
+        int: ("a whole number", (int,)),
+        float: ("a finite number", (float, int)),
+        str: ("a text", (str,)),
+    }
+    if type(like) not in kinds:
+        return
+    wanted, types = kinds[type(like)]
+    is_right = type(value) in types
+    if not is_right or (type(value) is float and not math.isfinite(value)):
+        raise UsageError(f"{who}: {name} must be {wanted}; got {str(value)[:60]!r}.")
 
 
 def describe(kind: str, thing: Any) -> str | dict[str, Any]:
@@ -122,6 +147,13 @@ def name_of(kind: str, thing: Any) -> str | None:
         if point.value.rpartition(":")[2].rpartition(".")[2] == last and point.load() is thing:
             return name
     return None
+
+
+def _check_options(who: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    for key, value in options.items():
+        if key not in defaults:
+            raise unknown_name(who, "option", key, defaults)
+        check_type(who, key, value, defaults[key])
 
 
 def _value(field: dataclasses.Field[Any], value: Any) -> Any:

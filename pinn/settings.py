@@ -98,6 +98,9 @@ class Settings:
                 "solve: optimiser must be an object such as LevenbergMarquardt(); "
                 f"got {self.optimiser!r}."
             )
+        for f in dataclasses.fields(self):
+            if "kind" not in f.metadata:
+                names.check_type("solve", f.name, getattr(self, f.name), f.default)
         if self.dtype not in ("float64", "float32"):
             raise unknown_name("solve", "dtype", str(self.dtype), ("float64", "float32"))
         if not self.points > 0:
@@ -153,8 +156,21 @@ class Settings:
                 registered name.
 
         Raises:
-            DataError: a setting is unknown, or describes an object that no file can rebuild.
+            DataError: a setting is unknown or ill-formed, or describes an object that no file can
+                rebuild.
+            UsageError: a setting of another type or out of its range.
         """
+        try:
+            return cls(**cls._made(values, given))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"solve: the settings in a configuration are not what this version writes "
+                f"({type(error).__name__}: {error}); solve again."
+            ) from error
+
+    @classmethod
+    def _made(cls, values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Descriptions replaced by the objects that they describe."""
         fields = {f.name: f for f in dataclasses.fields(cls)}
         for name in values:
             if name not in fields:
@@ -173,7 +189,7 @@ class Settings:
             made["curriculum"] = _curriculum_from_json(made["curriculum"])
         if made.get("schedule") is not None:
             made["schedule"] = _schedule_from_json(made["schedule"])
-        return cls(**made)
+        return made
 
     def loss(self, problem: Problem) -> DynamicsWeightedLoss:
         """The weights of the terms.

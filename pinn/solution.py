@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pinn.capacity import refuse_too_large
 from pinn.loss.terms import quantities
 from pinn.settings import Settings
 from pinn.trial.hard_constraint import TrialSolution
@@ -319,6 +320,7 @@ def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
         inputs = inputs_of(problem, settings.harmonics, settings.waves, settings.wave)
         constraint = settings.conditions(problem, settings.fade)
         network = settings.network
+        refuse_too_large(problem, settings, inputs, constraint.outputs)
         if isinstance(network, nn.Module):
             network = nn.Sequential(inputs, network)
         else:

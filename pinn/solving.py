@@ -125,7 +125,7 @@ def solve(
     *,
     observers: Sequence[Callable[[Progress], None]] = (),
     refinements: Sequence[Refinement] = (),
-    run: Run | None = None,
+    run: Run | Callable[[], Run] | None = None,
     processes: Processes = ALONE,
     **choices: Any,
 ) -> Solved:
@@ -140,7 +140,8 @@ def solve(
         observers: called about once a second with a `Progress`.
         refinements: further stages, one after the other, when the network is trained.
         run: where checkpoints, solution, figure and summary are written, and whose checkpoint is
-            continued if there is one; nothing is written without it.
+            continued if there is one; nothing is written without it. A function that makes it is
+            called when nothing speaks against the start any more.
         processes: who trains together, see `sciformer.runs.processes.joined`; each calls this
             function, and only the first has a run and observers.
         choices: single fields of `Settings` in place of those advised, such as `network=`,
@@ -165,6 +166,7 @@ def solve(
     has_reference = problem.reference is not None
     glance = ReferenceGrid(problem, PROGRESS_GRID) if has_reference else None
     trainer = make_trainer(solution, limits, processes)
+    run = run() if callable(run) else run
     told = EverySecond(
         (*observers, *(() if run is None else (_logger(run),))),
         None if glance is None else lambda: glance.errors(solution).relative_l2,

@@ -161,17 +161,22 @@ class _Request:
         limits, processes = self._limits(), self._processes
         if processes.rank != 0:
             return solve(self.problem, settings, limits, processes=processes).summary()
-        run = self._run(settings, directory)
+        made: list[Run] = []
+
+        def start() -> Run:
+            made.append(self._run(settings, directory))
+            return made[0]
+
         with Bar(total=1.0, label=self.problem.name) as progress:
             solved = solve(
                 self.problem,
                 settings,
                 limits,
                 observers=[lambda report: _show(progress, report, limits)],
-                run=run,
+                run=start,
                 processes=processes,
             )
-        return {**solved.summary(), "run": str(run.path)}
+        return {**solved.summary(), "run": str(made[0].path)}
 
     def _run(self, settings: Settings, directory: Any) -> Run:
         from pinn.problem.source import create, resume

@@ -49,8 +49,17 @@ class Weighted:
 
     @classmethod
     def of(cls, term: Term, state: Mapping[str, Any], device: torch.device) -> Weighted:
-        """A term on points and weights as they were saved."""
-        return cls(term, Sample(state["points"], state["weights"]).to(device), state["weight"])
+        """A term on points and weights as they were saved.
+
+        Raises:
+            ValueError: points and weights that do not belong together.
+        """
+        points, weights = state["points"], state["weights"]
+        if points.ndim != 2 or weights.shape != points.shape[:1]:
+            raise ValueError(f"points {tuple(points.shape)}, weights {tuple(weights.shape)}")
+        made = cls(term, Sample(points, weights).to(device), float(state["weight"]))
+        made.equations  # noqa: B018  evaluated here, so that points of another problem show at once
+        return made
 
     def rows(self, part: slice = ALL) -> Tensor:
         """Rows (p * e,) of some points; all their squares add up to what the term contributes."""

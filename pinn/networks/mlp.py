@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from sciformer.errors import DomainError
+
 if TYPE_CHECKING:
     from pinn.networks.protocol import NetworkInputs
+
+
+MOST_LAYERS = 1000  # the deepest networks that have been trained have about so many
 
 
 class MLP(nn.Module):
@@ -31,8 +36,11 @@ class MLP(nn.Module):
 
         Args:
             width: neurons in each hidden layer.
-            layers: number of hidden layers >= 1.
+            layers: number of hidden layers, 1 to `MOST_LAYERS`.
             activation: makes the activation of each layer.
+
+        Raises:
+            DomainError: width or layers out of range.
         """
 
         width: int = 20
@@ -40,6 +48,12 @@ class MLP(nn.Module):
         activation: Callable[[], nn.Module] = field(
             default=nn.Tanh, metadata={"kind": "activation"}
         )
+
+        def __post_init__(self) -> None:
+            for name in ("width", "layers"):
+                if getattr(self, name) < 1:
+                    raise DomainError(f"MLP: {name} must be >= 1; got {getattr(self, name)}.")
+            refuse_too_deep("MLP", self.layers)
 
         def build(self, inputs: NetworkInputs, fields: int) -> nn.Module:
             """The network, freshly initialised from torch's random state."""
@@ -74,6 +88,16 @@ class MLP(nn.Module):
         [first, *_] = self.layers
         assert isinstance(first, nn.Linear), "made so by the constructor"
         return first
+
+
+def refuse_too_deep(who: str, layers: int) -> None:
+    """Refuses a number of layers whose modules alone would fill the memory.
+
+    Raises:
+        DomainError: more than `MOST_LAYERS`.
+    """
+    if layers > MOST_LAYERS:
+        raise DomainError(f"{who}: at most {MOST_LAYERS} layers can be made; got {layers}.")
 
 
 def initialise(network: nn.Module) -> None:

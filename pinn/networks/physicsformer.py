@@ -12,13 +12,17 @@ import torch
 from torch import nn
 
 from pinn.networks.mixers import attention
-from pinn.networks.mlp import initialise
+from pinn.networks.mlp import initialise, refuse_too_deep
 from sciformer.attention import MultiheadAttention
 from sciformer.blocks import DecoderBlock, EncoderBlock, FeedForward
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
     from pinn.networks.protocol import NetworkInputs
+
+
+# Attention over k tokens has k^2 weights a point: a block of 512 points then takes 4 GB.
+MOST_STEPS = 1000
 
 
 class PhysicsFormer(nn.Module):
@@ -70,7 +74,7 @@ class PhysicsFormer(nn.Module):
                 see `pinn.networks.mixers`. The decoder always attends.
 
         Raises:
-            DomainError: steps < 1, step <= 0, or no decoder layer.
+            DomainError: a size out of its range.
         """
 
         steps: int = 5
@@ -90,6 +94,25 @@ class PhysicsFormer(nn.Module):
 
         def __post_init__(self) -> None:
             _check(self.steps, self.step, self.decoder_layers)
+            for name in ("width", "heads", "feed_forward"):
+                if getattr(self, name) < 1:
+                    size = getattr(self, name)
+                    raise DomainError(f"PhysicsFormer: {name} must be >= 1; got {size}.")
+            if self.encoder_layers < 0:
+                raise DomainError(
+                    f"PhysicsFormer: encoder_layers must be >= 0; got {self.encoder_layers}."
+                )
+            if self.steps > MOST_STEPS:
+                raise DomainError(
+                    f"PhysicsFormer: at most {MOST_STEPS} steps can be attended to; got "
+                    f"{self.steps}."
+                )
+            if self.width % self.heads:
+                raise DomainError(
+                    f"PhysicsFormer: heads must divide width; got {self.heads} heads and width "
+                    f"{self.width}."
+                )
+            refuse_too_deep("PhysicsFormer", self.encoder_layers + self.decoder_layers)
 
         def build(self, inputs: NetworkInputs, fields: int) -> nn.Module:
             """The network, freshly initialised from torch's random state."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pinn.problem.functions import compiled
+from pinn.references.exact import evaluate
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Expressions:
         given = [sympy.sympify(e) for e in expressions]
         for expression in given:
             self._refuse_elsewhere(expression)
-        plain, unknowns = self._name_unknowns([e.doit() for e in given], who)
+        plain, unknowns = self._name_unknowns([evaluate(e) for e in given], who)
         self.parameter_symbols: tuple[Any, ...] = tuple(parameters)
         self.parameters: tuple[str, ...] = tuple(p.name for p in parameters)
         known = {*self._coordinates, *parameters, *unknowns.values()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.problem.problem import difference
+from pinn.references.exact import evaluate
 
 if TYPE_CHECKING:
     from pinn.problem.problem import Problem
@@ -48,7 +49,7 @@ def conditions_needed(problem: Problem, coordinate: Any) -> int | None:
     values = {s: problem.parameter_values[str(s)] for s in problem.symbols}
     rows = []
     for equation in problem.equations:
-        form = sympy.sympify(difference(equation)).doit()
+        form = evaluate(difference(equation))
         atoms = [*form.atoms(sympy.Derivative), *problem.fields]
         names = {atom: sympy.Dummy(str(atom)) for atom in atoms}
         derivatives = {a: n for a, n in names.items() if isinstance(a, sympy.Derivative)}

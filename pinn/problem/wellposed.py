@@ -12,6 +12,7 @@ from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.problem import difference
 from pinn.problem.scales import extent, largest
 from pinn.problem.smoothness import jumps
+from pinn.references.exact import evaluate
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def _refuse_zero(problem: Problem) -> None:
     forms = [difference(e) for e in problem.equations]
     forms += [difference(c.equation) for c in problem.conditions]
     nothing = dict.fromkeys(problem.fields, sympy.Integer(0))
-    if all(form.subs(nothing).doit() == 0 for form in forms):
+    if all(evaluate(form.subs(nothing)) == 0 for form in forms):
         raise UsageError(
             f"{problem.name}: {', '.join(f'{f} = 0' for f in problem.fields)} satisfies all "
             f"equations and conditions, and is what a network would find; for an eigenfunction "

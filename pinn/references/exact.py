@@ -41,7 +41,16 @@ def substitute(expression: Any, fields: Mapping[Any, Any], parameters: Mapping[A
         parameters: number for each symbol.
     """
     formulas = {field: sympy.sympify(formula) for field, formula in fields.items()}
-    return sympy.sympify(expression).subs(formulas).doit().subs(dict(parameters))
+    return evaluate(sympy.sympify(expression).subs(formulas)).subs(dict(parameters))
+
+
+def evaluate(expression: Any) -> Any:
+    """The expression with its derivatives and elementary integrals carried out.
+
+    Integrals without an elementary rule stay as they are. Of sympy's methods for them only those
+    that end are asked: its heuristic search and its Meijer G-functions can run for hours.
+    """
+    return sympy.sympify(expression).doit(heurisch=False, meijerg=False)
 
 
 def largest(expression: Any, coordinates: Sequence[Any], points: Array) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from pinn.loss.weighting import measure
 from pinn.sampling.samplers import Current, Sample, UniformSobol, WarpedSobol, weighted
 from pinn.sampling.schedule import Renewal
 from pinn.trial.parameters import Parameters
+from sciformer.errors import UsageError
 from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Collocation:
         self._data = [
             terms.DataTerm(trial, problem, cloud, first, self._numbers) for cloud in problem.data
         ]
+        self._refuse_few(schedule)
         self._seed, self._uniform = seed, UniformSobol(problem.domain, seed + 1, dtype)
         self._renewal, self._schedule = Renewal(schedule), schedule
         self._samplers: dict[SamplerMaker, Sampler] = {}
@@ -166,6 +168,15 @@ class Collocation:
             name, ramp = self._curriculum.parameter, self._curriculum.ramp
             said["curriculum"] = {name: [ramp.start, self._numbers.numbers()[name], ramp.end]}
         return said
+
+    def _refuse_few(self, schedule: Schedule) -> None:
+        """Each process needs a point of its own."""
+        fewest = min(stage.points for stage in schedule.stages)
+        if fewest < self._processes.size:
+            raise UsageError(
+                f"{self.name}: {fewest} points cannot be shared by {self._processes.size} "
+                f"processes; give more points or start fewer processes."
+            )
 
     @property
     def _terms(self) -> list[Term]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pinn.jets.memory import kept_memory
 from pinn.training.progress import Limits as Limits
 from pinn.training.progress import Progress as Progress
-from sciformer.errors import ConvergenceError
+from sciformer.errors import ConvergenceError, DataError
 from sciformer.runs.interrupts import deferred_interrupt
 from sciformer.runs.processes import ALONE
 from sciformer.runs.state import pack, unpack
 from sciformer.runs.threads import limit_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from torch import Tensor
 
     from pinn.loss.least_squares import LeastSquares
     from pinn.optimisers import FlatParameters, Optimiser
@@ -30,6 +33,9 @@ VALIDATE_EVERY = 5
 CHECKPOINT_SECONDS = 10.0  # what a kill may cost; writing takes a hundredth of a second
 # With imports, figure and files the command then takes about 35 seconds.
 DEFAULT_BUDGET_SECONDS = 27.0
+
+# What foreign tensors and values raise where they are first used.
+FOREIGN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError)
 
 
 class Objectives(Protocol):
@@ -101,6 +107,7 @@ class Trainer:
         self.progress = Progress()
         self._best = parameters.read()
         self._held_out: LeastSquares | None = None
+        self._is_continued = False
 
     def run(self, observers: Sequence[Observer] = (), run: Run | None = None) -> str:
         """Trains, and leaves the parameters at the best iterate.
@@ -113,6 +120,7 @@ class Trainer:
             Why the training ended.
 
         Raises:
+            DataError: the checkpoint of the run is of another network, optimiser or problem.
             ConvergenceError: a term stopped being finite; the last checkpoint is kept.
             KeyboardInterrupt: after the step in which it came, with a checkpoint written.
         """
@@ -162,7 +170,13 @@ class Trainer:
             self.optimiser.points_changed()
         self._take_held_out()
         try:
-            done = self.optimiser.step(objective)
+            if self._is_continued:
+                # What an optimiser keeps has shapes of its own, which its first step meets.
+                with self._checkpoint_fits():
+                    done = self.optimiser.step(objective)
+                self._is_continued = False
+            else:
+                done = self.optimiser.step(objective)
         except ConvergenceError as failure:
             raise ConvergenceError(
                 f"{self.objectives.name}: {failure} at step {progress.iteration + 1} (last loss "
@@ -223,10 +237,40 @@ class Trainer:
         checkpoint = self._processes.agree(None if run is None else run.load_checkpoint())
         if checkpoint is None:
             return
-        state = unpack(*checkpoint)
-        self.parameters.write(state["parameters"])
-        self._best = state["best"]
-        self.optimiser.restore(state["optimiser"])
-        self.objectives.restore(state["objectives"])
-        self.progress = Progress.of(state["progress"])
-        self._held_out = self.objectives.held_out()
+        with self._checkpoint_fits():
+            state = unpack(*checkpoint)
+            self._best = state["best"]
+            for vector in (state["parameters"], self._best):
+                _refuse_foreign(vector, self.parameters.read())
+            self.parameters.write(state["parameters"])
+            self.optimiser.restore(state["optimiser"])
+            self.objectives.restore(state["objectives"])
+            self.progress = Progress.of(state["progress"])
+            self._held_out = self.objectives.held_out()
+        self._is_continued = True
+
+    @contextlib.contextmanager
+    def _checkpoint_fits(self) -> Iterator[None]:
+        """Says of what fails inside that the checkpoint is of something else.
+
+        A digest that fits is no signature, and another version may have written other things.
+        """
+        try:
+            yield
+        except ConvergenceError:
+            raise
+        except FOREIGN as error:
+            raise DataError(
+                f"{self.objectives.name}: the checkpoint of the run does not belong to "
+                f"this network, optimiser and problem ({type(error).__name__}: {error}); start a "
+                "new run."
+            ) from error
+
+
+def _refuse_foreign(vector: Tensor, like: Tensor) -> None:
+    if vector.shape != like.shape or vector.dtype != like.dtype:
+        raise ValueError(
+            f"{tuple(vector.shape)} {vector.dtype} in place of {tuple(like.shape)} {like.dtype}"
+        )
+    if not vector.isfinite().all():
+        raise ValueError("parameters that are not finite")
