@@ -12,6 +12,11 @@ __version__ = "0.1.0"
 _HOME = {
     "attend": "sciformer.attention",
     "MultiheadAttention": "sciformer.attention",
+    "SequenceData": "sciformer.sequence.data",
+    "Split": "sciformer.sequence.data",
+    "Streamer": "sciformer.sequence.streaming",
+    "own_data": "sciformer.sequence.data.own",
+    "train": "sciformer.sequence.python",
 }
 
 __all__ = list(_HOME)

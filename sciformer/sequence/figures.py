@@ -11,19 +11,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def learning_curve(metrics: Sequence[dict[str, Any]], best_epoch: int) -> Figure:
-    """Losses and validation accuracy by epoch; the kept epoch is marked."""
+def learning_curve(
+    metrics: Sequence[dict[str, Any]], best_epoch: int, name: str = "accuracy"
+) -> Figure:
+    """Losses and the validation score of a name by epoch; the kept epoch is marked."""
     figure = _figure(6.4, 3.6)
     left = figure.add_subplot()
     epochs = [row["epoch"] for row in metrics]
     left.semilogy(epochs, [row["train_loss"] for row in metrics], label="training loss")
     left.semilogy(epochs, [row["validation_loss"] for row in metrics], label="validation loss")
-    left.set(xlabel="epoch", ylabel="cross-entropy")
+    left.set(xlabel="epoch", ylabel="loss")
     left.axvline(best_epoch, color="0.7", linewidth=0.8, linestyle="--", label="kept")
     right = left.twinx()
-    accuracy = [100 * row["validation_accuracy"] for row in metrics]
-    right.plot(epochs, accuracy, color="tab:green", label="validation accuracy")
-    right.set_ylabel("accuracy, %")
+    scores = [100 * row[f"validation_{name}"] for row in metrics]
+    right.plot(epochs, scores, color="tab:green", label=f"validation {name}")
+    right.set_ylabel(f"{name}, %")
     handles = [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
     left.legend(handles=handles, loc="center right", frameon=False)
     return figure

@@ -10,6 +10,7 @@ from torch import nn
 
 from sciformer.mixers import Convolution, Pipeline
 from sciformer.mixers.normalisation import Affine, BatchNorm, Standardise
+from sciformer.sequence.tasks import Destandardise
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -29,6 +30,11 @@ def fold(model: Model) -> Model:
     for module in list(folded.modules()):
         if isinstance(module, Pipeline):
             _fold_stages(module)
+    outputs, head = getattr(folded, "outputs", None), getattr(folded, "head", None)
+    if isinstance(outputs, Destandardise) and isinstance(head, nn.Linear):
+        head.weight.mul_(outputs.deviation[:, None])
+        head.bias.copy_(outputs.mean + outputs.deviation * head.bias)
+        folded.outputs = nn.Identity()
     return folded
 
 

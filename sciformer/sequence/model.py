@@ -23,6 +23,7 @@ from sciformer.mixers import (
 from sciformer.mixers.normalisation import BatchNorm
 from sciformer.mixers.protocol import OpCount, State
 from sciformer.sequence.pooling import Mean, Pooling
+from sciformer.sequence.tasks import Classify, SequenceTask
 from sciformer.spiking import LIF, Sigmoid, SpikingLMU, Surrogate
 
 
@@ -127,9 +128,11 @@ class SequenceClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.body = body
-        self.pooling = Mean() if pooling is None else pooling
+        self.pooling: Pooling = Mean() if pooling is None else pooling
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, classes)
+        self.task: SequenceTask = Classify()
+        self.outputs: nn.Module = nn.Identity()  # what gives the outputs their units
 
     @property
     def features(self) -> int:
@@ -171,7 +174,7 @@ class SequenceClassifier(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def _classify(self, pooled: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.dropout(pooled))
+        logits: Tensor = self.outputs(self.head(self.dropout(pooled)))
         return logits
 
 

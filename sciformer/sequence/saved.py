@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sciformer.compression.edits import Edit, rebuild
-from sciformer.errors import DataError
+from sciformer.errors import DataError, UsageError, unknown_name
 from sciformer.mixers import Pipeline
 from sciformer.mixers.normalisation import Standardise
 from sciformer.runs import Run
 from sciformer.runs.reading import read_tensors
 from sciformer.sequence.augmentation import Augmentation, Noise, Rescale, Roll, Tilt
 from sciformer.sequence.data.dataset import SequenceData
+from sciformer.sequence.data.targets import Classes, NextFrames, Numbers, Targets
 from sciformer.sequence.model import Mixing, SequenceClassifier
 from sciformer.sequence.presets import make_model
+from sciformer.sequence.tasks import TASKS
 from sciformer.sequence.training import Recipe
 
 WEIGHTS = "model.safetensors"
 KIND = "train"
+OWN = "own"  # the data set of a user's own file
 LARGEST = 1 << 20  # features, classes, tokens or epochs: far above any data set
 # Changes that leave the class as it is, data set by data set.
 AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
@@ -44,6 +47,9 @@ class Choice:
         source: where the user's own data lie; empty for data sets by name.
         mixing: see `Mixing`.
         edits: where it was made smaller afterwards.
+        task: classify, regress or forecast.
+        horizon: frames to forecast.
+        budget: seconds of training, see `Recipe`.
     """
 
     model: str
@@ -61,6 +67,19 @@ class Choice:
     source: str = ""
     mixing: Mixing = field(default_factory=Mixing)
     edits: tuple[Edit, ...] = ()
+    task: str = "classify"
+    horizon: int = 1
+    budget: float = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """The configuration that its run keeps."""
+        return asdict(self)
+
+    def targets(self) -> Targets:
+        """What is asked of the sequences of own data."""
+        if self.task == "forecast":
+            return NextFrames(self.horizon)
+        return Numbers() if self.task == "regress" else Classes()
 
     def make(self) -> SequenceClassifier:
         """The model with fresh weights; sets the global seed, as torch's initialisers want it."""
@@ -81,10 +100,25 @@ class Choice:
             # Own data come in any unit; the statistics are saved with the weights.
             model.body = Pipeline(standardise=Standardise(self.features), body=model.body)
         rebuild(model, self.edits)
+        if self.task not in TASKS:
+            raise unknown_name("sciformer train", "task", self.task, TASKS)
+        TASKS[self.task]().prepare(model)
         return model.to(getattr(torch, self.dtype))
 
     def fit_statistics(self, model: SequenceClassifier, data: SequenceData) -> None:
-        """Gives a fresh model the mean and deviation of the training frames of own data."""
+        """Gives a fresh model the mean and deviation of own training frames, and of targets.
+
+        Raises:
+            DataError: classes where the task wants numbers, or the other way round.
+        """
+        is_number = data.train.labels.is_floating_point()
+        if is_number is not (self.task != "classify"):
+            found = "numbers" if is_number else "classes"
+            raise DataError(
+                f"train: the targets of {data.name} are {found}, which the task {self.task} does "
+                "not take; name another task."
+            )
+        model.task.prepare(model, data.train)
         stage = next((m for m in model.modules() if isinstance(m, Standardise)), None)
         if stage is not None:
             mask = data.train.mask
@@ -97,6 +131,7 @@ class Choice:
             batch=self.batch,
             rate=self.rate,
             seed=self.seed,
+            budget=self.budget,
             augmentations=AUGMENTATIONS.get(self.dataset, ()),
         )
 
@@ -125,8 +160,8 @@ def chosen(run: Run) -> Choice:
 
 def _check(choice: Choice, path: Path) -> None:
     """Refuses values of other types or sizes than a training writes."""
-    texts = ("model", "preset", "dataset", "mixer", "dtype", "source")
-    numbers = ("features", "length", "epochs", "batch")
+    texts = ("model", "preset", "dataset", "mixer", "dtype", "source", "task")
+    numbers = ("features", "length", "epochs", "batch", "horizon")
     odd = [name for name in texts if not isinstance(getattr(choice, name), str)]
     odd += [n for n in numbers if type(v := getattr(choice, n)) is not int or not 0 < v <= LARGEST]
     mixing = choice.mixing
@@ -137,6 +172,8 @@ def _check(choice: Choice, path: Path) -> None:
         odd.append("edits")
     odd += [] if type(choice.seed) is int and 0 <= choice.seed < 2**63 else ["seed"]
     odd += [] if isinstance(choice.rate, (int, float)) and choice.rate > 0 else ["rate"]
+    odd += [] if isinstance(choice.budget, (int, float)) and choice.budget >= 0 else ["budget"]
+    odd += [] if choice.task in TASKS else ["task"]
     odd += [] if choice.dtype in ("float32", "float64") else ["dtype"]
     are_names = all(isinstance(name, str) for name in choice.classes)
     odd += [] if 0 < len(choice.classes) <= LARGEST and are_names else ["classes"]
@@ -150,6 +187,29 @@ def _check(choice: Choice, path: Path) -> None:
 def _is_edit(edit: Edit) -> bool:
     texts = isinstance(edit.kind, str) and isinstance(edit.place, str)
     return texts and type(edit.size) is int and 0 < edit.size <= LARGEST
+
+
+def load_chosen(choice: Choice, source: Path | None = None) -> SequenceData:
+    """The data that a model was or will be trained on.
+
+    Args:
+        choice: what is asked for.
+        source: where the data lie now; as the choice says by default.
+
+    Raises:
+        UsageError: another task than classify on a data set of classes.
+    """
+    from sciformer.sequence import data
+
+    place = source or (Path(choice.source) if choice.source else None)
+    if choice.dataset in data.DATASETS and choice.dataset != OWN:
+        if choice.task != "classify":
+            raise UsageError(
+                f"sciformer train: {choice.dataset} is a data set of classes; the task "
+                f"{choice.task} needs your own data by --data."
+            )
+        return data.load_data(choice.dataset, place, choice.seed)
+    return data.load_data(OWN, place, choice.seed, choice.targets())
 
 
 def save_model(model: SequenceClassifier, run: Run) -> None:

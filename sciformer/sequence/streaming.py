@@ -67,14 +67,18 @@ class Streamer:
 
     @torch.inference_mode()
     def push(self, frame: Tensor) -> Tensor:
-        """Class probabilities (batch, classes) after one more frame (batch, c) of any dtype."""
+        """The task's answer after one more frame (batch, c) of any dtype.
+
+        Returns:
+            (batch, classes), probabilities; or (batch, k), numbers in the units of the targets.
+        """
         if frame.shape != self._shape:
             raise ShapeError(
                 f"Streamer: wants a frame of shape {self._shape}; got {tuple(frame.shape)}."
             )
         logits = self._steps(frame.detach().to(self._dtype))
         self.frames += 1
-        return logits.softmax(-1)
+        return self.model.task.answer(logits)
 
     def reset(self) -> None:
         """Forgets all frames."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
 from sciformer.errors import ConvergenceError
@@ -16,6 +15,7 @@ from sciformer.runs import Run
 from sciformer.sequence.augmentation import Augmentation
 from sciformer.sequence.data.dataset import SequenceData, Split
 from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.tasks import Score as Score
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Recipe:
         smoothing: of the labels, 0 .. 1.
         seed: of shuffling, augmentation and dropout.
         augmentations: applied in order to each training batch.
+        budget: seconds after which it ends, with the learning rate on its way down by then; 0 is
+            no limit. What a training gives then depends on the speed of the machine.
     """
 
     epochs: int = 40
@@ -39,6 +41,7 @@ class Recipe:
     smoothing: float = 0.0
     seed: int = 0
     augmentations: tuple[Augmentation, ...] = ()
+    budget: float = 0.0
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Progress:
 
     epoch: int = 0
     best_epoch: int = 0
-    best_accuracy: float = -1.0
+    best_score: float = -math.inf
     best_loss: float = math.inf
     wall_seconds: float = 0.0
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -92,50 +95,41 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     progress = _restore(model, optimiser, run)
     for epoch in range(progress.epoch, recipe.epochs):
-        start = time.perf_counter()
-        loss = _epoch(model, data.train, optimiser, recipe, epoch, report)
+        start = time.perf_counter() - progress.wall_seconds
+
+        def done(epochs: float, start: float = start) -> float:
+            """The fraction done, by epochs or by seconds."""
+            seconds = (time.perf_counter() - start) / recipe.budget if recipe.budget else 0.0
+            return min(1.0, max(epochs / recipe.epochs, seconds))
+
+        loss = _epoch(model, data.train, optimiser, recipe, epoch, done, report)
         score = evaluate(model, data.validation)
         progress.epoch = epoch + 1
-        if (score.accuracy, -score.loss) > (progress.best_accuracy, -progress.best_loss):
+        if (score.value, -score.loss) > (progress.best_score, -progress.best_loss):
             progress.best_epoch = epoch + 1
-            progress.best_accuracy, progress.best_loss = score.accuracy, score.loss
+            progress.best_score, progress.best_loss = score.value, score.loss
             progress.best = {name: value.clone() for name, value in model.state_dict().items()}
         run.log(
             epoch=epoch + 1,
             train_loss=loss,
             validation_loss=score.loss,
-            validation_accuracy=score.accuracy,
+            **{f"validation_{model.task.figure}": score.value},
         )
-        progress.wall_seconds += time.perf_counter() - start
+        progress.wall_seconds = time.perf_counter() - start
         _save(model, optimiser, progress, run)
+        if recipe.budget and progress.wall_seconds >= recipe.budget:
+            break
     model.load_state_dict(progress.best)
     return progress
 
 
-@dataclass(frozen=True)
-class Score:
-    """What a model does on a split; confusion[i, j] counts sequences of class i called j."""
-
-    accuracy: float
-    loss: float
-    confusion: Tensor
-
-
 @torch.no_grad()
 def evaluate(model: SequenceClassifier, split: Split, batch: int = 250) -> Score:
-    """Accuracy, mean cross-entropy and confusion matrix of a model on a split."""
+    """Score and mean loss of a model on a split, by its task."""
     model.eval()
-    classes = model.head.out_features
-    confusion = torch.zeros(classes, classes, dtype=torch.int64)
-    total = 0.0
-    for start in range(0, len(split), batch):
-        part = split.select(torch.arange(start, min(start + batch, len(split))))
-        logits = model(part.inputs, part.mask)
-        total += float(functional.cross_entropy(logits, part.labels, reduction="sum"))
-        pairs = part.labels * classes + logits.argmax(1)
-        confusion += torch.bincount(pairs, minlength=classes**2).view(classes, classes).cpu()
-    accuracy = float(confusion.diagonal().sum()) / len(split)
-    return Score(accuracy, total / len(split), confusion)
+    parts = (split.select(i) for i in torch.split(torch.arange(len(split)), batch))
+    outputs = torch.cat([model(part.inputs, part.mask) for part in parts])
+    return model.task.score(model, outputs, split.labels)
 
 
 def _epoch(
@@ -144,9 +138,10 @@ def _epoch(
     optimiser: torch.optim.Optimizer,
     recipe: Recipe,
     epoch: int,
+    done: Callable[[float], float],
     report: Callable[[float, dict[str, float]], None],
 ) -> float:
-    """One pass over the training split; the mean loss."""
+    """One pass over the training split, or what of it there is time for; the mean loss."""
     model.train()
     seed = recipe.seed * 1_000_003 + epoch
     torch.manual_seed(seed)  # dropout knows no other generator
@@ -154,17 +149,16 @@ def _epoch(
     losses: list[float] = []
     steps = -(-len(split) // recipe.batch)
     for step, part in enumerate(_batches(split, recipe, generator)):
-        fraction = (epoch + (step + 1) / steps) / recipe.epochs
+        fraction = done(epoch + (step + 1) / steps)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(recipe, fraction)
-        loss = functional.cross_entropy(
-            model(part.inputs, part.mask), part.labels, label_smoothing=recipe.smoothing
-        )
+        outputs = model(part.inputs, part.mask)
+        loss = model.task.loss(model, outputs, part.labels, recipe.smoothing)
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
             last = f"{losses[-2]:.4g}" if len(losses) > 1 else "none"
             raise ConvergenceError(
-                f"train: the cross-entropy of epoch {epoch + 1}, step {step + 1} is not finite "
+                f"train: the loss of epoch {epoch + 1}, step {step + 1} is not finite "
                 f"(the last finite one was {last}); lower the learning rate."
             )
         optimiser.zero_grad()
@@ -172,6 +166,8 @@ def _epoch(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         report(fraction, {"epoch": epoch + 1, "loss": losses[-1]})
+        if fraction >= 1:
+            break
     return sum(losses) / len(losses)
 
 
@@ -192,7 +188,7 @@ def _save(
     tensors |= {f"best.{name}": value for name, value in progress.best.items()}
     for index, entries in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in entries.items()}
-    keys = ("epoch", "best_epoch", "best_accuracy", "best_loss", "wall_seconds")
+    keys = ("epoch", "best_epoch", "best_score", "best_loss", "wall_seconds")
     run.save_checkpoint(tensors, {key: getattr(progress, key) for key in keys})
 
 

@@ -189,6 +189,15 @@ def test_convolution_and_causal_attention_are_causal_to_the_bit() -> None:
         assert torch.equal(mixer(x)[0][:, :7], mixer(changed)[0][:, :7])
 
 
+def test_the_last_token_of_a_residual_path_without_mixers() -> None:
+    """Kills: x added twice."""
+    torch.manual_seed(0)
+    inner = Residual(linear=nn.Linear(3, 3))
+    x = torch.randn(2, 5, 3)
+    for mixer in (inner, Pipeline(memory=LMU(3, order=4, theta=5.0), channels=inner)):
+        torch.testing.assert_close(mixer.last_token(x), mixer(x)[0][:, -1])
+
+
 def test_order_and_theta_stand_for_a_window() -> None:
     """Kills: order and theta exchanged, one of them ignored."""
     made = LMU(3, order=6, theta=9.0)

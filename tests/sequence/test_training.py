@@ -77,7 +77,7 @@ def test_it_learns(family: str, tmp_path: Path) -> None:
     assert score.accuracy > 0.85
     assert int(score.confusion.sum()) == 60
     assert float(score.confusion.diagonal().sum()) / 60 == score.accuracy
-    assert evaluate(network, DATA.validation).accuracy == progress.best_accuracy
+    assert evaluate(network, DATA.validation).accuracy == progress.best_score
 
 
 def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:

@@ -68,17 +68,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Makes the smaller model, writes its run and prints what it reaches."""
     from sciformer.cli.arguments import set_threads
-    from sciformer.errors import unknown_name
+    from sciformer.errors import UsageError, unknown_name
     from sciformer.sequence.compressing import WAYS, on
-    from sciformer.sequence.data import load_data
-    from sciformer.sequence.saved import load_model
+    from sciformer.sequence.saved import load_chosen, load_model
 
     set_threads(arguments.threads)
     if arguments.how not in WAYS:
         raise unknown_name("sciformer compress", "way", arguments.how, WAYS)
     model, choice = load_model(arguments.run)
-    source = arguments.data or (Path(choice.source) if choice.source else None)
-    data = on(load_data(choice.dataset, source, choice.seed), model.head.weight)
+    if choice.task != "classify":
+        raise UsageError(
+            f"sciformer compress: {arguments.run} is trained to {choice.task}; only classifiers "
+            "are made smaller so far."
+        )
+    data = on(load_chosen(choice, arguments.data), model.head.weight)
     if arguments.compare:
         return _compare(arguments, model, data)
     return _compress(arguments, model, choice, data)
@@ -87,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _compress(
     arguments: argparse.Namespace, model: SequenceClassifier, choice: Choice, data: SequenceData
 ) -> int:
-    from dataclasses import asdict, replace
+    from dataclasses import replace
 
     from sciformer.cli.console import note, print_json, print_table
     from sciformer.runs import Run
@@ -97,7 +100,7 @@ def _compress(
     before = figures(model, data)
     smaller, edits = shrink(model, WAYS[arguments.how](), arguments.budget, data)
     made = replace(choice, edits=(*choice.edits, *edits))
-    result = Run.create(arguments.out, KIND, asdict(made))
+    result = Run.create(arguments.out, KIND, made.record())
     if arguments.tune:
         _tune(smaller, made, data, result, arguments.tune)
     after = figures(smaller, data)

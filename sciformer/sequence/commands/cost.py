@@ -48,6 +48,7 @@ def _row(path: Path) -> dict[str, Any]:
             f"finish it by `sciformer train --resume {path}`."
         )
     named = {"run": str(path), "model": choice.model, "mixer": choice.mixer}
-    per_operation = 1e8 * summary["accuracy"] / (summary["macs"] + summary["acs"])
-    figures = {column: summary[column] for column in COLUMNS}
+    figures = {column: summary.get(column) for column in COLUMNS}
+    accuracy, operations = summary.get("accuracy"), summary["macs"] + summary["acs"]
+    per_operation = None if accuracy is None else 1e8 * accuracy / operations
     return {**named, **figures, "percent_per_million": per_operation}

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sciformer.sequence.latency import Latencies
+    from sciformer.sequence.model import SequenceClassifier
+    from sciformer.sequence.saved import Choice
+    from sciformer.sequence.stopping import Stopping
     from sciformer.sequence.streaming import Streamer
 
 EPILOG = """examples:
@@ -19,15 +22,19 @@ EPILOG = """examples:
   producer | sciformer stream runs/signal --input - --json
   sciformer stream runs/signal --input first.csv --save-state state.safetensors
   sciformer stream runs/signal --input second.csv --load-state state.safetensors
+  sciformer stream runs/signal --input first.csv --until 0.99
 
 A csv line is a frame; a npy array holds frames (n, features); 16-bit wav at 16 kHz becomes log-mel
 frames. The first bytes say which it is; - is stdin, read as it comes. The answer is one line a
-frame: its number, the class, its probability."""
+frame: its number, the class, its probability; or the numbers that the model regresses or forecasts.
+
+With --until P the stream is left when the class is that of the end for a share P of all streams;
+the threshold is calibrated on the validation split, what it saves is measured on the test split."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    from sciformer.cli.arguments import add_json_argument, positive_integer
+    from sciformer.cli.arguments import add_json_argument, positive_integer, positive_number
 
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, help="run directory of `sciformer train`")
@@ -38,6 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--save-state", type=Path, metavar="FILE", help="write the state at the end"
     )
     parser.add_argument("--load-state", type=Path, metavar="FILE", help="go on from a saved state")
+    parser.add_argument(
+        "--until", type=positive_number, metavar="SHARE", help="stop when sure, for example 0.99"
+    )
+    parser.add_argument("--data", type=Path, metavar="PATH", help="of --until, if the data moved")
     parser.add_argument("--threads", type=positive_integer, default=1, metavar="N", help="1")
     add_json_argument(parser)
 
@@ -52,22 +63,51 @@ def run(arguments: argparse.Namespace) -> None:
 
     set_threads(arguments.threads)
     model, choice = load_model(arguments.run)
+    stopping, report = _stopping(arguments, model, choice)
     streamer = Streamer(model)
     if arguments.load_state:
         streamer.load(arguments.load_state)
     source = frames(arguments.input, choice.features)
-    latencies, last = _predict(streamer, source, choice.classes, quiet=arguments.json)
+    latencies, last = _predict(
+        streamer, source, choice.classes, stopping=stopping, quiet=arguments.json
+    )
     if arguments.save_state:
         streamer.save(arguments.save_state)
     percentiles = _percentiles(latencies)
     if arguments.json:
-        print_json({"frames": streamer.frames, **last, **percentiles})
+        print_json({"frames": streamer.frames, **last, **report, **percentiles})
     else:
-        note("  ".join(f"{key} {value}" for key, value in percentiles.items()))
+        note("  ".join(f"{key} {value}" for key, value in {**report, **percentiles}.items()))
+
+
+def _stopping(
+    arguments: argparse.Namespace, model: SequenceClassifier, choice: Choice
+) -> tuple[Stopping | None, dict[str, Any]]:
+    """When to stop, if at all, and what that saves."""
+    from dataclasses import asdict
+
+    from sciformer.errors import UsageError
+    from sciformer.sequence.compressing import on
+    from sciformer.sequence.saved import load_chosen
+    from sciformer.sequence.stopping import calibrate, measure
+
+    if arguments.until is None:
+        return None, {}
+    if choice.task != "classify":
+        raise UsageError(f"sciformer stream: --until is for classes, not to {choice.task}.")
+    data = on(load_chosen(choice, arguments.data), model.head.weight)
+    stopping = calibrate(model, data.validation, arguments.until)
+    saving = asdict(measure(model, data.test, stopping))
+    return stopping, {"threshold": stopping.threshold, **saving}
 
 
 def _predict(
-    streamer: Streamer, source: Iterator[Tensor], classes: tuple[str, ...], *, quiet: bool
+    streamer: Streamer,
+    source: Iterator[Tensor],
+    classes: tuple[str, ...],
+    *,
+    stopping: Stopping | None,
+    quiet: bool,
 ) -> tuple[Latencies, dict[str, Any]]:
     """Latencies, and the last prediction."""
     import sys
@@ -78,17 +118,27 @@ def _predict(
 
     dtype = streamer.model.head.weight.dtype
     latencies = Latencies()
-    last: dict[str, Any] = {"class": None, "probability": None}
+    regresses = streamer.model.task.figure != "accuracy"
+    last: dict[str, Any] = {"values": None} if regresses else {"class": None, "probability": None}
+    if stopping is not None:
+        last["stopped"] = False
     for frame in source:
         start = time.perf_counter()
-        probabilities = streamer.push(frame.to(dtype).unsqueeze(0))[0]
+        answer = streamer.push(frame.to(dtype).unsqueeze(0))[0]
         latencies.add(time.perf_counter() - start)
-        best = int(probabilities.argmax())
-        last = {"class": classes[best], "probability": float(probabilities[best])}
+        if regresses:
+            last["values"] = dict(zip(classes, answer.tolist(), strict=True))
+            words = [f"{value:.6g}" for value in answer.tolist()]
+        else:
+            best = int(answer.argmax())
+            last |= {"class": classes[best], "probability": float(answer[best])}
+            words = [printable(classes[best]), f"{last['probability']:.6f}"]
         if not quiet:
-            name = printable(classes[best])
-            sys.stdout.write(f"{streamer.frames}\t{name}\t{last['probability']:.6f}\n")
+            sys.stdout.write("\t".join([str(streamer.frames), *words]) + "\n")
             sys.stdout.flush()
+        if stopping is not None and stopping.is_sure(last["probability"]):
+            last["stopped"] = True
+            break
     return latencies, last
 
 

@@ -21,18 +21,21 @@ EPILOG = """examples:
   sciformer train lmuformer --dataset mnist1d --mixer linear
   sciformer train lmuformer --dataset speech-commands --data ~/speech_commands_v0.02
   sciformer train lmuformer --data sensors.npz
+  sciformer train lmuformer --data sensors.npz --task regress --budget 60
+  sciformer train lmuformer --data sensors.npz --task forecast --horizon 5
   sciformer train --resume runs/spikes
 
 Your own sequences: --data without --dataset names a npz file with x (N, n, c) and y (N,), a csv
 file with the columns sequence, label and features, a .ts file, or a folder with one folder a class
-of csv, npy or wav files. Splits are drawn by --seed where the data have none.
+of csv, npy or wav files. Splits are drawn by --seed where the data have none. For regress y holds
+numbers (N,) or (N, k); for forecast the last --horizon frames are what is asked, and y is not read.
+Their score r2 is 1 - squared error / variance of the training targets.
 
 Data sets: mnist1d, digits, japanese-vowels, listops and listops-full (of the published size) come
 from packages or are generated, as are the sounds of tones; psmnist, fashion-psmnist and
 speech-commands are read from --data. The weights that are kept are those of the best epoch on a
 validation split; the test split is looked at once, at the end."""
 EARLY_EXIT_SEQUENCES = 1000  # of the test split, for the curve
-OWN = "own"  # the data set of a user's own file
 DEFAULT_PRESETS = {
     "psmnist": "psmnist",
     "fashion-psmnist": "psmnist",
@@ -56,6 +59,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="small, causal, speech-commands, psmnist or psmnist-last; by data set",
     )
     _add_mixing(parser)
+    parser.add_argument(
+        "--task", default="classify", metavar="NAME", help="classify (default), regress, forecast"
+    )
+    parser.add_argument(
+        "--horizon", type=positive_integer, default=1, metavar="N", help="frames to forecast; 1"
+    )
+    parser.add_argument(
+        "--budget", type=positive_number, default=0.0, metavar="S", help="seconds of training"
+    )
     parser.add_argument("--epochs", type=positive_integer, default=25, metavar="N", help="25")
     parser.add_argument("--batch", type=positive_integer, default=100, metavar="N", help="100")
     parser.add_argument("--rate", type=positive_number, default=6e-3, metavar="R", help="0.006")
@@ -125,17 +137,16 @@ def run(arguments: argparse.Namespace) -> None:
         progress = train(
             model, data, choice.recipe(), run, lambda done, figures: shown.update(done, **figures)
         )
-    _finish(arguments, model, data, run, choice, progress)
+    _finish(arguments, model, data, run, progress)
 
 
 def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
     """The run, new or resumed, what it is asked for, and its data."""
-    from dataclasses import asdict
+    from dataclasses import replace
 
     from sciformer.errors import UsageError
     from sciformer.runs import Run
-    from sciformer.sequence.data import load_data
-    from sciformer.sequence.saved import KIND, chosen
+    from sciformer.sequence.saved import KIND, chosen, load_chosen
 
     if arguments.resume:
         started = Run.open(arguments.resume)
@@ -145,32 +156,38 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
                 "train`; name another."
             )
         choice = chosen(started)
-        run = Run.resume(arguments.resume, asdict(choice))
+        run = Run.resume(arguments.resume, choice.record())
         source = arguments.data or (Path(choice.source) if choice.source else None)
-        return run, choice, load_data(choice.dataset, source, choice.seed)
+        return run, choice, load_chosen(choice, source)
     if arguments.model is None or (arguments.dataset is None and arguments.data is None):
         raise UsageError(
             "sciformer train: name a model and a data set, for example "
             "`sciformer train lmuformer --dataset mnist1d`, or your own by --data FILE."
         )
-    data = load_data(arguments.dataset or OWN, arguments.data, arguments.seed)
-    choice = _choice(arguments, data)
-    choice.make()  # refuses wrong names before a directory is made
-    return Run.create(arguments.out, KIND, asdict(choice)), choice, data
+    asked = _choice(arguments)
+    data = load_chosen(asked, arguments.data)
+    choice = replace(asked, features=data.features, classes=data.classes, length=data.length)
+    # Refuses wrong names, and targets of another task, before a directory is made.
+    choice.fit_statistics(choice.make(), data)
+    return Run.create(arguments.out, KIND, choice.record()), choice, data
 
 
-def _choice(arguments: argparse.Namespace, data: SequenceData) -> Choice:
+def _choice(arguments: argparse.Namespace) -> Choice:
+    """What is asked for; sizes are those of the data, which are not read yet."""
     from sciformer.sequence.model import Mixing
-    from sciformer.sequence.saved import Choice
+    from sciformer.sequence.saved import OWN, Choice
 
     return Choice(
         model=arguments.model,
         preset=arguments.preset or DEFAULT_PRESETS.get(arguments.dataset, "small"),
         dataset=arguments.dataset or OWN,
         mixer=arguments.mixer,
-        features=data.features,
-        classes=data.classes,
-        length=data.length,
+        features=1,
+        classes=("",),
+        length=1,
+        task=arguments.task,
+        horizon=arguments.horizon,
+        budget=arguments.budget,
         epochs=arguments.epochs,
         batch=arguments.batch,
         rate=arguments.rate,
@@ -192,7 +209,6 @@ def _finish(
     model: SequenceClassifier,
     data: SequenceData,
     run: Run,
-    choice: Choice,
     progress: Progress,
 ) -> None:
     """Tests, draws, writes and prints."""
@@ -200,25 +216,22 @@ def _finish(
 
     from sciformer.cli.console import print_json, print_table
     from sciformer.sequence.figures import confusion_matrix, early_exit, learning_curve
-    from sciformer.sequence.operations import summary_of
     from sciformer.sequence.saved import save_model
     from sciformer.sequence.streaming import early_exit_curve, frames_needed
+    from sciformer.sequence.summary import summarise
     from sciformer.sequence.training import evaluate
 
-    score = evaluate(model, data.test)
     save_model(model, run)
-    sample = data.test.select(torch.arange(min(100, len(data.test)))).inputs
     summary: dict[str, Any] = {
-        "accuracy": score.accuracy,
-        "validation_accuracy": progress.best_accuracy,
-        "best_epoch": progress.best_epoch,
-        **summary_of(model, sample, choice.length),
-        "wall_seconds": progress.wall_seconds,
+        **summarise(model, data, progress),
         "run": str(run.path),
     }
-    _draw(run, "learning_curve.png", learning_curve(run.metrics(), progress.best_epoch))
-    _draw(run, "confusion.png", confusion_matrix(score.confusion, data.classes))
-    if model.body.causal and data.test.lengths is None:
+    figure = model.task.figure
+    _draw(run, "learning_curve.png", learning_curve(run.metrics(), progress.best_epoch, figure))
+    confusion = evaluate(model, data.test).confusion
+    if confusion is not None:
+        _draw(run, "confusion.png", confusion_matrix(confusion, data.classes))
+    if confusion is not None and model.body.causal and data.test.lengths is None:
         some = data.test.select(torch.arange(min(EARLY_EXIT_SEQUENCES, len(data.test))))
         curve = early_exit_curve(model, some.inputs, some.labels)
         summary["frames_for_99_percent"] = frames_needed(curve)

@@ -16,7 +16,7 @@ class Split:
 
     Attributes:
         inputs: (N, n, c), float32; padded with zeros at the end.
-        labels: (N,), int64.
+        labels: (N,), int64 classes; or (N, k), numbers to be found.
         lengths: (N,), frames that are there, or None if all are.
     """
 
@@ -48,7 +48,7 @@ class Split:
     def check_inputs(self, who: str) -> None:
         """Refuses wrong shapes and values that are not finite."""
         inputs, labels = self.inputs, self.labels
-        if inputs.dim() != 3 or 0 in inputs.shape or labels.shape != inputs.shape[:1]:
+        if inputs.dim() != 3 or 0 in inputs.shape or labels.shape[:1] != inputs.shape[:1]:
             raise DataError(
                 f"{who}: wants sequences (N, n, c) with N labels and N, n, c >= 1; "
                 f"got {tuple(inputs.shape)} and labels {tuple(labels.shape)}."
@@ -62,7 +62,9 @@ class Split:
     def to(self, device: torch.device, dtype: torch.dtype) -> Split:
         """The split on a device, inputs in a dtype."""
         lengths = None if self.lengths is None else self.lengths.to(device)
-        return Split(self.inputs.to(device, dtype), self.labels.to(device), lengths)
+        is_number = self.labels.is_floating_point()
+        labels = self.labels.to(device, dtype if is_number else None)
+        return Split(self.inputs.to(device, dtype), labels, lengths)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class SymbolSplit(Split):
 
 @dataclass(frozen=True)
 class SequenceData:
-    """A data set: training, validation and test split, and the names of the classes."""
+    """A data set: training, validation and test split, and the names of the classes or outputs."""
 
     name: str
     classes: tuple[str, ...]
@@ -127,6 +129,8 @@ class SequenceData:
     def __post_init__(self) -> None:
         for split_name in ("train", "validation", "test"):
             check_split(f"{self.name}: {split_name}", getattr(self, split_name), self.classes)
+        if self.train.labels.is_floating_point():
+            return
         present = torch.bincount(self.train.labels, minlength=len(self.classes))
         empty = [name for name, count in zip(self.classes, present, strict=True) if count == 0]
         if empty:
@@ -153,6 +157,14 @@ def check_split(who: str, split: Split, classes: tuple[str, ...]) -> None:
         DataError: no sequences, wrong shapes, values that are not finite, labels out of range.
     """
     split.check_inputs(who)
+    if split.labels.is_floating_point():
+        wanted = (len(split), len(classes))
+        if split.labels.shape != wanted or not bool(torch.isfinite(split.labels).all()):
+            raise DataError(
+                f"{who}: targets must be finite numbers of shape {wanted}; got "
+                f"{tuple(split.labels.shape)}."
+            )
+        return
     low, high = int(split.labels.min()), int(split.labels.max())
     if low < 0 or high >= len(classes):
         raise DataError(f"{who}: labels must lie in 0 .. {len(classes) - 1}; got {low} .. {high}.")

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import csv
 import itertools
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from sciformer.runs.arrays import read_array, read_arrays
 from sciformer.sequence.data.dataset import SequenceData, Split, hold_out
 from sciformer.sequence.data.packages import wanted
 from sciformer.sequence.data.speech import log_mel, read_wav
+from sciformer.sequence.data.targets import Classes, Labelled, Targets
 from sciformer.sequence.data.vowels import padded
 
 # A fifth each is enough to compare models by, and leaves most sequences for training.
@@ -36,25 +36,13 @@ READABLE = (".csv", ".npy", ".wav")
 TsReader = Callable[[str], tuple[Sequence[np.ndarray], np.ndarray]]
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Sequences with the labels that their file gives them.
-
-    Attributes:
-        frames: one tensor (n_i, c) a sequence, float32.
-        labels: one a sequence, as text.
-    """
-
-    frames: list[Tensor]
-    labels: list[str]
-
-
-def load_own(path: Path | None, seed: int) -> SequenceData:
+def load_own(path: Path | None, seed: int, targets: Targets | None = None) -> SequenceData:
     """The sequences of a file or folder, split where it does not split them itself.
 
     Args:
         path: npz, csv or ts file, or a folder.
         seed: of the splits that are drawn.
+        targets: what is asked of a sequence; its class by default.
 
     Raises:
         DataError: nothing readable, sequences of different widths, a class without training data.
@@ -77,33 +65,49 @@ def load_own(path: Path | None, seed: int) -> SequenceData:
             f"train: {path} has the ending {path.suffix!r}; wanted is a npz, csv or ts file, or a "
             "folder with one folder a class."
         )
-    return _split(path, parts, seed)
+    return split_own(path, parts, seed, targets)
 
 
-def _split(path: Path, parts: dict[str, Labelled], seed: int) -> SequenceData:
-    """All three splits, of equal width, with labels as numbers."""
-    classes = tuple(sorted({label for part in parts.values() for label in part.labels}, key=_order))
-    if len(classes) < 2:
-        raise DataError(
-            f"train: {path} has the one class {', '.join(classes) or '(none)'}; a classifier needs "
-            "two or more."
-        )
+def own_data(
+    x: Any, y: Any = None, *, seed: int = 0, targets: Targets | None = None
+) -> SequenceData:
+    """The sequences of arrays as a data set, a fifth of which validates and a fifth tests.
+
+    Args:
+        x: (N, n, c) or (N, n), or a list of sequences (n_i, c).
+        y: a class by number or name for each sequence, (N,); or numbers, (N, k).
+        seed: of the splits.
+        targets: what is asked of a sequence; its class by default.
+
+    Raises:
+        DataError: as `load_own`.
+    """
+    arrays = [np.asarray(frames, dtype=np.float32) for frames in x]
+    frames = [torch.from_numpy(f if f.ndim == 2 else f.reshape(len(f), -1)) for f in arrays]
+    labels = None if y is None else np.asarray(y)
+    if labels is not None and len(labels) != len(frames):
+        raise DataError(f"train: got {len(frames)} sequences and {len(labels)} labels.")
+    return split_own(Path("arrays"), {"train": Labelled(frames, labels)}, seed, targets)
+
+
+def split_own(
+    path: Path, parts: dict[str, Labelled], seed: int, targets: Targets | None = None
+) -> SequenceData:
+    """All three splits, of equal width; those that are missing are drawn by the seed."""
+    targets = Classes() if targets is None else targets
+    names = targets.names(path, [*parts.values()])
     widths = {frames.shape[1] for part in parts.values() for frames in part.frames}
     if len(widths) > 1:
         raise DataError(
             f"train: the sequences of {path} have frames of different widths, "
             f"{', '.join(map(str, sorted(widths)))}; give all the same features."
         )
-    numbers = {name: number for number, name in enumerate(classes)}
-    made = {
-        name: padded(part.frames, torch.tensor([numbers[label] for label in part.labels]))
-        for name, part in parts.items()
-    }
+    made = {name: padded(*targets.of(path, part, names)) for name, part in parts.items()}
     if "test" not in made:
         made["train"], made["test"] = hold_out(made["train"], TEST_SHARE, seed)
     if "validation" not in made:
         made["train"], made["validation"] = hold_out(made["train"], VALIDATION_SHARE, seed)
-    return SequenceData(path.stem, classes, *(_trimmed(made[name]) for name in SPLITS))
+    return SequenceData(path.stem, names, *(_trimmed(made[name]) for name in SPLITS))
 
 
 def _trimmed(split: Split) -> Split:
@@ -111,12 +115,6 @@ def _trimmed(split: Split) -> Split:
     assert split.lengths is not None
     is_even = bool((split.lengths == split.inputs.shape[1]).all())
     return Split(split.inputs, split.labels) if is_even else split
-
-
-def _order(label: str) -> tuple[bool, float, str]:
-    """Numbers by value, before names by the alphabet."""
-    is_number = re.fullmatch(r"-?\d+(\.\d*)?", label) is not None
-    return not is_number, float(label) if is_number else 0.0, label
 
 
 def _npz(path: Path) -> dict[str, Labelled]:
@@ -136,8 +134,6 @@ def _arrays(path: Path, arrays: dict[str, np.ndarray], part: str) -> Labelled:
     """Sequences of the arrays x, y and offsets with a common ending of their names."""
     x, y, offsets = (arrays.get(f"{name}{part}") for name in ("x", "y", "offsets"))
     assert x is not None
-    if y is None or y.ndim != 1:
-        raise DataError(f"train: {path} needs labels y{part} of shape (N,).")
     if x.dtype.kind not in "fiu" or x.ndim not in (2, 3):
         raise DataError(
             f"train: x{part} of {path} must hold real numbers (N, n, c) or (N, n); got "
@@ -147,9 +143,9 @@ def _arrays(path: Path, arrays: dict[str, np.ndarray], part: str) -> Labelled:
         frames = _cut(path, x, offsets)
     else:
         frames = list(x if x.ndim == 3 else x[:, :, None])
-    if len(frames) != len(y):
+    if y is not None and len(frames) != len(y):
         raise DataError(f"train: {path} has {len(frames)} sequences and {len(y)} labels{part}.")
-    return Labelled([torch.from_numpy(f.astype(np.float32)) for f in frames], [str(v) for v in y])
+    return Labelled([torch.from_numpy(f.astype(np.float32)) for f in frames], y)
 
 
 def _cut(path: Path, x: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
@@ -185,7 +181,8 @@ def _csv(path: Path) -> dict[str, Labelled]:
             frames.setdefault(key, []).append([float(value) for value in row.values()])
         except (TypeError, ValueError) as error:
             raise DataError(f"train: line {number} of {path} holds no number ({error}).") from error
-    return {"train": Labelled([torch.tensor(f) for f in frames.values()], list(labels.values()))}
+    found = np.array(list(labels.values()))
+    return {"train": Labelled([torch.tensor(f) for f in frames.values()], found)}
 
 
 def _lines(path: Path) -> list[dict[str, str]]:
@@ -223,7 +220,7 @@ def _ts_cases(
     except (OSError, ValueError, IndexError, TypeError) as error:
         raise DataError(f"train: {path} is no readable ts file ({error}).") from error
     frames = [torch.from_numpy(np.asarray(case, dtype=np.float32)).T.contiguous() for case in cases]
-    return Labelled(frames, [str(label) for label in labels])
+    return Labelled(frames, np.array([str(label) for label in labels]))
 
 
 def _folder(path: Path) -> dict[str, Labelled]:
@@ -242,7 +239,8 @@ def _classes(folder: Path) -> Labelled:
         raise DataError(
             f"train: {folder} holds no folder of a class with csv, npy or wav files; name another."
         )
-    return Labelled([_file(file) for file in files], [file.parent.name for file in files])
+    labels = np.array([file.parent.name for file in files])
+    return Labelled([_file(file) for file in files], labels)
 
 
 def _file(path: Path) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sciformer.errors import unknown_name
 from sciformer.sequence.data.dataset import SequenceData
+from sciformer.sequence.data.targets import Targets
 
 # Module and function of each data set: (directory, seed) -> SequenceData.
 DATASETS = {
@@ -23,7 +24,9 @@ DATASETS = {
 }
 
 
-def load_data(name: str, directory: Path | None = None, seed: int = 0) -> SequenceData:
+def load_data(
+    name: str, directory: Path | None = None, seed: int = 0, targets: Targets | None = None
+) -> SequenceData:
     """A data set.
 
     Args:
@@ -31,6 +34,7 @@ def load_data(name: str, directory: Path | None = None, seed: int = 0) -> Sequen
         directory: where its files lie, for those that have files; the file or folder itself for
             "own".
         seed: of the validation split, and of what is generated.
+        targets: what is asked of a sequence of "own".
 
     Raises:
         UnknownNameError: no such data set.
@@ -40,5 +44,5 @@ def load_data(name: str, directory: Path | None = None, seed: int = 0) -> Sequen
         raise unknown_name("load_data", "data set", name, DATASETS)
     module, function = DATASETS[name]
     load = getattr(importlib.import_module(f"sciformer.sequence.data.{module}"), function)
-    data: SequenceData = load(directory, seed)
+    data: SequenceData = load(directory, seed, *([] if targets is None else [targets]))
     return data

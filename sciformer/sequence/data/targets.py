@@ -1,0 +1,124 @@
+"""What is asked of each sequence of a user's own data: a class, numbers, or the frames to come."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciformer.errors import DataError
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Sequences with what their file says of each.
+
+    Attributes:
+        frames: one tensor (n_i, c) a sequence, float32.
+        labels: one a sequence, (N,) or (N, k); None if the file says nothing.
+    """
+
+    frames: list[Tensor]
+    labels: np.ndarray[Any, Any] | None
+
+
+class Targets(ABC):
+    """How labels become targets."""
+
+    @abstractmethod
+    def names(self, path: Path, parts: Sequence[Labelled]) -> tuple[str, ...]:
+        """Names of the outputs of a model; the path is for messages."""
+
+    @abstractmethod
+    def of(self, path: Path, part: Labelled, names: tuple[str, ...]) -> tuple[list[Tensor], Tensor]:
+        """What the model reads of each sequence, and the targets (N,) or (N, k)."""
+
+
+class Classes(Targets):
+    """One of some classes, by number or name."""
+
+    def names(self, path: Path, parts: Sequence[Labelled]) -> tuple[str, ...]:
+        found = {label for part in parts for label in _texts(path, part)}
+        names = tuple(sorted(found, key=_order))
+        if len(names) < 2:
+            raise DataError(
+                f"train: {path} has the one class {', '.join(names) or '(none)'}; a classifier "
+                "needs two or more."
+            )
+        return names
+
+    def of(self, path: Path, part: Labelled, names: tuple[str, ...]) -> tuple[list[Tensor], Tensor]:
+        numbers = {name: number for number, name in enumerate(names)}
+        return part.frames, torch.tensor([numbers[label] for label in _texts(path, part)])
+
+
+class Numbers(Targets):
+    """One or several numbers a sequence."""
+
+    def names(self, path: Path, parts: Sequence[Labelled]) -> tuple[str, ...]:
+        widths = {_numbers(path, part).shape[1] for part in parts}
+        if len(widths) > 1:
+            raise DataError(f"train: the splits of {path} have targets of different widths.")
+        return tuple(f"y{index}" for index in range(widths.pop()))
+
+    def of(self, path: Path, part: Labelled, names: tuple[str, ...]) -> tuple[list[Tensor], Tensor]:
+        return part.frames, torch.from_numpy(_numbers(path, part).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class NextFrames(Targets):
+    """The last frames of each sequence, which the model does not read.
+
+    Attributes:
+        count: how many, >= 1.
+    """
+
+    count: int
+
+    def names(self, path: Path, parts: Sequence[Labelled]) -> tuple[str, ...]:
+        shortest = min(len(frames) for part in parts for frames in part.frames)
+        if shortest <= self.count:
+            raise DataError(
+                f"train: to forecast {self.count} frames needs sequences of more frames, and "
+                f"{path} has one of {shortest}; lower --horizon."
+            )
+        width = parts[0].frames[0].shape[1]
+        return tuple(f"t+{t}:{c}" for t in range(1, self.count + 1) for c in range(width))
+
+    def of(self, path: Path, part: Labelled, names: tuple[str, ...]) -> tuple[list[Tensor], Tensor]:
+        read = [frames[: -self.count] for frames in part.frames]
+        return read, torch.stack([frames[-self.count :].flatten() for frames in part.frames])
+
+
+def _texts(path: Path, part: Labelled) -> list[str]:
+    if part.labels is None or part.labels.ndim != 1:
+        raise DataError(f"train: {path} needs labels y of shape (N,).")
+    return [str(label) for label in part.labels]
+
+
+def _numbers(path: Path, part: Labelled) -> np.ndarray[Any, Any]:
+    if part.labels is None or part.labels.ndim not in (1, 2):
+        raise DataError(f"train: {path} needs numbers y of shape (N,) or (N, k) to regress.")
+    try:
+        found = part.labels.astype(np.float64)
+    except ValueError as error:
+        raise DataError(
+            f"train: {path} has labels that are no numbers to regress ({error}); use the task "
+            "classify."
+        ) from error
+    if not np.isfinite(found).all():
+        raise DataError(f"train: {path} has targets that are not finite; repair the file.")
+    return found.reshape(len(found), -1)
+
+
+def _order(label: str) -> tuple[bool, float, str]:
+    """Numbers by value, before names by the alphabet."""
+    is_number = re.fullmatch(r"-?\d+(\.\d*)?", label) is not None
+    return not is_number, float(label) if is_number else 0.0, label

@@ -1,0 +1,75 @@
+"""Training from Python, as `sciformer train` does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sciformer.runs import Run
+from sciformer.sequence.data.dataset import SequenceData
+from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.saved import KIND, Choice, save_model
+from sciformer.sequence.summary import summarise
+from sciformer.sequence.training import train as train_model
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that was trained, and where its run lies.
+
+    Attributes:
+        model: in evaluation mode; `Streamer(model)` runs it frame by frame.
+        path: run directory, for `sciformer stream`, `export` and `compress`.
+        summary: score on the test split, parameters, operations.
+    """
+
+    model: SequenceClassifier
+    path: Path
+    summary: dict[str, Any]
+
+
+def train(
+    data: SequenceData, *, task: str = "classify", out: Path | str | None = None, **options: Any
+) -> Trained:
+    """Train a sequence model on one's own data.
+
+    Args:
+        data: for example `own_data(x, y)`.
+        task: classify, regress or forecast; must fit the targets of the data.
+        out: run directory; a new one under `runs` by default.
+        options: fields of `sciformer.sequence.saved.Choice`, for example epochs, mixer, seed,
+            budget (seconds).
+
+    Raises:
+        UsageError: a directory that holds something, or a name that does not exist.
+        DataError: targets that do not fit the task.
+    """
+    settings: dict[str, Any] = {
+        "model": "lmuformer",
+        "preset": "small",
+        "mixer": "lmu",
+        "epochs": 25,
+        "batch": 100,
+        "rate": 6e-3,
+        "seed": 0,
+        "dtype": "float32",
+        **options,
+    }
+    choice = Choice(
+        dataset=data.name,
+        features=data.features,
+        classes=data.classes,
+        length=data.length,
+        source=data.name,  # own data, whose units the model takes over
+        task=task,
+        **settings,
+    )
+    model = choice.make()
+    choice.fit_statistics(model, data)
+    run = Run.create(out, KIND, choice.record())
+    progress = train_model(model, data, choice.recipe(), run)
+    save_model(model, run)
+    summary = summarise(model.eval(), data, progress) | {"run": str(run.path)}
+    run.write_json("summary.json", summary)
+    return Trained(model, run.path, summary)
