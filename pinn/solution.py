@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xarray import Dataset
 
     from pinn.problem.problem import Problem
+    from pinn.training.verdict import Verdict
     from pinn.trial.inputs import Inputs
     from sciformer.runs import Run
 
@@ -175,8 +176,12 @@ class Solution:
         """Number of trained parameters."""
         return sum(p.numel() for p in self.trial.parameters())
 
-    def plot(self) -> Figure:
-        """Solution, reference, error and slices as a matplotlib figure."""
+    def plot(self, verdict: Verdict | None = None) -> Figure:
+        """Solution, reference, error and slices as a matplotlib figure.
+
+        Args:
+            verdict: of the training; its outcome stands in the title.
+        """
         from pinn.figures import fields_figure
         from pinn.names import label
 
@@ -188,11 +193,12 @@ class Solution:
             )
             exact = self.problem.reference(points)
             reference = {n: np.asarray(exact[n]).reshape(f.shape) for n, f in fields.items()}
+        said = "" if verdict is None else f" ({verdict.outcome})"
         return fields_figure(
             axes,
             fields,
             reference,
-            title=self.problem.title or self.problem.name,
+            title=(self.problem.title or self.problem.name) + said,
             label=label("network", self.settings.network),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,9 +19,11 @@ from pinn.sampling.schedule import NOISY_DATA
 from pinn.settings import Settings
 from pinn.solution import Errors, ReferenceGrid, Solution, build_trial
 from pinn.training.collocation import Collocation
+from pinn.training.evidence import evidence_of
 from pinn.training.noisy_data import NoisyData
 from pinn.training.progress import EverySecond
 from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, Limits, Progress, Trainer
+from pinn.training.verdict import judge
 from pinn.trial.hard_constraint import TrialSolution
 from sciformer.errors import UsageError
 from sciformer.runs.processes import ALONE
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pinn.problem.problem import Problem
+    from pinn.training.verdict import Verdict
     from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 
@@ -70,12 +74,13 @@ class Solved:
 
     Attributes:
         solution: callable at points.
+        verdict: whether it converged, why, and what to do next.
         errors: against the reference on a grid; None without a reference.
         attention: None for networks without attention over several tokens.
         iterations: steps taken.
         best_iteration: the step whose network is kept.
-        validation: mean squared residual there, on points never trained on; infinite where the last
-            network is kept.
+        validation: mean squared residual there, over the sizes of the equations, on points never
+            trained on; infinite where there are none, and the last network is kept.
         stopped: why the training ended.
         training: what was used and what it did: optimiser, samplers, weights, curriculum.
         train_seconds: seconds of training.
@@ -83,6 +88,7 @@ class Solved:
     """
 
     solution: Solution
+    verdict: Verdict
     errors: Errors | None
     attention: AttentionUse | None
     iterations: int
@@ -99,6 +105,7 @@ class Solved:
         found = {str(s): solution.parameters[str(s)] for s in solution.problem.unknown}
         return {
             "problem": solution.problem.name,
+            **self.verdict.summary(),
             "model": label("network", settings.network),
             "seed": settings.seed,
             "parameters": solution.parameter_count,
@@ -107,7 +114,7 @@ class Solved:
             "optimiser": label("optimiser", settings.optimiser),
             "iterations": self.iterations,
             "best_iteration": self.best_iteration,
-            "validation": self.validation,
+            "validation": self.validation if math.isfinite(self.validation) else None,
             "stopped": self.stopped,
             "training": self.training,
             "train_seconds": self.train_seconds,
@@ -176,6 +183,7 @@ def solve(
     progress = trainer.progress
     solved = Solved(
         solution=solution,
+        verdict=judge(evidence_of(problem, solution.trial, trainer)),
         errors=solution.errors() if has_reference else None,
         attention=attention_use(solution),
         iterations=progress.iteration,
@@ -295,7 +303,7 @@ def _logger(run: Run) -> Callable[[Progress], None]:
 def _write(run: Run, solved: Solved) -> None:
     """Writes solution, figure and summary; the summary comes last and marks a finished run."""
     solved.solution.save(run)
-    figure = solved.solution.plot()
+    figure = solved.solution.plot(solved.verdict)
     with run.file("figure.png") as path:
         figure.savefig(path, dpi=130, format="png")
     run.write_json("summary.json", {**solved.summary(), "run": str(run.path)})

@@ -28,7 +28,10 @@ snapshots, and for burgers the exact solution.
 The weak method sees the velocity of every point and snapshot, the network --samples of them;
 neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0; beside x, y and t it is
 given the phase of a travelling wave, whose wave vector is first found in the samples and then
-learned."""
+learned.
+
+Each fit by a network ends with a verdict: converged, doubtful or not converged, with the reasons
+and what to do next. Exit status: 0, or 3 if one of the fits has not converged."""
 
 DEFAULT_BUDGET_SECONDS = 240.0
 
@@ -100,8 +103,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     """Identifies and prints."""
+    from pinn.commands.result_table import status_of, warn
     from sciformer.cli.console import Progress, note, print_json, print_table
 
     study = _burgers(arguments) if arguments.problem == "burgers" else _flow(arguments)
@@ -115,10 +119,13 @@ def run(arguments: argparse.Namespace) -> None:
                 progress.update(done + 1)
     if arguments.json:
         print_json(study.summary())
-        return
-    print_table(*study.table())
-    for sentence in study.notes():
-        note(sentence)
+    else:
+        print_table(*study.table())
+        for sentence in study.notes():
+            note(sentence)
+    fits = [{"problem": f"seed {fit['seed']}", **fit} for fit in study.summary()["runs"]]
+    warn(fits)
+    return status_of(fits)
 
 
 def _flow(arguments: argparse.Namespace) -> Study:

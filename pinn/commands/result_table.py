@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+NOT_CONVERGED = 3
+"""Exit status of a training that ran and did not converge."""
+
 
 def print_results(results: list[dict[str, Any]]) -> None:
     """Prints the solution beside its ablation, if there is one, a row for each figure."""
@@ -11,6 +14,9 @@ def print_results(results: list[dict[str, Any]]) -> None:
 
     shown = {
         "problem": "problem",
+        "verdict": "verdict",
+        "reasons": "because",
+        "next": "what to do",
         "model": "model",
         "seed": "seed",
         "parameters": "parameters",
@@ -33,16 +39,37 @@ def print_results(results: list[dict[str, Any]]) -> None:
     rows = [
         (label, *(_cell(key, result.get(key)) for result in results))
         for key, label in shown.items()
-        if any(key in result for result in results)
+        if any(result.get(key) not in (None, "", []) for result in results)
     ]
     headers = ["", "solution", "one token"][: len(results) + 1]
     print_table(rows, headers)
+
+
+def warn(results: list[dict[str, Any]]) -> None:
+    """Says on stderr, one sentence each, which results are not to be trusted, and why."""
+    from sciformer.cli.console import note
+
+    for result in results:
+        if not result.get("converged", True):
+            because = "; ".join(result["reasons"])
+            note(
+                f"{result.get('problem', 'the fit')}: {result['verdict'].upper()}: {because}. "
+                f"{result['next']}"
+            )
+
+
+def status_of(results: list[dict[str, Any]]) -> int:
+    """3 if one of the results has not converged, 0 otherwise."""
+    has_failed = any(result.get("verdict") == "not converged" for result in results)
+    return NOT_CONVERGED if has_failed else 0
 
 
 def _cell(key: str, value: Any) -> Any:
     if key == "attention" and value is not None:
         entropies = ", ".join(f"{h:.4f}" for h in value["entropy"].values())
         return f"entropy/log k {entropies}; cut to one token changes {value['cut_to_one']:.1%}"
+    if key == "reasons" and value is not None:
+        return "; ".join(value)
     if isinstance(value, dict):
         return "; ".join(f"{name}: {_plain(inner)}" for name, inner in value.items())
     return value

@@ -13,8 +13,10 @@ from pinn.identification.uncertainty import Information, clustered_deviation, re
 from pinn.networks import MLP
 from pinn.solution import Solution, build_trial
 from pinn.solving import chosen, make_trainer
+from pinn.training.evidence import evidence_of
 from pinn.training.noisy_data import NoisyData
 from pinn.training.trainer import Limits, Progress
+from pinn.training.verdict import judge
 from pinn.trial.inputs import TravellingWave
 from sciformer.errors import DataError, UsageError
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from pinn.problem.problem import Problem
     from pinn.settings import Settings
+    from pinn.training.verdict import Verdict
 
 BOXES = 8  # along each coordinate but time; residuals in one box may agree
 FEWEST_SAMPLES = 100  # below, the intervals, which count boxes of space, mean nothing
@@ -39,6 +42,7 @@ class Identification:
 
     Attributes:
         solution: all quantities, callable at points.
+        verdict: whether the fit converged, why, and what to do next.
         values: the unknown parameters.
         curvature: their standard deviations if the network were perfect: from the Gauss-Newton
             matrix, with the rows' own mean square as variance.
@@ -62,6 +66,7 @@ class Identification:
     """
 
     solution: Solution
+    verdict: Verdict
     values: dict[str, float]
     curvature: dict[str, float]
     misfit: dict[str, float]
@@ -130,6 +135,7 @@ def identify(
     wave, is_periodic = learned_wave(solution)
     return Identification(
         solution=solution,
+        verdict=judge(evidence_of(problem, solution.trial, trainer)),
         values=objectives.values(),
         **deviations,
         wave=wave,

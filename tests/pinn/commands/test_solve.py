@@ -23,7 +23,7 @@ def sciformer(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_from_the_shell_to_a_solution(tmp_path: Path) -> None:
     done = sciformer("solve", "burgers", *QUICK, "--json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr  # six steps do not converge
     result = json.loads(done.stdout)
     wanted = "problem model seed parameters wall_seconds relative_l2 mse max_error run"
     assert set(wanted.split()) <= set(result)
@@ -45,11 +45,11 @@ def test_resume_continues_and_refuses_other_choices(
     whole, cut = str(tmp_path / "whole"), str(tmp_path / "cut")
     longer = ["--iterations", "9"]
     start = [*QUICK, "--seed", "7", "--json"]
-    assert main(["solve", "burgers", *start, *longer, "--out", whole]) == 0
+    assert main(["solve", "burgers", *start, *longer, "--out", whole]) == 3
     expected = json.loads(capsys.readouterr().out)
-    assert main(["solve", "burgers", *start, "--out", cut]) == 0
+    assert main(["solve", "burgers", *start, "--out", cut]) == 3
     capsys.readouterr()
-    assert main(["solve", "--resume", cut, *longer, "--json"]) == 0
+    assert main(["solve", "--resume", cut, *longer, "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert found["relative_l2"] == expected["relative_l2"]
     assert main(["solve", "--resume", cut, *longer, "--seed", "8"]) == 2
@@ -60,7 +60,7 @@ def test_the_table_and_the_ablation_stand_side_by_side(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["solve", "burgers", *QUICK, "--ablation", "--dtype", "float32"]) == 0
+    assert main(["solve", "burgers", *QUICK, "--ablation", "--dtype", "float32"]) == 3
     shown = capsys.readouterr().out
     assert shown.count("float32") == 2
     assert "one token" in shown

@@ -12,6 +12,7 @@ import pytest
 from pinn.identification.estimate import Truth
 from pinn.identification.result import FieldError, NetworkEstimate
 from pinn.identification.study import Study, claim_notes, network_notes, over_seeds, with_ensemble
+from pinn.training.verdict import Evidence, judge
 from sciformer.cli.main import main
 
 ONE = NetworkEstimate(
@@ -36,6 +37,7 @@ ONE = NetworkEstimate(
     iterations=90,
     loss=2.1,
     stopped="budget of 60 s spent",
+    verdict=judge(Evidence(residuals={"the equation": 1e-3})),
     wall_seconds=61.0,
 )
 
@@ -96,7 +98,7 @@ def test_what_the_network_knew_is_said() -> None:
 def test_the_command_with_a_network_has_the_promised_keys(capsys) -> None:
     quick = ["--method", "network", "--iterations", "2", "--samples", "300", "--threads", "1"]
     arguments = ["identify", "navier-stokes", *quick, "--periodic-in-time", "--json"]
-    assert main([*arguments, "--noise", "0.01", "--seeds", "2"]) == 0
+    assert main([*arguments, "--noise", "0.01", "--seeds", "2"]) == 3
     result = json.loads(capsys.readouterr().out)
     promised = (
         "method samples noise seed lambda_1 lambda_2 lambda_1_error_percent "
@@ -109,8 +111,9 @@ def test_the_command_with_a_network_has_the_promised_keys(capsys) -> None:
 
 
 def test_burgers_by_the_command(capsys) -> None:
-    assert main(["identify", "burgers", "--iterations", "2", "--samples", "200"]) == 0
+    assert main(["identify", "burgers", "--iterations", "2", "--samples", "200"]) == 3
     shown = capsys.readouterr()
+    assert "seed 0: NOT CONVERGED" in shown.err
     assert "lambda_1" in shown.out
     assert "burgers, exact solution" in shown.out + shown.err
     assert main(["identify", "burgers", "--method", "weak"]) == 2

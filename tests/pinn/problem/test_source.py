@@ -46,7 +46,7 @@ class Place:
         monkeypatch.setenv("XDG_STATE_HOME", str(path / "state"))
         monkeypatch.chdir(path)
         (path / "my_pde.py").write_text(HEAT)
-        assert main(["solve", "my_pde.py", *SMALL, "--iterations", "2", "--out", "r"]) == 0
+        assert main(["solve", "my_pde.py", *SMALL, "--iterations", "2", "--out", "r"]) == 3
         self.executed()
 
     def executed(self) -> set[str]:
@@ -82,7 +82,7 @@ def test_own_runs_need_no_further_word(place: Place, monkeypatch: pytest.MonkeyP
         ["export", run, "--format", "npz"],
         ["solve", "--resume", run, "--iterations", "3"],
     ):
-        assert main(words) == 0
+        assert main(words) == (0 if words[0] == "export" else 3)
         assert place.executed() == {str(place.path / "my_pde.py")}
     (place.path / "my_pde.py").unlink()
     assert Solution.load(run).problem.name == "heat"

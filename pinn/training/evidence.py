@@ -1,0 +1,108 @@
+"""Evidence for a verdict: what a trial solution leaves of its equations, conditions and data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sympy
+import torch
+
+from pinn.loss import terms
+from pinn.problem.problem import difference
+from pinn.problem.scales import Scales
+from pinn.training.collocation import soft_conditions
+from pinn.training.verdict import Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from pinn.loss.terms import Term
+    from pinn.problem.problem import Problem
+    from pinn.sampling.samplers import Sample
+    from pinn.training.trainer import Trainer
+    from pinn.trial.hard_constraint import TrialSolution
+
+# Scales are orders of magnitude. Terms that are smaller than a hundredth of theirs vanish in the
+# solution, as both do in u_xx + u_yy = 0 where u is linear, and are no measure of a residual.
+VANISHING = 0.01
+
+
+def evidence_of(problem: Problem, trial: TrialSolution, trainer: Trainer) -> Evidence:
+    """What a trained, or refined, trial solution leaves, and how its training went.
+
+    Args:
+        problem: gives equations, conditions and data.
+        trial: may be another than the trained one.
+        trainer: has finished; its validation points are used, or those of its last step where it
+            has no others.
+    """
+    progress, objectives = trainer.progress, trainer.objectives
+    held_out = objectives.held_out()
+    objective = held_out or objectives.present
+    assert objective is not None, "a training takes at least one step"
+    samples = [weighted.sample for weighted in objective.terms]
+    values = trial.values or problem.parameter_values
+    conditions, noisy = _beside_equations(problem, trial, samples[1:], values)
+    # Soft terms have weights in the loss and none in the validation.
+    is_compared = held_out is not None and len(samples) == 1 and progress.loss > 0
+    return Evidence(
+        residuals=relative_residuals(problem, trial, samples[0], values),
+        conditions=conditions,
+        noisy=noisy,
+        overfit=progress.best_validation / progress.loss if is_compared else 1.0,
+        fall=trainer.history.fall(),
+        failed=progress.failures / max(progress.iteration, 1),
+        note=progress.note,
+        unsettled=objectives.unsettled(),
+    )
+
+
+def relative_residuals(
+    problem: Problem, trial: TrialSolution, sample: Sample, values: Mapping[str, float]
+) -> dict[str, float]:
+    """Residual of each equation over the sum of the sizes of its terms, in root mean square.
+
+    Args:
+        problem: gives the equations.
+        trial: maps points or jets (p, c) to fields (p, f).
+        sample: weighted points (p, c).
+        values: of the parameters.
+    """
+    names = problem.domain.coordinates
+    found = {}
+    scales = Scales(problem).equations
+    for number, equation in enumerate(problem.equations):
+        parts = list(sympy.Add.make_args(sympy.expand(difference(equation))))
+        term = terms.EquationTerm("terms", trial, problem.compile(parts), names, values)
+        with torch.no_grad():
+            columns = term.residual(sample.points)  # (p, terms)
+        size = max(_size(columns.abs().sum(-1), sample), VANISHING * scales[number])
+        label = "the equation" if len(problem.equations) == 1 else f"equation {number + 1}"
+        found[label] = _size(columns.sum(-1), sample) / size
+    return found
+
+
+def _beside_equations(
+    problem: Problem, trial: TrialSolution, samples: list[Sample], values: Mapping[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Misfits of soft conditions and exact data, and of samples in units of their noise."""
+    like = next(trial.parameters())
+    soft = [terms.boundary(problem, trial, c, values) for c in soft_conditions(problem, trial)]
+    data = [terms.DataTerm(trial, problem, cloud, like, values) for cloud in problem.data]
+    misfits: dict[str, float] = {}
+    noisy: dict[str, float] = {}
+    beside: list[Term] = [*soft, *data]
+    for index, (term, sample) in enumerate(zip(beside, samples, strict=True)):
+        with torch.no_grad():
+            rows = term.residual(sample.points)
+        size = _size(rows.square().mean(-1).sqrt(), sample)
+        is_noisy = index >= len(soft) and bool(problem.data[index - len(soft)].noise)
+        (noisy if is_noisy else misfits)[term.name] = size
+    return misfits, noisy
+
+
+def _size(values: Tensor, sample: Sample) -> float:
+    """Weighted root mean square of values (p,)."""
+    return float((sample.weights * values.square()).mean().sqrt())
