@@ -1,6 +1,7 @@
 """Every row of the table of compiled flows: CPU seconds on one core and errors.
 
 python benchmarks/compiled_flows.py [burgers|scattered|linear|order|walls|certified|soundness]
+python benchmarks/compiled_flows.py scaling    draws docs/figures/compiled_flows_scaling.png
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +116,57 @@ def soundness() -> None:
     print(f"largest error {errors.max():.2e}")
 
 
+EPSILONS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "compiled_flows_scaling.png"
+
+
+def scaling() -> None:
+    """Depth, tokens, units and errors of Fisher's and Kolmogorov's equation against epsilon."""
+    equation, kinks = NAMED["fisher-kpp"]
+    classes = {"kinks allowed": kinks, "8 waves": replace(kinks, waves=8)}
+    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in classes}
+    for name, kind in classes.items():
+        for epsilon in EPSILONS:
+            begin = time.process_time()
+            flow = compile_flow(equation, epsilon=epsilon, starts=kind)
+            seconds = time.process_time() - begin
+            c, observed = flow.certificate, float(Observer(flow).random(16).max())
+            sizes = (c.design.depth, c.design.tokens, c.design.units, c.design.sensors)
+            rows[name].append((epsilon, *sizes, c.bound, observed))
+            print(f"{name}, {epsilon:g}: {sizes}, bound {c.bound:.2e}, ", end="")
+            print(f"observed {observed:.1e}, {seconds:.2f} s CPU")
+    _draw(rows)
+
+
+def _draw(rows: dict[str, list[tuple[float, ...]]]) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    sizes, errors = figure.subplots(1, 2)
+    epsilons = np.array(EPSILONS)
+    for (name, found), line in zip(rows.items(), ("o-", "s--"), strict=True):
+        table = np.array(found)
+        for column, (what, colour) in enumerate(
+            (("layers", "C0"), ("tokens", "C1"), ("hidden units", "C2"), ("sensors", "C3")), 1
+        ):
+            if what == "sensors" and name == "8 waves":
+                continue  # there a sensor is a token
+            sizes.loglog(
+                table[:, 0], table[:, column], line, color=colour, ms=4, label=f"{what}, {name}"
+            )
+        errors.loglog(table[:, 0], table[:, 5], line, color="C0", ms=4, label=f"proven, {name}")
+        errors.loglog(table[:, 0], table[:, 6], line, color="C1", ms=4, label=f"observed, {name}")
+    guide = 0.7 * epsilons**-0.5
+    sizes.loglog(epsilons, guide, ":", color="0.4", label="slope -1/2")
+    errors.loglog(epsilons, epsilons, ":", color="0.4", label="epsilon")
+    sizes.set(xlabel="epsilon", ylabel="count", title="what a proof of epsilon takes")
+    errors.set(xlabel="epsilon", ylabel="sup error", title="proven and observed (16 starts)")
+    for axes in (sizes, errors):
+        axes.invert_xaxis()
+        axes.legend(fontsize=7)
+    figure.savefig(FIGURE, dpi=150)
+
+
 ROWS = {
     "burgers": burgers,
     "scattered": lambda: burgers(scattered=True),
@@ -122,6 +175,7 @@ ROWS = {
     "walls": lambda: print("walls", claims._walls(TRIAL)),
     "certified": certified,
     "soundness": soundness,
+    "scaling": scaling,
 }
 
 if __name__ == "__main__":

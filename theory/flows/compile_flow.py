@@ -31,7 +31,9 @@ Report = Callable[[str, float], None]
 # How epsilon is shared out; rounding takes what is left. Depth costs least (weights are shared),
 # so splitting could have less, but reading and units cost memory.
 _SPLITTING, _READING, _ALIASING, _BLOCK = 0.45, 0.3, 0.03, 0.17
-_SHRINK, _ROUNDS = 0.93, 8
+# A round aims lower by what the last bound was too large, within these limits: far above epsilon
+# the bound grows much faster than its parts, and would send the next round too low.
+_SHRINK, _LEAST_SHRINK, _ROUNDS = 0.93, 0.3, 10
 # Beyond these a module would not run on a laptop.
 _MOST_LAYERS, _MOST_TOKENS, _MOST_SENSORS, _MOST_UNITS = 200_000, 8192, 1_000_000, 20_000
 
@@ -130,7 +132,7 @@ def compile_flow(
         if 1.001 * budget.total <= epsilon:
             report("certify", 1.0)
             return CompiledFlow(module, FlowCertificate(equation, starts, epsilon, design, budget))
-        target *= min(_SHRINK, epsilon / (1.001 * budget.total))
+        target *= max(_LEAST_SHRINK, min(_SHRINK, epsilon / (1.001 * budget.total)))
     assert budget is not None, "at least one round"
     raise ConvergenceError(
         f"compile_flow: after {_ROUNDS} rounds the proven bound is {budget.total:.3g}, above "

@@ -45,9 +45,9 @@ NAMED: dict[str, tuple[ReactionDiffusion, Starts]] = {
 """u_t = .005 u_xx + 8 u (1 - u);  u_t = .002 u_xx + 5 (u - u^3);  u_t = .05 u_xx; period 1, T 1."""
 
 _WITHOUT = {
-    "gray-scott": "two fields stand against it: the constants of the splitting error are known for "
-    "one field. Build `theory.flows.splitting.SplittingTransformer` with "
-    "`IntegratedReaction`, which has no certificate.",
+    "gray-scott": "two fields with two diffusivities stand against it, as the constants of the "
+    "splitting error are known for one field; `theory.flows.systems.split_system(gray_scott(), "
+    "tokens=256, depth=100)` builds it without a certificate.",
 }
 
 

@@ -10,13 +10,21 @@ import pytest
 import torch
 
 from sciformer.errors import ConvergenceError, DomainError
+from theory.flows import budget
 from theory.flows.block import certify_block, flow
-from theory.flows.budget import certify, solution_range, splitting_errors
+from theory.flows.budget import (
+    attention_rounding,
+    certify,
+    solution_range,
+    splitting_errors,
+)
 from theory.flows.compile_flow import CompiledFlow, compile_flow
+from theory.flows.design import half_step
 from theory.flows.ends import PERIODIC, Walls
 from theory.flows.equation import ReactionDiffusion
 from theory.flows.polynomial import Polynomial
 from theory.flows.reaction import interpolating_block
+from theory.flows.reading import ReadingHead
 from theory.flows.reference import Observer, solve
 from theory.flows.smoothness import Reaction, curvatures, slopes
 from theory.flows.starts import Starts, random_start
@@ -206,6 +214,33 @@ def test_a_block_is_certified_by_its_weights() -> None:
     with torch.no_grad():
         block.layers[2].weight[0, 4] += 1e-3  # type: ignore[union-attr, index]
     assert certify_block(block, f, time).error > 4e-4
+
+
+def test_roundings_are_counted_in_full(fisher: CompiledFlow) -> None:
+    """Kills: a factor that should enlarge a bound and shrinks it, terms of a block left out."""
+    certificate, module = fisher.certificate, fisher.module
+    reaction = solution_range(certificate.equation, certificate.starts)
+    found = attention_rounding(reaction, certificate.design, module)
+    size = max(abs(reaction.lower), abs(reaction.upper))
+    assert (found >= (2 * certificate.design.tokens + 40) * 2.0**-53 * size).all()
+    assert isinstance(module.reading, ReadingHead)
+    assert found[0] >= (2 * certificate.design.sensors + 40) * 2.0**-53 * size
+    # Eight roundings of 2^-53, each by a factor of at least 1 - 2^-53.
+    assert Fraction(budget._UP) * (1 - Fraction(1, 2**53)) ** 8 >= 1
+    time = half_step(certificate.equation, certificate.design.depth)
+    bounds = certify_block(module.reaction, FISHER.reaction, time)  # type: ignore[arg-type]
+    changes = module.reaction.layers[2].weight[0].abs()  # type: ignore[union-attr, index, operator]
+    width = bounds.knots[-1] - bounds.knots[0]
+    terms = abs(float(bounds.values.lower[0])) + float(changes[:-1].sum()) * width
+    assert bounds.rounding >= (len(bounds.knots) + 4) * 2.0**-53 * terms
+
+
+def test_a_loose_epsilon_takes_no_more_than_a_tight_one() -> None:
+    """Kills: a round that aims at what the bound was too large, where bounds grow faster."""
+    starts = Starts(0.1, 1.0, 10.0)
+    loose, tight = (compile_flow(FISHER, epsilon=e, starts=starts) for e in (1e-1, 1e-2))
+    assert loose.certificate.design.depth <= tight.certificate.design.depth
+    assert loose.certificate.design.units <= tight.certificate.design.units
 
 
 def test_what_cannot_be_compiled_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +13,10 @@ import torch
 from sciformer.errors import DomainError
 from tests.oracles.spectral_reaction import reaction_diffusion
 from theory.flows.ends import Line
-from theory.flows.heads import Head, KernelAttention
-from theory.flows.kernels import gaussian_logits
 from theory.flows.linear_flow import heat_head
 from theory.flows.reaction import IntegratedReaction, interpolating_block, spaced_by_curvature
 from theory.flows.splitting import Richardson, SplittingTransformer
+from theory.flows.systems import System, gray_scott, split_system
 
 U, V = sympy.symbols("u v")
 LINE = Line(128, 1.0)
@@ -61,45 +61,58 @@ def test_a_stream_is_the_transformer_layer_by_layer(start: torch.Tensor) -> None
     assert torch.equal(tokens, module(start))
 
 
-def test_two_fields_with_two_diffusivities() -> None:
-    """FitzHugh-Nagumo: order two against a Fourier integrator of its own, written here.
-
-    Kills: both fields through one head, channels of the reaction exchanged.
-    """
-    rates = [U - U**3 / 3 - V, 0.3 * (U + 0.7 - 0.8 * V)]
-    diffusivities, line = (0.01, 0.002), Line(64, 1.0)
-    x = line.places()
-    begin = torch.stack([torch.cos(2 * math.pi * x), 0.3 * torch.sin(4 * math.pi * x)], -1)
-
-    def two_fields(depth: int) -> SplittingTransformer:
-        h = 1 / depth
-        heads = []
-        for field, nu in enumerate(diffusivities):
-            mixing = torch.zeros(2, 2).double()
-            mixing[field, field] = 1.0
-            heads.append(Head(gaussian_logits(line, 2 * nu * h), mixing))
-        return SplittingTransformer(
-            IntegratedReaction(rates, [U, V], h / 2), KernelAttention(line, heads), depth
-        )
-
-    k2 = (2 * np.pi * np.fft.rfftfreq(64, 1 / 64)) ** 2
-    w, h = np.fft.rfft(begin.numpy().T), 1 / 1000
-    half = np.exp(-np.outer(diffusivities, k2) * h / 2)
+def solved(system: System, begin: np.ndarray, steps: int) -> np.ndarray:
+    """A system by Fourier series, an exact factor for diffusion, and RK4."""
+    n = len(begin)
+    k2 = (2 * np.pi * np.fft.rfftfreq(n, system.length / n)) ** 2
+    w, h = np.fft.rfft(begin.T), system.time / steps
+    half = np.exp(-np.outer(system.diffusivities, k2) * h / 2)
+    rates = sympy.lambdify(system.fields, system.rates, "numpy")
 
     def forcing(z: np.ndarray) -> np.ndarray:
-        u, v = np.fft.irfft(z, 64)
-        return np.fft.rfft(np.stack([u - u**3 / 3 - v, 0.3 * (u + 0.7 - 0.8 * v)]))
+        return np.fft.rfft(np.stack(rates(*np.fft.irfft(z, n))))
 
-    for _ in range(1000):
+    for _ in range(steps):
         a = forcing(w)
         b = forcing(half * (w + h / 2 * a))
         c = forcing(half * w + h / 2 * b)
         d = forcing(half**2 * w + h * half * c)
         w = half**2 * w + h / 6 * (half**2 * a + 2 * half * (b + c) + d)
-    wanted = np.fft.irfft(w, 64).T
-    errors = [np.abs(two_fields(depth)(begin).numpy() - wanted).max() for depth in (8, 16)]
-    assert errors[1] < 3e-4
-    assert abs(math.log2(errors[0] / errors[1]) - 2) < 0.1
+    return np.asarray(np.fft.irfft(w, n).T)
+
+
+def test_two_fields_with_two_diffusivities() -> None:
+    """FitzHugh-Nagumo and Gray-Scott: order two against a Fourier integrator written here.
+
+    Kills: both fields through one head, channels of the reaction exchanged, a whole step of it.
+    """
+    fitzhugh = System(
+        (U, V), (U - U**3 / 3 - V, 0.3 * (U + 0.7 - 0.8 * V)), (0.01, 0.002), length=1.5
+    )
+    scott = replace(gray_scott(), time=24.0)
+    for system, tokens, depths, most in (
+        (fitzhugh, 96, (8, 16), 3e-4),
+        (scott, 256, (12, 24), 1e-4),
+    ):
+        x = Line(tokens, system.length).places() * 2 * math.pi / system.length
+        hill = torch.exp(-8 * (1 - torch.cos(x)))
+        begin = torch.stack([1 - hill / 2, hill / 4 + 0.01 * torch.sin(x)], -1)
+        wanted = solved(system, begin.numpy(), 1000)
+        errors = [
+            np.abs(split_system(system, tokens, depth)(begin).numpy() - wanted).max()
+            for depth in depths
+        ]
+        assert errors[1] < most
+        assert abs(math.log2(errors[0] / errors[1]) - 2) < 0.1
+
+
+def test_systems_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(DomainError, match="2 fields, 1 rates"):
+        System((U, V), (U,), (1.0, 1.0))
+    with pytest.raises(DomainError, match="a diffusivity > 0"):
+        System((U, V), (U, V), (1.0, 0.0))
+    with pytest.raises(DomainError, match="sticks to its token"):
+        split_system(gray_scott(), 32, 100)
 
 
 def test_the_block_interpolates_and_is_constant_outside() -> None:

@@ -65,7 +65,7 @@ def test_a_loaded_flow_is_the_same(written: Path) -> None:
         ),
         ReactionDiffusion(
             "d", Fraction(1, 20), Fraction(3, 10), Polynomial.of([0.25, -1]), Fraction(1),
-            Fraction(1),
+            Fraction(3, 4),
         ),
     ],
     ids=["walls", "drift"],
