@@ -26,7 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--starts",
         default="",
         metavar="RULES",
-        help='with --pde: the class of starts, such as "slope<=10; 0.1<=u<=1; waves<=8"',
+        help='with --pde: the class of starts, such as "slope<=10; 0.1<=u<=1; waves<=8"; '
+        "for a file the range is -1 to 1 unless it is said",
     )
 
 
@@ -99,7 +100,12 @@ def _from_file(name: str) -> Any:
     path, _, wanted = name.partition(":")
     if not Path(path).is_file():
         raise DataError(f"sciformer compile: there is no file {path}.")
-    found = runpy.run_path(path)
+    try:
+        found = runpy.run_path(path)
+    except Exception as error:  # the user's own code may raise anything
+        raise DataError(
+            f"sciformer compile: {path} cannot be run ({type(error).__name__}: {error})."
+        ) from error
     problems = {
         key: value
         for key, value in found.items()

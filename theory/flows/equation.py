@@ -164,7 +164,11 @@ class _Terms:
         """The constant factor of a derivative."""
         slope = self.flat.diff(self.stand_ins[derivative])
         if slope.free_symbols:
-            self._refuse(derivative, "its factor is not constant")
+            terms = self.rate.as_ordered_terms()
+            term = next(
+                a for a in terms if a.has(derivative) and a.diff(derivative).has(self.field)
+            )
+            self._refuse(term, "its factor is not constant")
         return _fraction(slope)
 
     def reaction(self) -> Polynomial:

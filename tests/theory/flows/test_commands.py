@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,29 @@ def test_an_equation_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (
+            "u.diff(x, 2) / 9 - u * u.diff(x)",
+            r"-u\(x, t\)\*Derivative\(u\(x, t\), x\) stands against",
+        ),
+        ("u.diff(x, 3)", r"Derivative\(u\(x, t\), \(x, 3\)\) stands against"),
+        ("1 / 0", r"my_pde.py cannot be run \(ZeroDivisionError"),
+    ],
+)
+def test_an_equation_outside_the_class_is_refused_by_its_term(
+    rate: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "my_pde.py"
+    file.write_text(MINE.replace("u.diff(x, 2) / 20 - u)", f"{rate})"))
+    assert main(["compile", "--pde", str(file), "--epsilon", "1e-3"]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--pde", "gray-scott"], "two fields stand against it"),
+        (["--pde", "gray-scott"], "two diffusivities stand against it"),
         (["--pde", "fisher"], "Did you mean 'fisher-kpp'"),
         (["--pde", "none.py"], "there is no file none.py"),
         (["--pde", "heat", "--starts", "steep"], "cannot read 'steep'"),
