@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,9 +19,13 @@ from theory.flows.compile_flow import compile_flow
 from theory.flows.ends import Walls
 from theory.flows.equation import ReactionDiffusion
 from theory.flows.polynomial import Polynomial
+from theory.flows.smoothness import after_reaction
 from theory.flows.starts import Starts
 from theory.flows.storage import is_flow, load, save
-from theory.flows.verifier.numbers import Flint, Mpmath
+from theory.flows.verifier.claim import Claim
+from theory.flows.verifier.enclosures import Balls
+from theory.flows.verifier.layers import LayerErrors, Range
+from theory.flows.verifier.numbers import Flint, Mpmath, best_numbers
 from theory.flows.verifier.verify import verify_flow
 
 MILD = ReactionDiffusion(
@@ -140,6 +146,26 @@ def test_forgeries_are_refused(name: str, written: Path, tmp_path: Path) -> None
     save_file(tensors, tmp_path / "flow.safetensors")
     with pytest.raises((CertificateError, DataError)):
         verify_flow(tmp_path)
+
+
+def test_what_the_reaction_makes_of_complex_values_is_bounded() -> None:
+    """u' = u over .05 multiplies by 1.0513, just above the least factor that is tried.
+
+    Kills: less than half a step, in the compiler's inclusion or in the verifier's.
+    """
+    grown = math.exp(0.05)
+    assert after_reaction(Polynomial.of([0, 1]), 0.0, np.array([1.0]), 0.05)[0] >= grown
+    f = (Fraction(0), Fraction(1))
+    claim = Claim(
+        Fraction(1), Fraction(0), Fraction(1), Fraction(1, 10), f, 1, Fraction(0), False,
+        -1.0, 1.0, 1.0, 2, 1, 16, 16, 1.0, {},
+    )  # fmt: skip
+    numbers = best_numbers()
+    with numbers.precision():
+        balls = Balls(numbers)
+        after = LayerErrors(balls, claim, Range.of(balls, f, -1.0, 1.0))._after(1.0)
+    assert after is not None
+    assert after >= grown
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
