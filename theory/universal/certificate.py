@@ -32,7 +32,7 @@ def assumptions(arithmetic: str) -> tuple[str, ...]:
     """What a proof rests on, for a forward pass in this arithmetic."""
     return (
         f"IEEE 754 {arithmetic}, rounding to nearest, for + - * / and sqrt; sums in any order, "
-        "with or without FMA; results below the normal range may be flushed to zero",
+        "with or without FMA; numbers below the normal range may be taken for 0",
         f"exp, log, sin, cos, tanh and arctan of the platform are within {LIBM_ULPS} ulp",
         f"ends of the domain are the float64 numbers they are, weights and inputs {arithmetic}",
     )

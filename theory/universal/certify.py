@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
+from numbers import Real
 
 import numpy as np
 import torch
@@ -76,9 +78,10 @@ def certify(
     weights, arithmetic = _read_layer(layer, heads)
     target = _target_for(weights, formula, domain)
     module = SingleLayer(weights, arithmetic.name)
-    if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
-        raise DomainError(f"certify: epsilon must be a finite number > 0; got {epsilon:g}.")
-    attempts = [epsilon] if epsilon is not None else _attempts(module, weights, target, arithmetic)
+    if epsilon is None:
+        attempts = _attempts(module, weights, target, arithmetic)
+    else:
+        attempts = [_number(epsilon)]
     refused: list[entries_of.Entry] = []
     for aim in attempts:
         entries = entries_of.certify(
@@ -124,36 +127,67 @@ def derivatives(
 def _read_layer(layer: Layer, heads: int | None) -> tuple[LayerWeights, Arithmetic]:
     """Weights as float64 numbers, and the precision in which they were given."""
     if isinstance(layer, SingleLayer):
-        kinds = {p.dtype for p in layer.parameters()}
+        arithmetic = _precision({str(p.dtype) for p in layer.parameters()})
         weights = weights_of(layer)
     elif isinstance(layer, LayerWeights):
-        kinds = {torch.from_numpy(np.asarray(a)).dtype for a in layer.arrays().values()}
-        weights = layer
+        arithmetic = _precision(
+            {str(getattr(a, "dtype", type(a))) for a in layer.arrays().values()}
+        )
+        # In their own precision products of weights would round as the proof does not expect.
+        arrays = {k: a.astype(np.float64) for k, a in layer.arrays().items()}
+        weights = LayerWeights(heads=layer.heads, **arrays)
     else:
-        missing = [name for name in STATE_NAMES.values() if name not in layer]
-        if missing or heads is None:
-            what = f"the tensor {missing[0]!r}" if missing else "the number of heads"
-            raise DataError(f"certify: {what} is missing; give the state of a SingleLayer.")
-        kinds = {t.dtype for t in layer.values()}
+        heads = _check_state(layer, heads)
+        arithmetic = _precision({str(t.dtype) for t in layer.values()})
         state = {k: v.detach().cpu().to(torch.float64).numpy() for k, v in layer.items()}
         weights = weights_from_state(state, heads)
+    _check_weights(weights)
+    return weights, arithmetic
+
+
+def _precision(kinds: set[str]) -> Arithmetic:
+    """The arithmetic of weights of these types, of torch or numpy."""
     if len(kinds) != 1:
         raise DataError("certify: the weights are of several types; cast all to one precision.")
-    _check_weights(weights)
-    return weights, arithmetic_of(str(kinds.pop()).removeprefix("torch."))
+    return arithmetic_of(kinds.pop().removeprefix("torch."))
+
+
+def _check_state(layer: Mapping[str, torch.Tensor], heads: int | None) -> int:
+    """The number of heads, for a dictionary with the tensors of a layer and no others."""
+    if not isinstance(layer, Mapping):
+        raise DataError(
+            "certify: the layer must be a SingleLayer, its LayerWeights or its state dictionary; "
+            f"got {type(layer).__name__}."
+        )
+    missing = [name for name in STATE_NAMES.values() if name not in layer]
+    if missing or type(heads) is not int:
+        what = f"the tensor {missing[0]!r}" if missing else "the number of heads, a whole number,"
+        raise DataError(f"certify: {what} is missing; give the state of a SingleLayer.")
+    foreign = sorted(set(layer) - set(STATE_NAMES.values()))
+    if foreign:
+        raise DataError(
+            f"certify: a SingleLayer has no tensor {foreign[0]!r}, so the layer that it belongs to "
+            "is another one; fold it into the others."
+        )
+    return heads
 
 
 def _check_weights(weights: LayerWeights) -> None:
+    """A layer that runs, of finite numbers."""
+    for name, array in weights.arrays().items():
+        if array.size == 0:
+            raise ShapeError(f"certify: {name} has no numbers, its shape is {array.shape}.")
+        if not np.isfinite(array).all():
+            raise DataError(f"certify: {name} holds a number that is not finite; train again.")
     try:
+        if len(weights.query) % weights.heads:
+            raise ValueError(f"{len(weights.query)} queries for {weights.heads} heads")
         SingleLayer(weights)
     except (RuntimeError, ValueError, IndexError, ZeroDivisionError) as error:
         raise ShapeError(
             "certify: the shapes of the weights do not fit each other or the number of heads "
             f"({str(error).splitlines()[-1].strip()}); give those of a SingleLayer."
         ) from error
-    for name, array in weights.arrays().items():
-        if not np.isfinite(array).all():
-            raise DataError(f"certify: {name} holds a number that is not finite; train again.")
 
 
 def _target_for(weights: LayerWeights, formula: Formula, domain: Domain) -> Target:
@@ -165,6 +199,14 @@ def _target_for(weights: LayerWeights, formula: Formula, domain: Domain) -> Targ
             f"{weights.outputs}; give one entry for each, separated by commas."
         )
     return target
+
+
+def _number(epsilon: float) -> float:
+    """An error that can be proven: finite and above 0."""
+    is_number = isinstance(epsilon, Real) and not isinstance(epsilon, bool)
+    if not (is_number and 0 < epsilon <= sys.float_info.max):
+        raise DomainError(f"certify: epsilon must be a finite number > 0; got {epsilon!r:.40}.")
+    return float(epsilon)
 
 
 def _attempts(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sciformer.attention import MultiheadAttention
+from sciformer.attention.cores import Materialised
 from theory.universal.arrays import Array
 
 
@@ -107,6 +108,9 @@ class SingleLayer(nn.Module):
     h_j = W_E x_j + p_j,   z_i = h_i + W_O concat_k softmax_j(<q_ki, k_kj>) v_kj,
     y_i = W_2 relu(W_1 z_i + b_1) + b_2
 
+    The whole attention matrix is built for every length: bounds of the rounding error count the
+    roundings of this order of operations, and the exp of a fused kernel may be less exact.
+
     Deviates: no normalisation layer and no residual around the ReLU layer; a token-wise affine
     embedding with absolute positions replaces the word embedding.
 
@@ -122,7 +126,11 @@ class SingleLayer(nn.Module):
             self.embedding = nn.Linear(weights.width, width, bias=False)
             self.positions = nn.Parameter(torch.empty(weights.tokens, width))
             self.attention = MultiheadAttention(
-                width, weights.heads, head_width=weights.head_width, bias=False
+                width,
+                weights.heads,
+                head_width=weights.head_width,
+                bias=False,
+                core=Materialised(),
             )
             self.hidden = nn.Linear(width, weights.hidden_units)
             self.readout = nn.Linear(weights.hidden_units, weights.outputs)

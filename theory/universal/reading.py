@@ -34,13 +34,15 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        DataError: no regular file, too long, no JSON, NaN or infinity in it, or no object.
+        DataError: no regular file, too long, no JSON, NaN or infinity in it, a name that an object
+            has twice, or no object.
     """
     _check_file(path)
     if path.stat().st_size > LONGEST_TEXT:
         raise damaged(path.name, f"it is longer than {LONGEST_TEXT} bytes")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_twice)
     except (ValueError, RecursionError, OSError) as error:
         raise damaged(path.name, str(error)) from error
     if not isinstance(found, dict):
@@ -50,6 +52,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no finite number")
+
+
+def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names differ: of two equal ones, another reader might take the other."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has one name twice")
+    return found
 
 
 def read_tensors(path: Path) -> Tensors:
@@ -64,7 +74,8 @@ def read_tensors(path: Path) -> Tensors:
     _check_file(path)
     try:
         return dict(load_file(path))
-    except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        # An AttributeError is a type that numpy does not have, such as an 8-bit float.
         raise damaged(path.name, str(error)) from error
 
 

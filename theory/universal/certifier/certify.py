@@ -26,7 +26,7 @@ from theory.universal.certifier.token_map import collapse
 from theory.universal.enclosure.balls import gamma
 from theory.universal.enclosure.branch_and_bound import Outcome, search
 from theory.universal.enclosure.defined import check_defined
-from theory.universal.enclosure.intervals import Interval, down, up
+from theory.universal.enclosure.intervals import Interval, check_gradual_underflow, down, up
 from theory.universal.formula.program import evaluate
 from theory.universal.formula.target import Target
 from theory.universal.layer import LayerWeights
@@ -100,9 +100,11 @@ def certify(
         granted; only where two of them lead to the very same numbers, these are bounded once.
 
     Raises:
+        CertificateError: a process in which subnormal numbers are flushed to 0.
         DomainError: a formula that is not proven to be real and finite on the whole domain. The
             blocks are bounded afterwards, because splitting may cancel an undefined part.
     """
+    check_gradual_underflow()
     check_defined(target)
     rounding = forward_rounding(weights, target.limit, arithmetic)
     entries: list[Entry] = []
@@ -135,7 +137,7 @@ def _entry(view: View, epsilon: float, rounding: float, most_boxes: int, known: 
             witness = _proven(view, found, allowed)
     accepted = len(outcomes) == len(pieces) and all(o.accepted for o in outcomes)
     total = Interval.point(0.0)
-    for outcome in outcomes:
+    for outcome in outcomes if accepted else ():  # a search without an end has infinite ones
         total = total + Interval(np.asarray(outcome.lower), np.asarray(outcome.upper))
     largest = float(up(np.maximum(-total.lower, total.upper) + rounding))
     accepted = accepted and largest <= epsilon

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -25,7 +25,11 @@ class _Maps:
 
 
 def _maps(weights: LayerWeights, token: int, heads: tuple[int, ...], size: bool) -> _Maps:
-    """The affine maps of the heads, or with `size` the same from absolute values."""
+    """The affine maps of the heads, or with `size` the same from absolute values.
+
+    Sizes are rounded up, to 1e-300 at least: what a product of weights loses by underflow, 2^-1075,
+    is less than one rounding of that.
+    """
     part = np.abs if size else np.asarray
     shape = (weights.heads, weights.head_width, -1)
     query, key, value = (
@@ -34,7 +38,7 @@ def _maps(weights: LayerWeights, token: int, heads: tuple[int, ...], size: bool)
     )
     embedding, positions = part(weights.embedding), part(weights.positions)
     scale = 1.0 / np.sqrt(weights.head_width)
-    return _Maps(
+    maps = _Maps(
         query=scale * (query @ embedding),
         query_offset=scale * (query @ positions[token]),
         key=key @ embedding,
@@ -42,6 +46,10 @@ def _maps(weights: LayerWeights, token: int, heads: tuple[int, ...], size: bool)
         value=value @ embedding,
         value_offset=np.swapaxes(value @ positions.T, 1, 2),
     )
+    if not size:
+        return maps
+    terms = len(weights.embedding) + 4
+    return _Maps(**{f.name: padded(getattr(maps, f.name), terms) for f in fields(maps)})
 
 
 class ContentHeads:

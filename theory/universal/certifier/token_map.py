@@ -71,11 +71,11 @@ def _rows_of(weights: LayerWeights, head: int) -> range:
 
 
 def _depends(weights: LayerWeights, rows: slice) -> bool:
-    """Whether the scores may depend on x: some product of absolute weights is not zero."""
-    embedding = np.abs(weights.embedding)
-    return bool(
-        np.any(np.abs(weights.query[rows]) @ embedding)
-        or np.any(np.abs(weights.key[rows]) @ embedding)
+    """Whether the scores may depend on x: weights that are not 0 meet, whatever their product."""
+    embedding = (weights.embedding != 0).astype(np.float64)
+    return any(
+        bool(np.any((matrix[rows] != 0).astype(np.float64) @ embedding))
+        for matrix in (weights.query, weights.key)
     )
 
 

@@ -11,7 +11,8 @@ from theory.universal.enclosure.intervals import Interval, down, up
 
 UNIT = 2.0**-53
 _UNDERFLOW = 1e-300
-"""More than 10^20 results can lose by underflow, 2^-1022 each at most."""
+"""More than 10^20 results can lose by underflow, 2^-1075 each: half the smallest subnormal number.
+`check_gradual_underflow` refuses a processor that flushes them to 0."""
 
 
 def gamma(operations: int) -> float:

@@ -14,12 +14,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sciformer.errors import CertificateError
 from theory.universal.arrays import Array
 
 LIBM_ULPS = 4
 _EPS = 2.0**-52
 _TINY = 5e-324
 _HALF_PI = 1.5707963267948966
+
+
+def check_gradual_underflow() -> None:
+    """Refuses to work where subnormal numbers are flushed to 0: the ends below would not move.
+
+    Raises:
+        CertificateError: as after `torch.set_flush_denormal(True)`.
+    """
+    if not np.array([_TINY]) * np.array([1.0]) > 0:
+        raise CertificateError(
+            "certify: this process flushes subnormal numbers to 0, so that no interval can be "
+            "rounded outward; call torch.set_flush_denormal(False) first."
+        )
 
 
 def down(value: Array) -> Array:

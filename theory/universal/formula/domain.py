@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from sciformer.errors import DataError, DomainError
 
 Side = tuple[float, float]
@@ -25,20 +27,22 @@ def read_box(domain: Domain, names: Sequence[str]) -> tuple[Side, ...]:
     """
     if isinstance(domain, Mapping):
         if set(domain) != set(names):
-            wrong = sorted(set(domain) ^ set(names))
+            wrong = sorted(map(str, set(domain) ^ set(names)))
             raise DataError(
                 f"domain: one interval for each of {_few(names)} is needed; "
                 f"{_few(wrong)} is missing or unknown."
             )
-        sides = [domain[name] for name in names]
-    elif len(domain) == 2 and not isinstance(domain[0], Sequence):
-        sides = [domain] * len(names)  # type: ignore[list-item]
-    else:
-        sides = list(domain)  # type: ignore[arg-type]
-    if len(sides) != len(names) or any(len(side) != 2 for side in sides):
+        domain = [domain[name] for name in names]
+    try:
+        sides = np.asarray(domain, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        sides = np.zeros(0)
+    if sides.shape == (2,):
+        sides = np.broadcast_to(sides, (len(names), 2))
+    if sides.shape != (len(names), 2) or _holds_text(domain):
         raise DataError(
-            f"domain: one interval (a, b), or one for each of {_few(names)}, is needed; "
-            f"got {len(sides)}."
+            f"domain: one interval (a, b) of numbers, or one for each of {_few(names)}, is needed; "
+            f"got {domain!r:.60}."
         )
     box = tuple((float(low), float(high)) for low, high in sides)
     for low, high in box:
@@ -47,6 +51,11 @@ def read_box(domain: Domain, names: Sequence[str]) -> tuple[Side, ...]:
                 f"compile: the domain needs finite ends a < b; got {low:g} and {high:g}."
             )
     return box
+
+
+def _holds_text(domain: object) -> bool:
+    """Whether an end is text, which numpy would read as a number."""
+    return any(isinstance(end, str) for end in np.asarray(domain, dtype=object).reshape(-1))
 
 
 def _few(names: Sequence[str]) -> str:

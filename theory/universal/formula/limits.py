@@ -32,16 +32,20 @@ MOST_COORDINATES = 256
 """Tokens times width; a compilation of `x1` at this size takes minutes."""
 
 
-def check_expansion(expression: sympy.Expr) -> None:
+def check_expansion(expression: sympy.Expr, most: int = MOST_TERMS) -> None:
     """Refuses a formula that has too many terms when multiplied out; nothing is multiplied out.
+
+    Args:
+        expression: the formula.
+        most: terms that are allowed.
 
     Raises:
         DataError: names the estimated number of terms, or the exponent.
     """
     terms = _Terms().of(expression)
-    if terms > MOST_TERMS:
+    if terms > most:
         raise DataError(
-            f"formula: multiplied out it has up to {_short(terms)} terms, and at most {MOST_TERMS} "
+            f"formula: multiplied out it has up to {_short(terms)} terms, and at most {most} "
             "are within reach; use fewer terms, or smaller powers of sums."
         )
 

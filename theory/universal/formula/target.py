@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import sympy
 
-from sciformer.errors import DomainError, ShapeError
+from sciformer.errors import DataError, DomainError, ShapeError
 from theory.universal.arrays import Array
 from theory.universal.formula.domain import Domain, Side, read_box
 from theory.universal.formula.limits import MOST_COORDINATES, check_expansion
@@ -198,6 +198,11 @@ def _rows(formula: Formula, tokens: int, width: int) -> list[list[Written]]:
     names = {v.name: v for v in variables}
     if isinstance(formula, str):
         return read_written(formula, names)
+    if not isinstance(formula, Sequence) or any(isinstance(row, str) for row in formula):
+        raise DataError(
+            "compile: the formula must be a string, or a list of rows that are lists of strings or "
+            f"sympy expressions; got {formula!r:.60}."
+        )
     rows: list[list[Written]] = []
     for row in formula:
         rows.append([])

@@ -18,6 +18,10 @@ from theory.universal.verifier.require import require
 
 Corners = tuple[Array, Array]
 
+_LARGEST_LEVEL = 2**26
+"""Boxes of one level times coordinates: half a gigabyte for each corner. A code is one byte, its
+corners are 16 times the coordinates."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -70,10 +74,16 @@ class Tree:
         """Corners of the leaves over a box, level by level.
 
         Raises:
-            CertificateError: codes that end early, name no coordinate, or are left over.
+            CertificateError: codes that end early, name no coordinate, or are left over; a level
+                of the tree that is out of reach.
         """
         low, high, at = lower[None], upper[None], 0
         while len(low):
+            require(
+                low.size <= _LARGEST_LEVEL,
+                f"a level of a bisection tree of {where} has {len(low)} boxes of {len(lower)} "
+                "coordinates, which are out of reach.",
+            )
             codes = self.codes[at : at + len(low)].astype(np.int64)
             at += len(low)
             inner = codes != self.leaf

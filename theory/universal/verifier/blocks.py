@@ -20,6 +20,7 @@ import sympy
 
 from theory.universal.arrays import Array
 from theory.universal.format import BlockClaim
+from theory.universal.formula.limits import check_expansion
 from theory.universal.formula.parsing import parse_rows
 from theory.universal.formula.target import Target
 from theory.universal.verifier.bisection import Tree
@@ -38,6 +39,10 @@ _FOREIGN = 1e-9
 _RATIONAL = re.compile(r"-?[0-9]{1,60}(/[1-9][0-9]{0,59})?")
 """Coefficients of linear forms: their numbers are small, a float's fraction has 17 digits and more
 zeros; an exponent is not allowed, because 1e999999999 is short and its fraction is not."""
+
+_MOST_TERMS = 400_000
+"""Terms of the blocks multiplied out, about two minutes of sympy; the polarised product of eight
+variables is counted as a third of it."""
 
 _POINTS = 32
 """Points at which the blocks and the formula are compared in numbers, after sympy's proof."""
@@ -125,8 +130,10 @@ def prove_sum(blocks: list[Block], entry: sympy.Expr, target: Target, where: str
 
     Raises:
         CertificateError: they do not.
+        DataError: blocks that have too many terms when multiplied out.
     """
     total = sum((b.substituted(target.variables) for b in blocks), sympy.Integer(0))
+    check_expansion(total, _MOST_TERMS)
     same = total == entry or sympy.expand(entry - total) == 0
     require(same, f"the blocks of {where} are not the formula.")
     domain = Domain.of(target)

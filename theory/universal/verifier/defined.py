@@ -13,14 +13,18 @@ import sympy
 
 from sciformer.errors import DomainError
 from theory.universal.arrays import Array
+from theory.universal.formula.parsing import Written
 from theory.universal.formula.program import Program
 from theory.universal.formula.target import Target
 from theory.universal.verifier.bisection import halves
 from theory.universal.verifier.domain import Domain
 from theory.universal.verifier.expressions import enclose, enclose_number
 from theory.universal.verifier.ranges import Range, Truth
+from theory.universal.verifier.require import require
 
 _MOST_BOXES = 100_000
+_POINTS = 32
+"""Points at which a formula as it was written is compared with what sympy made of it."""
 
 _Enclosure = Callable[[Array, Array], Range]
 
@@ -92,14 +96,36 @@ def prove_defined(target: Target) -> None:
 
     Raises:
         DomainError: names an entry for which no such split was found.
+        CertificateError: an entry that sympy has changed into another function.
     """
     written = {w.program: w.text for row in target.written for w in row}
+    for entry in {w.program: w for row in target.written for w in row}.values():
+        _compare(entry, target)
     for program, text in written.items():
         inputs = {i for step in program.steps for i in step.inputs if i < program.inputs}
         _prove(text, _of_program(program), sorted(inputs), target)
     for entry in dict.fromkeys(entry for row in target.entries for entry in row):
         inputs = {k for k, v in enumerate(target.variables) if v in entry.free_symbols}
         _prove(str(entry), _of_expression(entry, target), sorted(inputs), target)
+
+
+def _compare(written: Written, target: Target) -> None:
+    """Looks at random points whether sympy's expression is the function that was written.
+
+    Two enclosures of one number meet, so a right simplification is never refused.
+    """
+    domain = Domain.of(target)
+    part = np.random.default_rng().random((_POINTS, target.dimension))
+    points = np.clip(
+        domain.lower + part * (domain.upper - domain.lower), domain.lower, domain.upper
+    )
+    as_written = _of_program(written.program)(points, points)
+    simplified = _of_expression(written.expression, target)(points, points)
+    apart = (as_written.lower > simplified.upper) | (simplified.lower > as_written.upper)
+    require(
+        not np.any(apart),
+        f"{written.text} was read as {written.expression}, which is another function.",
+    )
 
 
 def _of_program(program: Program) -> _Enclosure:

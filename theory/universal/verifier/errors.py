@@ -34,8 +34,9 @@ class BlockError:
         reach = self.steep @ block.limit + np.abs(units.offset) + units.slack
         count = len(size) + coordinates + units.mix.shape[1] + 8
         affine = np.abs(share.linear) @ block.limit + abs(share.constant)
-        # Rounding of the sums over units, of the affine part, and what the units carry themselves;
-        # for content heads `_step` adds what the features bring.
+        # What the units carry themselves, and the rounding of a value: c + 4 roundings in a
+        # pre-activation, one for its share, `units` for the sum, c + 2 for the affine part and its
+        # addition; fewer than 2 count. Features bring more: see `_mixed`.
         self.slack = float(
             above(
                 np.asarray(size @ units.slack + gamma(2 * count) * (size @ reach + affine)),
@@ -81,6 +82,9 @@ class BlockError:
         units, heads = self.share.units, self.share.heads
         assert heads is not None, "the plain form has no heads"
         features = heads.outputs(forms)
+        # With F the features' values V, slopes G and remainders R: a unit's part of V, G or R is a
+        # sum over features, then one over units, then at most three additions, so it rounds by at
+        # most gamma(count) of its own size. `size` is the sum of the three sizes.
         mix = units.mix.T
         centre = forms.centre @ units.slope.T + units.offset + features.value @ mix
         slope = np.swapaxes(features.gradient, 1, 2) @ mix + units.slope.T  # (boxes, c, units)
@@ -88,22 +92,26 @@ class BlockError:
         size = size + (np.abs(features.gradient) * forms.radius[:, None]).sum(2)
         rounding = gamma(self.count) * (size @ np.abs(mix))
         reach = (np.abs(slope) * forms.radius[:, :, None]).sum(1)
-        reach = reach + features.radius @ np.abs(mix) + 4.0 * rounding
+        # Once for the rounding of the three parts; twice covers that of this line as well.
+        reach = reach + features.radius @ np.abs(mix) + 2.0 * rounding
         shares, gaps = self._chords(centre, reach + (units.slack + self.rounding))
         weights = shares * units.weight
         sensitivity = weights @ units.mix
         gradient = weights @ units.slope
         gradient = gradient + (sensitivity[:, None] @ features.gradient)[:, 0]
         value = (shares * centre) @ units.weight
-        # Every sum here is one of products with the features, and rounds by at most their size.
-        doubt = (np.abs(sensitivity) * features.radius).sum(1) + 8.0 * (rounding @ self.size)
+        # The value has the error of a pre-activation, that of its sum over units and that of the
+        # two additions in `_seen`: three times the part of V. G and R are counted once each, so
+        # three times the whole is enough, and four times covers the rounding of this line.
+        doubt = (np.abs(sensitivity) * features.radius).sum(1) + 4.0 * (rounding @ self.size)
         return value, gradient, gaps @ self.gain, gaps @ self.loss, doubt
 
     def _chords(self, centre: Array, reach: Array) -> tuple[Array, Array]:
         """Shares and gaps of all units on all boxes."""
-        # Three roundings in a pre-activation's end: the reach is rounded up by more.
+        # Two roundings in an end, each of at most UNIT (|centre| + reach + margin) (1 + UNIT): the
+        # part of the reach is in `above`, 3 UNIT |centre| is more than the rest.
         reach = above(reach, 2 * self.steep.shape[1] + 8)
-        margin = np.abs(centre) * (2.0 * UNIT)
+        margin = np.abs(centre) * (3.0 * UNIT)
         return chord(centre - reach - margin, centre + reach + margin)
 
     def _seen(
@@ -121,6 +129,7 @@ class BlockError:
         value = value + forms.centre @ share.linear + share.constant
         gradient = gradient + share.linear - formula.gradient
         middle = value - formula.value
+        # The last difference rounds relative to itself, as everything that `above` rounds up.
         effect = (np.abs(gradient) + self.slope_slack) * forms.radius
         own = self.slack + doubt
         own = own + UNIT * (np.abs(value) + np.abs(middle))

@@ -2,7 +2,8 @@
 
 A running error analysis in the verifier's own words: every quantity has a bound of its size and a
 bound of its error, over the whole domain. Sums may be taken in any order, with or without fused
-multiply-add; products below the normal range may be flushed to zero.
+multiply-add; operands and results below the normal range may be taken for zero. Beyond the largest
+number of the format nothing is known, so nothing is proven there.
 
 Source: Higham 2002, Accuracy and Stability of Numerical Algorithms, sections 3.1 and 3.5.
 """
@@ -28,22 +29,37 @@ class Arithmetic:
     Args:
         name: what a certificate and torch call it.
         unit: relative error of one rounding to nearest.
-        smallest: the smallest normal number; whatever a product loses below it is less.
+        smallest: the smallest normal number; whatever an operand or a result loses below it is
+            less.
+        largest: the largest finite number.
     """
 
     name: str
     unit: float
     smallest: float
+    largest: float
 
     def gamma(self, roundings: int) -> float:
         """k u / (1 - k u), rounded up; infinite where k u is no longer small."""
         product = roundings * self.unit
         return product / (1.0 - product) * (1.0 + 2.0**-50) if product < 0.25 else float("inf")
 
+    def held(self, size: Array, error: Array) -> Array:
+        """`error`, and infinity where a number may overflow.
+
+        A partial sum is at most (1 + gamma) (size + error), gamma < 1/3 for a known one; a quarter
+        of the range leaves room for the difference of two such numbers, too.
+        """
+        return np.asarray(np.where(size + error < self.largest / 4.0, error, np.inf))
+
+    def unread(self, numbers: Array) -> Array:
+        """What is lost of each of some sizes if those below the normal range are read as 0."""
+        return np.asarray(np.where(numbers < self.smallest, numbers, 0.0))
+
 
 ARITHMETICS = {
-    "float64": Arithmetic("float64", 2.0**-53, 2.0**-1022),
-    "float32": Arithmetic("float32", 2.0**-24, 2.0**-126),
+    "float64": Arithmetic("float64", 2.0**-53, 2.0**-1022, (2.0 - 2.0**-52) * 2.0**1023),
+    "float32": Arithmetic("float32", 2.0**-24, 2.0**-126, (2.0 - 2.0**-23) * 2.0**127),
 }
 
 
@@ -86,8 +102,10 @@ def forward_errors(weights: LayerWeights, limit: Array, arithmetic: Arithmetic) 
         )
         added = _affine(mixed, weights.output, np.zeros(width), arithmetic)
         size = above(state.size + added.size, 1)
-        error = state.error + added.error + 2.0 * arithmetic.unit * size
-        state = _Quantity(size, above(error, 4))
+        # Both operands and the sum may lie below the normal range.
+        lost = 3.0 * arithmetic.smallest
+        error = above(state.error + added.error + 2.0 * arithmetic.unit * size + lost, 4)
+        state = _Quantity(size, arithmetic.held(size, error))
         active = _affine(state, weights.hidden, weights.hidden_bias, arithmetic)
         output = _affine(active, weights.readout, weights.readout_bias, arithmetic)
     return np.asarray(np.where(np.isfinite(output.error), output.error, np.inf))
@@ -97,11 +115,14 @@ def _affine(inputs: _Quantity, matrix: Array, offset: Array, arithmetic: Arithme
     """matrix x + offset, row by row of the inputs (tokens, terms)."""
     size, terms = np.abs(matrix), matrix.shape[1]
     reach = above(inputs.size @ size.T + np.abs(offset), terms + 2)
-    passed = above(inputs.error @ size.T, terms + 2)
+    # Inputs and weights below the normal range may be read as 0.
+    wrong = inputs.error + arithmetic.smallest
+    passed = wrong @ size.T + (inputs.size + wrong) @ arithmetic.unread(size).T
+    passed = above(passed + arithmetic.unread(np.abs(offset)), 2 * terms + 5)
     # Every term: one product and at most `terms` sums; underflow: one product and one sum each.
     own = arithmetic.gamma(terms + 2) * (reach + passed)
     lost = 2.0 * (terms + 1) * arithmetic.smallest
-    return _Quantity(reach, above(passed + own + lost, 4))
+    return _Quantity(reach, arithmetic.held(reach, above(passed + own + lost, 4)))
 
 
 def _attention(
@@ -109,13 +130,16 @@ def _attention(
 ) -> _Quantity:
     """One head: softmax(query key^T / sqrt(k)) value, for every token.
 
-    A score s and its computed twin differ by e. The quotient of two exponentials then changes by a
+    A score s and the computed one differ by e. The quotient of two exponentials then changes by a
     factor within exp(2 max e), and the computed one also by: the subtraction of the largest score
     (UNIT |difference|, twice), exp (twice), a sum of n terms, a quotient. An exponential that
     underflows is off by less than the smallest normal number, beside a sum of at least about 1.
     """
     inner, tokens = query.size.shape[1], len(key.size)
     unit, gamma = arithmetic.unit, arithmetic.gamma
+    query, key, value = (
+        _Quantity(part.size, part.error + arithmetic.smallest) for part in (query, key, value)
+    )
     # The factor 1 / sqrt(k) <= 1 is dropped from sizes and errors; it costs three roundings.
     scores = above(query.size @ key.size.T, inner + 2)
     error = (
@@ -123,9 +147,10 @@ def _attention(
         + query.size @ key.error.T
         + query.error @ key.error.T
         + gamma(inner + 6) * ((query.size + query.error) @ (key.size + key.error).T)
-        + 4.0 * (inner + 1) * arithmetic.smallest * (1.0 + key.size.sum(1))
+        + 4.0 * (inner + 1) * arithmetic.smallest * (1.0 + (key.size + key.error).sum(1))
     )
-    worst = above(error, 3 * inner + 10).max(1, keepdims=True)
+    error = arithmetic.held(scores, above(error, 3 * inner + 10))
+    worst = error.max(1, keepdims=True)
     largest = scores.max(1, keepdims=True)
     exponent = 2.0 * worst + 4.0 * unit * (largest + worst)
     relative = exponent + 4.0 * unit * _LIBRARY_ULPS + gamma(tokens + 8)
@@ -137,4 +162,5 @@ def _attention(
     # The shares sum to 1, the computed ones to 1 + relative.
     own = (relative + 2.0 * gamma(tokens + 2)) * reach * (1.0 + relative)
     total = above(own + top_error * (1.0 + relative) + lost, tokens + 8)
+    total = arithmetic.held(2.0 * reach, total)  # relative < 2, or total is infinite
     return _Quantity(np.broadcast_to(top, total.shape), total)

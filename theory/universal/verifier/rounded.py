@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.universal.arrays import Array
+from theory.universal.verifier.require import require
 
 UNIT = 2.0**-53
 """Half an ulp of 1: the relative error of one rounding to nearest."""
@@ -23,6 +24,19 @@ _SPLIT = 2.0**27 + 1.0
 """Dekker's constant: halves a significand of 53 bits."""
 _SAFE = 2.0**-960, 2.0**960
 """Products between these neither underflow in their error nor overflow while they are split."""
+
+
+def require_gradual_underflow() -> None:
+    """Refuses a process that takes subnormal numbers for 0: the step to the next float is one.
+
+    Raises:
+        CertificateError: as after `torch.set_flush_denormal(True)`.
+    """
+    require(
+        bool(np.array([2.0**-1074]) * np.ones(1) > 0),
+        "this process flushes subnormal numbers to 0, so that nothing can be rounded outward; "
+        "call torch.set_flush_denormal(False) first.",
+    )
 
 
 def sums(left: Array, right: Array) -> tuple[Array, Array]:

@@ -28,7 +28,7 @@ from theory.universal.verifier.errors import BlockError
 from theory.universal.verifier.forward import ARITHMETICS, forward_errors
 from theory.universal.verifier.network import Network
 from theory.universal.verifier.require import require
-from theory.universal.verifier.rounded import above
+from theory.universal.verifier.rounded import above, require_gradual_underflow
 
 MOST_BOXES = 4_000_000
 """Boxes beyond those of the file after which a proof is given up, half of what the certifier allows
@@ -127,6 +127,7 @@ class _Check:
     def run(self) -> Verification:
         """Proves every entry and adds up."""
         certificate, weights = self.certificate, self.weights
+        require_gradual_underflow()
         _require_digests(certificate, weights)
         shape = (weights.tokens, weights.width)
         require(

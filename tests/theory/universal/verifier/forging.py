@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,15 @@ def token_wise(
         readout=np.asarray(readout, dtype=np.float64).reshape(1, -1),
         readout_bias=np.array([readout_bias]),
     )
+
+
+IDENTITY = token_wise(np.array([1.0, -1.0]), np.zeros(2), np.array([1.0, -1.0]))
+"""The layer y = x."""
+Change = Callable[[Files], None]
+
+
+def identity(path: Path, change: Change = lambda files: None, **more: Any) -> Path:
+    """A true claim about `IDENTITY`, changed."""
+    files = Files.of(hand_made(path / "made", IDENTITY, "x1", **{"bound": 0.05, **more}))
+    change(files)
+    return files.write(path / "changed")
