@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
-from numbers import Real
 
 import numpy as np
 import torch
@@ -160,9 +159,12 @@ def _check_state(layer: Mapping[str, torch.Tensor], heads: int | None) -> int:
             f"got {type(layer).__name__}."
         )
     missing = [name for name in STATE_NAMES.values() if name not in layer]
-    if missing or type(heads) is not int:
-        what = f"the tensor {missing[0]!r}" if missing else "the number of heads, a whole number,"
-        raise DataError(f"certify: {what} is missing; give the state of a SingleLayer.")
+    if missing:
+        raise DataError(
+            f"certify: the tensor {missing[0]!r} is missing; give the state of a SingleLayer."
+        )
+    if type(heads) is not int:
+        raise DataError("certify: the number of heads is missing; give it as a whole number.")
     foreign = sorted(set(layer) - set(STATE_NAMES.values()))
     if foreign:
         raise DataError(
@@ -203,7 +205,7 @@ def _target_for(weights: LayerWeights, formula: Formula, domain: Domain) -> Targ
 
 def _number(epsilon: float) -> float:
     """An error that can be proven: finite and above 0."""
-    is_number = isinstance(epsilon, Real) and not isinstance(epsilon, bool)
+    is_number = isinstance(epsilon, int | float | np.floating) and not isinstance(epsilon, bool)
     if not (is_number and 0 < epsilon <= sys.float_info.max):
         raise DomainError(f"certify: epsilon must be a finite number > 0; got {epsilon!r:.40}.")
     return float(epsilon)
