@@ -44,6 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compile what sympy simplifies the formula to, also where the formula is undefined",
     )
+    parser.add_argument(
+        "--onnx",
+        action="store_true",
+        help="write layer.onnx as well, for which the bound holds, too; needs --dtype float32",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     compile_pde.configure(parser)
 
@@ -52,11 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
     """Compiles, writes and reports."""
     start = time.perf_counter()
     if arguments.pde is not None:
+        if arguments.onnx:
+            raise UsageError("sciformer compile: --onnx is for formulas; leave it out with --pde.")
         return compile_pde.run(arguments)
     if arguments.formula is None or arguments.tokens is None:
         raise UsageError(
             "sciformer compile: needs a formula and --tokens, or an equation by --pde; for example "
             '`sciformer compile "x1*x2; x1" --tokens 2 --epsilon 0.1`.'
+        )
+    if arguments.onnx and arguments.dtype != "float32":
+        raise UsageError(
+            "sciformer compile: --onnx needs --dtype float32, because an ONNX program has the "
+            "error of single precision."
         )
     from sciformer.cli.console import Progress, note, print_json, print_table
     from sciformer.runs import Run
@@ -88,6 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
     }
     directory = Run.create(arguments.out, "compile", config)
     layer.save(directory.path)
+    if arguments.onnx:
+        from theory.universal.program import write_onnx_program
+
+        write_onnx_program(layer.module, directory.path / "layer.onnx")
     figures = summary(layer, time.perf_counter() - start, directory.path)
     directory.write_json("summary.json", figures)
     drawn = _draw(layer, directory)
