@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
+import warnings
 from pathlib import Path
 
 import torch
@@ -32,19 +35,36 @@ def write_onnx_program(layer: SingleLayer, path: Path | str) -> Path:
 
     Accuracy: 1e-6 of the largest output, against the layer.
     """
-    from sciformer.sequence.exchange.formats import require
-    from sciformer.sequence.exchange.programs import write_onnx
-
     if dtype_of(layer) != torch.float32:
         raise UsageError(
             "compile: an ONNX program has the error of single precision; compile the layer with "
             "--dtype float32, whose certificate counts it."
         )
-    require("onnx")
+    missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"compile: an ONNX program needs {' and '.join(missing)}; install sciformer[exchange]."
+        )
     # Two sequences: with one the program would be for that batch size only.
     example = torch.zeros(2, len(layer.positions), layer.embedding.in_features)
     shapes = {"sequences": {0: torch.export.Dim("batch")}}
     program = torch.export.export(layer, (example,), dynamic_shapes=shapes)
     with atomic(Path(path)) as temporary:
-        write_onnx(program, temporary)
+        _write(program, temporary)
     return Path(path)
+
+
+def _write(program: torch.export.ExportedProgram, path: Path) -> None:
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)  # it tells of every package that it would support
+    try:
+        with warnings.catch_warnings():
+            # torch's own exporter uses what torch has deprecated.
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            exported = torch.onnx.export(program, verbose=False)
+    finally:
+        log.setLevel(level)
+    assert exported is not None, "an exported program always gives an ONNX program"
+    exported.save(path, external_data=False)

@@ -17,8 +17,10 @@ from sciformer.errors import CertificateError, ConvergenceError, SciformerError
 from tests.theory.universal.layers import exact_forward, random_layer
 from tests.theory.universal.verifier.forging import IDENTITY, token_wise
 from theory.universal.certifier.arithmetic import ARITHMETICS, FLOAT32, FLOAT64, Arithmetic
+from theory.universal.certifier.certify import certify as entries_of
 from theory.universal.certifier.rounding import forward_rounding
 from theory.universal.certifier.token_map import collapse
+from theory.universal.formula.target import read_target
 from theory.universal.layer import LayerWeights, SingleLayer, apply
 
 STATE = dict(SingleLayer(IDENTITY).state_dict())
@@ -297,3 +299,21 @@ def test_subnormal_operands_may_be_read_as_0(where: str, arithmetic: Arithmetic)
         exact = exact_forward(weights, x)
         off = max(abs(float(exact[i][0] - mpmath.mpf(float(given[i])))) for i in range(2))
     assert off <= bound
+
+
+def test_searches_of_content_heads_are_not_taken_for_one_another() -> None:
+    """Two equal outputs; the second formula has a spike that no sample meets, of the same limits.
+
+    Kills: a search that is remembered by its limits alone.
+    """
+    weights = random_layer(2, 1, 5)
+    twice = dataclasses.replace(
+        weights,
+        readout=np.repeat(weights.readout, 2, 0),
+        readout_bias=np.repeat(weights.readout_bias, 2),
+    )
+    spiked = read_target("0, 500*max(0, 1 - 1e7*|x1 - 0.123456789|)", 2)
+    epsilon = 1.2 * theory.certify(weights, "0").certificate.bound
+    first, second = entries_of(twice, spiked, epsilon, most_boxes=20_000)[:2]
+    assert first.accepted
+    assert not second.accepted
