@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pinn.commands.fit_arguments import limits, network_settings, shower
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pinn.identification.estimate import Truth
     from pinn.identification.study import Method, Study
-    from pinn.settings import Settings
-    from pinn.training.trainer import Limits, Progress
 
 EPILOG = """examples:
   sciformer identify navier-stokes
@@ -19,6 +17,9 @@ EPILOG = """examples:
   sciformer identify navier-stokes --method network --periodic-in-time --noise 0.01 --budget 300
   sciformer identify navier-stokes --data cylinder_nektar_wake.mat --method both --json
   sciformer identify burgers --noise 0.01
+  sciformer identify burgers --data burgers_shock.mat --samples 2000
+  sciformer identify my_pde.py --data samples.csv --unknown a --unknown k=0.5
+  sciformer identify my_pde.py --data samples.csv --unknown a --noise 0.02 --json
 
 navier-stokes is u_t + lambda_1 (u.grad) u + grad p - lambda_2 lap u = 0 with div u = 0; burgers is
 u_t + lambda_1 u u_x - lambda_2 u_xx = 0. The coefficient of u_t is taken as 1, which sets the
@@ -29,6 +30,12 @@ The weak method sees the velocity of every point and snapshot, the network --sam
 neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0; beside x, y and t it is
 given the phase of a travelling wave, whose wave vector is first found in the samples and then
 learned.
+
+A problem of your own is a Python file, as `sciformer solve` takes it; its --data is a .csv whose
+header names coordinates, fields and, if known, sigma_<field> or sigma, an .npz with arrays of these
+names, or a .mat with a grid as burgers_shock.mat has it. Without a sigma the noise is estimated
+from the samples; --noise S says its standard deviation, and --noise 0 that there is none. A
+parameter that is --unknown starts from its value in the file, or from the one that is given.
 
 Each fit by a network ends with a verdict: converged, doubtful or not converged, with the reasons
 and what to do next. Exit status: 0, or 3 if one of the fits has not converged."""
@@ -48,12 +55,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
     parser.epilog = EPILOG
-    parser.add_argument("problem", choices=("navier-stokes", "burgers"), help="the equation")
+    parser.add_argument("problem", help="navier-stokes, burgers, or a Python file of your own")
     parser.add_argument(
         "--data",
         type=Path,
         metavar="FILE",
-        help="a flow as .mat, .npz, .h5 or .nc with X_star, t, U_star",
+        help="a flow as .mat, .npz, .h5 or .nc with X_star, t, U_star; samples as .csv, .npz, .mat",
+    )
+    parser.add_argument(
+        "--unknown",
+        action="append",
+        default=[],
+        metavar="NAME[=START]",
+        help="a parameter of your own problem that is to be found; repeatable",
     )
     parser.add_argument(
         "--method",
@@ -62,10 +76,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--noise",
-        type=positive_number,
-        default=0.0,
+        type=_noise,
         metavar="SHARE",
-        help="Gaussian noise to add, as a share of the standard deviation (default none)",
+        help="Gaussian noise to add, as a share of the standard deviation (default none); for "
+        "samples of your own the standard deviation that their noise has, 0 for none (default: "
+        "estimated)",
     )
     parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
     parser.add_argument(
@@ -108,13 +123,18 @@ def run(arguments: argparse.Namespace) -> int:
     from pinn.commands.result_table import status_of, warn
     from sciformer.cli.console import Progress, note, print_json, print_table
 
+    if _is_own(arguments):
+        from pinn.commands.identify_samples import run as run_samples
+
+        return run_samples(arguments)
+    arguments.noise = arguments.noise or 0.0  # nothing is added unless it is said
     study = _burgers(arguments) if arguments.problem == "burgers" else _flow(arguments)
     methods = study.methods
     with Progress(total=float(len(methods) * arguments.seeds), label=study.label) as progress:
         for number, method in enumerate(methods):
             for index in range(arguments.seeds):
                 done = number * arguments.seeds + index
-                show = _shower(progress, done, arguments)
+                show = shower(progress, done, arguments)
                 study.run(method, arguments.seed + index, [show])
                 progress.update(done + 1)
     if arguments.json:
@@ -126,6 +146,39 @@ def run(arguments: argparse.Namespace) -> int:
     fits = [{"problem": f"seed {fit['seed']}", **fit} for fit in study.summary()["runs"]]
     warn(fits)
     return status_of(fits)
+
+
+def _noise(text: str) -> float:
+    """Argument type: a finite number of at least 0."""
+    from sciformer.cli.arguments import positive_number
+
+    try:
+        return 0.0 if float(text) == 0 else positive_number(text)
+    except ValueError:
+        return positive_number(text)
+
+
+def _is_own(arguments: argparse.Namespace) -> bool:
+    """Whether samples of one's own are fitted, and no flow or exact solution of the package.
+
+    Raises:
+        UnknownNameError: the problem is neither known here nor a file.
+        UsageError: unknowns of a problem whose unknowns are fixed.
+    """
+    from pinn.problem.source import is_file
+    from sciformer.errors import UsageError, unknown_name
+
+    known = ("navier-stokes", "burgers")
+    if is_file(arguments.problem):
+        return True
+    if arguments.problem not in known:
+        raise unknown_name("sciformer identify", "problem", arguments.problem, known)
+    if arguments.unknown:
+        raise UsageError(
+            f"sciformer identify: the unknowns of {arguments.problem} are lambda_1 and lambda_2; "
+            "leave out --unknown, or write the problem as a file of your own."
+        )
+    return arguments.problem == "burgers" and arguments.data is not None
 
 
 def _flow(arguments: argparse.Namespace) -> Study:
@@ -168,8 +221,10 @@ def _network(arguments: argparse.Namespace, truth: Truth) -> Method:
         arguments.samples or 5000,
         arguments.noise,
         FORMS[arguments.form](),
-        _settings(arguments, wave=PeriodicWave if arguments.periodic_in_time else TravellingWave),
-        _limits(arguments),
+        network_settings(
+            arguments, wave=PeriodicWave if arguments.periodic_in_time else TravellingWave
+        ),
+        limits(arguments),
         truth,
     )
     return lambda seed, observers: identify_network(data, request.with_seed(seed), observers)[0]
@@ -185,51 +240,22 @@ def _burgers(arguments: argparse.Namespace) -> Study:
     from pinn.identification.study import Study
     from sciformer.errors import UsageError
 
-    if arguments.method in ("weak", "both") or arguments.data or arguments.periodic_in_time:
+    if arguments.method in ("weak", "both") or arguments.periodic_in_time:
         raise UsageError(
             "sciformer identify: burgers takes samples of its exact solution and knows the network "
-            "only; leave out --data, --periodic-in-time and --method."
+            "only; leave out --periodic-in-time and --method."
         )
     viscosity = 1 / (arguments.reynolds or 100 * math.pi)
-    settings = _settings(arguments, schedule=SCHEDULE)
+    settings = network_settings(arguments, schedule=SCHEDULE)
     methods = {
         "network": lambda seed, observers: identify_burgers(
             arguments.samples or 2000,
             arguments.noise,
             viscosity,
             replace(settings, seed=seed),
-            _limits(arguments),
+            limits(arguments),
             observers,
         )[0]
     }
     truth = Truth(1.0, viscosity)
     return Study("identify burgers", "burgers, exact solution", truth, methods)
-
-
-def _settings(arguments: argparse.Namespace, **choices: Any) -> Settings:
-    from pinn.identification.flow_network import default_settings
-    from pinn.networks import MLP, PhysicsFormer
-
-    # 1,422 parameters each with two fields of three coordinates and the phase of a wave.
-    networks = {"mlp": MLP.Sizes(), "physicsformer": PhysicsFormer.Sizes(steps=3)}
-    return default_settings(network=networks[arguments.model], threads=arguments.threads, **choices)
-
-
-def _limits(arguments: argparse.Namespace) -> Limits:
-    from pinn.training.trainer import Limits
-
-    return Limits(arguments.budget, arguments.iterations)
-
-
-def _shower(progress: Any, done: int, arguments: argparse.Namespace) -> Callable[[Progress], None]:
-    """Shows a fit about once a second."""
-    last = [-1.0]
-
-    def show(report: Progress) -> None:
-        if report.elapsed - last[0] < 1:
-            return
-        last[0] = report.elapsed
-        share = min(1.0, report.elapsed / arguments.budget)
-        progress.update(done + share, step=report.iteration, loss=report.loss, **report.values)
-
-    return show

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,8 @@ class Cloud:
         points: (p, c), in the order of the problem's coordinates.
         values: (p,) for each quantity that was measured, by name.
         name: what messages and reports call the data.
-        noise: standard deviation > 0 of the noise of each quantity; where it is given, samples and
-            equations are weighted by it, as statistics want, and unknown parameters can be found.
+        noise: standard deviation > 0 of the noise of each quantity, one for all its samples or
+            (p,); where it is given, samples and equations are weighted by it, as statistics want.
 
     Raises:
         DataError: arrays that do not fit together or are not finite, or a noise level missing.
@@ -31,7 +32,7 @@ class Cloud:
     points: Array
     values: Mapping[str, Array]
     name: str = "data"
-    noise: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float64)
@@ -66,5 +67,21 @@ class Cloud:
                 f"{self.name}: values of {sorted(self.values)} come with noise levels of "
                 f"{sorted(self.noise)}; give one level for each quantity."
             )
-        if not all(0 < level < np.inf for level in self.noise.values()):
-            raise DataError(f"{self.name}: noise levels must be > 0; got {dict(self.noise)}.")
+        for label, level in self.noise.items():
+            wrong = ~((np.asarray(level) > 0) & np.isfinite(level))
+            if np.shape(level) not in ((), (len(self.points),)):
+                raise DataError(
+                    f"{self.name}: the noise of {label} is one level or ({len(self.points)},); "
+                    f"got {np.shape(level)}."
+                )
+            if wrong.any():
+                raise DataError(
+                    f"{self.name}: noise levels must be > 0; {label} has "
+                    f"{np.asarray(level)[wrong].ravel()[0]:g}."
+                )
+
+    def in_order(self, order: NDArray[np.int64]) -> Cloud:
+        """The samples of some numbers, in that order."""
+        values = {key: column[order] for key, column in self.values.items()}
+        noise = {k: v if np.ndim(v) == 0 else np.asarray(v)[order] for k, v in self.noise.items()}
+        return Cloud(self.points[order], values, self.name, noise)

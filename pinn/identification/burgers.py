@@ -100,7 +100,7 @@ def identify_burgers(
     limits = limits or Limits(budget=DEFAULTS["budget"])
     cloud = sample_burgers(samples, noise, settings.seed, viscosity)
     problem = burgers_problem(cloud, viscosity)
-    found = identify(problem, settings, limits, observers=observers)
+    found = identify(problem, None, settings, limits, observers=observers)
     axes = [np.linspace(*ends, n) for ends, n in zip(((-1, 1), (0, 1)), GRID, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
     reference = problem.reference

@@ -83,7 +83,7 @@ def identify_network(
     problem = measured_flow(
         request.flow, data, samples, lambda_1=truth.lambda_1, lambda_2=truth.lambda_2
     )
-    found = identify(problem, request.settings, request.limits, observers=observers)
+    found = identify(problem, None, request.settings, request.limits, observers=observers)
     errors = field_errors(data, found.solution)
     estimate = NetworkEstimate.of(found, errors, noise=request.noise, seed=seed)
     return replace(estimate, left_out=left_out), found

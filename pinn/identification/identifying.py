@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from pinn.identification.uncertainty import Information, clustered_deviation, reweighted_shift
+from pinn.identification.asking import check_inside, with_noise
+from pinn.identification.deviations import Deviations, deviations
 from pinn.networks import MLP
 from pinn.solution import Solution, build_trial
 from pinn.solving import chosen, make_trainer
@@ -23,15 +23,13 @@ from sciformer.errors import DataError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-    from torch import Tensor
-
+    from pinn.data.cloud import Cloud
     from pinn.problem.problem import Problem
     from pinn.settings import Settings
     from pinn.training.verdict import Verdict
 
-BOXES = 8  # along each coordinate but time; residuals in one box may agree
-FEWEST_SAMPLES = 100  # below, the intervals, which count boxes of space, mean nothing
+MANY = 100  # samples, from which on a fit that does not tell an unknown is only remarked upon
+WORSE = 2.0  # misfit in units of the noise, above which something is wrong
 # Found by trials on a wake: 60 s bring most coefficients within their intervals.
 DEFAULTS: dict[str, Any] = {"network": MLP.Sizes(), "spread": True, "budget": 60.0}
 
@@ -44,8 +42,8 @@ class Identification:
         solution: all quantities, callable at points.
         verdict: whether the fit converged, why, and what to do next.
         values: the unknown parameters.
-        curvature: their standard deviations if the network were perfect: from the Gauss-Newton
-            matrix, with the rows' own mean square as variance.
+        curvature: their standard deviations if the network were perfect: `bound` times
+            `dispersion`.
         misfit: their standard deviations from influences summed over boxes in space, which count
             what the network cannot represent.
         tolerance: how far they move, to first order, when the equations are held half as tightly
@@ -53,6 +51,12 @@ class Identification:
         bound: Cramer-Rao bound for these samples and this noise in the network's own tangent space,
             with the equations held as in the fit. Equations held tighter lower it (in the wake by a
             third, to a quarter of the tolerance), so it is no bound for all methods.
+        dispersion: root mean square of the samples' misfit in units of their noise, over the
+            degrees of freedom that the fit leaves them; 1 where noise and network are right.
+        freedom: those degrees of freedom.
+        noise: standard deviation of the noise of each quantity, by which samples were weighted; the
+            least one where it varies.
+        is_noise_estimated: whether it was found in the samples themselves.
         wave: learned wave vector of the inputs, in radians over the unit of each coordinate; empty
             without one.
         is_periodic: whether the fields were taken to repeat in time with it.
@@ -72,6 +76,10 @@ class Identification:
     misfit: dict[str, float]
     tolerance: dict[str, float]
     bound: dict[str, float]
+    dispersion: float
+    freedom: float
+    noise: dict[str, float]
+    is_noise_estimated: bool
     wave: dict[str, float]
     is_periodic: bool
     samples: int
@@ -87,14 +95,86 @@ class Identification:
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 % by curvature, misfit and tolerance; `with_ensemble` adds the spread over seeds."""
-        parts = (self.curvature[name], self.misfit[name], self.tolerance[name])
-        # 1.96 standard deviations to each side hold 95 % of a normal distribution.
-        half = 1.96 * float(np.linalg.norm(parts))
+        half = self.half_width(name)
         return self.values[name] - half, self.values[name] + half
+
+    def half_width(self, name: str) -> float:
+        """What the 95 % interval extends to each side of a value, by Student's quantile: the size
+        of the noise is itself found from `freedom` residuals."""
+        from scipy.stats import t
+
+        parts = (self.curvature[name], self.misfit[name], self.tolerance[name])
+        return float(t.ppf(0.975, self.freedom)) * float(np.linalg.norm(parts))
+
+    def __str__(self) -> str:
+        """One line for each unknown, such as a = 0.1384 ± 0.0041 (95 %)."""
+        return "\n".join(
+            f"{name} = {rounded(value, self.half_width(name))} (95 %)"
+            for name, value in self.values.items()
+        )
+
+    def notes(self) -> list[str]:
+        """What has to be said beside the values."""
+        levels = ", ".join(f"{name} {level:.3g}" for name, level in self.noise.items())
+        how = "estimated from the samples" if self.is_noise_estimated else "as given"
+        said = [
+            f"{self.samples} samples, {self.iterations} steps ({self.stopped}); noise {how}: "
+            f"{levels}; the fit leaves {self.dispersion:.2f} of it. Intervals count curvature, "
+            "misfit over boxes of space and how tightly the equations are held."
+        ]
+        if self.dispersion > WORSE:
+            said.append(
+                f"The samples are missed by {self.dispersion:.1f} times their noise: the fit is "
+                "not done, the noise is larger than was said, or the equations are not those of "
+                "the data; train longer (--budget), or check noise, units and equations."
+            )
+        said += [
+            f"{name} is not told: its interval is wider than its value; give more samples, or "
+            "train longer."
+            for name, value in self.values.items()
+            if self.half_width(name) > abs(value)
+        ]
+        return said
+
+    def summary(self) -> dict[str, Any]:
+        """All figures as JSON values."""
+        kinds = ("curvature", "misfit", "tolerance", "bound")
+        return {
+            "problem": self.solution.problem.name,
+            "values": self.values,
+            "intervals": {name: list(self.interval(name)) for name in self.values},
+            **{kind: getattr(self, kind) for kind in kinds},
+            "dispersion": self.dispersion,
+            "freedom": self.freedom,
+            "noise": self.noise,
+            "is_noise_estimated": self.is_noise_estimated,
+            "samples": self.samples,
+            "parameters": self.parameters,
+            "iterations": self.iterations,
+            "loss": self.loss,
+            "stopped": self.stopped,
+            "seed": self.solution.settings.seed,
+            "wall_seconds": self.wall_seconds,
+            "notes": self.notes(),
+            **self.verdict.summary(),
+        }
+
+
+def rounded(value: float, half: float) -> str:
+    """A value and the half-width of its interval, to two digits of the latter: 0.1384 ± 0.0041."""
+    if not 0 < half < float("inf"):
+        return f"{value:g} ± {half:g}"
+    if not 1e-4 <= abs(value) < 1e6:
+        exponent = int(np.floor(np.log10(max(abs(value), half))))
+        scaled = rounded(value / 10.0**exponent, half / 10.0**exponent) if exponent else ""
+        return f"({scaled})e{exponent:+03d}" if scaled else f"{value:g} ± {half:g}"
+    digits = max(0, 1 - int(np.floor(np.log10(half))))
+    return f"{value:.{digits}f} ± {half:.{digits}f}"
 
 
 def identify(
     problem: Problem,
+    data: Cloud | None = None,
     settings: Settings | None = None,
     limits: Limits | None = None,
     *,
@@ -106,16 +186,21 @@ def identify(
     Network and parameters minimise one sum of squares: samples in units of their noise, equations
     in units of the same noise.
 
+        found = pinn.identify(heat, pinn.Cloud(points, {"u": values}), budget=30)
+        print(found)  # a = 0.1384 ± 0.0041 (95 %)
+
     Args:
-        problem: with `unknown` parameters and `data` whose noise is known, in random order.
+        problem: with `unknown` parameters.
+        data: samples, beside those of the problem; where their noise is not known it is estimated
+            from them. More than 1,500 should be in random order: early steps see the first ones.
         settings: all choices; by default what the problem advises, or an MLP.
         limits: when to end; 60 seconds by default.
         observers: called after every step and at the end.
         choices: single settings, or `budget` or `iterations`, as for `pinn.solve`.
 
     Raises:
-        UsageError: nothing is unknown, or data without a noise level.
-        DataError: too few samples.
+        UsageError: nothing is unknown, or there are no samples.
+        DataError: samples outside the domain, or too few to tell the unknowns.
         ConvergenceError: rows stopped being finite.
         KeyboardInterrupt: after the step in which it came.
 
@@ -123,7 +208,11 @@ def identify(
         the least squares, the schedule and the intervals are our choice.
     """
     began = time.perf_counter()
+    if data is not None:
+        problem = replace(problem, data=(*problem.data, data))
     _check(problem)
+    is_estimated = not all(cloud.noise for cloud in problem.data)
+    problem = replace(problem, data=tuple(c if c.noise else with_noise(c) for c in problem.data))
     advised = replace(problem, advice={**DEFAULTS, **problem.advice})
     settings, limits = chosen(advised, settings, limits, choices)
     solution = Solution(problem, build_trial(problem, settings), settings)
@@ -131,13 +220,17 @@ def identify(
     objectives = trainer.objectives
     assert isinstance(objectives, NoisyData), "its data have noise levels, as was checked"
     stopped = trainer.run(observers)
-    deviations = _deviations(objectives, solution)
+    found = deviations(objectives, solution)
+    if sum(map(len, problem.data)) < MANY:
+        _refuse_untold(solution, objectives.values(), found)
     wave, is_periodic = learned_wave(solution)
     return Identification(
         solution=solution,
         verdict=judge(evidence_of(problem, solution.trial, trainer)),
         values=objectives.values(),
-        **deviations,
+        **vars(found),
+        noise=_levels(problem),
+        is_noise_estimated=is_estimated,
         wave=wave,
         is_periodic=is_periodic,
         samples=sum(map(len, problem.data)),
@@ -166,57 +259,37 @@ def _check(problem: Problem) -> None:
             f"{problem.name}: nothing is unknown; give the parameters to find, such as "
             "unknown={nu: Unknown(size=0.01)}."
         )
-    if not problem.data or not all(cloud.noise for cloud in problem.data):
+    if not problem.data:
         raise UsageError(
-            f"{problem.name}: unknown parameters are found from samples whose noise is known; give "
-            "the problem data=(Cloud(points, values, noise={...}),)."
+            f"{problem.name}: unknown parameters are found from samples; give "
+            "data=Cloud(points, {'u': values})."
         )
-    count = sum(map(len, problem.data))
-    if count < FEWEST_SAMPLES:
+    for cloud in problem.data:
+        check_inside(problem, cloud)
+    count = sum(len(cloud) * len(cloud.values) for cloud in problem.data)
+    if count <= len(problem.unknown):
         raise DataError(
-            f"{problem.data[0].name}: {count} samples are too few to identify anything; "
-            f"give at least {FEWEST_SAMPLES}."
+            f"{problem.data[0].name}: {count} measured values are too few for "
+            f"{len(problem.unknown)} unknown parameters; give more samples."
         )
 
 
-def _deviations(objectives: NoisyData, solution: Solution) -> dict[str, dict[str, float]]:
-    """Curvature, misfit, tolerance and bound of the unknowns, in their own units."""
-    objective, coefficients = objectives.present, solution.trial.coefficients
-    assert objective is not None, "a step has been taken"
-    assert coefficients is not None, "something is unknown"
-    at, sizes = objective.linearise(), coefficients.sizes
-    units = objectives.noise_units()
-    jacobian, rows = at.jacobian * units, at.rows * units
-    known = Information(jacobian, len(sizes))
-    influences = known.influences(rows)
-    problem = solution.problem
-    space = [i for i, c in enumerate(problem.domain.coordinates) if c != problem.time]
-    counts = [len(weighted.rows()) for weighted in objective.terms]
-    places = [weighted.sample.points[:, space] for weighted in objective.terms]
-    clusters = np.concatenate([_boxes(*part) for part in zip(places, counts, strict=True)])
-    spread = float((rows @ rows) / len(rows)) ** 0.5
-    looser = torch.ones_like(rows)
-    looser[: counts[0]] = 0.5  # the equations come first
-    moved = reweighted_shift(jacobian, rows, looser, len(sizes))
-    scale, bound = np.array(list(sizes.values())), known.cramer_rao()
-    found = {
-        "curvature": spread * bound,
-        "misfit": clustered_deviation(influences, clusters),
-        "tolerance": np.abs([influences.sum(0), moved]).max(0),
-        "bound": bound,
-    }
-    return {
-        kind: dict(zip(sizes, (scale * values).tolist(), strict=True))
-        for kind, values in found.items()
-    }
+def _refuse_untold(solution: Solution, values: dict[str, float], found: Deviations) -> None:
+    """Refuses samples that leave an unknown as uncertain as it is large."""
+    sizes = {str(s): given.size for s, given in solution.problem.unknown.items()}
+    for name, value in values.items():
+        if found.curvature[name] > max(abs(value), sizes[name]):
+            raise DataError(
+                f"{solution.problem.name}: these samples do not tell {name}: its standard "
+                f"deviation is {found.curvature[name]:.3g} at a value of {value:.3g}; give more "
+                "samples where it acts, less noise, or conditions that the fields meet, or train "
+                "longer."
+            )
 
 
-def _boxes(places: Tensor, rows: int) -> NDArray[np.int64]:
-    """Which box of space, 8 along each coordinate, each row's point lies in.
-
-    Boxes last for all the time: what is not represented at one place comes again with every wave.
-    """
-    low, high = places.min(0).values, places.max(0).values
-    cells = ((places - low) / (high - low) * BOXES).long().clamp(0, BOXES - 1)
-    boxes = (cells * BOXES ** torch.arange(places.shape[1])).sum(1)
-    return np.asarray(boxes.repeat(rows // len(places)).numpy())  # equation by equation
+def _levels(problem: Problem) -> dict[str, float]:
+    levels: dict[str, float] = {}
+    for cloud in problem.data:
+        for name, level in cloud.noise.items():
+            levels[name] = min(float(np.min(level)), levels.get(name, np.inf))
+    return levels

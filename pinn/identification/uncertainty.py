@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.linalg import cho_solve, cholesky
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
@@ -57,6 +57,27 @@ class Information:
     def cramer_rao(self) -> Array:
         """The least standard deviation (count,) of any unbiased estimate."""
         return np.asarray(np.sqrt(np.linalg.inv(self.matrix).diagonal()))
+
+    def dispersion(self, rows: Tensor, samples: Tensor) -> tuple[float, float]:
+        """What measured rows are of their noise, and how many of them the fit leaves free.
+
+        Equations that hold say nothing about noise: they count as rows, not as samples.
+
+            dispersion^2 = sum of the squares of the samples' rows / freedom
+            freedom = number of samples - trace of the hat matrix over them
+
+        Args:
+            rows: (R,).
+            samples: (R,), which of them are measured.
+
+        Returns:
+            The dispersion, 1 for the noise that the rows are in units of, and the freedom.
+        """
+        measured = self._jacobian[samples].T.numpy()
+        used = solve_triangular(self._factor, measured, lower=True, check_finite=False)
+        freedom = float(samples.sum()) - float((used**2).sum())
+        square = float(rows[samples].double().square().sum())
+        return (square / max(freedom, 1.0)) ** 0.5, freedom
 
     def influences(self, rows: Tensor) -> Array:
         """What each row adds to the least-squares estimate, (R, count).

@@ -86,7 +86,7 @@ class DataTerm:
         parameters: a value for each parameter; the problem's own by default.
 
     Attributes:
-        points: the cloud's, each followed by its measured values, (p, c + e).
+        points: the cloud's, each followed by its measured values and their units, (p, c + 2 e).
     """
 
     def __init__(
@@ -100,17 +100,18 @@ class DataTerm:
         self.name = cloud.name
         self._quantities = quantities(problem, trial, tuple(cloud.values), parameters)
         self._coordinates = cloud.points.shape[1]
-        measured = np.column_stack([cloud.points, *cloud.values.values()])
+        units = [np.broadcast_to(unit, len(cloud)) for unit in _units(problem, cloud)]
+        measured = np.column_stack([cloud.points, *cloud.values.values(), *units])
         self.points = torch.from_numpy(measured).to(like)
-        self._units = like.new_tensor(_units(problem, cloud))
 
     def residual(self, points: Tensor) -> Tensor:
         """Signed distances (p, e) to the measured values, at points with their values."""
-        where, values = points[:, : self._coordinates], points[:, self._coordinates :]
-        return (self._quantities.residual(where.contiguous()) - values) / self._units
+        where, measured = points[:, : self._coordinates], points[:, self._coordinates :]
+        values, units = measured.chunk(2, dim=1)
+        return (self._quantities.residual(where.contiguous()) - values) / units
 
 
-def _units(problem: Problem, cloud: Cloud) -> list[float]:
+def _units(problem: Problem, cloud: Cloud) -> list[Any]:
     """What each quantity's distance is divided by: its noise, or the size of a field, or of the
     values themselves where a quantity is no field."""
     if cloud.noise:

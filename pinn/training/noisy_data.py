@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pinn.loss import terms
 from pinn.loss.least_squares import LeastSquares, Weighted, Workspace
+from pinn.problem.scales import Scales
 from pinn.sampling.samplers import Current, Sample, UniformSobol
 from pinn.sampling.schedule import Renewal
 from pinn.training.collocation import BOUNDARY_SHARE, FEWEST, soft_conditions
@@ -73,18 +76,15 @@ class NoisyData:
         self._device = first.device
         self._numbers = trial.values or Parameters(problem.parameter_values)
         names = problem.domain.coordinates
+        self.noise, self._size, sizes = _units(problem)
         self._equations = terms.EquationTerm(
-            "equations", trial, problem.residual, names, self._numbers
+            "equations", trial, problem.residual, names, self._numbers, sizes=sizes
         )
         self._clouds = [
             terms.DataTerm(trial, problem, cloud, first, self._numbers) for cloud in problem.data
         ]
         soft = soft_conditions(problem, trial)
         self._boundary = [terms.boundary(problem, trial, c, self._numbers) for c in soft]
-        self.noise = min(level for cloud in problem.data for level in cloud.noise.values())
-        self._size = max(
-            float(values.std()) for cloud in problem.data for values in cloud.values.values()
-        )
         self._renewal, self._seed = Renewal(schedule), seed
         self._uniform = UniformSobol(problem.domain, seed, first.dtype)
         self._samplers: dict[SamplerMaker, Sampler] = {}
@@ -154,6 +154,16 @@ class NoisyData:
         assert self.present is not None, "a fit has taken a step"
         return math.sqrt(self.present.points) / self.noise
 
+    def is_sample(self) -> Tensor:
+        """Which rows of the objective are samples; the others are equations and conditions."""
+        assert self.present is not None, "a fit has taken a step"
+        return torch.cat(
+            [
+                torch.full((w.equations * len(w.sample),), w.term in self._clouds)
+                for w in self.present.terms
+            ]
+        )
+
     @property
     def _terms(self) -> list[Term]:
         return [self._equations, *self._boundary, *self._clouds]
@@ -199,6 +209,25 @@ class NoisyData:
             residual = self._equations.residual(points.to(self._device))
             size: Tensor = torch.linalg.vector_norm(residual, dim=-1)
         return size.cpu()
+
+
+def _units(problem: Problem) -> tuple[float, float, list[float] | None]:
+    """The least noise, the size of the data, and what each equation is divided by.
+
+    Without `scales` noise and size are shares of the range of each quantity, and equations count
+    relative to the sizes of their terms: any units give the same fit. A problem with `scales` is
+    one in units of order one, and stays as it is.
+    """
+    levels = [
+        (float(np.min(cloud.noise[name])), float(values.std()) or float(abs(values).max()) or 1.0)
+        for cloud in problem.data
+        for name, values in cloud.values.items()
+    ]
+    if problem.scales:
+        return min(noise for noise, _ in levels), max(size for _, size in levels), None
+    known = {**problem.parameters, **{s: u.size for s, u in problem.unknown.items()}}
+    typical = replace(problem, parameters=known, unknown={}, exact={}, reference=None)
+    return min(noise / size for noise, size in levels), 1.0, Scales(typical).equations
 
 
 def _even(points: Tensor) -> Sample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,6 +73,8 @@ def identify_weak(
             f"{grid.name}: {grid.samples} samples are too few to identify two coefficients; "
             f"give at least {FEWEST_SAMPLES}."
         )
+    if not 0 <= noise < math.inf:
+        raise DataError(f"{grid.name}: the noise to add must be a share >= 0; got {noise:g}.")
     windows = Windows()
     check_identifiable(grid, windows)
     generator = np.random.default_rng(seed)

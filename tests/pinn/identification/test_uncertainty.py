@@ -82,6 +82,35 @@ def test_clusters_see_what_agrees_within_them() -> None:
     assert correlated / independent == pytest.approx(10**0.5, rel=0.1)
 
 
+def test_clusters_are_corrected_for_their_number() -> None:
+    """Two clusters whose influences add up to 3 and -4: sqrt(2 / (2 - 1) * 25).
+
+    Kills: the correction G / (G - 1) left out, which gives 5.
+    """
+    influence = np.array([[1.0], [-4.0], [2.0]])
+    assert clustered_deviation(influence, np.array([0, 1, 0])) == pytest.approx([50**0.5])
+
+
+def test_dispersion_counts_samples_alone() -> None:
+    """A line with known noise beside a thousand equations that hold exactly, b = 0 in the second.
+
+    Kills: rows of equations counted as samples; degrees of freedom that the fit uses left in.
+    """
+    places = torch.linspace(0, 1, 12, dtype=torch.float64)
+    line = torch.stack([torch.ones_like(places), places, 0 * places], 1)
+    exact = torch.zeros(1000, 3, dtype=torch.float64)
+    exact[:, 2] = 5.0
+    design = torch.cat([exact, line])
+    generator = torch.Generator().manual_seed(2)
+    noisy = torch.randn(12, generator=generator, dtype=torch.float64)
+    left = noisy - line[:, :2] @ torch.linalg.lstsq(line[:, :2], noisy[:, None]).solution[:, 0]
+    rows = torch.cat([torch.zeros(1000, dtype=torch.float64), left])
+    samples = torch.arange(1012) >= 1000
+    dispersion, freedom = Information(design, 1).dispersion(rows, samples)
+    assert freedom == pytest.approx(10, rel=1e-6)
+    assert dispersion == pytest.approx(float(left.square().sum() / 10) ** 0.5, rel=1e-6)
+
+
 def test_the_floor_scales_with_noise_and_samples() -> None:
     """Kills: a root forgotten, a ratio turned over."""
     floor = Floor({"lambda_2": 0.3}, samples=5000, noise=0.01)

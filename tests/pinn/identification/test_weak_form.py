@@ -141,6 +141,13 @@ def test_noise_above_the_signal_is_refused() -> None:
         identify_weak(WAKE, noise=1.5)
 
 
+@pytest.mark.parametrize("noise", [float("nan"), float("inf"), -1.0])
+def test_noise_that_is_no_level_is_refused(noise: float) -> None:
+    """Kills: noise drawn of a negative size, or nothing but NaN handed to a factorisation."""
+    with pytest.raises(DataError, match="noise to add must be a share >= 0"):
+        identify_weak(WAKE, noise=noise)
+
+
 def test_too_few_samples_and_too_coarse_grids_are_refused() -> None:
     few = FlowGrid("few", X[:4], Y[:4], T[:6], np.ones((4, 4, 6)), np.ones((4, 4, 6)))
     with pytest.raises(DataError, match=r"96 samples are too few .* at least 100"):

@@ -1,0 +1,88 @@
+"""What is asked of an identification: which parameters are unknown, and how noisy samples are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pinn.data.noise import noise_of_samples
+from pinn.problem.problem import Unknown
+from sciformer.errors import DataError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pinn.data.cloud import Cloud
+    from pinn.problem.problem import Problem
+
+# Clean samples are weighted by this share of their standard deviation: no network of a thousand
+# numbers represents a field better, and tighter samples would pull the unknowns.
+LEAST_NOISE = 1e-3
+ROUNDING = 1e-9  # of a domain's extent, by which a sample may lie outside
+
+
+def with_unknown(problem: Problem, starts: Mapping[str, float | None]) -> Problem:
+    """A problem some of whose parameters are to be found.
+
+    Args:
+        problem: whose equations hold the parameters.
+        starts: where each unknown starts; None for its value in the problem, which is then a guess
+            and no truth.
+
+    Raises:
+        UsageError: an unknown without any start, or whose typical size cannot be told from 0.
+    """
+    symbols = {str(s): s for s in problem.symbols}
+    values = problem.parameter_values
+    unknown = dict(problem.unknown)
+    for name, start in starts.items():
+        if name not in symbols:
+            raise unknown_name(problem.name, "parameter", name, symbols)
+        guess = values[name] if start is None else start
+        known = problem.unknown.get(symbols[name])
+        size = abs(guess) or (known.size if known else abs(values[name]))
+        if not 0 < size < math.inf:
+            raise UsageError(
+                f"{problem.name}: {name} starts at {guess:g}, which tells nothing of its size; "
+                f"give a guess, as in --unknown {name}=0.5."
+            )
+        unknown[symbols[name]] = Unknown(size, guess)
+    return replace(problem, unknown=unknown)
+
+
+def with_noise(cloud: Cloud, level: float | None = None) -> Cloud:
+    """The same samples with a noise level.
+
+    Args:
+        cloud: whose noise is not known.
+        level: standard deviation of the noise of every quantity; 0 for clean samples, None for an
+            estimate from the samples themselves.
+    """
+    if level is not None and not 0 <= level < math.inf:
+        raise DataError(f"{cloud.name}: a noise level must be >= 0; got {level:g}.")
+    levels = {}
+    for name, values in cloud.values.items():
+        least = LEAST_NOISE * (float(values.std()) or float(abs(values).max()) or 1.0)
+        found = noise_of_samples(cloud.points, values) if level is None else level
+        levels[name] = max(found, least)
+    return replace(cloud, noise=levels)
+
+
+def check_inside(problem: Problem, cloud: Cloud) -> None:
+    """Refuses samples outside the domain.
+
+    Raises:
+        DataError: the sentence names the first one.
+    """
+    for axis, (name, (low, high)) in enumerate(problem.domain.intervals.items()):
+        margin, places = ROUNDING * (high - low), cloud.points[:, axis]
+        outside = np.flatnonzero((places < low - margin) | (places > high + margin))
+        if len(outside):
+            raise DataError(
+                f"{problem.name}: {len(outside)} of {len(cloud)} samples of {cloud.name} lie "
+                f"outside the domain, {name} from {low:g} to {high:g}, the first at {name} = "
+                f"{places[outside[0]]:g}; check the units, or widen the domain."
+            )
