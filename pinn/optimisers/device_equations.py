@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class DeviceEquations:
-    """(J^T J + mu I) s = -J^T r on the device of J, by whichever of J^T J and J J^T is smaller.
+    """(J^T J + mu I) s = -J^T r on the device of J, with mu = damping * trace(J^T J) / P.
 
-    The same steps as `NormalEquations`, which uses LAPACK on the host. No method waits for the
-    device: a matrix without a Cholesky factor gives a step that is not finite, which no trial
-    accepts.
+    The smaller of J^T J and J J^T is used. The same steps as `NormalEquations`, which uses LAPACK
+    on the host. No method waits for the device: a matrix without a Cholesky factor gives a step
+    that is not finite, which no trial accepts.
 
     Args:
         at: rows r (R,) and Jacobian (R, P), float32 or float64.
@@ -39,6 +39,9 @@ class DeviceEquations:
             self._matrix, self._right, self.value = processes.total(
                 self._matrix, self._right, self.value
             )
+        trace = self._matrix.trace()
+        # A Jacobian of zeros has no scale, and needs none.
+        self._scale = torch.where(trace > 0, trace / at.jacobian.shape[1], 1.0)
         self._factor = self._matrix
 
     def factorise(self, damping: float) -> bool:
@@ -48,7 +51,7 @@ class DeviceEquations:
             True; a matrix that has no factor gives steps that are not finite.
         """
         damped = self._matrix.clone()
-        damped.diagonal().add_(damping)
+        damped.diagonal().add_(damping * self._scale)
         factor, failed = torch.linalg.cholesky_ex(damped)
         self._factor = torch.where(failed > 0, torch.nan, factor)
         return True

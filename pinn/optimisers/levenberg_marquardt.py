@@ -20,32 +20,44 @@ if TYPE_CHECKING:
     from pinn.optimisers.protocol import Objective
 
 
+# Below the rounding of a matrix whose mean diagonal is 1, damping does nothing.
+LEAST = 1e-16
+
+
 @dataclass
 class _Damping:
     """Nielsen's rule: shrink smoothly with the gain, grow ever faster on failure."""
 
     value: float
     growth: float = 2.0
+    restarts: int = 0
 
     def accept(self, gain: float) -> None:
-        self.value = max(self.value * max(1 / 3, 1 - (2 * gain - 1) ** 3), 1e-13)
+        self.value = max(self.value * max(1 / 3, 1 - (2 * gain - 1) ** 3), LEAST)
         self.growth = 2.0
 
     def reject(self) -> None:
-        self.value = min(self.value * self.growth, 1e3)
+        self.value *= self.growth
         self.growth *= 2.0
+
+    def restart(self, value: float) -> None:
+        """Begins anew: what made no step possible here says nothing of the next points."""
+        self.value, self.growth, self.restarts = value, 2.0, self.restarts + 1
 
 
 @dataclass(eq=False)
 class LevenbergMarquardt:
-    """s = -(J^T J + mu I)^-1 J^T r, with the second-order correction along s.
+    """s = -(J^T J + mu I)^-1 J^T r, mu = damping trace(J^T J) / P, with a second-order correction.
 
     Geodesic acceleration adds s2 = -1/2 (J^T J + mu I)^-1 J^T r_vv, where r_vv is the second
     derivative of the rows along s by a finite difference; it is used if 2 |s2| <= 0.75 |s|.
-    With fewer rows than parameters the same step is found from J J^T + mu I.
+    With fewer rows than parameters the same step is found from J J^T + mu I. Rows multiplied by any
+    number, as by a change of units, give the same steps. A step that is given up starts the damping
+    anew, so that it never stays where all steps are tiny.
 
     Args:
-        damping: initial mu > 0.
+        damping: > 0, in units of the mean diagonal of J^T J; the first step is between one of
+            Gauss and Newton and one down the gradient with 1.
         trials: how many dampings are tried before the step is given up.
         probe: relative step h of the finite difference r_vv = 2/h ((r(h s) - r)/h - J s).
 
@@ -55,7 +67,7 @@ class LevenbergMarquardt:
         (arXiv 1201.5885).
     """
 
-    damping: float = 1e-2
+    damping: float = 1.0
     trials: int = 8
     probe: float = 0.1
     needs_jacobian: ClassVar[bool] = True
@@ -89,6 +101,7 @@ class LevenbergMarquardt:
                     self._damping.accept((before - after) / max(predicted, 1e-300))
                     return self._report(before, after, True, evaluations)
             self._damping.reject()
+        self._damping.restart(self.damping)
         objective.parameters.write(start)
         before = float(system.value)
         return self._report(before, before, False, evaluations)
@@ -102,7 +115,9 @@ class LevenbergMarquardt:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from a state."""
-        self._damping = _Damping(float(state["value"]), float(state["growth"]))
+        self._damping = _Damping(
+            float(state["value"]), float(state["growth"]), int(state["restarts"])
+        )
 
     def _second_derivative(
         self, objective: Objective, start: Tensor, step: Tensor, rows: Tensor, linear: Tensor
@@ -119,6 +134,6 @@ class LevenbergMarquardt:
         return step + torch.where(is_trusted, second / 2, 0.0)
 
     def _report(self, before: float, after: float, accepted: bool, evaluations: int) -> StepReport:
-        figures = {"damping": self._damping.value}
+        figures = {"damping": self._damping.value, "restarts": float(self._damping.restarts)}
         note = "" if accepted else f"no descent in {self.trials} trials"
         return StepReport(before, after, accepted, evaluations, figures, note)

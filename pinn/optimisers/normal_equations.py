@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class NormalEquations:
-    """(J^T J + mu I) s = -J^T r, by whichever of J^T J and J J^T is smaller.
+    """(J^T J + mu I) s = -J^T r, mu = damping * trace(J^T J) / P, by the smaller of two matrices.
 
-    With fewer rows than parameters s = -J^T (J J^T + mu I)^-1 r is the same step. Several
-    processes, each with its own rows, add up J^T J and J^T r.
+    The matrix is J^T J or J J^T: with fewer rows than parameters s = -J^T (J J^T + mu I)^-1 r is
+    the same step. Several processes, each with its own rows, add up J^T J and J^T r.
 
     Args:
         at: rows r (R,) and Jacobian (R, P), float32 or float64; it or its transpose contiguous.
@@ -50,13 +50,15 @@ class NormalEquations:
             self._matrix = gram.numpy().T
         self.value = value
         self._diagonal = self._matrix.diagonal().copy()
+        # Both matrices have the same trace. A Jacobian of zeros has no scale, and needs none.
+        self._scale = float(self._diagonal.sum()) / jacobian.shape[1] or 1.0
         self._factorise, self._substitute = get_lapack_funcs(("potrf", "potrs"), (self._matrix,))
         self._factor = self._matrix
 
     def factorise(self, damping: float) -> bool:
         """Whether the damped matrix has a Cholesky factor in floating point."""
         stride = len(self._diagonal) + 1
-        self._matrix.ravel(order="K")[::stride] = self._diagonal + damping
+        self._matrix.ravel(order="K")[::stride] = self._diagonal + damping * self._scale
         self._factor, info = self._factorise(self._matrix, lower=1, clean=0)
         return int(info) == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from pinn.optimisers import (
     Optimiser,
     SelfScaledBroyden,
 )
+from pinn.optimisers.device_equations import DeviceEquations
 from pinn.optimisers.normal_equations import NormalEquations
 from sciformer.errors import UnknownNameError, UsageError
 from sciformer.runs.processes import ALONE
@@ -171,10 +173,56 @@ def test_damped_normal_equations(
     system = NormalEquations(Linearisation(torch.zeros(rows).double(), laid_out))
     assert system.factorise(100 * damping)
     assert system.factorise(damping)
-    matrix = jacobian.T @ jacobian + damping * torch.eye(parameters, dtype=torch.float64)
+    scale = float(jacobian.square().sum()) / parameters
+    matrix = jacobian.T @ jacobian + damping * scale * torch.eye(parameters, dtype=torch.float64)
     expected = -torch.linalg.solve(matrix, jacobian.T @ right)
-    bound = 1e-13 * (1 + float(jacobian.square().sum()) / damping)
+    bound = 1e-13 * (1 + parameters / damping) * (1 + 1 / scale)
     assert torch.allclose(system.solve(right), expected, rtol=0, atol=bound * 10)
+
+
+@given(exponent=st.integers(-60, 60))
+def test_rows_in_other_units_give_the_same_steps_bit_for_bit(exponent: int) -> None:
+    """Powers of two round nothing. Kills: a damping, a floor or a cap that has a unit."""
+    one, other = (
+        valley(),
+        Objective(lambda theta: 2.0**exponent * rosenbrock(theta), valley().parameters.read()),
+    )
+    first, second = LevenbergMarquardt(), LevenbergMarquardt()
+    for _ in range(12):
+        first.step(one)
+        second.step(other)
+        assert torch.equal(one.parameters.read(), other.parameters.read())
+
+
+@pytest.mark.parametrize("equations", [NormalEquations, DeviceEquations])
+@pytest.mark.parametrize("factor", [1e-8, 1e8])
+@pytest.mark.parametrize(("rows", "parameters"), [(20, 7), (7, 20)])
+def test_either_kind_of_equations_has_no_unit(
+    equations: Any, factor: float, rows: int, parameters: int
+) -> None:
+    """Kills: damping that is relative in one of the four ways only."""
+    generator = torch.Generator().manual_seed(5)
+    jacobian = torch.randn(rows, parameters, generator=generator, dtype=torch.float64)
+    right = torch.randn(rows, generator=generator, dtype=torch.float64)
+    steps = []
+    for unit in (1.0, factor):
+        system = equations(Linearisation(unit * right, unit * jacobian))
+        assert system.factorise(0.1)
+        steps.append(system.step())
+    torch.testing.assert_close(steps[1], steps[0], rtol=1e-11, atol=1e-13)
+
+
+def test_a_step_that_is_given_up_starts_the_damping_anew() -> None:
+    """Kills: a damping that stays where it was driven, and steps that are tiny ever after."""
+    optimiser = LevenbergMarquardt(0.5)
+    objective = Objective(lambda theta: torch.cat([theta, torch.ones(1)]), torch.zeros(2).double())
+    for count in (1, 2):
+        report = optimiser.step(objective)
+        assert not report.accepted
+        assert report.figures == {"damping": 0.5, "restarts": count}
+    other = LevenbergMarquardt(0.5)
+    other.restore(optimiser.state())
+    assert other.state() == optimiser.state()
 
 
 class Matrix:
