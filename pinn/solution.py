@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pinn.accuracy import Errors as Errors
+from pinn.accuracy import ReferenceGrid as ReferenceGrid
+from pinn.accuracy import grid_counts as grid_counts
 from pinn.capacity import refuse_too_large
 from pinn.loss.terms import quantities
 from pinn.settings import Settings
@@ -19,6 +22,8 @@ from pinn.trial.parameters import Coefficients, Parameters
 from sciformer.errors import DataError, ShapeError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
     from xarray import Dataset
@@ -31,85 +36,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 BLOCK = 20_000  # points whose derivatives are in memory at once: some 100 MB for a small network
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Distance to the reference on a grid over the domain, over all fields together.
-
-    Fields that are determined only up to a constant are compared after their mean over space is
-    subtracted at each time. The fields are the quantities of the problem.
-
-    Attributes:
-        relative_l2: |u - u*| / |u*| in the Euclidean norm over the grid.
-        relative_l2_by_field: the same for each field alone.
-        mse: mean (u - u*)^2.
-        mse_by_field: the same for each field alone.
-        max_error: max |u - u*|.
-    """
-
-    relative_l2: float
-    relative_l2_by_field: dict[str, float]
-    mse: float
-    mse_by_field: dict[str, float]
-    max_error: float
-
-
-class ReferenceGrid:
-    """A problem's reference solution on a fixed grid, computed once.
-
-    Args:
-        problem: must have a reference; where that is not a number, nothing is compared.
-        most: the grid has about as many points.
-    """
-
-    def __init__(self, problem: Problem, most: int = 26_000) -> None:
-        if problem.reference is None:
-            raise DataError(f"{problem.name}: has no reference solution to compare with.")
-        self._names = list(problem.expressions)
-        grid = problem.domain.grid(grid_counts(problem, most))
-        points = grid[problem.domain.contains(grid)]
-        found = problem.reference(points.numpy())
-        values = torch.from_numpy(np.stack([np.asarray(found[n]) for n in self._names], axis=-1))
-        is_known = torch.isfinite(values).all(dim=-1)
-        self.points = points[is_known]
-        self._fix = _Gauge(problem, self.points)
-        self.values = self._fix(values[is_known])  # (p, f)
-
-    def errors(self, solution: Solution) -> Errors:
-        """Errors of a solution on the grid."""
-        fields = solution(self.points)
-        found = self._fix(torch.stack([fields[name] for name in self._names], dim=-1).double())
-        gap = found - self.values
-        relative = (gap.norm(dim=0) / self.values.norm(dim=0)).tolist()
-        return Errors(
-            relative_l2=float(gap.norm() / self.values.norm()),
-            relative_l2_by_field=dict(zip(self._names, relative, strict=True)),
-            mse=float(gap.square().mean()),
-            mse_by_field=dict(zip(self._names, gap.square().mean(0).tolist(), strict=True)),
-            max_error=float(gap.abs().max()),
-        )
-
-
-class _Gauge:
-    """Subtracts, at each time, the mean over points of the fields that are free by a constant."""
-
-    def __init__(self, problem: Problem, points: Tensor) -> None:
-        names = list(problem.expressions)
-        self._free = [names.index(name) for name in problem.gauge]
-        time = points[:, problem.domain.coordinates.index(problem.time)] if problem.time else None
-        self._slot = torch.zeros(len(points), dtype=torch.long)
-        if time is not None:
-            self._slot = torch.unique(time, return_inverse=True)[1]
-        self._count = torch.bincount(self._slot).double()
-
-    def __call__(self, fields: Tensor) -> Tensor:
-        """Fields (p, f) with the means of the free ones subtracted."""
-        fixed = fields.clone()
-        for index in self._free:
-            total = torch.zeros_like(self._count).index_add(0, self._slot, fields[:, index])
-            fixed[:, index] -= (total / self._count)[self._slot]
-        return fixed
 
 
 class Solution:
@@ -133,6 +59,9 @@ class Solution:
 
         Raises:
             ShapeError: points of another shape.
+
+        Warns:
+            UserWarning: points outside of the domain.
         """
         given = torch.as_tensor(np.asarray(points) if not isinstance(points, Tensor) else points)
         count = len(self.problem.coordinates)
@@ -142,12 +71,48 @@ class Solution:
                 f"Solution: points must have shape (n, {count}), columns {names}; "
                 f"got {tuple(given.shape)}."
             )
+        self._warn_outside(given)
+        return self._at(given, points)
+
+    def _at(self, given: Tensor, points: Any) -> dict[str, Any]:
+        """Fields at points, of the kind in which the points were given."""
         first = next(self.trial.parameters())
         fields = self._fields(given.to(first.device, first.dtype))
         columns = dict(zip(self.problem.expressions, fields.unbind(-1), strict=True))
         if isinstance(points, Tensor):
             return {name: column.to(points.device) for name, column in columns.items()}
         return {name: column.cpu().numpy() for name, column in columns.items()}
+
+    def _warn_outside(self, points: Tensor) -> None:
+        domain = self.problem.domain
+        low, high = torch.tensor(domain.low).double(), torch.tensor(domain.high).double()
+        places = points.detach().cpu().double()
+        for name in self.problem.periodic:
+            axis = domain.coordinates.index(name)
+            width = high[axis] - low[axis]
+            places = places.clone()
+            places[:, axis] = low[axis] + (places[:, axis] - low[axis]) % width
+        # By the rounding of float32, in which points may be given, an edge is on either side.
+        middle = (low + high) / 2
+        near = [middle + (places - middle) * factor for factor in (1.0, 1 - 1e-6, 1 + 1e-6)]
+        outside = ~torch.stack([domain.contains(moved) for moved in near]).any(dim=0)
+        if outside.any():
+            warnings.warn(
+                f"{self.problem.name}: {int(outside.sum())} of {len(points)} points lie outside "
+                f"of the domain {domain}, where nothing was solved; values there mean nothing.",
+                stacklevel=3,
+            )
+
+    def __repr__(self) -> str:
+        fields = ", ".join(self.problem.expressions)
+        names = ", ".join(map(str, self.problem.coordinates))
+        count = self.parameter_count
+        return f"Solution({self.problem.name}: {fields} of ({names}), {count} parameters)"
+
+    def _repr_html_(self) -> str:
+        from pinn.html import solution_html
+
+        return solution_html(self)
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -176,13 +141,19 @@ class Solution:
         """Number of trained parameters."""
         return sum(p.numel() for p in self.trial.parameters())
 
-    def plot(self, verdict: Verdict | None = None) -> Figure:
-        """Solution, reference, error and slices as a matplotlib figure.
+    def plot(
+        self,
+        verdict: Verdict | None = None,
+        history: Sequence[tuple[int, float, float]] = (),
+    ) -> Figure:
+        """Solution, reference and error as a matplotlib figure; see `pinn.figures.Picture`.
 
         Args:
             verdict: of the training; its outcome stands in the title.
+            history: of the training, as `Solved.history`, for a training curve.
         """
-        from pinn.figures import fields_figure
+        from pinn.figures import Picture
+        from pinn.html import headline
         from pinn.names import label
 
         axes, fields = self.on_grid()
@@ -192,15 +163,20 @@ class Solution:
                 [grid.ravel() for grid in np.meshgrid(*axes.values(), indexing="ij")], axis=-1
             )
             exact = self.problem.reference(points)
-            reference = {n: np.asarray(exact[n]).reshape(f.shape) for n, f in fields.items()}
+            reference = {
+                n: np.where(np.isnan(f), np.nan, np.asarray(exact[n]).reshape(f.shape))
+                for n, f in fields.items()
+            }
         said = "" if verdict is None else f" ({verdict.outcome})"
-        return fields_figure(
+        return Picture(
             axes,
             fields,
             reference,
-            title=(self.problem.title or self.problem.name) + said,
+            time=self.problem.time,
+            title=headline(self, said),
             label=label("network", self.settings.network),
-        )
+            history=history,
+        ).draw()
 
     def on_grid(self, most: int = 26_000) -> tuple[dict[str, Array], dict[str, Array]]:
         """Axes of a grid over the domain by coordinate; fields by name, NaN outside the domain."""
@@ -210,14 +186,16 @@ class Solution:
         named = dict(zip(self.problem.domain.coordinates, axes, strict=True))
         grid = self.problem.domain.grid(counts)
         inside = self.problem.domain.contains(grid).numpy()
-        fields = self(grid.numpy())
+        fields = self._at(grid, grid.numpy())
         return named, {
             name: np.where(inside, value.astype(np.float64), np.nan).reshape(counts)
             for name, value in fields.items()
         }
 
     def to_xarray(self, most: int = 26_000) -> Dataset:
-        """The fields over named coordinates: one variable a field, the equations as an attribute.
+        """The fields over named coordinates by the CF conventions: time first, x last.
+
+        The equations are an attribute; units are "1", as nothing is known of any.
 
         Args:
             most: about how many points the grid has.
@@ -233,10 +211,29 @@ class Solution:
                 '`pip install "sciformer[exchange]"`.'
             ) from error
         axes, fields = self.on_grid(most)
+        time = self.problem.time
+        space = [name for name in axes if name != time]
+        letters = dict(zip(space, "XYZ", strict=False)) | ({} if time is None else {time: "T"})
+        order = [*([] if time is None else [time]), *reversed(space)]
+        names = list(axes)
+        about = {"units": "1"}
         return Dataset(
-            {name: (tuple(axes), values) for name, values in fields.items()},
-            coords=axes,
+            {
+                name: (order, values.transpose([names.index(c) for c in order]), about)
+                for name, values in fields.items()
+            },
+            coords={
+                name: (
+                    (name,),
+                    axes[name],
+                    about
+                    | ({"axis": letters[name]} if name in letters else {})
+                    | {"long_name": "time" if name == time else name},
+                )
+                for name in order
+            },
             attrs={
+                "Conventions": "CF-1.11",
                 "title": self.problem.title or self.problem.name,
                 "equations": "; ".join(map(str, self.problem.equations)),
                 "source": "sciformer",
@@ -352,10 +349,3 @@ def _spread(network: nn.Module, inputs: Inputs, problem: Problem) -> None:
         )
     unit = torch.rand(first.out_features, len(problem.coordinates)).double()
     spread_units(first, inputs(problem.domain.from_unit(unit)))
-
-
-def grid_counts(problem: Problem, most: int) -> list[int]:
-    """Points along each coordinate of a grid of about `most` points; 5 : 2 for space and time."""
-    share = [0.4 if name == problem.time else 1.0 for name in problem.domain.coordinates]
-    unit = (most / float(np.prod(share))) ** (1 / len(share))
-    return [max(2, round(unit * s)) + (round(unit * s) % 2 == 0) for s in share]

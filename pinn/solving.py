@@ -18,11 +18,12 @@ from pinn.sampling.samplers import UniformSobol
 from pinn.sampling.schedule import NOISY_DATA
 from pinn.settings import Settings
 from pinn.solution import Errors, ReferenceGrid, Solution, build_trial
+from pinn.training.bar import bars
 from pinn.training.collocation import Collocation
 from pinn.training.evidence import evidence_of
 from pinn.training.noisy_data import NoisyData
 from pinn.training.progress import EverySecond
-from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, Limits, Progress, Trainer
+from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, INTERRUPTED, Limits, Progress, Trainer
 from pinn.training.verdict import judge
 from pinn.trial.hard_constraint import TrialSolution
 from sciformer.errors import UsageError
@@ -85,6 +86,7 @@ class Solved:
         training: what was used and what it did: optimiser, samplers, weights, curriculum.
         train_seconds: seconds of training.
         wall_seconds: seconds from call to return.
+        history: iteration, loss and validation of every step since the start or the resume.
     """
 
     solution: Solution
@@ -98,6 +100,14 @@ class Solved:
     training: dict[str, Any]
     train_seconds: float
     wall_seconds: float
+    history: tuple[tuple[int, float, float], ...] = ()
+
+    def __repr__(self) -> str:
+        error = "" if self.errors is None else f", relative L2 error {self.errors.relative_l2:.2e}"
+        return (
+            f"Solved({self.solution.problem.name}: {self.iterations} iterations in "
+            f"{self.train_seconds:.3g} s, {self.stopped}, validation {self.validation:.2e}{error})"
+        )
 
     def summary(self) -> dict[str, Any]:
         """All figures as JSON values."""
@@ -133,6 +143,7 @@ def solve(
     observers: Sequence[Callable[[Progress], None]] = (),
     refinements: Sequence[Refinement] = (),
     run: Run | Callable[[], Run] | None = None,
+    progress: bool = True,
     processes: Processes = ALONE,
     **choices: Any,
 ) -> Solved:
@@ -149,6 +160,7 @@ def solve(
         run: where checkpoints, solution, figure and summary are written, and whose checkpoint is
             continued if there is one; nothing is written without it. A function that makes it is
             called when nothing speaks against the start any more.
+        progress: whether a bar is shown in a terminal or notebook.
         processes: who trains together, see `sciformer.runs.processes.joined`; each calls this
             function, and only the first has a run and observers.
         choices: single fields of `Settings` in place of those advised, such as `network=`,
@@ -162,7 +174,9 @@ def solve(
         UsageError: settings that do not fit the problem, or a condition is missing.
         DataError: the reference does not satisfy the equations.
         ConvergenceError: a residual stopped being finite; the sentence names step and term.
-        KeyboardInterrupt: Ctrl-C; with a run, a checkpoint has been written.
+
+    Ctrl-C ends the training early: the best network so far is returned, `stopped` is "interrupted",
+    and a run holds a checkpoint to resume from in place of the solution.
     """
     begun = time.monotonic()
     problem = find_problem(problem) if isinstance(problem, str) else problem
@@ -175,30 +189,37 @@ def solve(
     trainer = make_trainer(solution, limits, processes)
     run = run() if callable(run) else run
     told = EverySecond(
-        (*observers, *(() if run is None else (_logger(run),))),
+        (
+            *observers,
+            *(bars(problem.name, limits) if progress else ()),
+            *(() if run is None else (_logger(run),)),
+        ),
         None if glance is None else lambda: glance.errors(solution).relative_l2,
     )
-    stopped = trainer.run([told], run)
-    refined = [refinement.refine(solution, trainer) for refinement in refinements]
-    progress = trainer.progress
+    history: list[tuple[int, float, float]] = []
+    stopped = trainer.run([told, _recorder(history)], run)
+    is_whole = stopped != INTERRUPTED
+    refined = [one.refine(solution, trainer) for one in refinements if is_whole]
+    state = trainer.progress
     solved = Solved(
         solution=solution,
         verdict=judge(evidence_of(problem, solution.trial, trainer)),
         errors=solution.errors() if has_reference else None,
         attention=attention_use(solution),
-        iterations=progress.iteration,
-        best_iteration=progress.best_iteration,
-        validation=progress.best_validation,
+        iterations=state.iteration,
+        best_iteration=state.best_iteration,
+        validation=state.best_validation,
         stopped=stopped,
         training={
             **_built_in(solution),
             **trainer.report(),
             **({"refinements": refined} if refined else {}),
         },
-        train_seconds=progress.elapsed,
+        train_seconds=state.elapsed,
         wall_seconds=time.monotonic() - begun,
+        history=tuple(history),
     )
-    if run is not None:
+    if run is not None and is_whole:
         _write(run, solved)
     return solved
 
@@ -293,6 +314,14 @@ def _built_in(solution: Solution) -> dict[str, Any]:
     return {"conditions": {key: sorted(set(parts)) for key, parts in exact.items() if parts}}
 
 
+def _recorder(history: list[tuple[int, float, float]]) -> Callable[[Progress], None]:
+    def record(progress: Progress) -> None:
+        if progress.stopped is None:
+            history.append((progress.iteration, progress.loss, progress.validation))
+
+    return record
+
+
 def _logger(run: Run) -> Callable[[Progress], None]:
     def log(progress: Progress) -> None:
         run.log(**asdict(progress))
@@ -303,7 +332,7 @@ def _logger(run: Run) -> Callable[[Progress], None]:
 def _write(run: Run, solved: Solved) -> None:
     """Writes solution, figure and summary; the summary comes last and marks a finished run."""
     solved.solution.save(run)
-    figure = solved.solution.plot(solved.verdict)
+    figure = solved.solution.plot(solved.verdict, solved.history)
     with run.file("figure.png") as path:
         figure.savefig(path, dpi=130, format="png")
     run.write_json("summary.json", {**solved.summary(), "run": str(run.path)})

@@ -164,11 +164,15 @@ class _Request:
     def solve(self, settings: Settings, directory: Any) -> dict[str, Any]:
         """What one solve found; the first process tells how it goes, and writes."""
         from pinn.solving import solve
+        from pinn.training.trainer import INTERRUPTED
         from sciformer.cli.console import Progress as Bar
 
         limits, processes = self._limits(), self._processes
         if processes.rank != 0:
-            return solve(self.problem, settings, limits, processes=processes).summary()
+            solved = solve(self.problem, settings, limits, progress=False, processes=processes)
+            if solved.stopped == INTERRUPTED:
+                raise KeyboardInterrupt
+            return solved.summary()
         made: list[Run] = []
 
         def start() -> Run:
@@ -182,8 +186,11 @@ class _Request:
                 limits,
                 observers=[lambda report: _show(progress, report, limits)],
                 run=start,
+                progress=False,
                 processes=processes,
             )
+        if solved.stopped == INTERRUPTED:
+            raise KeyboardInterrupt
         return {**solved.summary(), "run": str(made[0].path)}
 
     def _run(self, settings: Settings, directory: Any) -> Run:

@@ -15,7 +15,7 @@ from pinn.solution import Solution, build_trial
 from pinn.solving import chosen, make_trainer
 from pinn.training.evidence import evidence_of
 from pinn.training.noisy_data import NoisyData
-from pinn.training.trainer import Limits, Progress
+from pinn.training.trainer import INTERRUPTED, Limits, Progress
 from pinn.training.verdict import judge
 from pinn.trial.inputs import TravellingWave
 from sciformer.errors import DataError, UsageError
@@ -220,6 +220,8 @@ def identify(
     objectives = trainer.objectives
     assert isinstance(objectives, NoisyData), "its data have noise levels, as was checked"
     stopped = trainer.run(observers)
+    if stopped == INTERRUPTED:
+        raise KeyboardInterrupt
     found = deviations(objectives, solution)
     if sum(map(len, problem.data)) < MANY:
         _refuse_untold(solution, objectives.values(), found)

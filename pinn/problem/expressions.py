@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,14 @@ class Expressions:
         arguments = [*self._coordinates, *self.parameter_symbols, *symbols.values()]
         meanings = {symbol: self._spelled(unknown) for unknown, symbol in symbols.items()}
         self._function = compiled(arguments, forms, meanings, self._who)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the compiled function, which no file can hold."""
+        return {key: value for key, value in vars(self).items() if key != "_function"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._compile(self.forms, self.symbols)
 
     def _spelled(self, unknown: FieldDerivative) -> str:
         return f"{self._fields[unknown.field]}" if self._fields else str(unknown)
@@ -223,3 +232,15 @@ def _like(value: Any, column: Any) -> Any:
     if isinstance(value, Tensor) and isinstance(column, Tensor) and value.shape != column.shape:
         return torch.broadcast_to(value, column.shape)
     return value
+
+
+def _function(name: str, assumptions: dict[str, Any]) -> Any:
+    return sympy.Function(name, **assumptions)
+
+
+def _reduced(function: Any) -> tuple[Any, ...]:
+    return _function, (function.__name__, dict(function._kwargs))
+
+
+# Sympy's undefined functions are classes of no module, which pickle cannot find by name.
+copyreg.pickle(sympy.core.function.UndefinedFunction, _reduced)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -93,6 +94,34 @@ def _settled(diffusivity: float, rate: float) -> Spectral:
     return allen_cahn_reference(diffusivity, rate).settled(who, TOLERANCE)
 
 
+@dataclass(frozen=True)
+class _Terms:
+    """The parts of the evolution, by parameters alone, so that a reference can be pickled."""
+
+    diffusivity: float
+    rate: float
+
+    def linear(self, k: Array) -> Array:
+        return np.asarray(self.rate - self.diffusivity * k**2)
+
+    def nonlinear(self, v: Any, k: Array, values: Any, spectrum: Any, known: Any) -> Any:
+        return spectrum(self.rate * (3 * known - values(v) ** 3))
+
+    def start(self, x: Array) -> Array:
+        return np.asarray(x**2 * np.cos(np.pi * x))
+
+    def kink(self, x: Array, t: Any) -> Array:
+        from scipy.special import erfc
+
+        width = np.sqrt(4 * self.diffusivity * np.maximum(t, 1e-300))
+        heat = x**2 + 2 * self.diffusivity * t
+        for n in range(images(self.diffusivity)):
+            for distance in (2 * n + 1 - x, 2 * n + 1 + x):
+                s = distance / width
+                heat = heat - 2 * width * (np.exp(-(s**2)) / math.sqrt(math.pi) - s * erfc(s))
+        return np.asarray(-np.exp(-2 * self.rate * t) * heat)
+
+
 @cache
 def allen_cahn_reference(
     diffusivity: float, rate: float, modes: int = 2048, steps: int = 1000
@@ -104,29 +133,16 @@ def allen_cahn_reference(
 
     Accuracy: 1e-9, by doubling modes and steps.
     """
-
-    def kink(x: Array, t: Any) -> Array:
-        from scipy.special import erfc
-
-        width = np.sqrt(4 * diffusivity * np.maximum(t, 1e-300))
-        heat = x**2 + 2 * diffusivity * t
-        for n in range(images(diffusivity)):
-            for distance in (2 * n + 1 - x, 2 * n + 1 + x):
-                s = distance / width
-                heat = heat - 2 * width * (np.exp(-(s**2)) / math.sqrt(math.pi) - s * erfc(s))
-        return np.asarray(-np.exp(-2 * rate * t) * heat)
-
+    terms = _Terms(diffusivity, rate)
     return Spectral(
         Evolution(
             interval=(-1, 1),
-            linear=lambda k: rate - diffusivity * k**2,
-            nonlinear=lambda v, k, values, spectrum, known: spectrum(
-                rate * (3 * known - values(v) ** 3)
-            ),
-            start=lambda x: x**2 * np.cos(np.pi * x),
+            linear=terms.linear,
+            nonlinear=terms.nonlinear,
+            start=terms.start,
             modes=modes,
             kept=1 / 2,
             steps=steps,
-            known=kink,
+            known=terms.kink,
         )
     )

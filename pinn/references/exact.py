@@ -25,7 +25,16 @@ class ClosedForm:
 
     def __init__(self, coordinates: Sequence[Any], fields: Mapping[str, Any]) -> None:
         self._names = tuple(fields)
-        self._evaluate = _compile(coordinates, list(fields.values()))
+        self._made_of = (tuple(coordinates), list(fields.values()))
+        self._evaluate = _compile(*self._made_of)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the compiled function, which no file can hold."""
+        return {key: value for key, value in vars(self).items() if key != "_evaluate"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._evaluate = _compile(*self._made_of)
 
     def __call__(self, points: Array) -> dict[str, Array]:
         """The fields at points (p, c), as {name: (p,)}."""

@@ -35,6 +35,7 @@ CHECKPOINT_SECONDS = 10.0  # what a kill may cost; writing takes a hundredth of 
 # With imports, figure and files the command then takes about 35 seconds.
 DEFAULT_BUDGET_SECONDS = 27.0
 
+INTERRUPTED = "interrupted"  # why a training ended, after Ctrl-C
 # What foreign tensors and values raise where they are first used.
 FOREIGN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError)
 
@@ -127,7 +128,9 @@ class Trainer:
         Raises:
             DataError: the checkpoint of the run is of another network, optimiser or problem.
             ConvergenceError: a term stopped being finite; the last checkpoint is kept.
-            KeyboardInterrupt: after the step in which it came, with a checkpoint written.
+
+        Ctrl-C ends the training after the step in which it came, with a checkpoint written; the
+        reason is then `INTERRUPTED`.
         """
         self._continue_from(run)
         progress = self.progress
@@ -147,10 +150,8 @@ class Trainer:
                     break
             if run is not None:
                 self._save(run)
-            if reason is None:
-                raise KeyboardInterrupt
             self._finish()
-        progress.stopped = reason
+        progress.stopped = reason = reason or INTERRUPTED
         self._tell(observers)
         return reason
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def plain(value: Any) -> Any:
@@ -40,8 +43,10 @@ def strict(value: Any) -> Any:
 
 
 def encode(value: Any, *, indent: int | None = None) -> str:
-    """Strict JSON text of any value that `plain` takes."""
-    return json.dumps(strict(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    """Strict JSON text of any value that `plain` takes; names of files may hold any bytes."""
+    text = json.dumps(strict(value), indent=indent, allow_nan=False, ensure_ascii=False)
+    # Bytes that are no UTF-8 come from the file system as lone surrogates.
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _key(key: Any) -> str:

@@ -65,7 +65,7 @@ def test_npz_holds_axes_and_fields(burgers: Solution, tmp_path: Path) -> None:
 def test_xarray_and_netcdf_name_their_coordinates(plane_in_time: Solution, tmp_path: Path) -> None:
     """Kills: coordinates in another order than the dimensions."""
     data = plane_in_time.to_xarray(2000)
-    assert data["v"].dims == ("x", "y", "t")
+    assert data["v"].dims == ("t", "y", "x")
     at = data["v"].sel(x=2.0, y=-1.0, t=0.0).item()
     assert at == pytest.approx(3 * 2.0 * -1.0, abs=1e-9)
     FORMATS["netcdf"].write(plane_in_time, tmp_path / "a.nc", 2000)
@@ -159,9 +159,7 @@ def test_onnx_gives_the_same_fields(burgers: Solution, tmp_path: Path) -> None:
 
 
 def test_the_command(burgers: Solution, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from dataclasses import asdict
-
-    config = {"problem": "burgers", "parameters": {}, "settings": asdict(burgers.settings)}
+    config = {"problem": "burgers", "parameters": {}, "settings": burgers.settings.to_json()}
     run = Run.create(tmp_path / "run", "burgers", config)
     assert main(["export", str(run.path), "--format", "vtk"]) == 2
     assert "has not finished" in capsys.readouterr().err
