@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PROBES = 64
 # One known function shortens a unit at most so much: a front is steep, but not everywhere.
 SHORTEST = 30.0
+# Operations in an expression beyond which it is not expanded: products of long sums take minutes.
+LONG = 500
 # Values that differ by less than this share are one value with rounding, not a range.
 RANGE = 1e-9
 
@@ -61,8 +63,7 @@ class Scales:
         for known, points in self._known(inside):
             self._shorten(known, points)
         self._terms = [
-            [self._term(t, inside) for t in sympy.Add.make_args(sympy.expand(difference(e)))]
-            for e in problem.equations
+            [self._term(t, inside) for t in summands(difference(e))] for e in problem.equations
         ]
         self.fields = self._field_sizes()
         self.equations = [self._total(terms) for terms in self._terms]
@@ -87,7 +88,7 @@ class Scales:
                 gap = gap.subs(problem.coordinates[part.axis], part.value)
             places.append((gap, part.sample(PROBES)))
         for gap, points in places:
-            terms = sympy.Add.make_args(sympy.expand(gap))
+            terms = summands(gap)
             known = sympy.Add(*(t for t in terms if not t.has(*heads)))
             if not any(known.has(normal(c)) for c in problem.coordinates):
                 yield known, points
@@ -232,6 +233,15 @@ class _Term:
         )
         finite = 0 < once < math.inf and 0 < twice < math.inf
         return math.log2(twice / once) if finite else 0.0
+
+
+def summands(expression: Any) -> tuple[Any, ...]:
+    """The terms of an expression, multiplied out unless it is long."""
+    is_long = expression.count_ops() > LONG
+    terms: tuple[Any, ...] = sympy.Add.make_args(
+        expression if is_long else sympy.expand(expression)
+    )
+    return terms
 
 
 def extent(

@@ -10,7 +10,7 @@ import sympy
 from pinn.geometry.box import Face
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.problem import difference
-from pinn.problem.scales import extent, largest
+from pinn.problem.scales import extent, largest, summands
 from pinn.problem.smoothness import jumps
 from pinn.references.exact import evaluate
 from sciformer.errors import UsageError
@@ -206,7 +206,7 @@ def _refuse_contradictions(problem: Problem) -> None:
 def _refuse_jumps(problem: Problem) -> None:
     """A coefficient that jumps loses its derivative where sympy applies the product rule."""
     for equation in problem.equations:
-        for term in sympy.Add.make_args(sympy.expand(difference(equation))):
+        for term in summands(difference(equation)):
             known = [f for f in sympy.Mul.make_args(term) if not f.has(sympy.Derivative)]
             known = [f for f in known if not f.has(*[h.func for h in problem.fields])]
             for function, name in jumps(sympy.Mul(*known), problem.coordinates):
