@@ -109,6 +109,8 @@ class Problem:
             given, are what errors are taken against.
         scales: a length for each coordinate over which the fields vary by their own size, by which
             inputs of the network are divided; by default half the extent, and the whole of time.
+        residual_sizes: a size > 0 for each equation, by which its residual is divided; by default
+            the sum of the sizes of its terms.
         exact: a formula for each field; it is checked against the equations.
         reference: maps points (p, c) to the quantities {name: (p,)}, NaN where it knows none;
             shares no code with the solver. Made from `exact` where that is given.
@@ -143,6 +145,7 @@ class Problem:
     ansatz: Mapping[Any, Ansatz] = field(default_factory=dict)
     unknown: Mapping[Any, Unknown] = field(default_factory=dict)
     scales: Mapping[str, float] = field(default_factory=dict)
+    residual_sizes: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         self._read()
@@ -168,6 +171,13 @@ class Problem:
         _refuse_unknown(self.name, kind, self.gauge, measurable)
         _refuse_unknown(self.name, "field", map(str, self.ansatz), tuple(map(str, self.fields)))
         _refuse_unknown(self.name, "parameter", map(str, self.unknown), self._free_names())
+        if self.residual_sizes and (
+            len(self.residual_sizes) != len(self.equations) or not min(self.residual_sizes) > 0
+        ):
+            raise UsageError(
+                f"{self.name}: residual_sizes must be {len(self.equations)} numbers > 0, one for "
+                f"each equation; got {self.residual_sizes}."
+            )
         if self.scales and set(self.scales) != set(names):
             raise UsageError(
                 f"{self.name}: scales of {', '.join(self.scales)} do not match the coordinates "

@@ -66,7 +66,8 @@ class Scales:
             [self._term(t, inside) for t in summands(difference(e))] for e in problem.equations
         ]
         self.fields = self._field_sizes()
-        self.equations = [self._total(terms) for terms in self._terms]
+        found = [self._total(terms) for terms in self._terms]
+        self.equations = list(problem.residual_sizes) or found
 
     def condition(self, condition: Any) -> float:
         """Sum of the sizes of the terms of a condition."""
