@@ -28,6 +28,7 @@ GROUPS = {
     "wave": "pinn.waves",
     "activation": "pinn.activations",
     "mixer": "pinn.mixers",
+    "digits": "pinn.digits",
 }
 
 KEYWORDS = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -12,6 +12,7 @@ from pinn import names
 from pinn.loss.weighting import Balance, CausalInTime, DynamicsWeightedLoss, NTKTrace
 from pinn.networks import PhysicsFormer
 from pinn.optimisers import LevenbergMarquardt, Optimiser
+from pinn.refinement.refine import Refiner
 from pinn.trial.conditions import auto
 from sciformer.errors import DataError, UsageError, unknown_name
 
@@ -59,6 +60,7 @@ class Settings:
         waves: learned frequencies in time, where the problem names a highest one.
         wave: input that follows a travelling wave found in the data; None for none.
         spread: whether units of the first layer start with their zeros spread over the domain.
+        digits: refines the trained network by a wide layer; None leaves it as it is trained.
         points: factor on the number of collocation points.
         seed: of the initial weights and of all points.
         threads: threads of BLAS; tensor operations use one.
@@ -81,6 +83,7 @@ class Settings:
     waves: int = 6
     wave: type[TravellingWave] | None = field(default=None, metadata={"kind": "wave"})
     spread: bool = False
+    digits: Refiner | None = field(default=Refiner(), metadata={"kind": "digits"})
     points: float = 1.0
     seed: int = 0
     threads: int = 1

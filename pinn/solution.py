@@ -15,6 +15,7 @@ from pinn.accuracy import ReferenceGrid as ReferenceGrid
 from pinn.accuracy import grid_counts as grid_counts
 from pinn.capacity import refuse_too_large
 from pinn.loss.terms import quantities
+from pinn.refinement.wide_layer import widened
 from pinn.settings import Settings
 from pinn.trial.hard_constraint import TrialSolution
 from pinn.trial.inputs import inputs_of, spread_units
@@ -281,6 +282,8 @@ class Solution:
         settings = Settings.from_json(config["settings"], **given)
         trial = build_trial(problem, settings)
         try:
+            found, _ = read_tensors(path, inside=run.path)
+            trial.network = widened(trial.network, problem, found, "network.")
             tensors, _ = read_tensors(path, trial.state_dict(), inside=run.path)
         except DataError as error:
             raise DataError(

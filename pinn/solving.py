@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -14,6 +15,9 @@ from pinn.optimisers import FlatParameters
 from pinn.problem.reference_check import check_reference
 from pinn.problem.registry import find_problem
 from pinn.problem.wellposed import check_conditions
+from pinn.refinement.report import Report as Refined
+from pinn.refinement.ripeness import Ripeness
+from pinn.refinement.wide_layer import trunk
 from pinn.sampling.samplers import UniformSobol
 from pinn.sampling.schedule import NOISY_DATA
 from pinn.settings import Settings
@@ -28,6 +32,7 @@ from pinn.training.verdict import judge
 from pinn.trial.hard_constraint import TrialSolution
 from sciformer.errors import UsageError
 from sciformer.runs.processes import ALONE
+from sciformer.runs.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +46,11 @@ if TYPE_CHECKING:
 # The error shown during training is that on a grid of about so many points: the whole grid would
 # take a third of the time.
 PROGRESS_GRID = 2500
+# Share of a budget that the training of the network may take; a wide layer takes the rest.
+TRAINING_SHARE = 0.6
+# A network whose residual (a mean square) is no less than this share of the first has not found the
+# shape of the solution, and a wide layer on it gains little.
+SHAPELESS = 1e-2
 
 
 class Refinement(Protocol):
@@ -83,6 +93,7 @@ class Solved:
         validation: mean squared residual there, over the sizes of the equations, on points never
             trained on; infinite where there are none, and the last network is kept.
         stopped: why the training ended.
+        error_estimate: relative L2 error as the refinement sees it; None without one.
         training: what was used and what it did: optimiser, samplers, weights, curriculum.
         train_seconds: seconds of training.
         wall_seconds: seconds from call to return.
@@ -97,6 +108,7 @@ class Solved:
     best_iteration: int
     validation: float
     stopped: str
+    error_estimate: float | None
     training: dict[str, Any]
     train_seconds: float
     wall_seconds: float
@@ -126,6 +138,7 @@ class Solved:
             "best_iteration": self.best_iteration,
             "validation": self.validation if math.isfinite(self.validation) else None,
             "stopped": self.stopped,
+            "error_estimate": self.error_estimate,
             "training": self.training,
             "train_seconds": self.train_seconds,
             "wall_seconds": self.wall_seconds,
@@ -186,7 +199,7 @@ def solve(
     solution = Solution(problem, build_trial(problem, settings), settings)
     has_reference = problem.reference is not None
     glance = ReferenceGrid(problem, PROGRESS_GRID) if has_reference else None
-    trainer = make_trainer(solution, limits, processes)
+    trainer = make_trainer(solution, _training_limits(solution, limits), processes)
     run = run() if callable(run) else run
     told = EverySecond(
         (
@@ -199,6 +212,7 @@ def solve(
     history: list[tuple[int, float, float]] = []
     stopped = trainer.run([told, _recorder(history)], run)
     is_whole = stopped != INTERRUPTED
+    digits = _digits(solution, trainer, limits, processes) if is_whole else None
     refined = [one.refine(solution, trainer) for one in refinements if is_whole]
     state = trainer.progress
     solved = Solved(
@@ -208,11 +222,13 @@ def solve(
         attention=attention_use(solution),
         iterations=state.iteration,
         best_iteration=state.best_iteration,
-        validation=state.best_validation,
+        validation=digits.validation if digits and digits.steps else state.best_validation,
+        error_estimate=None if digits is None else digits.error_estimate,
         stopped=stopped,
         training={
             **_built_in(solution),
             **trainer.report(),
+            **({} if digits is None else {"digits": digits.summary()}),
             **({"refinements": refined} if refined else {}),
         },
         train_seconds=state.elapsed,
@@ -273,6 +289,50 @@ def make_trainer(solution: Solution, limits: Limits, processes: Processes = ALON
     )
 
 
+def _training_limits(solution: Solution, limits: Limits) -> Limits:
+    """Limits of the network's training, which leave time for a wide layer."""
+    if not _can_refine(solution):
+        return limits
+    return dataclasses.replace(limits, ripeness=Ripeness(), share=TRAINING_SHARE)
+
+
+def _can_refine(solution: Solution) -> bool:
+    """Whether a wide layer is wanted, and the numbers have the digits for it.
+
+    Noisy data are left out: a layer of thousands of neurons would fit the noise.
+    """
+    settings, data = solution.settings, solution.problem.data
+    is_noisy = any(cloud.noise for cloud in data)
+    return settings.digits is not None and settings.dtype == "float64" and not is_noisy
+
+
+def _digits(
+    solution: Solution, trainer: Trainer, limits: Limits, processes: Processes
+) -> Refined | None:
+    """Refines a trained solution in place; None if that is not wanted or would gain nothing."""
+    refiner, progress = solution.settings.digits, trainer.progress
+    values = progress.validations
+    if refiner is None or not _can_refine(solution) or not values:
+        return None
+    if not progress.best_validation < SHAPELESS * values[0][1]:
+        return None
+    parameters = solution.trial.values
+    left = None if limits.budget is None else max(0.0, limits.budget - progress.elapsed)
+    with limit_threads(solution.settings.threads):
+        refined = dataclasses.replace(refiner, seed=solution.settings.seed)(
+            solution.problem,
+            solution.trial,
+            weights=trainer.objectives.report().get("weights", {}),
+            coefficients={} if parameters is None else parameters.found(),
+            seconds=left,
+            processes=processes,
+        )
+    solution.trial.network = refined.trial.network
+    if parameters is not None and parameters.unknown is not None:
+        parameters.unknown.write(refined.coefficients)
+    return refined.report
+
+
 def _noisy_data(solution: Solution, parameters: FlatParameters, processes: Processes) -> NoisyData:
     settings = solution.settings
     if settings.curriculum is not None or settings.causal:
@@ -292,16 +352,16 @@ def _noisy_data(solution: Solution, parameters: FlatParameters, processes: Proce
 
 def attention_use(solution: Solution, points: int = 2000) -> AttentionUse | None:
     """How much attention a solution uses; None if it has no sequence to attend to."""
-    former = solution.trial.network
+    former = trunk(solution.trial.network)
     if not isinstance(former, PhysicsFormer) or former.steps == 1:
         return None
     like = next(former.parameters())
     sample = UniformSobol(solution.problem.domain, seed=0, dtype=like.dtype).draw(points)
     where = sample.points.to(like.device)
-    entropy = attention_entropy(solution.trial, where)
+    entropy = attention_entropy(former, where)
     trial = solution.trial
     cut = TrialSolution(former.with_steps(1), trial.constraint, trial.values).at(where)
-    whole = trial.at(where)
+    whole = TrialSolution(former, trial.constraint, trial.values).at(where)
     return AttentionUse(entropy, float((cut - whole).norm() / whole.norm()))
 
 

@@ -20,6 +20,7 @@ TRAINING = (
     "causal",
     "conditions",
     "curriculum",
+    "digits",
     "fade",
     "harmonics",
     "points",
@@ -30,8 +31,9 @@ TRAINING = (
     "weighting",
 )
 # Settings that are objects, whose fields `--set` may change as in optimiser.damping=0.1.
-OBJECTS = ("network", "optimiser", "sampler", "weighting")
+OBJECTS = ("network", "optimiser", "sampler", "weighting", "digits")
 PLANNED = "planned"  # the samplers of the schedule
+ABSENT = (PLANNED, "none", "off")  # words for the absence of an object
 
 
 def problem_parameters(
@@ -168,7 +170,7 @@ def _with_training(settings: Settings, problem: Problem, pairs: Sequence[str]) -
     kinds = {n: str if n in texts else type(getattr(settings, n)) for n in fields}
     values = parse_settings(WHO, pairs, _typed(kinds))
     for name in objects & set(values):
-        is_none = values[name] in (PLANNED, "none")
+        is_none = values[name] in ABSENT
         kind = fields[name].metadata["kind"]
         values[name] = None if is_none else names.make(kind, values[name])
     if "curriculum" in values:

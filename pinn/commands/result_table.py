@@ -25,6 +25,7 @@ def print_results(results: list[dict[str, Any]]) -> None:
         "train_seconds": "training, s",
         "wall_seconds": "all, s",
         "validation": "validation residual, mean square",
+        "error_estimate": "relative L2 error, estimated",
         "relative_l2": "relative L2 error",
         "relative_l2_by_field": "of each field",
         "mse": "mean squared error",

@@ -59,6 +59,7 @@ class Refiner:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "scales", tuple(self.scales))  # a list, from a file
         if self.neurons is not None and self.neurons < 1:
             raise UsageError(f"Refiner: neurons must be >= 1; got {self.neurons}.")
         if not self.scales or not all(scale > 0 for scale in self.scales):
@@ -266,7 +267,7 @@ class _Work:
         return None
 
     def _with(self, layer: WideLayer) -> TrialSolution:
-        return TrialSolution(layer, self.trial.constraint)
+        return TrialSolution(layer, self.trial.constraint, self.trial.values)
 
     def _distance(self, fields: Tensor, before: Tensor, weights: Tensor) -> float:
         """Relative L2 distance over the fields that are determined, not up to a constant."""

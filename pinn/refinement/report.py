@@ -51,6 +51,11 @@ class Report:
         """Number of steps that were kept."""
         return max(0, len(self.iterates) - 1)
 
+    @property
+    def validation(self) -> float:
+        """The validation residual of what is kept; infinite if nothing was done."""
+        return self.iterates[-1].validation if self.iterates else float("inf")
+
     def summary(self) -> dict[str, Any]:
         """All of it as JSON values."""
         return asdict(self)

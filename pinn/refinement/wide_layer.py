@@ -135,6 +135,11 @@ class WideLayer(nn.Module):
         return cls(network, chosen, weights, bias, output, inputs)
 
 
+def trunk(network: nn.Module) -> nn.Module:
+    """The trained network below all wide layers."""
+    return trunk(network.network) if isinstance(network, WideLayer) else network
+
+
 def widened(
     network: nn.Module, problem: Problem, state: Mapping[str, Tensor], prefix: str = ""
 ) -> nn.Module:
@@ -155,17 +160,36 @@ def widened(
     layers, weights, bias, output = (
         torch.as_tensor(state[prefix + name]) for name in ("layers", "weights", "bias", "output")
     )
-    known = len(linear_layers(below))
-    fits = weights.ndim == output.ndim == 2 and len(weights) == len(bias) == output.shape[-1]
-    if not fits or not bool(((layers >= 0) & (layers < known)).all()):
+    further = _further_inputs(network, problem, weights)
+    units = _count_units(below, layers, trunk(network).inputs if further is None else further)
+    if units is None or not _fit(weights, bias, output, units):
         raise DataError(
             f"WideLayer: the saved layer has weights {tuple(weights.shape)}, bias "
             f"{tuple(bias.shape)}, output {tuple(output.shape)} on linear layers "
-            f"{layers.tolist()} of {known}, which do not fit together; solve again."
+            f"{layers.tolist()} of {len(linear_layers(below))}, which do not fit together; solve "
+            "again."
         )
     weights, bias, output = (torch.empty_like(tensor) for tensor in (weights, bias, output))
-    further = _further_inputs(network, problem, weights)
     return WideLayer(below, layers.tolist(), weights, bias, output, further)
+
+
+def _count_units(network: nn.Module, layers: Tensor, inputs: Any) -> int | None:
+    """Length of s; None if the layers are no different positions in the network."""
+    linear, chosen = linear_layers(network), layers.tolist()
+    if layers.dtype != torch.int64 or layers.ndim != 1 or len(set(chosen)) != len(chosen):
+        return None
+    if not all(0 <= i < len(linear) for i in chosen):
+        return None
+    width: int = inputs.width
+    hidden: int = sum(linear[i].in_features for i in chosen)
+    return width + hidden
+
+
+def _fit(weights: Tensor, bias: Tensor, output: Tensor, units: int) -> bool:
+    """Whether they are (m, n), (m,) and (f, m) with n units."""
+    if (weights.ndim, bias.ndim, output.ndim) != (2, 1, 2):
+        return False
+    return weights.shape == (len(bias), units) and output.shape[1] == len(bias)
 
 
 def _further_inputs(network: nn.Module, problem: Problem, like: Tensor) -> nn.Module | None:

@@ -131,8 +131,8 @@ LEAST_SQUARES = Schedule(
     (
         Stage(0, 300, 3),
         Stage(3, 300, 3, ResidualImportance),
-        Stage(50, 700, 4, ResidualImportance),
-        Stage(72, 2000, 5, WarpedSobol),
+        Stage(20, 700, 4, ResidualImportance),
+        Stage(36, 2000, 5, WarpedSobol),
     )
 )
 

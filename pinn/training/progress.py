@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pinn.refinement.ripeness import Ripeness
+
 REPORT_SECONDS = 1.0  # a reader's eye follows a line that changes about once a second
 
 
@@ -23,6 +25,7 @@ class Progress:
         accepted: whether the last step moved the parameters.
         loss: the objective after the last step.
         validation: the objective on points that are never trained on; infinite without such points.
+        validations: pairs of step and validation so far.
         best_validation: the least so far of the present kind of points.
         best_iteration: the step whose parameters are kept.
         evaluations: number of times that residuals were computed.
@@ -41,6 +44,7 @@ class Progress:
     accepted: bool = True
     loss: float = float("inf")
     validation: float = float("inf")
+    validations: list[list[float]] = field(default_factory=list)
     best_validation: float = float("inf")
     best_iteration: int = 0
     evaluations: int = 0
@@ -66,24 +70,35 @@ class Limits:
     """End of a training: after `iterations` steps or `budget` seconds, whichever comes first.
 
     Time is cumulative across resumes; None means no limit.
+
+    Attributes:
+        budget: seconds.
+        iterations: steps.
+        ripeness: ends a training earlier, where a refinement does the rest better.
+        share: of the budget that the training may take; the rest is left for what comes after.
     """
 
     budget: float | None = None
     iterations: int | None = None
+    ripeness: Ripeness | None = None
+    share: float = 1.0
 
     def reached(self, progress: Progress) -> str | None:
         """Why the training ends now, or None."""
         if self.iterations is not None and progress.iteration >= self.iterations:
             return f"{self.iterations} iterations done"
-        if self.budget is not None and progress.elapsed >= self.budget:
-            return f"budget of {self.budget:g} s spent"
+        if self.budget is not None and progress.elapsed >= self.share * self.budget:
+            part = "" if self.share == 1 else f"{100 * self.share:g} % of the "
+            return f"{part}budget of {self.budget:g} s spent"
+        if self.ripeness is not None:
+            return self.ripeness.reason([(int(at), value) for at, value in progress.validations])
         return None
 
     def spent(self, progress: Progress) -> float:
         """The share of the limits that is spent; 0 without any."""
         shares = [0.0]
         if self.budget is not None:
-            shares.append(progress.elapsed / self.budget)
+            shares.append(progress.elapsed / (self.share * self.budget))
         if self.iterations is not None:
             shares.append(progress.iteration / self.iterations)
         return max(shares)

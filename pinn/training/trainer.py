@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 # A validation costs about a fifth of a Levenberg-Marquardt step on the same points.
 VALIDATE_EVERY = 5
 CHECKPOINT_SECONDS = 10.0  # what a kill may cost; writing takes a hundredth of a second
-# With imports, figure and files the command then takes about 35 seconds.
-DEFAULT_BUDGET_SECONDS = 27.0
+# With imports, figure and files the command then takes about 40 seconds at most.
+DEFAULT_BUDGET_SECONDS = 32.0
 
 INTERRUPTED = "interrupted"  # why a training ended, after Ctrl-C
 # What foreign tensors and values raise where they are first used.
@@ -212,6 +212,7 @@ class Trainer:
             return
         progress.validation = self._held_out.value()
         self.history.add(progress.iteration, progress.validation)
+        progress.validations.append([progress.iteration, progress.validation])
         if progress.validation < progress.best_validation:
             progress.best_validation = progress.validation
             progress.best_iteration = progress.iteration

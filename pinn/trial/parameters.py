@@ -34,6 +34,12 @@ class Coefficients(nn.Module):
             for (name, size), value in zip(self.sizes.items(), self.scaled.tolist(), strict=True)
         }
 
+    def write(self, values: Mapping[str, float]) -> None:
+        """Replaces the unknowns."""
+        with torch.no_grad():
+            for place, (name, size) in enumerate(self.sizes.items()):
+                self.scaled[place] = values[name] / size
+
 
 class Parameters(Mapping[str, Any]):
     """Parameters by name; unknown ones are tensors that carry gradients, computed at each look.

@@ -140,7 +140,12 @@ def test_a_damaged_file_is_refused() -> None:
     for broken in (
         {"layers": torch.tensor([7])},
         {"layers": torch.tensor([-1])},
+        {"layers": torch.tensor([0, 0])},
+        {"layers": torch.tensor([0.0])},
         {"bias": torch.zeros(3)},
+        {"bias": torch.tensor(1.0)},
+        {"weights": torch.zeros(7, 3)},
+        {"output": torch.zeros(1, 6)},
     ):
         with pytest.raises(DataError, match="do not fit together; solve again"):
             widened(network_of("mlp"), burgers(), {**state, **broken})
