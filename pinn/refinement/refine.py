@@ -43,7 +43,7 @@ class Refiner:
     """How a trained solution is refined.
 
     Attributes:
-        neurons: number of random neurons; None for what time and memory allow.
+        neurons: number of random neurons >= 0; 0 for what time and memory allow.
         scales: of their random weights; the one whose linearised problem has the least validation
             residual is kept. Two of them, 1 and 0.3, differ by factors of 20 to 550.
         layers: which linear layers of the network the neurons see, by position; None for all that
@@ -52,7 +52,7 @@ class Refiner:
         seed: of points and neurons.
     """
 
-    neurons: int | None = None
+    neurons: int = 0
     scales: tuple[float, ...] = (1.0, 0.3)
     layers: tuple[int, ...] | None = None
     steps: int = 3
@@ -60,8 +60,8 @@ class Refiner:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", tuple(self.scales))  # a list, from a file
-        if self.neurons is not None and self.neurons < 1:
-            raise UsageError(f"Refiner: neurons must be >= 1; got {self.neurons}.")
+        if self.neurons < 0:
+            raise UsageError(f"Refiner: neurons must be >= 0; got {self.neurons}.")
         if not self.scales or not all(scale > 0 for scale in self.scales):
             raise UsageError(f"Refiner: needs scales > 0; got {self.scales}.")
         if self.steps < 1:
@@ -166,7 +166,7 @@ class _Work:
         # A hard form may use further outputs, on edges: each has a block of columns.
         fields = len(self.problem.fields) if constraint is None else constraint.outputs
         equations = len(self.problem.residual)
-        if self.refiner.neurons is not None:
+        if self.refiner.neurons:
             return size_of(self.refiner.neurons, fields, equations)
         size: Size | None = self.processes.agree(choose_size(fields, equations, seconds))
         return size

@@ -13,6 +13,7 @@ from pinn.commands import solve
 from pinn.networks import MLP, PhysicsFormer, Wavelet
 from pinn.networks.mixers import Shared
 from pinn.optimisers import Adam, LevenbergMarquardt
+from pinn.refinement.refine import Refiner
 from pinn.sampling.resampling import RetainResampleRelease
 from pinn.sampling.samplers import WarpedSobol
 from pinn.settings import Settings
@@ -42,6 +43,8 @@ def settings(*words: str) -> Settings:
         (("burgers", "--set", "activation=wavelet"), {"network": Sizes(activation=Wavelet)}),
         (("burgers", "--mixer", "lmu"), {"network": Sizes(mixer=Shared("lmu"))}),
         (("allen-cahn", "--set", "harmonics=5"), {"harmonics": 5}),
+        (("burgers", "--set", "digits=off"), {"digits": None}),
+        (("burgers", "--set", "digits.neurons=500"), {"digits": Refiner(neurons=500)}),
         (("burgers", "--set", "sampler=r3"), {"sampler": RetainResampleRelease}),
         (
             ("kdv", "--set", "curriculum=lambda_1:0:9"),

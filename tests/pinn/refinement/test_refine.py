@@ -134,7 +134,7 @@ def test_too_little_time_and_wrong_requests_are_said() -> None:
     )
     with pytest.raises(UsageError, match=r"needs a solution in float64.*float32"):
         Refiner()(problem, trial_of(problem, dtype="float32"))
-    for wrong in ({"neurons": 0}, {"scales": ()}, {"scales": (1.0, -1.0)}, {"steps": 0}):
+    for wrong in ({"neurons": -1}, {"scales": ()}, {"scales": (1.0, -1.0)}, {"steps": 0}):
         with pytest.raises(UsageError, match="Refiner"):
             Refiner(**wrong)  # type: ignore[arg-type]
 
