@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from sciformer.errors import UsageError
+
 if TYPE_CHECKING:
     from pinn.solution import Solution
 
@@ -28,7 +30,18 @@ class Fields(nn.Module):
 
 
 def program(solution: Solution) -> Any:
-    """The network as a `torch.export.ExportedProgram` for any number of points, at least two."""
+    """The network as a `torch.export.ExportedProgram` for any number of points, at least two.
+
+    Raises:
+        UsageError: the answer is derived from the fields, as velocities from a streamfunction, and
+            a program of the network alone would give the fields instead.
+    """
+    if solution.problem.quantities:
+        names = ", ".join(solution.problem.quantities)
+        raise UsageError(
+            f"export: {solution.problem.name} answers with {names}, which are derivatives of its "
+            "fields, and a program would hold the fields only; export npz, netcdf or vtk."
+        )
     first = next(solution.trial.parameters())
     points = solution.problem.domain.sample(7).to(first.device, first.dtype)
     any_number = torch.export.Dim("points", min=2)

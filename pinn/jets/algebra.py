@@ -18,7 +18,8 @@ Power = tuple[tuple[int, tuple[Term, ...]], ...]
 
 _TERM = re.compile(r"\s*([+-]?)\s*(\d+\.?\d*|\.\d+|)\*?([A-Za-z]+|1)\s*")
 _ROUNDING = 1e-9
-_NOISE = 1e-13  # weights of the table come from a pseudo-inverse; below this they are rounding
+# Weights come from a pseudo-inverse; below this share of their terms they are rounding.
+_NOISE = 1e-13
 
 
 class Operators:
@@ -151,6 +152,7 @@ class Operators:
                 "of others."
             )
         inverse = np.linalg.pinv(basis)
+        inverse[np.abs(inverse) <= _NOISE * np.abs(inverse).max()] = 0.0
         table = []
         for polynomial in polynomials:
             split = np.zeros((len(words), len(words)))
@@ -158,11 +160,13 @@ class Operators:
                 for right, weight in row.items():
                     split[words[left], words[right]] = weight
             weights = inverse.T @ split @ inverse
+            # The rounding of each entry, however small the coefficients of an operator are.
+            rounding = _NOISE * (np.abs(inverse).T @ np.abs(split) @ np.abs(inverse))
             assert np.allclose(basis.T @ weights @ basis, split, atol=_ROUNDING), "not closed"
             table.append(
                 {
                     (int(a), int(b)): float(f"{weights[a, b]:.15g}")
-                    for a, b in np.argwhere(np.abs(weights) > _NOISE)
+                    for a, b in np.argwhere(np.abs(weights) > rounding)
                 }
             )
         return tuple(table)

@@ -128,6 +128,11 @@ def compiled(
 class _Printer(TorchPrinter):  # type: ignore[misc]  # untyped in sympy
     """Torch code that calls the functions of the table by their names."""
 
+    def _print_Integer(self, expr: Any) -> str:
+        # torch takes whole numbers as 64 bits, and units such as 1e-10 m make larger ones.
+        is_small = abs(int(expr)) < 2**63
+        return str(int(expr)) if is_small else repr(float(expr))
+
     def _print_Function(self, expr: Any) -> str:
         if isinstance(expr, AppliedUndef):
             return f"{expr.func}({', '.join(map(self._print, expr.args))})"

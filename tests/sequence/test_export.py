@@ -103,7 +103,10 @@ def test_the_exporter_is_chosen_by_the_kind_of_the_run(
     assert [*modules.values()] == ["sciformer.sequence.commands.export", "pinn.commands.export"]
     assert export.choose([str(tmp_path), "--format", "npz"]) is None
     for path, sentence in (
-        (other, "a run of 'expressivity', which has nothing to export; name a run of solve or"),
+        (
+            other,
+            "a run of 'expressivity', which has nothing to export; name a run of compress or solve",
+        ),
         (tmp_path, "is no run directory"),
     ):
         assert main(["export", str(path), "--format", "npz"]) == 2

@@ -16,10 +16,11 @@ import torch
 
 import pinn
 from pinn.exchange import FORMATS
+from pinn.exchange.programs import program
 from pinn.settings import Settings
 from pinn.solution import Solution, build_trial
 from sciformer.cli.main import main
-from sciformer.errors import DataError
+from sciformer.errors import DataError, UsageError
 from sciformer.runs import Run
 
 
@@ -171,3 +172,10 @@ def test_the_command(burgers: Solution, tmp_path: Path, capsys: pytest.CaptureFi
     assert len(list(out.parent.iterdir())) == 2
     assert main(["export", str(run.path), "--format", "vkt"]) == 2
     assert "unknown format 'vkt'. Did you mean 'vtk'?" in capsys.readouterr().err
+
+
+def test_a_program_of_derived_quantities_is_refused() -> None:
+    """Kills: a program that gives the streamfunction where velocities are asked for."""
+    solution = pinn.solve("cavity", iterations=1, progress=False, digits=None).solution
+    with pytest.raises(UsageError, match="answers with u, v"):
+        program(solution)

@@ -103,3 +103,14 @@ def test_what_is_no_operator_set_is_refused(
 def test_an_operator_outside_the_set_is_named() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown operator 'tt'.*Known: 1, t, x, xx"):
         Operators("xt", ("1", "t", "x", "xx")).index("tt")
+
+
+def test_a_small_coefficient_is_no_rounding() -> None:
+    """(uv)_t - c (uv)_xx has the cross term -2 c u_x v_x, in any unit.
+
+    Kills: an absolute threshold for weights of the table.
+    """
+    operators = Operators("xt", ["x", "t-1e-23xx"])
+    row = operators.table[operators.index("t-1e-23xx")]
+    slope = operators.index("x")
+    assert row[slope, slope] == pytest.approx(-2e-23, rel=1e-12)

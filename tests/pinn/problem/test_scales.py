@@ -51,9 +51,12 @@ def heat(length: int, duration: int, amplitude: int, **changes: Any) -> Problem:
 
 def iterates(problem: Problem, conditions: str) -> torch.Tensor:
     chosen = Settings(
-        network=MLP.Sizes(width=6, layers=2), points=0.2, conditions=find("conditions", conditions)
+        network=MLP.Sizes(width=6, layers=2),
+        points=0.2,
+        conditions=find("conditions", conditions),
+        digits=None,
     )
-    solved = pinn.solve(problem, chosen, Limits(iterations=4))
+    solved = pinn.solve(problem, chosen, Limits(iterations=4), progress=False)
     return torch.cat([p.detach().reshape(-1) for p in solved.solution.trial.parameters()])
 
 
@@ -138,3 +141,10 @@ def test_a_closed_form_is_checked_in_its_own_size(power: int) -> None:
     heat(0, 0, 0, conditions=conditions, exact={u: exact})
     with pytest.raises(DataError, match="does not satisfy the equation"):
         heat(0, 0, 0, conditions=conditions, exact={u: exact + size * x * t / 1000})
+
+
+def test_coefficients_beyond_64_bits_are_numbers() -> None:
+    """Kills: whole numbers of 1e19 and more that are handed to torch as they are."""
+    assert Scales(heat(-10, -9, 9)).fields[u] == pytest.approx(
+        1e9 * Scales(heat(0, 0, 0)).fields[u]
+    )

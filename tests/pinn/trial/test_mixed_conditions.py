@@ -38,7 +38,7 @@ def made(*conditions: tuple[Any, str], field: Any = u, domain: Any = None, **mor
 def trial_of(problem: Problem, seed: int = 0) -> TrialSolution:
     constraint = HardConstraint(problem, sizes={problem.fields[0]: 3.0})
     torch.manual_seed(seed)
-    network = MLP(len(problem.coordinates), constraint.outputs, width=5, layers=1)
+    network = MLP(len(problem.coordinates), constraint.outputs, MLP.Sizes(width=5, layers=1))
     return TrialSolution(network, constraint).double()
 
 
