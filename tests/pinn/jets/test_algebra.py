@@ -110,7 +110,8 @@ def test_a_small_coefficient_is_no_rounding() -> None:
 
     Kills: an absolute threshold for weights of the table.
     """
-    operators = Operators("xt", ["x", "t-1e-23xx"])
-    row = operators.table[operators.index("t-1e-23xx")]
+    name = f"t-{1e-23:.23f}xx"
+    operators = Operators("xt", ["x", name])
+    row = operators.table[operators.index(name)]
     slope = operators.index("x")
     assert row[slope, slope] == pytest.approx(-2e-23, rel=1e-12)
