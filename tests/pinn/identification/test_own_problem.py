@@ -93,7 +93,7 @@ def test_units_change_nothing() -> None:
             cooling(unit, second),
             Cloud(TIMES[:, None] * second, {"y": unit * readings()}, noise={"y": 0.1 * unit}),
             QUICK,
-            Limits(iterations=4),
+            Limits(iterations=14),
         )
         for unit, second in ((1.0, 1.0), (2.0**20, 2.0**-40))
     ]
