@@ -70,7 +70,7 @@ def test_the_wake_is_reconstructed_from_what_is_seen() -> None:
         network=MLP.Sizes(width=10, layers=3),
         wave=PeriodicWave,
         schedule=schedule,
-        iterations=60,
+        iterations=150,
     )
     assert solved.errors is not None
     by_field = solved.errors.relative_l2_by_field
