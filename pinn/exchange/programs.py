@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sciformer.errors import UsageError
+from sciformer.onnx import write_onnx
 
 if TYPE_CHECKING:
     from pinn.solution import Solution
@@ -74,11 +74,4 @@ class ONNX:
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
         """See `Format.write`."""
-        with warnings.catch_warnings():
-            # torch's own exporter uses what torch has deprecated.
-            warnings.simplefilter("ignore", FutureWarning)
-            exported = torch.onnx.export(
-                program(solution), input_names=["points"], output_names=["fields"], verbose=False
-            )
-        assert exported is not None, "an exported program always gives an ONNX program"
-        exported.save(path, external_data=False)
+        write_onnx(program(solution), path, inputs=["points"], outputs=["fields"])

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from sciformer.errors import UsageError
+from sciformer.onnx import write_onnx
 from sciformer.sequence.exchange.programs import (
     initial_state,
     step_program,
     whole_program,
-    write_onnx,
     write_torch,
 )
 from sciformer.sequence.model import SequenceClassifier

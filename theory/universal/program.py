@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
-import warnings
 from pathlib import Path
 
 import torch
 
 from sciformer.errors import UsageError
+from sciformer.onnx import write_onnx
 from sciformer.runs.files import atomic
 from theory.universal.layer import SingleLayer, dtype_of
 
@@ -50,21 +49,5 @@ def write_onnx_program(layer: SingleLayer, path: Path | str) -> Path:
     shapes = {"sequences": {0: torch.export.Dim("batch")}}
     program = torch.export.export(layer, (example,), dynamic_shapes=shapes)
     with atomic(Path(path)) as temporary:
-        _write(program, temporary)
+        write_onnx(program, temporary)
     return Path(path)
-
-
-def _write(program: torch.export.ExportedProgram, path: Path) -> None:
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)  # it tells of every package that it would support
-    try:
-        with warnings.catch_warnings():
-            # torch's own exporter uses what torch has deprecated.
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            exported = torch.onnx.export(program, verbose=False)
-    finally:
-        log.setLevel(level)
-    assert exported is not None, "an exported program always gives an ONNX program"
-    exported.save(path, external_data=False)

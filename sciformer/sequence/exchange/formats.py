@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from sciformer.errors import UsageError
+from sciformer.onnx import write_onnx
 from sciformer.sequence.exchange.programs import (
     step_program,
     whole_program,
-    write_onnx,
     write_torch,
 )
 from sciformer.sequence.model import SequenceClassifier

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,33 +98,6 @@ def initial_state(model: SequenceClassifier) -> list[Tensor]:
 def write_torch(program: Any, path: Path) -> None:
     """Writes a program for `torch.export.load`, in Python or C++."""
     torch.export.save(program, path)
-
-
-def write_onnx(program: Any, path: Path) -> None:
-    """Writes a program for onnxruntime and others.
-
-    Accuracy: about 1e-6 in single precision.
-    """
-    with warnings.catch_warnings():
-        # torch's own exporter uses what torch has deprecated.
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        with _quiet("torch.onnx"):  # it tells of every package that it would support
-            exported = torch.onnx.export(program, verbose=False)
-    assert exported is not None, "an exported program always gives an ONNX program"
-    exported.save(path, external_data=False)
-
-
-@contextlib.contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """Lets a logger say errors only."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _example(model: SequenceClassifier, frames: int) -> Tensor:

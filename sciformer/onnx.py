@@ -1,0 +1,53 @@
+"""Programs of torch, written for onnxruntime and others."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def write_onnx(
+    program: Any,
+    path: Path,
+    *,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+) -> None:
+    """Writes a `torch.export.ExportedProgram` as one ONNX file, weights included.
+
+    Args:
+        program: what is written.
+        path: of the file.
+        inputs: names of the inputs; those of the program by default.
+        outputs: names of the outputs.
+
+    Accuracy: that of single precision, because torch's exporter keeps scalar constants in it.
+    """
+    with warnings.catch_warnings():
+        # torch's own exporter uses what torch has deprecated.
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with _quiet("torch.onnx"):  # it tells of every package that it would support
+            exported = torch.onnx.export(
+                program, input_names=inputs, output_names=outputs, verbose=False
+            )
+    assert exported is not None, "an exported program always gives an ONNX program"
+    exported.save(path, external_data=False)
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Lets a logger say errors only."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
