@@ -211,9 +211,14 @@ def solve(
     )
     history: list[tuple[int, float, float]] = []
     stopped = trainer.run([told, _recorder(history)], run)
+    digits, refined = None, []
+    if stopped != INTERRUPTED:
+        try:
+            digits = _digits(solution, trainer, limits, processes)
+            refined = [one.refine(solution, trainer) for one in refinements]
+        except KeyboardInterrupt:  # A refinement is put in place whole or not at all.
+            stopped = INTERRUPTED
     is_whole = stopped != INTERRUPTED
-    digits = _digits(solution, trainer, limits, processes) if is_whole else None
-    refined = [one.refine(solution, trainer) for one in refinements if is_whole]
     state = trainer.progress
     solved = Solved(
         solution=solution,

@@ -8,11 +8,10 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy
 import torch
 
 from pinn.problem.expressions import FieldDerivative
-from pinn.problem.problem import difference
+from pinn.problem.monomials import monomials
 from pinn.problem.scales import Scales
 from sciformer.errors import DataError
 
@@ -54,10 +53,7 @@ def check_reference(problem: Problem) -> None:
     low, high = np.array(problem.domain.low), np.array(problem.domain.high)
     margin = (REACH + 0.5) * STEP * (high - low)
     points = np.clip(problem.domain.sample(SAMPLE).numpy(), low + margin, high - margin)
-    compiled = [
-        problem.compile(list(sympy.Add.make_args(sympy.expand(difference(equation)))))
-        for equation in problem.equations
-    ]
+    compiled = [problem.compile(monomials(e, problem.fields)) for e in problem.equations]
     wanted = {unknown for terms in compiled for unknown in terms.unknowns}
     found = differentiate(problem, wanted, points)
     columns = torch.from_numpy(points).unbind(-1)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sympy
 import torch
 
 from pinn.loss import terms
-from pinn.problem.problem import difference
+from pinn.problem.monomials import monomials
 from pinn.problem.scales import Scales
 from pinn.training.collocation import soft_conditions
 from pinn.training.verdict import Evidence
@@ -75,8 +74,8 @@ def relative_residuals(
     found = {}
     scales = Scales(problem).equations
     for number, equation in enumerate(problem.equations):
-        parts = list(sympy.Add.make_args(sympy.expand(difference(equation))))
-        term = terms.EquationTerm("terms", trial, problem.compile(parts), names, values)
+        parts = problem.compile(monomials(equation, problem.fields))
+        term = terms.EquationTerm("terms", trial, parts, names, values)
         with torch.no_grad():
             columns = term.residual(sample.points)  # (p, terms)
         size = max(_size(columns.abs().sum(-1), sample), VANISHING * scales[number])

@@ -36,7 +36,7 @@ def wares(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wares")
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         solve = ["solve", "burgers", "--iterations", "1", "--set", "points=0.1"]
-        assert main([*solve, "--out", str(folder / "run")]) == 0
+        assert main([*solve, "--out", str(folder / "run")]) == 3  # One step does not converge.
         formula = ["compile", "x1*x2; x1", "--tokens", "2", "--epsilon", "0.4"]
         assert main([*formula, "--out", str(folder / "layer")]) == 0
     (folder / "pde.py").write_text(PDE)

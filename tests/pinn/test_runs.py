@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pickle
 import shutil
 import signal
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from pinn.figures import Picture
 from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
+from pinn.refinement.refine import Refiner
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.solving import Solved
@@ -76,12 +79,34 @@ def test_an_interrupt_returns_the_best_network(tmp_path: Path) -> None:
 
     run = Run.create(tmp_path / "run", "heat", {})
     before = signal.getsignal(signal.SIGINT)
-    solved = pinn.solve("heat", SMALL, Limits(budget=60), observers=[press], run=run)
+    # With a wide layer the training would be ripe before the first report.
+    long = dataclasses.replace(SMALL, digits=None)
+    solved = pinn.solve("heat", long, Limits(budget=60), observers=[press], run=run)
     assert signal.getsignal(signal.SIGINT) is before
     assert solved.stopped == "interrupted"
     assert 0 < solved.iterations < 10_000
     assert solved.train_seconds < 30
     assert np.isfinite(solved.solution(np.array([[0.5, 0.5]]))["u"]).all()
+    assert run.load_checkpoint() is not None
+    assert not (run.path / "summary.json").exists()
+
+
+@dataclass(frozen=True)
+class Interrupted(Refiner):
+    """A wide layer in whose making Ctrl-C is pressed."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_of_the_wide_layer_returns_the_trained_network(tmp_path: Path) -> None:
+    """Kills: training lost by Ctrl-C in the refinement; a summary that says all is done."""
+    run = Run.create(tmp_path / "run", "heat", {})
+    settings = dataclasses.replace(SMALL, digits=Interrupted())
+    solved = pinn.solve("heat", settings, Limits(iterations=60), run=run)
+    plain = pinn.solve("heat", dataclasses.replace(SMALL, digits=None), Limits(iterations=60))
+    assert solved.stopped == "interrupted"
+    assert solved.errors == plain.errors
     assert run.load_checkpoint() is not None
     assert not (run.path / "summary.json").exists()
 

@@ -342,7 +342,7 @@ def waves(noise: float, speed: float = 1.0, step: float = 0.1) -> FlowData:
 @pytest.mark.parametrize(
     ("samples", "noise", "data", "sentence"),
     [
-        (50, 0.0, waves(0.0), r"50 samples are too few .* at least 100"),
+        (50, 0.0, waves(0.0), r"100 measured values are too few: the fit can follow all"),
         (10**7, 0.0, waves(0.0), r"10000000 samples wanted and there are"),
         (200, 1.5, waves(0.0), r"noise of u .* is larger than its signal"),
         (200, 0.0, waves(1.5), r"noise of u .* is larger than its signal"),
