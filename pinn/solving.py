@@ -26,6 +26,7 @@ from pinn.training.bar import bars
 from pinn.training.collocation import Collocation
 from pinn.training.evidence import evidence_of
 from pinn.training.noisy_data import NoisyData
+from pinn.training.plateau import Plateau
 from pinn.training.progress import EverySecond
 from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, INTERRUPTED, Limits, Progress, Trainer
 from pinn.training.verdict import judge
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 PROGRESS_GRID = 2500
 # Share of a budget that the training of the network may take; a wide layer takes the rest.
 TRAINING_SHARE = 0.6
+# First-order methods pause for hundreds of steps, and go on.
+FIRST_ORDER_STEPS = 2000
 # A network whose residual (a mean square) is no less than this share of the first has not found the
 # shape of the solution, and a wide layer on it gains little.
 SHAPELESS = 1e-2
@@ -95,8 +98,8 @@ class Solved:
         stopped: why the training ended.
         error_estimate: relative L2 error as the refinement sees it; None without one.
         training: what was used and what it did: optimiser, samplers, weights, curriculum.
-        train_seconds: seconds of training.
-        wall_seconds: seconds from call to return.
+        train_seconds: seconds of training as the budget counts them, see `sciformer.runs.clock`.
+        wall_seconds: seconds by the clock on the wall from call to return.
         history: iteration, loss and validation of every step since the start or the resume.
     """
 
@@ -295,7 +298,11 @@ def make_trainer(solution: Solution, limits: Limits, processes: Processes = ALON
 
 
 def _training_limits(solution: Solution, limits: Limits) -> Limits:
-    """Limits of the network's training, which leave time for a wide layer."""
+    """Limits of the network's training, which ends at rest or leaves time for a layer."""
+    needs_jacobian = solution.settings.optimiser.needs_jacobian
+    limits = dataclasses.replace(
+        limits, plateau=Plateau() if needs_jacobian else Plateau(steps=FIRST_ORDER_STEPS)
+    )
     if not _can_refine(solution):
         return limits
     return dataclasses.replace(limits, ripeness=Ripeness(), share=TRAINING_SHARE)
@@ -316,10 +323,10 @@ def _digits(
 ) -> Refined | None:
     """Refines a trained solution in place; None if that is not wanted or would gain nothing."""
     refiner, progress = solution.settings.digits, trainer.progress
-    values = progress.validations
-    if refiner is None or not _can_refine(solution) or not values:
+    validations = trainer.history.pairs
+    if refiner is None or not _can_refine(solution) or not validations:
         return None
-    if not progress.best_validation < SHAPELESS * values[0][1]:
+    if not progress.best_validation < SHAPELESS * validations[0][1]:
         return None
     parameters = solution.trial.values
     left = None if limits.budget is None else max(0.0, limits.budget - progress.elapsed)

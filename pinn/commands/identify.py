@@ -111,7 +111,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive_number,
         default=DEFAULT_BUDGET_SECONDS,
         metavar="SECONDS",
-        help=f"training time of each run (default {DEFAULT_BUDGET_SECONDS:g})",
+        help=f"CPU seconds of training of each run (default {DEFAULT_BUDGET_SECONDS:g})",
     )
     network.add_argument("--iterations", type=positive_integer, metavar="N", help="steps at most")
     network.add_argument("--threads", type=positive_integer, default=2, help="of BLAS (default 2)")

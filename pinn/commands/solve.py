@@ -27,8 +27,11 @@ EPILOG = """examples:
   torchrun --nproc-per-node 2 -m sciformer solve burgers
 
 The network that is kept is the one with the least residual on points it was never trained on; the
-error against a reference is shown, and steers nothing. A run with --budget stops by the clock;
-for the same numbers twice, bit for bit, give --iterations. Processes started by torchrun share the
+error against a reference is shown, and steers nothing. A training ends when its --budget is spent,
+when its residual has come to rest, or when the wide layer that refines it does the rest better.
+The budget counts CPU seconds of the process, refinement included, so that a busy machine takes
+longer and finds the same; on an accelerator it counts seconds by the clock. For the same numbers
+twice, bit for bit, give --iterations. Processes started by torchrun share the
 points; the first one reports and writes.
 
 Every solve ends with a verdict: converged, doubtful or not converged, with the reasons and what to
@@ -60,7 +63,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--budget",
         type=positive_number,
         metavar="SECONDS",
-        help="training time (default 27, or what the problem advises)",
+        help="CPU seconds of training and refinement at most (default 32, or what the problem "
+        "advises)",
     )
     parser.add_argument(
         "--iterations", type=positive_integer, metavar="N", help="steps, instead of --budget"

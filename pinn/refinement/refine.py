@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import Current, UniformSobol, WarpedSobol, weighted
 from pinn.trial.hard_constraint import TrialSolution
 from sciformer.errors import UsageError
+from sciformer.runs.clock import clock_of
 from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
@@ -129,7 +129,12 @@ class _Work:
     trial: TrialSolution
     weights: dict[str, float]
     processes: Processes
-    begun: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = field(init=False)
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = clock_of(next(self.trial.parameters()).device)
+        self.begun = self.clock()
 
     def run(self, coefficients: dict[str, float], seconds: float | None) -> Refined:
         """All of it."""
@@ -278,7 +283,7 @@ class _Work:
         return float(gap / (fields[:, fixed] * factors).norm())
 
     def _elapsed(self) -> float:
-        return time.monotonic() - self.begun
+        return self.clock() - self.begun
 
     def _deadline(self, seconds: float | None) -> Callable[[], bool]:
         """Whether the time that is left is over."""

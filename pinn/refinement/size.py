@@ -27,6 +27,8 @@ SOLVES = 3
 HASTE = 0.7
 # Columns and rows of the product that is timed: 10 to 20 milliseconds.
 PROBE = (512, 1024)
+# Some clocks of computing time go by steps of a sixtieth of a second.
+PROBE_SECONDS = 0.03
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,14 @@ def _columns_within(memory: int) -> int:
 
 
 def _speed() -> float:
-    """Multiply-adds for a Gram matrix per second, in this process now."""
+    """Multiply-adds for a Gram matrix per second of computing, in this process now."""
     from scipy.linalg import blas
 
     columns, rows = PROBE
     matrix = np.ones((columns, rows)).T
     blas.dsyrk(1.0, matrix, trans=1, lower=1)  # the first call starts threads and fills caches
-    begun = time.perf_counter()
-    blas.dsyrk(1.0, matrix, trans=1, lower=1)
-    return rows * columns**2 / (time.perf_counter() - begun)
+    begun, count = time.thread_time(), 0
+    while (spent := time.thread_time() - begun) < PROBE_SECONDS:
+        blas.dsyrk(1.0, matrix, trans=1, lower=1)
+        count += 1
+    return count * rows * columns**2 / spent

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pinn.refinement.ripeness import Ripeness
+    from pinn.training.history import History
+    from pinn.training.plateau import Plateau
 
 REPORT_SECONDS = 1.0  # a reader's eye follows a line that changes about once a second
 
@@ -19,13 +21,12 @@ class Progress:
 
     Attributes:
         iteration: steps taken.
-        elapsed: seconds of training, over all parts of a resumed one.
+        elapsed: seconds of training, over all parts of a resumed one; see `sciformer.runs.clock`.
         spent: share of the limits that is spent, 0 .. 1; 0 without limits.
         points: points of the present objective, of all its terms.
         accepted: whether the last step moved the parameters.
         loss: the objective after the last step.
         validation: the objective on points that are never trained on; infinite without such points.
-        validations: pairs of step and validation so far.
         best_validation: the least so far of the present kind of points.
         best_iteration: the step whose parameters are kept.
         evaluations: number of times that residuals were computed.
@@ -44,7 +45,6 @@ class Progress:
     accepted: bool = True
     loss: float = float("inf")
     validation: float = float("inf")
-    validations: list[list[float]] = field(default_factory=list)
     best_validation: float = float("inf")
     best_iteration: int = 0
     evaluations: int = 0
@@ -69,30 +69,32 @@ class Progress:
 class Limits:
     """End of a training: after `iterations` steps or `budget` seconds, whichever comes first.
 
-    Time is cumulative across resumes; None means no limit.
+    Time is cumulative across resumes; None means no limit. Seconds are those of
+    `sciformer.runs.clock`: of computing, not of waiting for other programs.
 
     Attributes:
         budget: seconds.
         iterations: steps.
         ripeness: ends a training earlier, where a refinement does the rest better.
         share: of the budget that the training may take; the rest is left for what comes after.
+        plateau: ends a training earlier, where it has come to rest.
     """
 
     budget: float | None = None
     iterations: int | None = None
     ripeness: Ripeness | None = None
     share: float = 1.0
+    plateau: Plateau | None = None
 
-    def reached(self, progress: Progress) -> str | None:
+    def reached(self, progress: Progress, history: History) -> str | None:
         """Why the training ends now, or None."""
         if self.iterations is not None and progress.iteration >= self.iterations:
             return f"{self.iterations} iterations done"
         if self.budget is not None and progress.elapsed >= self.share * self.budget:
             part = "" if self.share == 1 else f"{100 * self.share:g} % of the "
             return f"{part}budget of {self.budget:g} s spent"
-        if self.ripeness is not None:
-            return self.ripeness.reason([(int(at), value) for at, value in progress.validations])
-        return None
+        ripe = None if self.ripeness is None else self.ripeness.reason(history.pairs)
+        return ripe or (None if self.plateau is None else self.plateau.reason(history))
 
     def spent(self, progress: Progress) -> float:
         """The share of the limits that is spent; 0 without any."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +11,7 @@ from pinn.training.history import History
 from pinn.training.progress import Limits as Limits
 from pinn.training.progress import Progress as Progress
 from sciformer.errors import ConvergenceError, DataError
+from sciformer.runs.clock import clock_of
 from sciformer.runs.interrupts import deferred_interrupt
 from sciformer.runs.processes import ALONE
 from sciformer.runs.state import pack, unpack
@@ -95,6 +95,7 @@ class Trainer:
         limits: when to end.
         threads: threads of BLAS; tensor operations use one.
         processes: who trains together; each has a trainer like this one, and the first decides.
+        clock: seconds that count against the budget; by default those of `clock_of` the device.
     """
 
     def __init__(
@@ -106,12 +107,14 @@ class Trainer:
         *,
         threads: int = 1,
         processes: Processes = ALONE,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.parameters, self.optimiser = parameters, optimiser
         self.objectives, self.limits = objectives, limits
         self._threads, self._processes = threads, processes
         self.progress, self.history = Progress(), History()
         self._best = parameters.read()
+        self._clock = clock or clock_of(self._best.device)
         self._held_out: LeastSquares | None = None
         self._is_continued = False
 
@@ -135,12 +138,12 @@ class Trainer:
         self._continue_from(run)
         progress = self.progress
         progress.stopped = None
-        started, saved = time.monotonic() - progress.elapsed, progress.elapsed
+        started, saved = self._clock() - progress.elapsed, progress.elapsed
         with kept_memory(), limit_threads(self._threads), deferred_interrupt() as interrupted:
-            while (reason := self.limits.reached(progress)) is None:
+            while (reason := self.limits.reached(progress, self.history)) is None:
                 self._step()
                 progress.elapsed, halt = self._processes.agree(
-                    (time.monotonic() - started, interrupted())
+                    (self._clock() - started, interrupted())
                 )
                 self._tell(observers)
                 if run is not None and progress.elapsed - saved >= CHECKPOINT_SECONDS:
@@ -203,7 +206,7 @@ class Trainer:
         if held_out is not self._held_out:
             self._held_out = held_out
             self.progress.best_validation = float("inf")
-            self.history = History()
+            self.history.points_changed(self.progress.iteration)
 
     def _validate(self) -> None:
         """Keeps the present iterate if its validation is the least so far."""
@@ -212,7 +215,6 @@ class Trainer:
             return
         progress.validation = self._held_out.value()
         self.history.add(progress.iteration, progress.validation)
-        progress.validations.append([progress.iteration, progress.validation])
         if progress.validation < progress.best_validation:
             progress.best_validation = progress.validation
             progress.best_iteration = progress.iteration
@@ -256,7 +258,7 @@ class Trainer:
             self.optimiser.restore(state["optimiser"])
             self.objectives.restore(state["objectives"])
             self.progress = Progress.of(state["progress"])
-            self.history = History(state["history"])
+            self.history = History.of(state["history"])
             self._held_out = self.objectives.held_out()
         self._is_continued = True
 

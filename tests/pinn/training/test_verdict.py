@@ -89,8 +89,8 @@ def test_a_history_knows_how_far_the_residual_fell_late() -> None:
         history.add(step, 1e-3 if step <= 4000 else 1e-3 / 7)
         history.add(step, 1e-9)  # a second look at the same step
     assert history.fall() == pytest.approx(7)
-    assert len(history.state()) <= MOST
-    assert History(history.state()).fall() == history.fall()
+    assert len(history.pairs) <= MOST
+    assert History.of(history.state()).fall() == history.fall()
     assert History().fall() == 1
     assert History([(5, 0.1)]).fall() == 1
 

@@ -1,0 +1,22 @@
+"""The clock by which the budget of a training counts."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Seconds of computing time on a device, from an arbitrary origin.
+
+    On a CPU these are the seconds that the calling thread itself was computing: other programs on
+    a busy machine take none of them, so that the same budget buys the same steps. Threads of BLAS
+    compute while this one does, and are not counted a second time. An accelerator works while its
+    host waits, and is timed by the clock on the wall.
+    """
+    return time.thread_time if device.type == "cpu" else time.monotonic
