@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinn.assembly import build_trial
 from pinn.identification.asking import check_inside, with_noise
 from pinn.identification.deviations import Deviations, deviations
 from pinn.networks import MLP
-from pinn.solution import Solution, build_trial
-from pinn.solving import chosen, make_trainer
+from pinn.solution import Solution
+from pinn.solving import chosen
+from pinn.trainers import make_trainer
 from pinn.training.evidence import evidence_of
 from pinn.training.noisy_data import NoisyData
 from pinn.training.trainer import INTERRUPTED, Limits, Progress

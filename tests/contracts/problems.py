@@ -13,13 +13,13 @@ from matplotlib.mathtext import MathTextParser
 from torch import Tensor
 
 import pinn
+from pinn.assembly import build_trial
 from pinn.loss import terms
 from pinn.networks import PhysicsFormer
 from pinn.problem.expressions import FieldDerivative
 from pinn.problem.problem import Problem
 from pinn.references.exact import substitute
 from pinn.settings import Settings
-from pinn.solution import build_trial
 from pinn.training.trainer import Limits
 
 REACH = 4  # points to each side of a central difference

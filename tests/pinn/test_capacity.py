@@ -13,11 +13,11 @@ import pytest
 import torch
 
 import pinn
+from pinn.assembly import build_trial
 from pinn.capacity import count_parameters
 from pinn.networks import MLP, PhysicsFormer
 from pinn.optimisers import Adam
 from pinn.settings import Settings
-from pinn.solution import build_trial
 from pinn.training.collocation import Collocation
 from pinn.training.trainer import Limits
 from sciformer.cli.main import main

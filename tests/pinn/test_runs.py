@@ -26,7 +26,7 @@ from pinn.problem.problem import Condition, Problem
 from pinn.refinement.refine import Refiner
 from pinn.settings import Settings
 from pinn.solution import Solution
-from pinn.solving import Solved
+from pinn.solved import Solved
 from pinn.training.trainer import Limits, Progress
 from sciformer.cli.main import main
 from sciformer.runs import Run

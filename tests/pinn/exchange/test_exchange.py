@@ -15,10 +15,11 @@ import sympy
 import torch
 
 import pinn
+from pinn.assembly import build_trial
 from pinn.exchange import FORMATS
 from pinn.exchange.programs import program
 from pinn.settings import Settings
-from pinn.solution import Solution, build_trial
+from pinn.solution import Solution
 from sciformer.cli.main import main
 from sciformer.errors import DataError, UsageError
 from sciformer.runs import Run

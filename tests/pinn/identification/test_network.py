@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from scipy.stats import t as student
 
 import pinn
+from pinn.assembly import build_trial
 from pinn.data.cloud import Cloud
 from pinn.data.embedded import embedded_wake_data
 from pinn.data.flow import FlowData
@@ -29,8 +30,8 @@ from pinn.problems.measured_flow import sample_flow
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, streamfunction_pressure
 from pinn.sampling.schedule import Schedule, Stage
 from pinn.settings import NetworkSizes, Settings
-from pinn.solution import Solution, build_trial
-from pinn.solving import make_trainer
+from pinn.solution import Solution
+from pinn.trainers import make_trainer
 from pinn.training.trainer import Limits, Progress, Trainer
 from pinn.trial.inputs import PeriodicWave, TravellingWave
 from pinn.trial.parameters import Coefficients, Parameters

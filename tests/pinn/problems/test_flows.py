@@ -16,7 +16,7 @@ from pinn.problems.cylinder_wake import cylinder_wake
 from pinn.references.cavity import embedded_cavity
 from pinn.sampling.schedule import Schedule, Stage
 from pinn.settings import Settings
-from pinn.solving import Solved
+from pinn.solved import Solved
 from pinn.trial.inputs import PeriodicWave
 from sciformer.cli.main import main
 from sciformer.errors import DomainError, UnknownNameError

@@ -8,12 +8,12 @@ import numpy as np
 import sympy
 import torch
 
+from pinn.assembly import build_trial
 from pinn.data.cloud import Cloud
 from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem, normal
 from pinn.settings import Settings
-from pinn.solution import build_trial
 from pinn.trial.hard_constraint import TrialSolution
 
 x, y, t, a = sympy.symbols("x y t a")

@@ -17,7 +17,7 @@ from pinn.refinement.refine import Refiner
 from pinn.refinement.wide_layer import WideLayer, trunk
 from pinn.settings import Settings
 from pinn.solution import Solution
-from pinn.solving import attention_use
+from pinn.solved import attention_use
 from pinn.training.trainer import Limits
 from sciformer.runs import Run
 from tests.oracles.nested_autograd import all_derivatives

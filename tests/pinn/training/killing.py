@@ -18,10 +18,11 @@ import torch
 import pinn
 import pinn.training.trainer
 from pinn import names
+from pinn.assembly import build_trial
 from pinn.networks import PhysicsFormer
 from pinn.settings import Settings
-from pinn.solution import Solution, build_trial
-from pinn.solving import make_trainer
+from pinn.solution import Solution
+from pinn.trainers import make_trainer
 from pinn.training.trainer import Limits
 from sciformer.runs import Run
 

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pinn
+from pinn.assembly import build_trial
 from pinn.networks import MLP
 from pinn.optimisers import FlatParameters
 from pinn.settings import Settings
-from pinn.solution import Solution, build_trial
-from pinn.solving import make_trainer
+from pinn.solution import Solution
+from pinn.trainers import make_trainer
 from pinn.training.history import History
 from pinn.training.plateau import Plateau
 from pinn.training.trainer import Limits, Trainer

@@ -30,8 +30,9 @@ from pinn.sampling.schedule import Schedule, Stage
 from sciformer.runs.processes import joined
 from pinn.problem.registry import find_problem
 from pinn.settings import Settings
-from pinn.solution import Solution, build_trial
-from pinn.solving import make_trainer
+from pinn.assembly import build_trial
+from pinn.solution import Solution
+from pinn.trainers import make_trainer
 from pinn.training.trainer import Limits
 from pinn.trial.conditions import soft
 

@@ -11,12 +11,14 @@ import torch
 
 import pinn
 from pinn import names
+from pinn.assembly import build_trial
 from pinn.networks import MLP, PhysicsFormer
 from pinn.optimisers import Adam
 from pinn.problem.problem import Problem
 from pinn.settings import Settings
-from pinn.solution import Solution, build_trial, grid_counts
-from pinn.solving import attention_use, make_trainer
+from pinn.solution import Solution, grid_counts
+from pinn.solved import attention_use
+from pinn.trainers import make_trainer
 from pinn.training.trainer import Limits, Progress, Trainer
 from pinn.trial.conditions import soft
 from sciformer.errors import ConvergenceError, DataError, ShapeError, UsageError

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from pinn.assembly import build_trial
 from pinn.geometry.box import Box
 from pinn.loss.terms import boundary
 from pinn.problem.problem import Condition, Problem
 from pinn.problems.burgers import burgers
 from pinn.settings import Settings
-from pinn.solution import build_trial
 from pinn.trial.conditions import hard
 from pinn.trial.hard_constraint import HardConstraint, TrialSolution
 from sciformer.errors import DomainError

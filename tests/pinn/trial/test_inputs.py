@@ -9,12 +9,12 @@ import sympy
 import torch
 from torch import nn
 
+from pinn.assembly import build_trial
 from pinn.geometry.box import Box
 from pinn.jets import Jet, Operators
 from pinn.networks import MLP, PhysicsFormer
 from pinn.problem.problem import Condition, Problem
 from pinn.settings import Settings
-from pinn.solution import build_trial
 from pinn.trial.inputs import (
     Inputs,
     PeriodicEmbedding,
