@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sciformer.cli.parser import Parser
 from sciformer.cli.registry import entries
 
 ROOT = Path(__file__).parents[1]
@@ -30,19 +33,59 @@ def test_every_command_exists(page: Path) -> None:
     assert shown <= set(entries("commands"))
 
 
-def test_every_page_of_the_menu_exists() -> None:
+def hook(name: str) -> Any:
+    """A hook of the documents' build, which lies outside of every package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "hooks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_page_of_the_menu_exists_or_is_generated() -> None:
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    pages = re.findall(r": (\S+\.md)$", menu, re.MULTILINE)
-    assert {ROOT / "docs" / page for page in pages} == set((ROOT / "docs").rglob("*.md"))
+    pages = set(re.findall(r": (\S+\.md)$", menu, re.MULTILINE))
+    references = {f"reference/{package}.md" for package in hook("pages").PACKAGES}
+    generated = {"commands.md", "gallery.md", *hook("pages").FROM_ROOT, *references}
+    written = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert pages == written | generated
 
 
-def test_every_name_of_the_reference_exists_and_is_documented() -> None:
-    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    names = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
-    assert len(names) > 10
-    for name in names:
-        module, _, attribute = name.rpartition(".")
-        assert getattr(importlib.import_module(module), attribute).__doc__, name
+def test_the_command_line_reference_holds_every_command_and_option() -> None:
+    """Kills: a command or option that the page leaves out; help that breaks a table."""
+    page = hook("commands").page()
+    for name, entry in entries("commands").items():
+        part = page.partition(f"## sciformer {name}\n")[2].partition("\n## ")[0]
+        parser = Parser(name)
+        entry.load().configure(parser)
+        for action in parser._actions[1:]:
+            shown = (*action.option_strings, action.metavar, action.dest)[0] or action.dest
+            assert re.search(rf"^\| `{shown}[^|]*\| \S.*\|$", part, re.MULTILINE), (name, shown)
+
+
+def test_the_gallery_shows_every_problem_with_its_equations() -> None:
+    """Kills: a problem without a section; a field that keeps its arguments."""
+    page = hook("gallery").page()
+    for name, entry in entries("problems").items():
+        if entry.distribution == "sciformer":
+            part = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
+            assert "$$" in part, name
+            assert "`sciformer solve" in part or f"    sciformer solve {name}" in part, name
+    assert r"\frac{\partial}{\partial t} u" in page
+
+
+def test_every_public_name_is_documented() -> None:
+    """Kills: a public name without a docstring, or that the reference cannot find."""
+    pages = hook("pages")
+    for package in pages.PACKAGES:
+        text = pages.reference(package, "")
+        home = importlib.import_module(package)
+        for name in home.__all__:
+            assert f"heading: {package}.{name}\n" in text
+            assert getattr(home, name).__doc__, name
+        for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE):
+            assert pages.found(name).__doc__, name
 
 
 def test_the_structure_names_every_package() -> None:

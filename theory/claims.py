@@ -38,7 +38,7 @@ def universal() -> Paper:
     limits = Experiment(
         "obstructions",
         _obstructions,
-        "sciformer diagnose 'x1; x1+x2'",
+        "sciformer diagnose 'x1; x1+x2' --tokens 2",
         full=Effort(1, 0.1),
         quick=Effort(1, 0.1),
     )
@@ -180,10 +180,11 @@ def urpe() -> Paper:
 
 
 def _compiled(name: str, formula: str, tokens: int) -> Experiment:
-    command = Command(("compile", formula, "--tokens", str(tokens)), read=_over_epsilon, seed=None)
+    words = ("compile", formula, "--tokens", str(tokens), "--epsilon", "0.05")
+    command = Command(words, read=_over_epsilon, seed=None)
     return command.experiment(
         f"compile-{name}",
-        full=Effort(1, 0.5, {"epsilon": 0.05}),
+        full=Effort(1, 0.5),
         quick=Effort(1, 0.2, {"epsilon": 0.1}),
     )
 

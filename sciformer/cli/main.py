@@ -17,6 +17,13 @@ from sciformer.errors import SciformerError, UsageError, unknown_name
 from sciformer.runs.launch import launch
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
+STATUSES = {
+    0: "success",
+    FAILED: "the run failed",
+    USAGE: "usage error: a wrong argument or a file that cannot be read",
+    3: "`solve`, `identify`: not converged; `verify --share`: no proof",
+    INTERRUPTED: "interrupted",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; None takes those of the process.
 
     Returns:
-        0 if it went well, 1 if the run failed, 2 if it was asked wrongly, 130 if interrupted.
+        One of `STATUSES`.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
