@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sciformer.errors import DataError, UsageError
 from sciformer.runs import checkpoints, metrics
 from sciformer.runs.encoding import encode, strict
-from sciformer.runs.files import TEMPORARY, atomic, disk_errors, remove_leftovers
+from sciformer.runs.files import TEMPORARY, atomic, disk_errors, remove, remove_leftovers
 from sciformer.runs.lock import Lock, lock
 from sciformer.runs.reading import read_json
 
@@ -71,6 +71,30 @@ class Run:
         record = {key: getattr(run, key) for key in FIELDS}
         run.write_json(CONFIG, {**record, "sha256": _digest(record)})
         return run
+
+    @classmethod
+    @contextlib.contextmanager
+    def whole(
+        cls, directory: Path | str | None, kind: str, config: Mapping[str, Any]
+    ) -> Iterator[Run]:
+        """Starts a run as `create`; where the block fails, the directory is empty again.
+
+        For results that are written in one go: without them a configuration is worth nothing, and
+        would only keep the directory from being used again.
+
+        Args:
+            directory, kind, config: see `create`.
+
+        Yields:
+            The run.
+        """
+        run = cls.create(directory, kind, config)
+        try:
+            yield run
+        except BaseException:
+            for child in run.path.iterdir():
+                remove(child)
+            raise
 
     @classmethod
     def open(cls, directory: Path | str) -> Run:

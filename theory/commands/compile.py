@@ -98,15 +98,15 @@ def run(arguments: argparse.Namespace) -> int:
         "construction": arguments.construction,
         "simplify": arguments.simplify,
     }
-    directory = Run.create(arguments.out, "compile", config)
-    layer.save(directory.path)
-    if arguments.onnx:
-        from theory.universal.program import write_onnx_program
+    with Run.whole(arguments.out, "compile", config) as directory:
+        layer.save(directory.path)
+        if arguments.onnx:
+            from theory.universal.program import write_onnx_program
 
-        write_onnx_program(layer.module, directory.path / "layer.onnx")
-    figures = summary(layer, time.perf_counter() - start, directory.path)
-    directory.write_json("summary.json", figures)
-    drawn = _draw(layer, directory)
+            write_onnx_program(layer.module, directory.path / "layer.onnx")
+        figures = summary(layer, time.perf_counter() - start, directory.path)
+        directory.write_json("summary.json", figures)
+        drawn = _draw(layer, directory)
     if arguments.json:
         print_json(figures)
         return 0

@@ -23,8 +23,6 @@ def run(arguments: argparse.Namespace) -> int:
     flow = compile_burgers(starts, arguments.epsilon, earliest=latest / 10, latest=latest)
     seconds = time.perf_counter() - begin
     config = {"pde": arguments.pde, "epsilon": flow.epsilon, "starts": str(starts)}
-    directory = Run.create(arguments.out, "compile", config)
-    save_burgers(flow, directory.path)
     figures = {
         "epsilon": flow.epsilon,
         "certified_bound": flow.bound,
@@ -38,9 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
         "starts": str(starts),
         **asdict(flow.instant),
         "seconds": seconds,
-        "path": str(directory.path),
     }
-    directory.write_json("summary.json", figures)
+    with Run.whole(arguments.out, "compile", config) as directory:
+        save_burgers(flow, directory.path)
+        figures["path"] = str(directory.path)
+        directory.write_json("summary.json", figures)
     if arguments.json:
         print_json(figures)
     else:

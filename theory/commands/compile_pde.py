@@ -55,13 +55,18 @@ def run(arguments: argparse.Namespace) -> int:
             report=lambda phase, done: progress.update(done, phase=phase),
         )
     seconds = time.perf_counter() - begin
-    config = {"pde": arguments.pde, "epsilon": arguments.epsilon, "starts": str(starts)}
-    directory = Run.create(arguments.out, "compile", {**config, "time": float(equation.time)})
-    save(flow, directory.path)
-    figures = summary(flow, seconds, directory.path)
-    directory.write_json("summary.json", figures)
-    with directory.file("figure.png") as path:
-        draw(flow, path)
+    config = {
+        "pde": arguments.pde,
+        "epsilon": arguments.epsilon,
+        "starts": str(starts),
+        "time": float(equation.time),
+    }
+    with Run.whole(arguments.out, "compile", config) as directory:
+        save(flow, directory.path)
+        figures = summary(flow, seconds, directory.path)
+        directory.write_json("summary.json", figures)
+        with directory.file("figure.png") as path:
+            draw(flow, path)
     if arguments.json:
         print_json(figures)
         return 0

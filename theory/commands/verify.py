@@ -7,6 +7,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from sciformer.errors import UsageError
+
 NO_PROOF = 3
 """Exit status when everything that was looked at holds, but not everything was looked at."""
 
@@ -19,7 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="S",
-        help="part of the boxes to look at, drawn afresh; below 1 is no proof (exit status 3)",
+        help="part of the boxes of a formula's layer to look at, drawn afresh; below 1 is no proof "
+        "(exit status 3)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -47,12 +50,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _flow(arguments: argparse.Namespace) -> int:
-    """A compiled differential equation."""
+    """Verifies a compiled differential equation."""
     start = time.perf_counter()
-    from sciformer.cli.console import print_json, print_table
+    if arguments.share != 1.0:
+        raise UsageError(
+            "sciformer verify: --share is for layers of formulas, whose boxes can be drawn; all "
+            "layers of a flow are needed for its bound, so leave it out."
+        )
+    from sciformer.cli.console import Progress, print_json, print_table
     from theory.flows.verifier.verify import verify_flow
 
-    figures = {**asdict(verify_flow(arguments.path)), "seconds": time.perf_counter() - start}
+    with Progress(total=1.0, label="verify") as progress:
+        result = verify_flow(arguments.path, report=progress.update)
+    figures = {**asdict(result), "seconds": time.perf_counter() - start}
     if arguments.json:
         print_json(figures)
     else:

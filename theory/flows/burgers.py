@@ -14,9 +14,9 @@ from theory.flows.burgers_bounds import (
     truncation_bound,
 )
 from theory.flows.cole_hopf import ColeHopfHead
+from theory.flows.record import MOST_BURGERS_TOKENS, MOST_IMAGES
 from theory.flows.starts import Starts
 
-_MOST_TOKENS = 20_000
 # To spare, so that other arithmetic and other strips can confirm the bound.
 _SPARE = 1.002
 
@@ -67,8 +67,13 @@ def compile_burgers(
     assert starts.waves is not None, "`rise_of_class` refuses other classes"
     size = max(abs(starts.lower), abs(starts.upper))
     instant = Instant(viscosity, earliest, latest, size, starts.slope)
+    if instant.images() > MOST_IMAGES:
+        raise DomainError(
+            f"compile_burgers: starts travel over more than {MOST_IMAGES} periods; "
+            "shorten the time."
+        )
     tokens = 2 * starts.waves + 1
-    while tokens <= _MOST_TOKENS:
+    while tokens <= MOST_BURGERS_TOKENS:
         missed = aliasing(instant, rise, tokens)
         if missed is not None and _SPARE * missed.bound <= epsilon / 2:
             head = ColeHopfHead(2 * starts.waves + 1, tokens, instant.images())
@@ -80,6 +85,6 @@ def compile_burgers(
             break
         tokens = math.ceil(1.1 * tokens)
     raise ConvergenceError(
-        f"compile_burgers: {epsilon:g} is out of reach of float64 or of {_MOST_TOKENS} tokens; "
-        "raise epsilon, the viscosity or the earliest time, or narrow the class."
+        f"compile_burgers: {epsilon:g} is out of reach of float64 or of {MOST_BURGERS_TOKENS} "
+        "tokens; raise epsilon, the viscosity or the earliest time, or narrow the class."
     )

@@ -21,6 +21,15 @@ from theory.flows.budget import (
 from theory.flows.design import Design, build, step_of
 from theory.flows.equation import Problem, ReactionDiffusion, recognise
 from theory.flows.head_errors import reading_error
+from theory.flows.record import (
+    MOST_DEGREE,
+    MOST_LAYERS,
+    MOST_PERIODS,
+    MOST_SENSORS,
+    MOST_TOKENS,
+    MOST_UNITS,
+    reach,
+)
 from theory.flows.smoothness import Reaction
 from theory.flows.splitting import SplittingTransformer
 from theory.flows.starts import Starts
@@ -34,8 +43,6 @@ _SPLITTING, _READING, _ALIASING, _BLOCK = 0.45, 0.3, 0.03, 0.17
 # A round aims lower by what the last bound was too large, within these limits: far above epsilon
 # the bound grows much faster than its parts, and would send the next round too low.
 _SHRINK, _LEAST_SHRINK, _ROUNDS = 0.93, 0.3, 10
-# Beyond these a module would not run on a laptop.
-_MOST_LAYERS, _MOST_TOKENS, _MOST_SENSORS, _MOST_UNITS = 200_000, 8192, 1_000_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def compile_flow(
 
     Raises:
         UsageError: an equation of another class.
-        DomainError: epsilon <= 0, or starts that are not of the walls' parity.
+        DomainError: epsilon <= 0, starts that are not of the walls' parity, or sizes out of reach.
         ConvergenceError: epsilon is out of reach; the sentence says what would be needed.
 
     Accuracy: the bound holds for the float64 forward pass, in outward-rounded arithmetic.
@@ -119,7 +126,7 @@ def compile_flow(
         our own.
     """
     equation = problem if isinstance(problem, ReactionDiffusion) else recognise(problem)
-    _check(equation, epsilon, starts)
+    _check(equation, epsilon, starts, tokens)
     report = report or (lambda phase, done: None)
     reaction = solution_range(equation, starts)
     target, budget = epsilon, None
@@ -140,13 +147,20 @@ def compile_flow(
     )
 
 
-def _check(equation: ReactionDiffusion, epsilon: float, starts: Starts) -> None:
+def _check(equation: ReactionDiffusion, epsilon: float, starts: Starts, tokens: int | None) -> None:
     if not (math.isfinite(epsilon) and epsilon > 0):
         raise DomainError(f"compile_flow: epsilon must be a finite number > 0; got {epsilon:g}.")
     if equation.has_cold_wall and starts.lower != -starts.upper:
         raise DomainError(
             f"compile_flow: a wall at 0 has odd images, so starts lie between -a and a; got "
             f"{starts.lower:g} to {starts.upper:g}."
+        )
+    if tokens is not None and not 1 <= tokens <= MOST_TOKENS:
+        raise DomainError(f"compile_flow: takes 1 to {MOST_TOKENS} tokens; got {tokens}.")
+    if equation.reaction.degree > MOST_DEGREE:
+        raise DomainError(
+            f"compile_flow: reactions of degree up to {MOST_DEGREE} are within reach; got "
+            f"{equation.reaction.degree}."
         )
 
 
@@ -161,6 +175,13 @@ class _Designer:
 
     def design(self, tokens: int | None) -> Design:
         depth = self._depth()
+        equation = self.equation
+        far = reach(equation.diffusivity, equation.drift, step_of(equation, depth))
+        if far > MOST_PERIODS * equation.length:
+            raise DomainError(
+                f"compile_flow: a step of {equation.name} reaches over {far:g}, more than "
+                f"{MOST_PERIODS} times the interval, where starts are forgotten; shorten the time."
+            )
         growth = self._growth(depth)
         design = Design(depth, 8, 8, 2)
         design = replace(design, tokens=self._tokens(design, growth, tokens or 8))
@@ -171,16 +192,18 @@ class _Designer:
 
     def _depth(self) -> int:
         """The least number of layers whose splitting fits, by doubling and halving."""
+        steep = max(map(abs, self.reaction.slope_range())) * float(self.equation.time)
         if self.reaction.size(2) == 0:
-            return 1
+            # Splitting is exact; strips of waves need an inclusion of half-steps, which is found
+            # for h |f'| < 4/3.
+            return 1 if self.starts.waves is None else max(1, math.ceil(steep / 1.25))
         allowed = _SPLITTING * self.epsilon
         # A half-step's inclusion needs h sup|f'| of at most about 1/4.
-        steep = max(map(abs, self.reaction.slope_range())) * float(self.equation.time)
         low = high = max(2, math.ceil(4 * steep))
         while self._splitting(high) > allowed:
             low, high = high, 2 * high
-            if high > _MOST_LAYERS:
-                raise self._out_of_reach("layers", _MOST_LAYERS, "the splitting error")
+            if high > MOST_LAYERS:
+                raise self._out_of_reach("layers", MOST_LAYERS, "the splitting error")
         while high - low > max(1, low // 50):
             middle = (low + high) // 2
             low, high = (middle, high) if self._splitting(middle) > allowed else (low, middle)
@@ -222,8 +245,8 @@ class _Designer:
         low, high = least, least
         while not missed(high) <= allowed:
             low, high = high, 2 * high
-            if high > _MOST_TOKENS:
-                raise self._out_of_reach("tokens", _MOST_TOKENS, "aliasing")
+            if high > MOST_TOKENS:
+                raise self._out_of_reach("tokens", MOST_TOKENS, "aliasing")
         while high - low > max(1, low // 50):
             middle = (low + high) // 2
             low, high = (middle, high) if missed(middle) > allowed else (low, middle)
@@ -234,8 +257,8 @@ class _Designer:
         sensors = math.ceil(self.starts.slope * float(self.equation.length) / (4 * allowed))
         sensors = max(sensors, design.tokens + 1)
         while True:
-            if sensors > _MOST_SENSORS:
-                raise self._out_of_reach("sensors", _MOST_SENSORS, "reading a start with kinks")
+            if sensors > MOST_SENSORS:
+                raise self._out_of_reach("sensors", MOST_SENSORS, "reading a start with kinks")
             found = reading_error(
                 self.equation, self.starts, self.reaction, replace(design, sensors=sensors)
             )
@@ -251,8 +274,8 @@ class _Designer:
         bend *= reaction.upper - reaction.lower
         each = float(step_of(self.equation, depth)) / 2 * bend**2 / 8
         units = math.ceil(math.sqrt(2 * each * growth.sum() / (_BLOCK * self.epsilon))) + 2
-        if units > _MOST_UNITS:
-            raise self._out_of_reach("hidden units", _MOST_UNITS, "the block's error")
+        if units > MOST_UNITS:
+            raise self._out_of_reach("hidden units", MOST_UNITS, "the block's error")
         return max(units, 2)
 
     def _out_of_reach(self, what: str, most: int, why: str) -> ConvergenceError:

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sciformer.errors import DomainError, UsageError
 from theory.flows.ends import PERIODIC, Ends, Walls
 from theory.flows.polynomial import Polynomial
+from theory.universal.formula.limits import check_expansion
 
 if TYPE_CHECKING:
     from sympy import Expr
+
+
+# Higher ones may only cancel, and the derivatives of a product double with each.
+_HIGHEST_DERIVATIVE = 4
 
 
 class Box(Protocol):
@@ -108,6 +113,7 @@ def recognise(problem: Problem) -> ReactionDiffusion:
 
     Raises:
         UsageError: an equation of another class; the sentence names the term that stands against.
+        DataError: a polynomial that would have too many terms when it is multiplied out.
     """
     import sympy
 
@@ -148,6 +154,7 @@ class _Terms:
 
         self.who, self.field = who, field
         self.known = (field.diff(x, 2), field.diff(x))
+        check_expansion(rate)  # parameters may be exponents
         self.rate = sympy.expand(rate)
         for derivative in self.rate.atoms(sympy.Derivative):
             if derivative not in self.known:
@@ -193,11 +200,27 @@ def _rate(who: str, equation: Any, field: Any, t: Any) -> Expr:
     import sympy
 
     gap = equation.lhs - equation.rhs if isinstance(equation, sympy.Equality) else equation
+    _refuse_the_unbounded(who, gap)
+    check_expansion(gap.doit())
     gap = sympy.expand(gap.doit())
     factor = gap.coeff(field.diff(t))
     if factor == 0 or factor.free_symbols:
         raise UsageError(f"{who}: the equation has no term u_t with a constant factor.")
     return -(gap - factor * field.diff(t)) / factor
+
+
+def _refuse_the_unbounded(who: str, gap: Any) -> None:
+    """Refuses what sympy might try to carry out for ever: integrals, sums, high derivatives."""
+    import sympy
+    from sympy.concrete.expr_with_limits import ExprWithLimits
+
+    for part in sympy.preorder_traversal(gap):
+        high = isinstance(part, sympy.Derivative) and part.derivative_count > _HIGHEST_DERIVATIVE
+        if high or isinstance(part, ExprWithLimits | sympy.Limit):
+            raise UsageError(
+                f"{who}: the term {part} stands against a certificate; the class is "
+                "u_t = nu u_xx - c u_x + f(u) with constants nu > 0, c and a polynomial f."
+            )
 
 
 def _walls(problem: Problem, field: Any, x: Any, sympy: Any) -> Walls:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from sciformer.errors import DataError
@@ -21,10 +22,20 @@ from theory.flows.design import Design, build
 from theory.flows.ends import PERIODIC, Walls
 from theory.flows.equation import ReactionDiffusion
 from theory.flows.polynomial import Polynomial
+from theory.flows.record import (
+    BURGERS_FORMAT,
+    CERTIFICATE,
+    FORMAT,
+    WEIGHTS,
+    BurgersRecord,
+    FlowRecord,
+    number,
+    read_record,
+    read_weights,
+    values,
+)
 from theory.flows.starts import Starts
-
-FORMAT, BURGERS_FORMAT = "sciformer-flow-1", "sciformer-burgers-1"
-CERTIFICATE, WEIGHTS = "flow.json", "flow.safetensors"
+from theory.universal.reading import Tensors
 
 
 def is_flow(directory: Path | str) -> bool:
@@ -79,68 +90,56 @@ def load_burgers(directory: Path | str) -> CompiledBurgers:
     Raises:
         DataError: files that are missing or cannot be read.
     """
-    from safetensors.torch import load_file
-
-    record = read_record(directory, BURGERS_FORMAT)
-    try:
-        e, d, starts = record["equation"], record["design"], Starts(**record["starts"])
-        size = max(abs(starts.lower), abs(starts.upper))
-        instant = Instant(e["viscosity"], e["earliest"], e["latest"], size, starts.slope)
-        module = ColeHopfHead(d["sensors"], d["tokens"], d["images"])
-        module.load_state_dict(load_file(Path(directory) / WEIGHTS))
-        epsilon, bound = float(record["epsilon"]), float(record["bound"])
-    except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
-        raise DataError(f"flow: {directory} is damaged ({error}); compile again.") from error
-    return CompiledBurgers(module, instant, starts, epsilon, bound)
+    record = read_record(Path(directory))
+    if not isinstance(record, BurgersRecord):
+        raise DataError(f"flow: {directory} holds layers and no Burgers head; use `load`.")
+    e, d, starts = record.equation, record.design, Starts(**values(record.starts))
+    size = max(abs(starts.lower), abs(starts.upper))
+    instant = Instant(e.viscosity, e.earliest, e.latest, size, starts.slope)
+    tensors = read_weights(Path(directory), record)
+    module = ColeHopfHead(d.sensors, d.tokens, d.images)
+    _fill(module, tensors)
+    return CompiledBurgers(module, instant, starts, record.epsilon, record.bound)
 
 
 def load(directory: Path | str) -> CompiledFlow:
     """The flow of a directory, to be used; `verify_flow` says whether its claim holds.
 
     Raises:
-        DataError: files that are missing or cannot be read.
+        DataError: files that are missing or cannot be read, or a budget of another bound.
     """
-    from safetensors.torch import load_file
-
-    record = read_record(directory)
-    try:
-        equation, starts = equation_of(record), Starts(**record["starts"])
-        design, budget = Design(**record["design"]), Budget(**record["budget"])
-        certificate = FlowCertificate(equation, starts, float(record["epsilon"]), design, budget)
-        module = build(equation, solution_range(equation, starts), design)
-        module.load_state_dict(load_file(Path(directory) / WEIGHTS))
-    except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
-        raise DataError(f"flow: {directory} is damaged ({error}); compile again.") from error
+    record = read_record(Path(directory))
+    if not isinstance(record, FlowRecord):
+        raise DataError(f"flow: {directory} holds a Burgers head; use `load_burgers`.")
+    equation, starts = equation_of(record), Starts(**values(record.starts))
+    design, budget = Design(**values(record.design)), Budget(**values(record.budget))
+    certificate = FlowCertificate(equation, starts, record.epsilon, design, budget)
+    if not math.isclose(certificate.bound, record.bound, rel_tol=1e-12):
+        raise DataError(f"flow: the budget of {directory} is not that of its bound; compile again.")
+    tensors = read_weights(Path(directory), record)  # before a module of its sizes is made
+    module = build(equation, solution_range(equation, starts), design)
+    _fill(module, tensors)
     return CompiledFlow(module, certificate)
 
 
-def read_record(directory: Path | str, kind: str = FORMAT) -> dict[str, Any]:
-    """The claim as JSON values; nothing is checked but the format.
-
-    Raises:
-        DataError: no such file, or none of this format.
-    """
-    path = Path(directory) / CERTIFICATE
+def _fill(module: nn.Module, tensors: Tensors) -> None:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"flow: {path} cannot be read ({error}).") from error
-    if not isinstance(record, dict) or record.get("format") != kind:
-        raise DataError(f"flow: {path} is no {kind}; compile again.")
-    return record
+        module.load_state_dict({name: torch.from_numpy(t) for name, t in tensors.items()})
+    except RuntimeError as error:  # another number of keys than the kernel reaches
+        raise DataError(f"flow: the weights are of another design ({error}).") from error
 
 
-def equation_of(record: dict[str, Any]) -> ReactionDiffusion:
+def equation_of(record: FlowRecord) -> ReactionDiffusion:
     """The equation of a claim."""
-    e = record["equation"]
+    e = record.equation
     return ReactionDiffusion(
-        name=str(e["name"]),
-        diffusivity=Fraction(e["diffusivity"]),
-        drift=Fraction(e["drift"]),
-        reaction=Polynomial.of([Fraction(c) for c in e["reaction"]]),
-        length=Fraction(e["length"]),
-        time=Fraction(e["time"]),
-        ends=PERIODIC if e["walls"] is None else Walls(*e["walls"]),
+        name=e.name,
+        diffusivity=number(e.diffusivity),
+        drift=number(e.drift),
+        reaction=Polynomial.of([number(c) for c in e.reaction]),
+        length=number(e.length),
+        time=number(e.time),
+        ends=PERIODIC if e.walls is None else Walls(*e.walls),
     )
 
 

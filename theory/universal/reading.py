@@ -125,7 +125,7 @@ def _read_plain(kind: Any, value: Any, where: str) -> Any:
         if math.isfinite(number):
             return number
         raise damaged(where, "a number is not finite")
-    if kind in (int, str) and type(value) is kind:
+    if kind in (int, str, types.NoneType) and type(value) is kind:
         return value
     raise damaged(where, f"{_shown(value)} should be {getattr(kind, '__name__', kind)}")
 

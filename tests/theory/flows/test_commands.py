@@ -52,6 +52,37 @@ def test_burgers_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert checked["derived"] <= checked["bound"] == found["certified_bound"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["x1", "--tokens", "1", "--epsilon", ".5"],
+        ["--pde", "heat", "--epsilon", ".5", "--time", ".1"],
+        ["--pde", "burgers-periodic", "--epsilon", ".1", "--starts", "slope<=5; waves<=2"],
+    ],
+    ids=["formula", "layers", "burgers"],
+)
+def test_a_full_disk_leaves_a_directory_that_can_be_used_again(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full from the second file on. Kills: a configuration without its certificate."""
+    from sciformer.runs import files
+
+    written, out, sync = [], tmp_path / "run", files._sync
+
+    def full(path: Path) -> None:
+        written.append(path)
+        if len(written) > 1:
+            raise OSError(28, "No space left on device")
+        sync(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_sync", full)
+        assert main(["compile", *words, "--out", str(out)]) == 1
+    assert list(out.iterdir()) == []
+    assert main(["compile", *words, "--out", str(out)]) == 0
+    assert main(["verify", str(out)]) == 0
+
+
 MINE = """
 import sympy
 from pinn.geometry.box import Box

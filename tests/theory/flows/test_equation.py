@@ -14,7 +14,7 @@ from pinn.problems.burgers import burgers
 from pinn.problems.heat import heat
 from sciformer.errors import DataError, DomainError, UsageError
 from theory.flows.ends import PERIODIC, Walls
-from theory.flows.equation import recognise
+from theory.flows.equation import _rate, recognise
 from theory.flows.polynomial import Polynomial
 from theory.flows.starts import Starts
 
@@ -70,6 +70,15 @@ def test_what_stands_against_a_certificate_is_named() -> None:
             recognise(problem(sympy.Eq(heated, term)))
     with pytest.raises(UsageError, match="its factor is not constant"):
         recognise(burgers())
+    never = sympy.Integral(sympy.exp(sympy.sin(A) * A**A), (A, 0, sympy.oo))
+    for term in (never * u, u.diff(X, 60), sympy.Sum(sympy.gamma(A) ** A, (A, 1, 10**9)) * u):
+        with pytest.raises(UsageError, match="stands against a certificate"):
+            _rate("mine", sympy.Eq(heated, term), u, T)
+    for term in ((1 + u) ** 10**9, ((1 + u) ** 900 + u) ** 900):
+        with pytest.raises(DataError, match=r"smaller one|multiplied out"):
+            recognise(problem(sympy.Eq(heated, term)))
+    with pytest.raises(DataError, match="smaller one"):
+        recognise(problem(sympy.Eq(heated, (1 + u) ** A), parameters={A: 10**7}))
     with pytest.raises(UsageError, match="neither periodic nor has one condition at each end"):
         recognise(problem(sympy.Eq(heated, 0), periodic=()))
     with pytest.raises(DomainError, match="must be > 0; got -1"):

@@ -1,19 +1,13 @@
-"""What a compiled flow claims, read from its files into exact numbers."""
+"""What a compiled flow claims, in exact numbers."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sciformer.errors import CertificateError, DataError
-
-Tensors = dict[str, NDArray[Any]]
+from sciformer.errors import CertificateError
+from theory.flows.record import FlowRecord, number
+from theory.universal.reading import Tensors
 
 
 @dataclass(frozen=True)
@@ -57,77 +51,33 @@ class Claim:
         return self.time / self.depth
 
 
-def format_of(directory: Path | str) -> str:
-    """What kind of flow a directory says it holds.
+def of_record(record: FlowRecord, tensors: Tensors) -> Claim:
+    """The exact numbers of a record.
 
     Raises:
-        DataError: no file that can be read.
+        CertificateError: a class, ends or design that no proof speaks of.
     """
-    path = Path(directory) / "flow.json"
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["format"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"verify: {path} is no readable flow ({error}); compile again.") from error
-
-
-def read(directory: Path | str) -> Claim:
-    """Reads and checks the form of a claim.
-
-    Raises:
-        DataError: files that cannot be read.
-        CertificateError: numbers that no claim can have.
-    """
-    from safetensors.numpy import load_file
-
-    path = Path(directory)
-    try:
-        record = json.loads((path / "flow.json").read_text(encoding="utf-8"))
-        tensors = load_file(path / "flow.safetensors")
-        claim = _claim(record, tensors)
-    except CertificateError:
-        raise
-    except Exception as error:
-        raise DataError(f"verify: {path} is no readable flow ({error}); compile again.") from error
-    _check(claim)
-    return claim
-
-
-def _claim(record: dict[str, Any], tensors: Tensors) -> Claim:
-    e, s, d = record["equation"], record["starts"], record["design"]
-    walls = e["walls"]
-    copies = 1 if walls is None else 2 if walls[0] == walls[1] else 4
-    return Claim(
-        nu=Fraction(e["diffusivity"]),
-        drift=Fraction(e["drift"]),
-        length=Fraction(e["length"]),
-        time=Fraction(e["time"]),
-        f=tuple(Fraction(c) for c in e["reaction"]),
-        copies=copies,
+    e, s, d, walls = record.equation, record.starts, record.design, record.equation.walls
+    claim = Claim(
+        nu=number(e.diffusivity),
+        drift=number(e.drift),
+        length=number(e.length),
+        time=number(e.time),
+        f=tuple(number(c) for c in e.reaction),
+        copies=1 if walls is None else 2 if walls[0] == walls[1] else 4,
         offset=Fraction(0) if walls is None else Fraction(1, 2),
         odd=walls is not None and -1 in walls,
-        lower=float(s["lower"]),
-        upper=float(s["upper"]),
-        slope=float(s["slope"]),
-        waves=None if s["waves"] is None else int(s["waves"]),
-        depth=int(d["depth"]),
-        tokens=int(d["tokens"]),
-        sensors=int(d["sensors"]),
-        bound=float(record["bound"]),
+        lower=s.lower,
+        upper=s.upper,
+        slope=s.slope,
+        waves=s.waves,
+        depth=d.depth,
+        tokens=d.tokens,
+        sensors=d.sensors,
+        bound=record.bound,
         tensors=tensors,
     )
-
-
-def _check(claim: Claim) -> None:
     good = [
-        claim.nu > 0,
-        claim.length > 0,
-        claim.time > 0,
-        claim.depth >= 1,
-        claim.tokens >= 1,
-        np.isfinite([claim.lower, claim.upper, claim.slope, claim.bound]).all(),
-        claim.lower < claim.upper,
-        claim.slope > 0,
-        all(np.isfinite(t).all() for t in claim.tensors.values()),
         claim.sensors == claim.tokens or claim.waves is None,
         claim.waves is not None or claim.sensors > claim.tokens,
         not (claim.drift and claim.copies > 1),
@@ -135,3 +85,4 @@ def _check(claim: Claim) -> None:
     ]
     if not all(good):
         raise CertificateError("verify: the claim holds numbers that no flow can have.")
+    return claim

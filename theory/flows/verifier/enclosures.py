@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 from sciformer.errors import CertificateError
+from theory.flows.record import MOST_STEPS
 from theory.flows.verifier.numbers import Number, Numbers
 
 Coefficients = tuple[Fraction, ...]
@@ -65,12 +67,14 @@ def at(balls: Balls, f: Coefficients, u: Number) -> Number:
     return result
 
 
-def bounds(balls: Balls, f: Coefficients, lower: float, upper: float) -> tuple[float, float]:
+def bounds(
+    balls: Balls, f: Coefficients, lower: float, upper: float, cells: int = _CELLS
+) -> tuple[float, float]:
     """Bounds of f over an interval: values at the middles of cells and slopes around them."""
     slope, low, high = derivative(f), math.inf, -math.inf
-    for k in range(_CELLS):
-        a = lower + (upper - lower) * k / _CELLS
-        b = upper if k + 1 == _CELLS else lower + (upper - lower) * (k + 1) / _CELLS
+    for k in range(cells):
+        a = lower + (upper - lower) * k / cells
+        b = upper if k + 1 == cells else lower + (upper - lower) * (k + 1) / cells
         cell, middle = balls.numbers.between(a, b), (a + b) / 2
         value = at(balls, f, balls.of(middle)) + at(balls, slope, cell) * (cell - balls.of(middle))
         low, high = min(low, balls.numbers.lower(value)), max(high, balls.up(value))
@@ -78,22 +82,32 @@ def bounds(balls: Balls, f: Coefficients, lower: float, upper: float) -> tuple[f
 
 
 def picard(balls: Balls, f: Coefficients, u: Number, time: Number) -> Number:
-    """A ball that trajectories from u do not leave within a time."""
+    """A ball that trajectories from u do not leave within a time.
+
+    Raises:
+        CertificateError: none was found.
+    """
     numbers = balls.numbers
     past = numbers.hull(balls.of(0), time)
     reach = balls.size(at(balls, f, u) * time) + 1e-30 + 1e-25 * balls.size(u)
+    if not math.isfinite(reach):
+        raise CertificateError("verify: the reaction has no bound on the range of tokens.")
     for factor in (2.0, 4.0, 8.0):
         around = numbers.hull(u - balls.of(factor * reach), u + balls.of(factor * reach))
-        image = u + past * at(balls, f, around)
-        inside = numbers.lower(around) <= numbers.lower(image)
-        if inside and balls.up(image) <= balls.up(around):
-            return image
+        moved = past * at(balls, f, around)
+        # Compared as distances from u: ends near u would be equal as floats without being inside.
+        if balls.size(moved) < factor * reach:
+            return u + moved
     raise CertificateError("verify: no inclusion of the reaction's trajectories was found.")
 
 
 def flow(balls: Balls, f: Coefficients, u: Number, time: Fraction, rate: float) -> Number:
-    """The flow of u' = f(u), by Taylor steps whose size a bound of |f'| sets."""
-    steps = max(1, math.ceil(16 * float(time) * rate))
+    """The flow of u' = f(u), by Taylor steps whose size a bound of |f'| sets.
+
+    Raises:
+        CertificateError: too many steps, or no inclusion of the trajectories.
+    """
+    steps = steps_of(time, rate)
     h = balls.of(time / steps)
     derivatives = _lie(f, _ORDER + 1)
     for _ in range(steps):
@@ -107,6 +121,19 @@ def flow(balls: Balls, f: Coefficients, u: Number, time: Fraction, rate: float) 
     return u
 
 
+def steps_of(time: Fraction, rate: float) -> int:
+    """Taylor steps of a flow over a time: at least 16 in every time in which it may grow by e.
+
+    Raises:
+        CertificateError: more than are within reach.
+    """
+    steps = 16 * float(time) * rate
+    if not steps <= MOST_STEPS:
+        raise CertificateError("verify: the reaction is too fast for its time to be followed.")
+    return max(1, math.ceil(steps))
+
+
+@lru_cache(maxsize=4)
 def _lie(f: Coefficients, order: int) -> list[Coefficients]:
     """The time derivatives of a trajectory as polynomials of its value: g_{k+1} = g_k' f."""
     found: list[Coefficients] = [(Fraction(0), Fraction(1))]

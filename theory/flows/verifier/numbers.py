@@ -55,10 +55,10 @@ class Flint:
         return left.union(right)
 
     def lower(self, value: Number) -> float:
-        return math.nextafter(float(value.lower()), -math.inf)
+        return _outward(float(value.lower()), -math.inf)
 
     def upper(self, value: Number) -> float:
-        return math.nextafter(float(value.upper()), math.inf)
+        return _outward(float(value.upper()), math.inf)
 
     def exp(self, value: Number) -> Number:
         return value.exp()
@@ -96,10 +96,10 @@ class Mpmath:
         return self._iv.mpf([min(left.a, right.a), max(left.b, right.b)])
 
     def lower(self, value: Number) -> float:
-        return math.nextafter(float(self._mp.mpf(value.a)), -math.inf)
+        return _outward(float(self._mp.mpf(value.a)), -math.inf)
 
     def upper(self, value: Number) -> float:
-        return math.nextafter(float(self._mp.mpf(value.b)), math.inf)
+        return _outward(float(self._mp.mpf(value.b)), math.inf)
 
     def exp(self, value: Number) -> Number:
         return self._iv.exp(value)
@@ -112,6 +112,11 @@ class Mpmath:
 
     def pi(self) -> Number:
         return +self._iv.pi
+
+
+def _outward(end: float, side: float) -> float:
+    """The next float; infinite where nothing is known, so that no comparison is passed by nan."""
+    return side if math.isnan(end) else math.nextafter(end, side)
 
 
 @contextmanager

@@ -6,14 +6,17 @@ files, and the libraries of numbers.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from sciformer.errors import CertificateError
+from theory.flows.record import BurgersRecord, read_record, read_weights
 from theory.flows.verifier import burgers
-from theory.flows.verifier.claim import Claim, format_of, read
-from theory.flows.verifier.enclosures import Balls, bounds, flow
+from theory.flows.verifier.claim import Claim, of_record
+from theory.flows.verifier.enclosures import Balls, bounds, derivative, flow
 from theory.flows.verifier.layers import LayerErrors, Range
 from theory.flows.verifier.numbers import Numbers, best_numbers
 from theory.flows.verifier.weights import (
@@ -22,6 +25,8 @@ from theory.flows.verifier.weights import (
     read_block,
     table_distance,
 )
+
+Report = Callable[[float], None]
 
 _UP = 1 + 2.0**-47
 
@@ -43,43 +48,56 @@ class FlowVerification:
     arithmetic: str
 
 
-def verify_flow(directory: Path | str, *, numbers: Numbers | None = None) -> FlowVerification:
+def verify_flow(
+    directory: Path | str, *, numbers: Numbers | None = None, report: Report | None = None
+) -> FlowVerification:
     """Derives the bound of a compiled flow and compares it with the claim.
 
     Args:
         directory: as `theory.flows.storage.save` writes it.
         numbers: a library of balls; the best that is installed by default.
+        report: called with the fraction of the layers that are done.
 
     Raises:
         DataError: files that cannot be read.
         CertificateError: the claim does not follow from weights and equation.
     """
     numbers = best_numbers() if numbers is None else numbers
-    with numbers.precision():
-        if format_of(directory) == burgers.FORMAT:
-            head = burgers.read(Path(directory))
-            bound, layers, derived = head.bound, 1, burgers.derive(Balls(numbers), head)
-        else:
-            claim = read(directory)
-            bound, layers, derived = claim.bound, claim.depth, derive(Balls(numbers), claim)
-    if not derived <= bound:
+    record = read_record(Path(directory))
+    tensors = read_weights(Path(directory), record)
+    layers = 1 if isinstance(record, BurgersRecord) else record.design.depth
+    try:
+        with numbers.precision():
+            balls = Balls(numbers)
+            if isinstance(record, BurgersRecord):
+                derived = burgers.derive(balls, burgers.of_record(record, tensors))
+            else:
+                derived = derive(balls, of_record(record, tensors), report)
+    except ArithmeticError as error:
         raise CertificateError(
-            f"verify: the weights prove a bound of {derived:.6g}, not the claimed {bound:.6g}; "
-            "compile again."
+            f"verify: no bound follows from the numbers of {directory} ({error}); compile again."
+        ) from error
+    if not derived <= record.bound:
+        raise CertificateError(
+            f"verify: the weights prove a bound of {derived:.6g}, not the claimed "
+            f"{record.bound:.6g}; compile again."
         )
-    return FlowVerification(bound, derived, layers, numbers.name)
+    return FlowVerification(record.bound, derived, layers, numbers.name)
 
 
-def derive(balls: Balls, claim: Claim) -> float:
-    """The bound that follows from weights and equation."""
+def derive(balls: Balls, claim: Claim, report: Report | None = None) -> float:
+    """The bound that follows from weights and equation.
+
+    Raises:
+        CertificateError: none does.
+    """
     place = solution_range(balls, claim)
     block = read_block(balls, claim, place.lower, place.upper)
     layers = LayerErrors(balls, claim, place)
     table = table_distance(balls, claim)
     keys = check_reading_head(claim) if claim.sensors != claim.tokens else 0
     size = max(abs(place.lower), abs(place.upper))
-    half = balls.exp(balls.of(place.growth) * balls.of(claim.step / 2))
-    rho = balls.up(half)
+    rho = _growth(balls, claim, block)
     total, lower, upper = 0.0, claim.lower, claim.upper
     for n in range(claim.depth):
         reads = n == 0 and keys > 0
@@ -89,9 +107,21 @@ def derive(balls: Balls, claim: Claim) -> float:
         added = layers.splitting(n) + rho * (head + rounding)
         added += (1 + rho) * (block.error + block.rounding)
         total = (_slope(block, lower - total, upper + total) * total + added * _UP) * _UP
+        if not math.isfinite(total):
+            raise CertificateError("verify: from these weights no finite bound follows.")
         for _ in range(2):
-            lower, upper = block.move(lower, -1), block.move(upper, 1)
+            # Tokens of the float64 pass, rounded in block and head.
+            lower = block.move(lower, -1) - (block.rounding + rounding) * _UP
+            upper = block.move(upper, 1) + (block.rounding + rounding) * _UP
+        if report is not None:
+            report((n + 1) / claim.depth)
     return total
+
+
+def _growth(balls: Balls, claim: Claim, block: Block) -> float:
+    """The largest slope of half a step of reaction over the range that the block is known on."""
+    steepest = bounds(balls, derivative(claim.f), float(block.knots[0]), float(block.knots[-1]))[1]
+    return balls.up(balls.exp(balls.of(max(0.0, steepest)) * balls.of(claim.step / 2)))
 
 
 def _slope(block: Block, lower: float, upper: float) -> float:
@@ -117,5 +147,4 @@ def _value(claim: Claim, u: float) -> Fraction:
 
 
 def _rate(balls: Balls, claim: Claim) -> float:
-    slope = tuple(k * c for k, c in enumerate(claim.f))[1:] or (Fraction(0),)
-    return max(map(abs, bounds(balls, slope, claim.lower, claim.upper)))
+    return max(map(abs, bounds(balls, derivative(claim.f), claim.lower, claim.upper)))

@@ -9,41 +9,67 @@ from fractions import Fraction
 import numpy as np
 
 from sciformer.errors import CertificateError
+from theory.flows.record import MOST_STEPS
 from theory.flows.verifier.claim import Claim
-from theory.flows.verifier.enclosures import Balls, at, bounds, derivative, flow, picard
+from theory.flows.verifier.enclosures import (
+    Balls,
+    bounds,
+    derivative,
+    flow,
+    picard,
+    steps_of,
+)
 from theory.flows.verifier.numbers import Number
 from theory.universal.arrays import Array
 
 _UNIT = 2.0**-53
 _ROUND_UP = 1 + 2.0**-48
+# Sums of a few thousand slope changes round to less than this.
+_FLAT = 2.0**-30
+# The cells between all knots in so many parts, and their inclusions put so often into their own
+# right sides: then the bounds of f' and f'' are no wider than the compiler's.
+_PARTS, _LEAST_PARTS, _SHARPENED = 1024, 4, 2
 
 
 @dataclass(frozen=True)
 class Block:
-    """A monotone piecewise linear map and its distance from the reaction's flow."""
+    """A monotone piecewise linear map and its distance from the reaction's flow.
+
+    Args:
+        knots: where the slope changes, increasing; the map is constant before the first.
+        values: there.
+        slopes: of the pieces between them.
+        tail: a bound of the slope after the last knot.
+        error: sup over the knots' range of |map - flow|, with what the tail adds beyond.
+        rounding: of the float64 pass, for tokens of the network.
+    """
 
     knots: Array
     values: Array
     slopes: Array
+    tail: float
     error: float
     rounding: float
 
     def steepest(self, lower: float, upper: float) -> float:
         """The largest slope of the pieces that meet an interval."""
         meets = (self.knots[:-1] <= upper) & (self.knots[1:] >= lower)
-        return float(self.slopes[meets].max(initial=0.0))
+        return max(self.tail, float(self.slopes[meets].max(initial=0.0)))
 
     def move(self, value: float, outward: float) -> float:
         """The map at a value, rounded outward (+1 up, -1 down)."""
         found = float(np.interp(value, self.knots, self.values))
-        return found + outward * 2.0**-47 * (abs(value) + float(np.abs(self.values).max()))
+        slack = 2.0**-47 * (abs(value) + float(np.abs(self.values).max()))
+        beyond = max(0.0, value - float(self.knots[-1]))
+        return found + outward * (slack + self.tail * beyond * _ROUND_UP)
 
 
 def read_block(balls: Balls, claim: Claim, lower: float, upper: float) -> Block:
     """The block's exact values by rational arithmetic, its error by the flow in balls.
 
     Raises:
-        CertificateError: weights of another form, not monotone, or knots that miss the range.
+        CertificateError: weights of another form, not monotone, knots that miss the range, or too
+            many of them for so fast a reaction.
     """
     t = claim.tensors
     hidden, bias = t["reaction.layers.0.weight"], t["reaction.layers.0.bias"]
@@ -61,35 +87,59 @@ def read_block(balls: Balls, claim: Claim, lower: float, upper: float) -> Block:
         values.append(value)
     if min(slopes) < 0:
         raise CertificateError("verify: the block decreases somewhere.")
+    # Errors carry tokens beyond the last knot, where nothing compares the block with the flow.
+    tail = abs(slope + Fraction(float(changes[-1])))
+    if tail > _FLAT:
+        raise CertificateError("verify: the block is not constant after its last knot.")
     half, error = claim.step / 2, 0.0
-    rate = max(map(abs, bounds(balls, derivative(claim.f), lower, upper)))
+    parts = max(_LEAST_PARTS, _PARTS // len(knots))
+    rate = max(map(abs, bounds(balls, derivative(claim.f), float(knots[0]), float(knots[-1]))))
+    if len(knots) * steps_of(half, rate) > MOST_STEPS:
+        raise CertificateError("verify: the reaction is too fast for so many knots.")
     gaps = [
         balls.size(balls.of(v) - flow(balls, claim.f, balls.of(k), half, rate))
         for k, v in zip(exact, values, strict=True)
     ]
     for k in range(len(knots) - 1):
-        sag = _sag(balls, claim, float(knots[k]), float(knots[k + 1]), half)
+        sag = _sag(balls, claim, (float(knots[k]), float(knots[k + 1])), half, parts)
         error = max(error, (max(gaps[k], gaps[k + 1]) + sag) * _ROUND_UP)
-    size = abs(float(values[0])) + float(np.abs(changes[:-1]).sum()) * float(knots[-1] - knots[0])
+    # Tokens are means of starts and of values of the block.
+    last = max(float(knots[-1]), float(values[-1]), claim.upper)
+    beyond = 1.01 * (last - float(knots[-1]))
+    size = abs(float(values[0])) + float(np.abs(changes).sum()) * (last - float(knots[0]))
     return Block(
         knots=knots,
         values=np.array([float(v) for v in values]),
         slopes=np.array([float(s) for s in slopes]) * _ROUND_UP,
-        error=error,
+        tail=float(tail) * _ROUND_UP,
+        error=(error + float(tail) * beyond) * _ROUND_UP,
         rounding=1.02 * (len(knots) + 4) * _UNIT * size,
     )
 
 
-def _sag(balls: Balls, claim: Claim, left: float, right: float, time: Fraction) -> float:
+def _sag(
+    balls: Balls, claim: Claim, between: tuple[float, float], time: Fraction, parts: int
+) -> float:
     """w^2 / 8 rho^2 t sup |f''|: how far the flow bends between two knots."""
     second = derivative(claim.f, 2)
     if not any(second):
         return 0.0
-    cell, t = balls.numbers.between(left, right), balls.of(time)
+    (left, right), t = between, balls.of(time)
+    cell = balls.numbers.between(left, right)
     around = picard(balls, claim.f, cell, t)
-    rate = max(0.0, balls.up(at(balls, derivative(claim.f), around)))
+    ends = balls.numbers.lower(around), balls.up(around)
+    for _ in range(_SHARPENED):
+        slowest, fastest = bounds(balls, claim.f, *ends, parts)
+        # By ends: the product of balls [0, t] [0, s] would reach below 0.
+        down = min(0.0, balls.numbers.lower(t * balls.of(slowest)))
+        up = max(0.0, balls.up(t * balls.of(fastest)))
+        ends = (
+            balls.numbers.lower(balls.of(left) + balls.of(down)),
+            balls.up(balls.of(right) + balls.of(up)),
+        )
+    rate = max(0.0, bounds(balls, derivative(claim.f), *ends, parts)[1])
     width = balls.of(right) - balls.of(left)
-    bend = balls.of(balls.size(at(balls, second, around)))
+    bend = balls.of(max(map(abs, bounds(balls, second, *ends, parts))))
     return balls.up(width * width * balls.exp(balls.of(2 * rate) * t) * t * bend / balls.of(8))
 
 
@@ -163,8 +213,9 @@ def check_reading_head(claim: Claim) -> int:
     stored = t[name + "query.weight"] / math.sqrt(2)
     value = np.zeros((2, 3))
     value[0, 2] = 1
+    if keys != len(steps):
+        raise CertificateError("verify: the reading head has not the keys of a kernel.")
     good = [
-        keys == len(steps),
         np.array_equal(index, steps % (claim.sensors * claim.copies)),
         np.abs(sources[:, 0] - y).max() <= 8 * _UNIT * farthest,
         np.abs(sources[:, 1] - sources[:, 0] ** 2).max() <= 2 * _UNIT * farthest**2,

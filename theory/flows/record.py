@@ -1,0 +1,281 @@
+"""What lies on the disk: `flow.json` says what is claimed, `flow.safetensors` holds the weights.
+
+Compiler and verifier share these forms and limits, beside the theorems. Types, sizes and shapes are
+checked before anything is believed, computed or allocated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from theory.universal.reading import Tensors, damaged, read_as, read_json, read_tensors
+
+FORMAT, BURGERS_FORMAT = "sciformer-flow-1", "sciformer-burgers-1"
+CERTIFICATE, WEIGHTS = "flow.json", "flow.safetensors"
+
+# Beyond these a module would not run on a laptop.
+MOST_LAYERS, MOST_TOKENS, MOST_SENSORS, MOST_UNITS = 200_000, 8192, 1_000_000, 20_000
+MOST_BURGERS_TOKENS, MOST_IMAGES, MOST_WAVES = 20_000, 1_000, 4096
+MOST_PERIODS = 100
+"""Intervals that the kernel of a step may reach over; what has spread so far is constant."""
+MOST_DEGREE = 32
+"""Degree of a reaction: the verifier's Taylor steps have terms of eleven times that degree."""
+MOST_STEPS = 100_000
+"""Taylor steps of a reaction's flow; python-flint does about ten thousand a second."""
+# A float64 written as a fraction has up to 324 digits on one side.
+_NUMBER = re.compile(r"-?\d{1,330}(/[1-9]\d{0,329})?")
+# Squares and quotients of such numbers are still floats.
+_LARGEST = Fraction(10**70)
+
+
+@dataclass(frozen=True)
+class EquationRecord:
+    """u_t = diffusivity u_xx - drift u_x + sum_k reaction_k u^k; numbers are rational strings.
+
+    Args:
+        name: a remark.
+        diffusivity, drift, length, time: exact numbers.
+        reaction: coefficients, lowest first.
+        walls: signs of the images at both ends; None for periodic ends.
+    """
+
+    name: str
+    diffusivity: str
+    drift: str
+    reaction: list[str]
+    length: str
+    time: str
+    walls: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class StartsRecord:
+    """A class of starts: range, slope, and the degree of trigonometric polynomials or None."""
+
+    lower: float
+    upper: float
+    slope: float
+    waves: int | None
+
+
+@dataclass(frozen=True)
+class DesignRecord:
+    """Sizes of a flow of layers."""
+
+    depth: int
+    tokens: int
+    sensors: int
+    units: int
+
+
+@dataclass(frozen=True)
+class BudgetRecord:
+    """A remark: where the compiler saw its bound come from. No proof uses it."""
+
+    splitting: float
+    heads: float
+    block: float
+    rounding: float
+    growth: float
+
+
+@dataclass(frozen=True)
+class FlowRecord:
+    """What flow.json says of a flow of layers."""
+
+    format: str
+    claim: str
+    equation: EquationRecord
+    starts: StartsRecord
+    epsilon: float
+    bound: float
+    design: DesignRecord
+    budget: BudgetRecord
+
+
+@dataclass(frozen=True)
+class BurgersEquationRecord:
+    """u_t + u u_x = viscosity u_xx with period 1, from the earliest time to the latest."""
+
+    name: str
+    viscosity: float
+    earliest: float
+    latest: float
+
+
+@dataclass(frozen=True)
+class BurgersDesignRecord:
+    """Sizes of a Burgers head."""
+
+    sensors: int
+    tokens: int
+    images: int
+
+
+@dataclass(frozen=True)
+class BurgersRecord:
+    """What flow.json says of a Burgers head."""
+
+    format: str
+    claim: str
+    equation: BurgersEquationRecord
+    starts: StartsRecord
+    epsilon: float
+    bound: float
+    design: BurgersDesignRecord
+
+
+def read_record(directory: Path) -> FlowRecord | BurgersRecord:
+    """The claim of a directory, of which form, types and sizes are as they can be.
+
+    Raises:
+        DataError: no such file, or another form.
+    """
+    found = read_json(directory / CERTIFICATE)
+    if found.get("format") == FORMAT:
+        record: FlowRecord | BurgersRecord = read_as(FlowRecord, found, CERTIFICATE)
+    elif found.get("format") == BURGERS_FORMAT:
+        record = read_as(BurgersRecord, found, CERTIFICATE)
+    else:
+        raise damaged(CERTIFICATE, f"its format is neither {FORMAT} nor {BURGERS_FORMAT}")
+    if not 0 < record.bound <= record.epsilon:
+        raise damaged(CERTIFICATE, "its bound is not between 0 and epsilon")
+    _check_starts(record.starts)
+    if isinstance(record, FlowRecord):
+        _check_flow(record)
+    else:
+        _check_burgers(record)
+    return record
+
+
+def _check_starts(starts: StartsRecord) -> None:
+    waves = 1 if starts.waves is None else starts.waves
+    if not (starts.lower < starts.upper and starts.slope > 0 and 1 <= waves <= MOST_WAVES):
+        raise damaged(CERTIFICATE, "its class of starts is empty or out of reach")
+    for value in (starts.lower, starts.upper, starts.slope):
+        _in_reach(Fraction(value))
+
+
+def _check_flow(record: FlowRecord) -> None:
+    e, d = record.equation, record.design
+    sizes = ((d.depth, MOST_LAYERS), (d.tokens, MOST_TOKENS), (d.sensors, MOST_SENSORS))
+    if not all(1 <= size <= most for size, most in (*sizes, (d.units, MOST_UNITS))):
+        raise damaged(CERTIFICATE, "its design is out of reach")
+    if len(e.reaction) > MOST_DEGREE + 1 or not e.reaction:
+        raise damaged(CERTIFICATE, f"its reaction has no degree from 0 to {MOST_DEGREE}")
+    if e.walls is not None and not set(e.walls) <= {1, -1}:
+        raise damaged(CERTIFICATE, "a wall is neither even (1) nor odd (-1)")
+    for coefficient in e.reaction:
+        number(coefficient)
+    nu, length, time = (number(text) for text in (e.diffusivity, e.length, e.time))
+    if not (nu > 0 and length > 0 and time > 0):
+        raise damaged(CERTIFICATE, "diffusivity, length or time is not > 0")
+    if reach(nu, number(e.drift), time / d.depth) > MOST_PERIODS * length:
+        raise damaged(CERTIFICATE, f"a step reaches over more than {MOST_PERIODS} intervals")
+
+
+def _check_burgers(record: BurgersRecord) -> None:
+    e, d = record.equation, record.design
+    good = (
+        e.viscosity > 0
+        and 0 < e.earliest <= e.latest
+        and 3 <= d.sensors <= 2 * MOST_WAVES + 1
+        and d.sensors <= d.tokens <= MOST_BURGERS_TOKENS
+        and 1 <= d.images <= MOST_IMAGES
+        and record.starts.waves is not None
+        # Waves above half the sensors would be read as slower ones.
+        and d.sensors >= 2 * record.starts.waves + 1
+    )
+    if not good:
+        raise damaged(CERTIFICATE, "it holds numbers that no Burgers head can have")
+    for value in (e.viscosity, e.earliest, e.latest):
+        _in_reach(Fraction(value))
+
+
+def reach(nu: Fraction, drift: Fraction, step: Fraction) -> float:
+    """How far from a token its kernel has weight: nine standard deviations and the drift."""
+    return 9 * math.sqrt(2 * nu * step) + abs(float(drift * step))
+
+
+def number(text: str) -> Fraction:
+    """The rational number of a string such as "-3/10".
+
+    Raises:
+        DataError: another text, more digits than a float has, or a size out of reach.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise damaged(CERTIFICATE, f"{text[:40]!r} is no rational number of few digits")
+    return _in_reach(Fraction(text))
+
+
+def _in_reach(value: Fraction) -> Fraction:
+    if value and not 1 / _LARGEST < abs(value) < _LARGEST:
+        raise damaged(CERTIFICATE, "a number is out of reach")
+    return value
+
+
+def read_weights(directory: Path, record: FlowRecord | BurgersRecord) -> Tensors:
+    """The weights, of which names, shapes and types are those of the design.
+
+    Raises:
+        DataError: other tensors, or numbers that are not finite.
+    """
+    tensors = read_tensors(directory / WEIGHTS)
+    if isinstance(record, BurgersRecord):
+        shapes = _burgers_shapes(record.design)
+    else:
+        shapes = _flow_shapes(record, tensors.get("reading.index", np.zeros(0)).size)
+    for name in sorted({*shapes, *tensors}):
+        if name not in tensors or name not in shapes:
+            raise damaged(WEIGHTS, f"it {'lacks' if name in shapes else 'should not hold'} {name}")
+        kind = np.int64 if name == "reading.index" else np.float64
+        if tensors[name].shape != shapes[name] or tensors[name].dtype != kind:
+            raise damaged(WEIGHTS, f"{name} has not the shape and type of its design")
+        if not np.isfinite(tensors[name]).all():
+            raise damaged(WEIGHTS, f"{name} holds numbers that are not finite")
+    return tensors
+
+
+def _flow_shapes(record: FlowRecord, keys: int) -> dict[str, tuple[int, ...]]:
+    d, walls = record.design, record.equation.walls
+    ring = d.tokens * (1 if walls is None else 2 if walls[0] == walls[1] else 4)
+    shapes: dict[str, tuple[int, ...]] = {
+        "reaction.layers.0.weight": (d.units, 1),
+        "reaction.layers.0.bias": (d.units,),
+        "reaction.layers.2.weight": (1, d.units),
+        "reaction.layers.2.bias": (1,),
+        "attention.attention.position.table": (1, 2 * ring - 1),
+    }
+    shapes |= {f"attention.attention.{part}.weight": (1, 1) for part in _PARTS}
+    if d.sensors != d.tokens:
+        e = record.equation
+        far = reach(number(e.diffusivity), number(e.drift), number(e.time) / d.depth)
+        wanted = d.sensors + 2 * far * d.sensors / float(number(e.length))
+        # The head rounds up and adds a sensor on each side.
+        if abs(keys - wanted) > 6:
+            raise damaged(WEIGHTS, f"its {keys} keys are not as many as the first step reaches")
+        shapes |= {"reading.index": (keys,), "reading.sources": (keys, 2)}
+        shapes |= {"reading.places": (d.tokens, 2)}
+        shapes |= {f"reading.attention.{part}.weight": (2, 2) for part in ("query", "output")}
+        shapes |= {f"reading.attention.{part}.weight": (2, 3) for part in ("key", "value")}
+    return shapes
+
+
+def _burgers_shapes(design: BurgersDesignRecord) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {"potential.weight": (design.tokens, design.sensors)}
+    return shapes | {f"attention.{part}.weight": (3, 3) for part in _PARTS}
+
+
+_PARTS = ("query", "key", "value", "output")
+
+
+def values(record: Any) -> dict[str, Any]:
+    """The fields of a record by name."""
+    return {f.name: getattr(record, f.name) for f in fields(record)}
