@@ -23,7 +23,8 @@ each = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative
 def test_every_link_leads_somewhere(page: Path) -> None:
     """Links to other sites are not followed: tests need no network."""
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-        assert (page.parent / link).exists(), link
+        lies = (page.parent / link).resolve()
+        assert lies.exists() or lies in generated(), link
 
 
 @each
@@ -45,11 +46,16 @@ def hook(name: str) -> Any:
 
 def test_every_page_of_the_menu_exists_or_is_generated() -> None:
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    pages = set(re.findall(r": (\S+\.md)$", menu, re.MULTILINE))
-    references = {f"reference/{package}.md" for package in hook("pages").PACKAGES}
-    generated = {"commands.md", "gallery.md", *hook("pages").FROM_ROOT, *references}
-    written = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
-    assert pages == written | generated
+    pages = {ROOT / "docs" / page for page in re.findall(r": (\S+\.md)$", menu, re.MULTILINE)}
+    assert pages == set((ROOT / "docs").rglob("*.md")) | generated()
+
+
+def generated() -> set[Path]:
+    """Pages that exist in the built documents only."""
+    pages = hook("pages")
+    names = ["commands.md", "gallery.md", *pages.FROM_ROOT]
+    names += [f"reference/{package}.md" for package in pages.PACKAGES]
+    return {ROOT / "docs" / name for name in names}
 
 
 def test_the_command_line_reference_holds_every_command_and_option() -> None:
@@ -64,15 +70,20 @@ def test_the_command_line_reference_holds_every_command_and_option() -> None:
             assert re.search(rf"^\| `{shown}[^|]*\| \S.*\|$", part, re.MULTILINE), (name, shown)
 
 
-def test_the_gallery_shows_every_problem_with_its_equations() -> None:
-    """Kills: a problem without a section; a field that keeps its arguments."""
-    page = hook("gallery").page()
-    for name, entry in entries("problems").items():
-        if entry.distribution == "sciformer":
-            part = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
-            assert "$$" in part, name
-            assert "`sciformer solve" in part or f"    sciformer solve {name}" in part, name
-    assert r"\frac{\partial}{\partial t} u" in page
+def test_the_gallery_shows_problems_with_their_equations() -> None:
+    """Kills: a field that keeps its arguments; a problem that the page does not list."""
+    gallery = hook("gallery")
+    flow = gallery.section("kovasznay", None)
+    assert flow.count("$$") == 6
+    assert r"\frac{\partial}{\partial x} u" in flow
+    result = {"command": "sciformer solve burgers", "cpu_seconds": 20.4, "verdict": "converged"}
+    shown = gallery.section("burgers", {**result, "relative_l2": 1.4e-8})
+    assert "relative L2 error 1.4e-08, 20 s of CPU time, converged" in shown
+    assert "figures/gallery/burgers.png" in shown
+    ours = {
+        name for name, entry in entries("problems").items() if entry.distribution == "sciformer"
+    }
+    assert set(gallery.names()) == ours
 
 
 def test_every_public_name_is_documented() -> None:

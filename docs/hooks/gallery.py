@@ -40,9 +40,13 @@ def page() -> str:
         "All pictures: "
         "`python -m benchmarks.gallery`.\n",
     ]
-    names = [name for name, entry in entries("problems").items() if entry.distribution == OURS]
-    parts += [section(name, results.get(name)) for name in names]
+    parts += [section(name, results.get(name)) for name in names()]
     return "\n".join(parts)
+
+
+def names() -> list[str]:
+    """Names of our own problems."""
+    return [name for name, entry in entries("problems").items() if entry.distribution == OURS]
 
 
 def section(name: str, result: dict[str, Any] | None) -> str:
