@@ -42,6 +42,8 @@ def test_layer_is_plain_and_within_its_bound(small: CompiledLayer) -> None:
         ("x1_1*x2_2 - x1_2*x2_1, |x1_1 - x2_1|; x1_1, max(x1_2, x2_2)", 2, 2, 0.3, 24),
         ("exp(x1 - x2/2)", 2, 1, 0.05, 8),
         ("sqrt(1 + x1); where(x2 > 0, x2**2, -x2/2)", 2, 1, 0.1, 12),
+        # More linear forms than coordinates: six blocks share four.
+        ("x1*x2 + x2*x3 + x3*x4", 4, 1, 0.5, 16),
     ],
 )
 def test_formulas_are_compiled_with_few_units(

@@ -17,7 +17,7 @@ from theory.universal.enclosure.balls import UNIT, Ball, gamma, padded
 from theory.universal.enclosure.intervals import down, up
 from theory.universal.enclosure.range import reach_of
 from theory.universal.formula.decompose import Block, block_symbols, decompose
-from theory.universal.formula.program import Program
+from theory.universal.formula.program import Program, evaluate
 from theory.universal.formula.target import Target
 from theory.universal.layer import LayerWeights
 
@@ -167,24 +167,32 @@ def _split(
     """One piece a block, or None if a unit or the affine part has too much that is foreign."""
     limit = view.target.limit
     homes = _homes(alive.slope, blocks, limit, foreign)
-    affine = _affine(alive.linear, blocks, limit, foreign)
-    if homes is None or affine is None:
+    if homes is None:
+        return None
+    bent = [
+        _piece(view, block, _units(view, alive, homes == index, block))
+        for index, block in enumerate(blocks)
+    ]
+    affine = _affine(alive.linear, bent, limit, foreign)
+    if affine is None:
         return None
     pieces = []
-    for index, block in enumerate(blocks):
-        mine = homes == index
+    for index, piece in enumerate(bent):
         linear, left = affine[index]
-        units = _units(view, alive, mine, block, linear)
+        units = replace(piece.error.units, linear=linear)
         if index == 0:
             constant = alive.constant
             slack = float(padded(constant.radius + left, 4))
             units = replace(units, constant=float(constant.middle), constant_slack=slack)
-        lower, upper = reach_of(block, view.target)
-        error = LayerError(
-            units, view.collapsed.heads, block.program, np.maximum(np.abs(lower), np.abs(upper))
-        )
-        pieces.append(Piece(block, error, lower, upper))
+        pieces.append(_piece(view, piece.block, units))
     return pieces
+
+
+def _piece(view: View, block: Block, units: Units) -> Piece:
+    lower, upper = reach_of(block, view.target)
+    reach = np.maximum(np.abs(lower), np.abs(upper))
+    error = LayerError(units, view.collapsed.heads, block.program, reach)
+    return Piece(block, error, lower, upper)
 
 
 def _homes(slope: Ball, blocks: tuple[Block, ...], limit: Array, tolerance: float) -> Array | None:
@@ -227,9 +235,14 @@ def slope_left(view: View) -> Array:
     return padded(left, len(alive.weight) + collapsed.mix.radius.size + 16)
 
 
-def _affine_fit(linear: Ball, stacked: Array) -> tuple[Array, Array]:
-    """Coefficients of the affine part in linear forms, and a bound of what they leave, (D,)."""
-    found = np.linalg.lstsq(stacked.T, linear.middle, rcond=None)[0]
+def _affine_fit(linear: Ball, stacked: Array, near: Array | None = None) -> tuple[Array, Array]:
+    """Coefficients of the affine part in linear forms, and a bound of what they leave, (D,).
+
+    Where there are many, those nearest to `near` (0 by default).
+    """
+    near = np.zeros(len(stacked)) if near is None else near
+    rest = linear.middle - near @ stacked
+    found = near + np.linalg.lstsq(stacked.T, rest, rcond=None)[0]
     found[np.abs(found) < _NOISE * np.abs(found).max(initial=0.0)] = 0.0
     left = np.abs(linear.middle - found @ stacked) + linear.radius
     size = np.abs(found) @ np.abs(stacked) + np.abs(linear.middle)
@@ -238,11 +251,19 @@ def _affine_fit(linear: Ball, stacked: Array) -> tuple[Array, Array]:
 
 
 def _affine(
-    linear: Ball, blocks: tuple[Block, ...], limit: Array, tolerance: float
+    linear: Ball, pieces: list[Piece], limit: Array, tolerance: float
 ) -> list[tuple[Array, float]] | None:
-    """The affine part in each block's coordinates; the first also carries what is left out."""
+    """The affine part in each block's coordinates; the first also carries what is left out.
+
+    Forms of more blocks than there are coordinates, as in x1 x2 + x2 x3 + x3 x4, leave a choice:
+    each block gets about what its bent units lack.
+    """
+    blocks = [piece.block for piece in pieces]
     stacked = np.concatenate([b.matrix for b in blocks])
-    found, left = _affine_fit(linear, stacked)
+    near = None
+    if np.linalg.matrix_rank(stacked) < len(stacked):
+        near = np.concatenate([_lacking(piece) for piece in pieces])
+    found, left = _affine_fit(linear, stacked, near)
     foreign = float(padded(left @ limit, len(limit)))
     if foreign > tolerance * (1.0 + float(np.abs(linear.middle) @ limit)):
         return None
@@ -251,7 +272,23 @@ def _affine(
     return [(part, foreign if k == 0 else 0.0) for k, part in enumerate(parts)]
 
 
-def _units(view: View, alive: _Alive, mine: Array, block: Block, linear: Array) -> Units:
+_SCOUTS = 256
+"""Points of a regression by at most a few coordinates; no bound rests on it."""
+
+
+def _lacking(piece: Piece) -> Array:
+    """Slopes of the affine function that brings a block's units nearest to its formula."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(piece.lower, piece.upper, (_SCOUTS, len(piece.lower)))
+    gap = evaluate(piece.block.program, points) - piece.error.net(points)
+    if not np.isfinite(gap).all():
+        return np.zeros(len(piece.lower))
+    design = np.hstack([points, np.ones((_SCOUTS, 1))])
+    return np.asarray(np.linalg.lstsq(design, gap, rcond=None)[0][:-1])
+
+
+def _units(view: View, alive: _Alive, mine: Array, block: Block) -> Units:
+    """A block's units, without an affine part."""
     limit = view.target.limit
     slope = Ball(alive.slope.middle[mine], alive.slope.radius[mine])
     inner, foreign = _in_block(slope, block)
@@ -265,7 +302,7 @@ def _units(view: View, alive: _Alive, mine: Array, block: Block, linear: Array) 
         offset=offset.middle,
         mix=alive.mix[mine],
         weight=alive.weight[mine],
-        linear=linear,
+        linear=np.zeros(block.dimension),
         constant=0.0,
         slack=slack,
         constant_slack=0.0,
