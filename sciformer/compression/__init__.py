@@ -1,11 +1,13 @@
-"""Smaller models made from trained ones: units removed, linear maps of low rank."""
+"""Smaller models made from trained ones: units removed, nested widths, maps of few weights."""
 
 from __future__ import annotations
 
 from sciformer.lazy import on_first_use
 
 _HOME = {
+    "DenseSparse": "sciformer.compression.dense_sparse",
     "Edit": "sciformer.compression.edits",
+    "Elastic": "sciformer.compression.elastic",
     "LowRank": "sciformer.compression.low_rank",
     "PlainCut": "sciformer.compression.prune",
     "Prune": "sciformer.compression.prune",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sciformer.compression.factorise import factorisable, factorise
+from sciformer.compression.factorise import dense_sparse, factorisable, low_rank, put
 from sciformer.compression.sites import sites
 from sciformer.errors import DataError
 
-UNITS, RANK = "units", "rank"
+UNITS, RANK, SPARSE = "units", "rank", "sparse"
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,16 @@ class Edit:
     """One place of a model that became smaller.
 
     Attributes:
-        kind: "units" of a site, or "rank" of a map.
+        kind: "units" of a site, "rank" of a map, or "sparse" for a dense times a sparse map.
         place: name of the site or of the map.
         size: units that are left, or the rank.
+        nonzeros: weights in every column of a sparse map; 0 where there is none.
     """
 
     kind: str
     place: str
     size: int
+    nonzeros: int = 0
 
 
 def rebuild(model: nn.Module, edits: Iterable[Edit]) -> None:
@@ -43,11 +45,22 @@ def rebuild(model: nn.Module, edits: Iterable[Edit]) -> None:
                 raise _misfit(edit)
             site.keep(torch.arange(edit.size))
         else:
-            linear = factorisable(model).get(edit.place)
-            largest = 0 if linear is None else min(linear.weight.flatten(1).shape)
-            if edit.kind != RANK or not 0 < edit.size <= largest:
-                raise _misfit(edit)
-            factorise(model, edit.place, edit.size)
+            put(model, edit.place, _pair(model, edit))
+
+
+def _pair(model: nn.Module, edit: Edit) -> nn.Module:
+    """Two maps in place of one, of the sizes of an edit."""
+    stage = factorisable(model).get(edit.place)
+    if stage is None or not 0 < edit.size <= min(stage.weight.flatten(1).shape):
+        raise _misfit(edit)
+    if edit.kind == RANK:
+        return low_rank(stage, edit.size)
+    if edit.kind != SPARSE or not 0 < edit.nonzeros <= edit.size:
+        raise _misfit(edit)
+    weight = stage.weight.detach().flatten(1)
+    rows = torch.arange(edit.nonzeros).view(-1, 1).expand(-1, weight.shape[1])
+    values = weight.new_zeros(rows.shape)
+    return dense_sparse(stage, weight.new_zeros(len(weight), edit.size), rows, values)
 
 
 def _misfit(edit: Edit) -> DataError:

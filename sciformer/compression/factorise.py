@@ -1,10 +1,11 @@
-"""Linear maps and convolutions as products of two thinner ones."""
+"""Linear maps and convolutions as products of two cheaper ones."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from sciformer.compression.sparse import SparseColumns
 from sciformer.mixers import Convolution, Pipeline
 
 
@@ -19,31 +20,63 @@ def factorisable(model: nn.Module) -> dict[str, nn.Linear | Convolution]:
     }
 
 
-@torch.no_grad()
-def factorise(model: nn.Module, place: str, rank: int) -> None:
-    """Replaces one map by two: W = U (S V^T) cut after `rank` singular values.
+def low_rank(stage: nn.Linear | Convolution, rank: int) -> Pipeline:
+    """Two maps in place of one: W = U (S V^T) cut after `rank` singular values.
 
     Accuracy: ||W - W_r||_F^2 is the sum of the squares of the singular values left out, and no map
         of that rank is nearer.
     Source: Eckart and Young 1936.
     """
-    path, _, name = place.rpartition(".")
-    pipeline = model.get_submodule(path)
-    stage = pipeline.get_submodule(name)
-    assert isinstance(stage, nn.Linear | Convolution)
-    left, values, right = torch.linalg.svd(stage.weight.flatten(1).double(), full_matrices=False)
+    weight = stage.weight.detach().flatten(1)
+    left, values, right = torch.linalg.svd(weight.double(), full_matrices=False)
     root = values[:rank].sqrt()  # halves for each factor, so that both are of one size
-    up = nn.Linear(rank, len(left), bias=stage.bias is not None, dtype=torch.float64)
-    up.weight.copy_(left[:, :rank] * root)
+    down: nn.Linear | Convolution
+    if isinstance(stage, nn.Linear):
+        down = nn.Linear(stage.in_features, rank, bias=False)
+    else:
+        down = Convolution(
+            stage.inputs, rank, stage.kernel, lookahead=stage.lookahead or 0, bias=False
+        )
+    down.double()
+    with torch.no_grad():
+        down.weight.copy_((root[:, None] * right[:rank]).view(down.weight.shape))
+    return Pipeline(down=down, up=_dense(left[:, :rank] * root, stage)).to(stage.weight)
+
+
+def dense_sparse(
+    stage: nn.Linear | Convolution, dictionary: Tensor, rows: Tensor, values: Tensor
+) -> Pipeline:
+    """Two maps in place of one: W = D S with a dense D (e, r) and `values` of S at `rows`."""
+    rank, nonzeros = dictionary.shape[1], len(rows)
+    if isinstance(stage, nn.Linear):
+        down = SparseColumns(stage.in_features, rank, nonzeros=nonzeros)
+    else:
+        down = SparseColumns(
+            stage.inputs,
+            rank,
+            stage.kernel,
+            lookahead=stage.lookahead or 0,
+            nonzeros=nonzeros,
+        )
+    down.double()
+    with torch.no_grad():
+        down.values.copy_(values.view(down.values.shape))
+        down.rows.copy_(rows.view(down.rows.shape))
+    return Pipeline(down=down, up=_dense(dictionary, stage)).to(stage.weight)
+
+
+def put(model: nn.Module, place: str, stage: nn.Module) -> None:
+    """Replaces a stage of a pipeline by its name in the model."""
+    path, _, name = place.rpartition(".")
+    setattr(model.get_submodule(path), name, stage)
+
+
+@torch.no_grad()
+def _dense(weight: Tensor, stage: nn.Linear | Convolution) -> nn.Linear:
+    """The second map, with the bias of the one that it replaces."""
+    has_bias = stage.bias is not None
+    up = nn.Linear(weight.shape[1], weight.shape[0], bias=has_bias, dtype=torch.float64)
+    up.weight.copy_(weight)
     if stage.bias is not None:
         up.bias.copy_(stage.bias)
-    down = _thin(stage, rank).double()
-    down.weight.copy_((root[:, None] * right[:rank]).view(down.weight.shape))
-    setattr(pipeline, name, Pipeline(down=down, up=up).to(stage.weight))
-
-
-def _thin(stage: nn.Linear | Convolution, rank: int) -> nn.Linear | Convolution:
-    """A map of the same inputs to `rank` outputs."""
-    if isinstance(stage, nn.Linear):
-        return nn.Linear(stage.in_features, rank, bias=False)
-    return Convolution(stage.inputs, rank, stage.kernel, lookahead=stage.lookahead or 0, bias=False)
+    return up

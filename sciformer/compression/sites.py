@@ -44,8 +44,15 @@ class Site(ABC):
 
     @property
     @abstractmethod
+    def reader(self) -> nn.Module:
+        """The map through whose `weight` alone the units are read."""
+
+    @property
     def reader_weight(self) -> Tensor:
-        """The weight through which alone the units are read."""
+        """That weight."""
+        weight = self.reader.weight
+        assert isinstance(weight, Tensor)
+        return weight
 
     @abstractmethod
     def by_unit(self, weight: Tensor) -> Tensor:
@@ -66,12 +73,12 @@ class Units(Site):
     Attributes:
         writer: the map that makes them.
         passers: what stands between: normalisations, activations, neurons.
-        reader: the map that reads them.
+        read_by: the map that reads them.
     """
 
     writer: nn.Module
     passers: tuple[nn.Module, ...]
-    reader: nn.Module
+    read_by: nn.Module
 
     @property
     def count(self) -> int:
@@ -84,10 +91,8 @@ class Units(Site):
         keep_read(self.reader, units)
 
     @property
-    def reader_weight(self) -> Tensor:
-        weight = self.reader.weight
-        assert isinstance(weight, Tensor)
-        return weight
+    def reader(self) -> nn.Module:
+        return self.read_by
 
     def by_unit(self, weight: Tensor) -> Tensor:
         return weight.movedim(2 if isinstance(self.reader, Convolution) else 1, 0)
@@ -118,8 +123,8 @@ class Channels(Site):
         self.lmu.window = replace(self.lmu.window, channels=len(units))
 
     @property
-    def reader_weight(self) -> Tensor:
-        return self.lmu.readout.weight
+    def reader(self) -> nn.Module:
+        return self.lmu.readout
 
     def by_unit(self, weight: Tensor) -> Tensor:
         return torch.unflatten(weight, 1, (self.count, -1)).movedim(1, 0)
@@ -152,8 +157,8 @@ class Heads(Site):
             layer.position.heads = len(units)
 
     @property
-    def reader_weight(self) -> Tensor:
-        return self.mixer.attention.output.weight
+    def reader(self) -> nn.Module:
+        return self.mixer.attention.output
 
     def by_unit(self, weight: Tensor) -> Tensor:
         return torch.unflatten(weight, 1, (self.count, -1)).movedim(1, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -30,7 +31,22 @@ class Task:
 
 
 class Transformation(ABC):
-    """A way to make a trained model smaller."""
+    """A way to make a trained model smaller.
+
+    Attributes:
+        trains_first: whether training comes before the cut, so that one training serves every
+            budget; others are trained further after it.
+    """
+
+    trains_first = False
+
+    def prepare(self, model: nn.Module, task: Task) -> None:
+        """Makes a model, in place, ready for the training before the cut; mostly it is already."""
+        del model, task
+
+    def training(self, model: nn.Module) -> AbstractContextManager[None]:
+        """What holds while a model is trained before the cut."""
+        return nullcontext()
 
     def __call__(
         self, model: nn.Module, budget: float, task: Task

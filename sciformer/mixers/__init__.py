@@ -6,6 +6,7 @@ from sciformer.mixers.attention import Attention as Attention
 from sciformer.mixers.attention import WindowAttention as WindowAttention
 from sciformer.mixers.convolution import CausalConvolution as CausalConvolution
 from sciformer.mixers.convolution import Convolution as Convolution
+from sciformer.mixers.convolution import WindowMap as WindowMap
 from sciformer.mixers.latents import Latents as Latents
 from sciformer.mixers.latents import Slices as Slices
 from sciformer.mixers.legendre.evaluation import ChunkedScan as ChunkedScan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +11,9 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from sciformer.compression.dense_sparse import DenseSparse
 from sciformer.compression.edits import Edit
+from sciformer.compression.elastic import Elastic
 from sciformer.compression.low_rank import LowRank
 from sciformer.compression.prune import PlainCut, Prune
 from sciformer.compression.transformation import Task, Transformation
@@ -19,7 +22,12 @@ from sciformer.sequence.data.dataset import SequenceData, Split
 from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.training import evaluate
 
-WAYS: dict[str, Callable[[], Transformation]] = {"low-rank": LowRank, "prune": Prune}
+WAYS: dict[str, Callable[[], Transformation]] = {
+    "dense-sparse": DenseSparse,
+    "elastic": Elastic,
+    "low-rank": LowRank,
+    "prune": Prune,
+}
 BASELINE = "plain-cut"
 BATCH = 250  # sequences of a pass in which nothing is trained; only memory depends on it
 LEVEL_95 = 1.959964  # standard deviations that a normal number stays within in 95 % of cases
@@ -102,6 +110,30 @@ def shrink(
     return smaller, edits
 
 
+def ready(
+    model: SequenceClassifier,
+    way: Transformation,
+    data: SequenceData,
+    tune: Callable[[SequenceClassifier], None] | None = None,
+) -> SequenceClassifier:
+    """What the cuts of a way start from: the model itself, or one prepared and trained for them.
+
+    Args:
+        model: stays as it is.
+        way: whose training comes before the cut, or after it.
+        data: its training split prepares.
+        tune: trains a model in place; None does not train.
+    """
+    if not way.trains_first:
+        return model
+    prepared = copy.deepcopy(model).eval()
+    way.prepare(prepared, task_of(data.train, data.length))
+    if tune is not None:
+        with way.training(prepared):
+            tune(prepared)
+    return prepared.eval()
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of a comparison; `figures` is None where the way does not reach the budget."""
@@ -115,10 +147,11 @@ def compare(model: SequenceClassifier, data: SequenceData, budgets: Iterable[flo
     """Every way at every budget, the plain cut beside each, none of them trained further."""
     ways: dict[str, Callable[[], Transformation]] = {**WAYS, BASELINE: PlainCut}
     rows = []
+    starts = {how: ready(model, way(), data) for how, way in ways.items()}
     for budget in budgets:
         for how, way in ways.items():
             try:
-                found = figures(shrink(model, way(), budget, data)[0], data)
+                found = figures(shrink(starts[how], way(), budget, data)[0], data)
             except UsageError:  # the budget lies below what this way reaches
                 found = None
             rows.append(Row(how, budget, found))

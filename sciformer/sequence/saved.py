@@ -186,7 +186,8 @@ def _check(choice: Choice, path: Path) -> None:
 
 def _is_edit(edit: Edit) -> bool:
     texts = isinstance(edit.kind, str) and isinstance(edit.place, str)
-    return texts and type(edit.size) is int and 0 < edit.size <= LARGEST
+    counts = type(edit.size) is type(edit.nonzeros) is int
+    return texts and counts and 0 < edit.size <= LARGEST and 0 <= edit.nonzeros <= edit.size
 
 
 def load_chosen(choice: Choice, source: Path | None = None) -> SequenceData:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import pytest
 import torch
 
-from sciformer.compression import Edit, LowRank, PlainCut, Prune, Transformation, rebuild
-from sciformer.compression.factorise import factorise
+from sciformer.compression import (
+    DenseSparse,
+    Edit,
+    Elastic,
+    LowRank,
+    PlainCut,
+    Prune,
+    Transformation,
+    rebuild,
+)
+from sciformer.compression.dense_sparse import _chosen, pursue
+from sciformer.compression.elastic import SHARES, kept
+from sciformer.compression.factorise import low_rank
 from sciformer.compression.sites import Channels, Heads, Units, sites
+from sciformer.compression.sparse import SparseColumns
 from sciformer.errors import DataError
 from sciformer.mixers import Convolution, Pipeline
 from sciformer.mixers.normalisation import BatchNorm
 from tests.contracts.compressions import MODELS, CompressionContract, model, outputs, task
+from tests.sequence.test_training import DATA
 
 
 class TestPrune(CompressionContract):
@@ -29,6 +43,72 @@ class TestPlainCut(CompressionContract):
 class TestLowRank(CompressionContract):
     def way(self) -> Transformation:
         return LowRank()
+
+
+class TestDenseSparse(CompressionContract):
+    def way(self) -> Transformation:
+        return DenseSparse()
+
+
+class TestElastic(CompressionContract):
+    def way(self) -> Transformation:
+        return Elastic()
+
+    def test_preparing_changes_the_order_only(self, family: str, mixer: str) -> None:
+        """Kills: an order that one of writer, normalisation and reader does not follow."""
+        whole, prepared = model(family, mixer), model(family, mixer)
+        self.way().prepare(prepared, task())
+        torch.testing.assert_close(outputs(prepared), outputs(whole), atol=1e-11, rtol=1e-11)
+        before, after = (Prune().scores(one, task()) for one in (whole, prepared))
+        for name, scores in after.items():
+            wanted = before[name].sort(descending=True).values
+            torch.testing.assert_close(scores, wanted, rtol=1e-6, atol=1e-12 * float(wanted[0]))
+
+    def test_a_step_of_training_is_one_of_the_model_cut(self, family: str, mixer: str) -> None:
+        """Forward, as by statistics of the batch, and the gradient that the kept weights get.
+
+        Kills: a mask on other units, a width that the others do not share, statistics of a narrow
+        step that stay, weights that are lost with the masks.
+        """
+        x = DATA.train.inputs.double()
+        for index, share in enumerate(SHARES):
+            whole = model(family, mixer)
+            whole.dropout.p = 0.0
+            whole.train()
+            before = {name: value.clone() for name, value in whole.state_dict().items()}
+            small = copy.deepcopy(whole)
+            for site in sites(small):
+                site.keep(torch.arange(kept(site.count, share)))
+            wanted = small(x)
+            with self.way().training(whole), pytest.MonkeyPatch.context() as patch:
+                patch.setattr(torch, "randint", lambda *_, i=index: torch.tensor(i))
+                found = whole(x)
+                torch.testing.assert_close(found, wanted, atol=1e-9, rtol=1e-9)
+                patch.undo()
+                whole.eval()
+                widest = whole(x)
+            found.square().sum().backward()
+            wanted.square().sum().backward()
+            for name, parameter in small.named_parameters():
+                if parameter.grad is not None and name.startswith("head"):
+                    slope = whole.get_parameter(name).grad
+                    torch.testing.assert_close(slope, parameter.grad, atol=1e-8, rtol=1e-8)
+            after = whole.state_dict()
+            assert before.keys() == after.keys()
+            statistics = [n for n in after if "running" in n]
+            moved = any(not torch.equal(after[n], before[n]) for n in statistics)
+            assert moved is (index == 0)
+            assert all(torch.equal(after[n], before[n]) for n in after if "weight" in n)
+            torch.testing.assert_close(widest, whole(x))
+
+    def test_widths_are_nested(self, family: str, mixer: str) -> None:
+        """Kills: units chosen anew for each budget."""
+        _, large, _ = self.made(family, mixer, 0.8)
+        _, small, _ = self.made(family, mixer, 0.6)
+        for name, parameter in small.named_parameters():
+            slices = tuple(slice(size) for size in parameter.shape)
+            if "readout" not in name:  # channels and orders are mixed in its columns
+                assert torch.equal(large.get_parameter(name)[slices], parameter), name
 
 
 @pytest.mark.parametrize(("family", "mixer"), [*MODELS, ("lmuformer", "urpe")])
@@ -88,12 +168,10 @@ def test_the_best_rank() -> None:
     torch.manual_seed(0)
     convolution = Convolution(3, 6, 4).double()
     pipeline = Pipeline(first=copy.deepcopy(convolution), norm=BatchNorm(6).double()).eval()
-    model_ = torch.nn.ModuleDict({"body": pipeline})
     x = torch.randn(2, 9, 3, dtype=torch.float64)
     values = torch.linalg.svdvals(convolution.weight.detach().flatten(1))
     for rank in (6, 4, 1):
-        pipeline.first = copy.deepcopy(convolution)
-        factorise(model_, "body.first", rank)
+        pipeline.first = low_rank(convolution, rank)
         product = torch.einsum("er,rkd->ekd", pipeline.first.up.weight, pipeline.first.down.weight)
         error = (product - convolution.weight).detach().norm()
         assert float(error) == pytest.approx(float(values[rank:].norm()), abs=1e-12)
@@ -105,6 +183,75 @@ def test_the_best_rank() -> None:
         assert torch.allclose(pipeline.first(x)[0], wanted.transpose(1, 2))
 
 
+def test_pursuits() -> None:
+    """Exact where they can be. Kills: a row chosen twice, values of other rows, a bad turn kept."""
+    torch.manual_seed(0)
+    weight = torch.randn(12, 20, dtype=torch.float64)
+    whole = pursue(weight, 12, 12)
+    torch.testing.assert_close(whole.product, weight, atol=1e-10, rtol=0)
+    values = torch.linalg.svdvals(weight)
+    errors = {}
+    for rank in (8, 5):
+        cut = float((pursue(weight, rank, rank).product - weight).norm())
+        assert cut == pytest.approx(float(values[rank:].norm()), rel=1e-9)
+        for nonzeros in range(1, rank + 1):
+            pair = pursue(weight, rank, nonzeros, turns=0)
+            assert bool((pair.rows.sort(0).values.diff(dim=0) > 0).all())
+            assert pair.rows.shape == (nonzeros, 20)
+            errors[rank, nonzeros] = float((pair.product - weight).norm())
+            turned = pursue(weight, rank, nonzeros)
+            assert float((turned.product - weight).norm()) <= errors[rank, nonzeros] * (1 + 1e-12)
+    found = [errors[8, s] for s in range(1, 9)]
+    assert all(a > b for a, b in itertools.pairwise(found))
+    assert errors[5, 3] > errors[8, 3]
+
+
+def test_a_matrix_that_is_dense_times_sparse_is_found() -> None:
+    """Orthonormal D, two weights a column. Kills: correlations not divided by the norms."""
+    torch.manual_seed(1)
+    dictionary = torch.linalg.qr(torch.randn(16, 6, dtype=torch.float64)).Q
+    rows = torch.rand(6, 40).argsort(0)[:2]
+    values = torch.randn(2, 40, dtype=torch.float64)
+    sizes = 10.0 ** torch.arange(-2, 4).double()
+    sparse = torch.zeros(6, 40, dtype=torch.float64).scatter(0, rows, values)
+    pair = _chosen(dictionary * sizes, dictionary @ sparse, 2)
+    torch.testing.assert_close(pair.product, dictionary @ sparse, atol=1e-12, rtol=0)
+    assert bool((pair.rows.sort(0).values == rows.sort(0).values).all())
+
+
+def test_columns_of_few_weights() -> None:
+    """As a convolution by the dense table. Kills: taps and features exchanged."""
+    torch.manual_seed(0)
+    sparse = SparseColumns(3, 300, 2, nonzeros=4).double()
+    assert sparse.rows.dtype == torch.int32
+    assert SparseColumns(3, 256, 2, nonzeros=4).rows.dtype == torch.uint8
+    torch.nn.init.normal_(sparse.values)
+    sparse.rows.copy_(torch.rand(300, 2, 3).argsort(0)[:4])
+    dense = Convolution(3, 300, 2, bias=False).double()
+    table = torch.zeros(300, 2, 3, dtype=torch.float64)
+    for place, row in enumerate(sparse.rows):
+        for tap in range(2):
+            for feature in range(3):
+                table[row[tap, feature], tap, feature] = sparse.values[place, tap, feature]
+    dense.weight.data = table
+    x = torch.randn(2, 9, 3, dtype=torch.float64)
+    torch.testing.assert_close(sparse(x)[0], dense(x)[0])
+    assert sparse.operations(7).macs == 7 * int((table != 0).sum())
+
+
+@pytest.mark.parametrize("rows", [[0, 0], [0, 4], [-1, 2]])
+def test_rows_of_a_damaged_file_are_refused(rows: list[int]) -> None:
+    """Kills: a write outside of the table, two weights of which one is lost."""
+    sparse = SparseColumns(2, 300, nonzeros=2)
+    state = sparse.state_dict()
+    state["rows"] = torch.tensor(rows, dtype=torch.int32).view(2, 1, 1).expand(2, 1, 2).contiguous()
+    if rows == [0, 4]:
+        sparse.load_state_dict(state)  # whole
+        sparse, state = SparseColumns(2, 4, nonzeros=2), {**state, "rows": state["rows"].byte()}
+    with pytest.raises(DataError, match="the file has others; it is damaged"):
+        sparse.load_state_dict(state)
+
+
 @pytest.mark.parametrize(
     "edit",
     [
@@ -113,6 +260,8 @@ def test_the_best_rank() -> None:
         Edit("units", "body.block0.channels.expand:units", 0),
         Edit("rank", "body.block0.channels.expand", 9),
         Edit("rank", "body.block0.mix.mixer.direct", 2),
+        Edit("sparse", "body.block0.channels.expand", 4),
+        Edit("sparse", "body.block0.channels.expand", 4, 5),
         Edit("depth", "body.block0.channels.expand", 2),
     ],
 )

@@ -13,6 +13,7 @@ import torch
 from sciformer.cli.main import main
 from sciformer.compression import Prune
 from sciformer.sequence import data as data_room
+from sciformer.sequence.commands import compress as command
 from sciformer.sequence.compressing import figures, shrink, wilson
 from sciformer.sequence.data.dataset import Split
 from sciformer.sequence.saved import load_model
@@ -82,6 +83,46 @@ def test_the_result_is_a_run_like_any_other(
     assert "is a run of 'compress', not of `sciformer train`" in capsys.readouterr().err
 
 
+def test_one_training_serves_many_budgets(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Recomputed from the files; every smaller model is a slice of the one that was trained.
+
+    Kills: a training for each budget, masks that are saved, one run for all.
+    """
+    out = tmp_path / "widths"
+    words = ["--how", "elastic", "--tune", "1", "--at", "0.8,0.5", "--json", "--out", str(out)]
+    assert main(["compress", run, *words]) == 0
+    reports = json.loads(capsys.readouterr().out)
+    whole, _ = load_model(out / "whole")
+    for share, report in zip((0.8, 0.5), reports, strict=True):
+        small, _ = load_model(out / f"{share:g}")
+        assert report["budget"] == share
+        assert report["macs"] == small.operations(12).macs <= share * whole.operations(12).macs
+        assert report["accuracy_after"] == evaluate(small, DATA.test).accuracy
+        for name, parameter in small.named_parameters():
+            if "readout" not in name:
+                slices = tuple(slice(size) for size in parameter.shape)
+                assert torch.equal(whole.get_parameter(name)[slices], parameter)
+    assert main(["compress", run, "--at", "0.5,0.5"]) == 2
+    assert "wants each budget once" in capsys.readouterr().err
+
+
+def test_sparse_maps_are_saved(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file holds the numbers that are said, and rows of one byte each."""
+    out = str(tmp_path / "sparse")
+    words = ["--how", "dense-sparse", "--budget", "0.6", "--json", "--out", out]
+    assert main(["compress", run, *words]) == 0
+    report = json.loads(capsys.readouterr().out)
+    small, choice = load_model(out)
+    assert any(edit.kind == "sparse" for edit in choice.edits)
+    assert report["accuracy_after"] == evaluate(small, DATA.test).accuracy
+    assert report["parameters"] == small.parameter_count()
+    assert report["macs"] == small.operations(12).macs
+
+
 def test_a_loss_beyond_drop_is_a_failure(
     run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,10 +139,14 @@ def test_a_loss_beyond_drop_is_a_failure(
     assert main(["compress", run, *drop, *words, str(tmp_path / "c")]) == 0
 
 
-def test_every_way_side_by_side(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_way_side_by_side(
+    run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "BUDGETS", (0.5,))
     assert main(["compress", run, "--compare", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["how"] for row in rows[:4]] == ["whole", "low-rank", "prune", "plain-cut"]
+    ways = ["whole", "dense-sparse", "elastic", "low-rank", "prune", "plain-cut"]
+    assert [row["how"] for row in rows] == ways
     whole = rows[0]["figures"]
     for row in rows[1:]:
         if row["figures"] is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciformer.runs import Run
+    from sciformer.sequence.compressing import Figures
     from sciformer.sequence.data import SequenceData
     from sciformer.sequence.model import SequenceClassifier
     from sciformer.sequence.saved import Choice
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   sciformer compress runs/words --how prune --budget 0.5
   sciformer compress runs/words --how prune --budget 0.3 --tune 10 --drop 0.01
+  sciformer compress runs/words --how elastic --tune 10 --at 0.75,0.5,0.25
   sciformer compress runs/words --compare
 
 prune removes hidden units, memory channels and heads, those first that matter least to the loss on
-the training split; low-rank replaces linear maps and convolutions by products of two thinner ones.
+the training split; elastic trains every width in turn and keeps the first units, so that one
+training serves all budgets of --at; low-rank replaces linear maps and convolutions by products of
+two thinner ones, dense-sparse by a dense one and one of few weights, whose savings in time need a
+device that skips zeros. prune, low-rank and dense-sparse are trained by --tune after the cut.
 The budget is a share of the operations. Batch norms are measured anew; beside the result stands the
 plain cut, which keeps the first units of every place. Accuracies are on the test split, with 95 %
 intervals. The result is a run that streams, is exported and compressed again."""
@@ -39,13 +44,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, help="run directory of `sciformer train`")
-    parser.add_argument("--how", default="prune", metavar="NAME", help="prune (default), low-rank")
+    parser.add_argument(
+        "--how",
+        default="prune",
+        metavar="NAME",
+        help="prune (default), elastic, low-rank, dense-sparse",
+    )
     parser.add_argument(
         "--budget",
         type=positive_number,
         default=0.5,
         metavar="SHARE",
         help="of the operations that may be left; 0.5",
+    )
+    parser.add_argument(
+        "--at",
+        type=_shares,
+        metavar="SHARE,SHARE",
+        help="several budgets, a run each, in OUT/SHARE",
     )
     parser.add_argument(
         "--tune", type=natural_number, default=0, metavar="EPOCHS", help="train on; 0"
@@ -63,6 +79,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory of the result")
     parser.add_argument("--threads", type=positive_integer, metavar="N", help="by torch")
     add_json_argument(parser)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    """Different budgets, by commas."""
+    from sciformer.cli.arguments import positive_number
+
+    shares = tuple(positive_number(part) for part in text.split(","))
+    if len(set(shares)) < len(shares):
+        raise argparse.ArgumentTypeError(f"wants each budget once; got {text!r}")
+    return shares
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -90,53 +116,110 @@ def run(arguments: argparse.Namespace) -> int:
 def _compress(
     arguments: argparse.Namespace, model: SequenceClassifier, choice: Choice, data: SequenceData
 ) -> int:
+    from sciformer.cli.console import print_json, print_table
+    from sciformer.sequence.compressing import WAYS, figures, ready
+    from sciformer.sequence.saved import save_model
+
+    way, before = WAYS[arguments.how](), figures(model, data)
+
+    wholes: list[Run] = []
+
+    def trained(whole: SequenceClassifier) -> None:
+        wholes.append(_whole_run(arguments, choice))
+        _tune(whole, choice, data, wholes[0], arguments.tune)
+
+    start = ready(model, way, data, trained if arguments.tune else None)
+    for whole in wholes:
+        save_model(start, whole)
+    summaries = []
+    for share, place in _places(arguments).items():
+        summary = _smaller(arguments, (model, start), choice, data, (share, place))
+        summaries.append({**_before(arguments, before), **summary})
+    if arguments.json:
+        print_json(summaries if arguments.at else summaries[0])
+    else:
+        for summary in summaries:
+            print_table(list(summary.items()), ("figure", "value"))
+    return max(_status(arguments, summary) for summary in summaries)
+
+
+def _places(arguments: argparse.Namespace) -> dict[float, Path | None]:
+    """The directory of each budget; None for one that is named by the time."""
+    if not arguments.at:
+        return {arguments.budget: arguments.out}
+    parent: Path | None = arguments.out
+    return {share: None if parent is None else parent / f"{share:g}" for share in arguments.at}
+
+
+def _before(arguments: argparse.Namespace, before: Figures) -> dict[str, Any]:
+    from sciformer.sequence.saved import WEIGHTS
+
+    return {
+        "how": arguments.how,
+        "tuned_epochs": arguments.tune,
+        "accuracy_before": before.accuracy,
+        "validation_before": before.validation_accuracy,
+        "parameters_before": before.parameters,
+        "macs_before": before.macs,
+        "bytes_before": (arguments.run / WEIGHTS).stat().st_size,
+        "of": str(arguments.run),
+    }
+
+
+def _smaller(
+    arguments: argparse.Namespace,
+    models: tuple[SequenceClassifier, SequenceClassifier],
+    choice: Choice,
+    data: SequenceData,
+    where: tuple[float, Path | None],
+) -> dict[str, Any]:
+    """Writes the run of one budget.
+
+    Args:
+        models: as it was given, and what is cut.
+        where: budget and directory.
+    """
     from dataclasses import replace
 
-    from sciformer.cli.console import note, print_json, print_table
     from sciformer.runs import Run
     from sciformer.sequence.compressing import WAYS, figures, shrink
     from sciformer.sequence.saved import WEIGHTS, save_model
 
-    before = figures(model, data)
-    smaller, edits = shrink(model, WAYS[arguments.how](), arguments.budget, data)
+    (given, start), (budget, place), way = models, where, WAYS[arguments.how]()
+    smaller, edits = shrink(start, way, budget, data)
     made = replace(choice, edits=(*choice.edits, *edits))
-    result = Run.create(arguments.out, KIND, made.record())
-    if arguments.tune:
+    result = Run.create(place, KIND, made.record())
+    if arguments.tune and not way.trains_first:
         _tune(smaller, made, data, result, arguments.tune)
     after = figures(smaller, data)
     save_model(smaller, result)
     summary = {
-        "how": arguments.how,
-        "budget": arguments.budget,
-        "tuned_epochs": arguments.tune,
-        "accuracy_before": before.accuracy,
+        "budget": budget,
         "accuracy_after": after.accuracy,
         "accuracy_after_low": after.low,
         "accuracy_after_high": after.high,
-        "accuracy_of_plain_cut": _plain(model, arguments.budget, data),
-        "validation_before": before.validation_accuracy,
+        "accuracy_of_plain_cut": _plain(given, budget, data),
         "validation_after": after.validation_accuracy,
-        "parameters_before": before.parameters,
         "parameters": after.parameters,
-        "macs_before": before.macs,
         "macs": after.macs,
         "acs": after.acs,
-        "bytes_before": (arguments.run / WEIGHTS).stat().st_size,
         "bytes": (result.path / WEIGHTS).stat().st_size,
-        "of": str(arguments.run),
         "run": str(result.path),
     }
     result.write_json("summary.json", {**_costs(smaller, data), **summary})
-    if arguments.json:
-        print_json(summary)
-    else:
-        print_table(list(summary.items()), ("figure", "value"))
-    lost = before.validation_accuracy - after.validation_accuracy
+    return summary
+
+
+def _status(arguments: argparse.Namespace, summary: dict[str, Any]) -> int:
+    """The exit status, 1 for a loss that was not allowed."""
+    from sciformer.cli.console import note
+
+    lost = summary["validation_before"] - summary["validation_after"]
     if arguments.drop is None or lost <= arguments.drop:
         return 0
     note(
-        f"sciformer compress: the validation split loses {lost:.4f} of accuracy, more than --drop "
-        f"{arguments.drop:g}; raise --budget or --tune."
+        f"sciformer compress: at {summary['budget']:g} the validation split loses {lost:.4f} of "
+        f"accuracy, more than --drop {arguments.drop:g}; raise --budget or --tune."
     )
     return 1
 
@@ -153,6 +236,16 @@ def _tune(
     with Progress(total=1.0, label="tune") as shown:
         train(model, data, recipe, run, lambda done, seen: shown.update(done, **seen))
     model.eval()
+
+
+def _whole_run(arguments: argparse.Namespace, choice: Choice) -> Run:
+    """The run of what every budget is cut from, beside the smaller ones."""
+    from sciformer.runs import Run
+
+    out: Path | None = arguments.out
+    if out is not None:
+        out = out / "whole" if arguments.at else out.with_name(f"{out.name}-whole")
+    return Run.create(out, KIND, choice.record())
 
 
 def _plain(model: SequenceClassifier, budget: float, data: SequenceData) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sciformer.mixers import Convolution, Pipeline, Residual, State
+from sciformer.mixers import Pipeline, Residual, State, WindowMap
 from sciformer.mixers.normalisation import Affine
 from sciformer.sequence.kernels.kernel import Array, Kernel, ModulesKernel, array_of, kernel, only
 
@@ -34,8 +34,8 @@ class LinearKernel(Kernel):
 class ConvolutionKernel(Kernel):
     """The window slides along a tape; at its end the last tokens move back to the beginning."""
 
-    def __init__(self, stage: Convolution) -> None:
-        self._linear = LinearKernel(stage.weight.flatten(1), stage.bias)
+    def __init__(self, stage: WindowMap) -> None:
+        self._linear = LinearKernel(stage.matrix, stage.bias)
         self._inputs, self._length = stage.inputs, self._linear.inputs
         self._tape = np.zeros(_TAPE * self._length, self._linear.dtype)
         self._end = self._past = self._length - self._inputs  # entries so far, and those kept
@@ -132,7 +132,7 @@ def joint(*layers: nn.Linear) -> LinearKernel:
     return LinearKernel(weight, torch.cat([layer.bias for layer in layers]))
 
 
-kernel.register(Convolution)(ConvolutionKernel)
+kernel.register(WindowMap)(ConvolutionKernel)
 kernel.register(Pipeline)(PipelineKernel)
 kernel.register(Residual)(ResidualKernel)
 kernel.register(Affine)(AffineKernel)
