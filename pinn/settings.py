@@ -10,7 +10,7 @@ from torch import nn
 
 from pinn import names
 from pinn.loss.weighting import Balance, CausalInTime, DynamicsWeightedLoss, NTKTrace
-from pinn.networks import PhysicsFormer
+from pinn.networks import PhysicsFormer, Race
 from pinn.optimisers import LevenbergMarquardt, Optimiser
 from pinn.refinement.refine import Refiner
 from pinn.trial.conditions import auto
@@ -43,7 +43,8 @@ class Settings:
 
     Attributes:
         network: sizes from which a network is made, or a module from scaled coordinates (p, c) to
-            fields (p, f), which is trained in place.
+            fields (p, f), which is trained in place. A `Race` leaves the choice to a short training
+            of several.
         optimiser: a copy of it takes the steps.
         sampler: makes the sampler of all points, such as `ResidualDensity` or
             `partial(ResidualDensity, power=2.0)`; None for those of the schedule.
@@ -123,6 +124,8 @@ class Settings:
     def advised(cls, problem: Problem, **choices: Any) -> Settings:
         """The settings that a problem advises, changed by some choices.
 
+        Where neither says which network, a race of several does.
+
         Raises:
             UnknownNameError: a choice that settings do not have.
         """
@@ -131,7 +134,7 @@ class Settings:
             if name not in fields:
                 raise unknown_name("solve", "setting", name, fields)
         advice = {k: v for k, v in problem.advice.items() if k in fields}
-        return cls(**{**advice, **choices})
+        return cls(**{"network": Race(), **advice, **choices})
 
     def to_json(self) -> dict[str, Any]:
         """A description as JSON values; objects with a registered name are rebuilt by `from_json`.

@@ -50,6 +50,7 @@ class Solved:
         train_seconds: seconds of training as the budget counts them, see `sciformer.runs.clock`.
         wall_seconds: seconds by the clock on the wall from call to return.
         history: iteration, loss and validation of every step since the start or the resume.
+        choice: why this network, where a race chose it; empty otherwise.
     """
 
     solution: Solution
@@ -65,6 +66,7 @@ class Solved:
     train_seconds: float
     wall_seconds: float
     history: tuple[tuple[int, float, float], ...] = ()
+    choice: str = ""
 
     def __repr__(self) -> str:
         error = "" if self.errors is None else f", relative L2 error {self.errors.relative_l2:.2e}"
@@ -81,6 +83,7 @@ class Solved:
             "problem": solution.problem.name,
             **self.verdict.summary(),
             "model": label("network", settings.network),
+            **({"choice": self.choice} if self.choice else {}),
             "seed": settings.seed,
             "parameters": solution.parameter_count,
             "dtype": settings.dtype,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,26 +10,25 @@ from pinn.assembly import build_trial
 from pinn.problem.reference_check import check_reference
 from pinn.problem.registry import find_problem
 from pinn.problem.wellposed import check_conditions
-from pinn.refinement.report import Report as Refined
-from pinn.refinement.ripeness import Ripeness
 from pinn.settings import Settings
 from pinn.solution import ReferenceGrid, Solution
 from pinn.solved import Solved, attention_use
+from pinn.stages.digits import add_digits, training_limits, why_not
+from pinn.stages.race import decide
 from pinn.trainers import make_trainer
 from pinn.training.bar import bars
 from pinn.training.evidence import evidence_of
-from pinn.training.plateau import Plateau
 from pinn.training.progress import EverySecond
 from pinn.training.trainer import DEFAULT_BUDGET_SECONDS, INTERRUPTED, Limits, Progress, Trainer
 from pinn.training.verdict import judge
 from sciformer.errors import UsageError
 from sciformer.runs.processes import ALONE
-from sciformer.runs.threads import limit_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pinn.problem.problem import Problem
+    from pinn.refinement.report import Report as Refined
     from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 
@@ -38,13 +36,6 @@ if TYPE_CHECKING:
 # The error shown during training is that on a grid of about so many points: the whole grid would
 # take a third of the time.
 PROGRESS_GRID = 2500
-# Share of a budget that the training of the network may take; a wide layer takes the rest.
-TRAINING_SHARE = 0.6
-# First-order methods pause for hundreds of steps, and go on.
-FIRST_ORDER_STEPS = 2000
-# A network whose residual (a mean square) is no less than this share of the first has not found the
-# shape of the solution, and a wide layer on it gains little.
-SHAPELESS = 1e-2
 
 
 class Refinement(Protocol):
@@ -66,7 +57,7 @@ def solve(
     *,
     observers: Sequence[Callable[[Progress], None]] = (),
     refinements: Sequence[Refinement] = (),
-    run: Run | Callable[[], Run] | None = None,
+    run: Run | Callable[[Settings], Run] | None = None,
     progress: bool = True,
     processes: Processes = ALONE,
     **choices: Any,
@@ -82,8 +73,8 @@ def solve(
         observers: called about once a second with a `Progress`.
         refinements: further stages, one after the other, when the network is trained.
         run: where checkpoints, solution, figure and summary are written, and whose checkpoint is
-            continued if there is one; nothing is written without it. A function that makes it is
-            called when nothing speaks against the start any more.
+            continued if there is one; nothing is written without it. A function that makes it from
+            the settings is called when nothing speaks against the start any more.
         progress: whether a bar is shown in a terminal or notebook.
         processes: who trains together, see `sciformer.runs.processes.joined`; each calls this
             function, and only the first has a run and observers.
@@ -107,11 +98,14 @@ def solve(
     settings, limits = chosen(problem, settings, limits, choices)
     check_conditions(problem)
     check_reference(problem)
+    choice = decide(problem, settings, limits.budget, processes)
+    settings = choice.settings
     solution = Solution(problem, build_trial(problem, settings), settings)
     has_reference = problem.reference is not None
     glance = ReferenceGrid(problem, PROGRESS_GRID) if has_reference else None
-    trainer = make_trainer(solution, _training_limits(solution, limits), processes)
-    run = run() if callable(run) else run
+    trainer = make_trainer(solution, training_limits(solution, limits), processes)
+    trainer.progress.elapsed = choice.seconds
+    run = run(settings) if callable(run) else run
     told = EverySecond(
         (
             *observers,
@@ -125,7 +119,7 @@ def solve(
     digits, refined = None, []
     if stopped != INTERRUPTED:
         try:
-            digits = _digits(solution, trainer, limits, processes)
+            digits = add_digits(solution, trainer, limits, processes)
             refined = [one.refine(solution, trainer) for one in refinements]
         except KeyboardInterrupt:  # A refinement is put in place whole or not at all.
             stopped = INTERRUPTED
@@ -144,12 +138,13 @@ def solve(
         training={
             **_built_in(solution),
             **trainer.report(),
-            **({} if digits is None else {"digits": digits.summary()}),
+            **_told(solution, digits),
             **({"refinements": refined} if refined else {}),
         },
         train_seconds=state.elapsed,
         wall_seconds=time.monotonic() - begun,
         history=tuple(history),
+        choice=choice.why,
     )
     if run is not None and is_whole:
         _write(run, solved)
@@ -180,54 +175,6 @@ def chosen(
     return settings, limits
 
 
-def _training_limits(solution: Solution, limits: Limits) -> Limits:
-    """Limits of the network's training, which ends at rest or leaves time for a layer."""
-    needs_jacobian = solution.settings.optimiser.needs_jacobian
-    limits = dataclasses.replace(
-        limits, plateau=Plateau() if needs_jacobian else Plateau(steps=FIRST_ORDER_STEPS)
-    )
-    if not _can_refine(solution):
-        return limits
-    return dataclasses.replace(limits, ripeness=Ripeness(), share=TRAINING_SHARE)
-
-
-def _can_refine(solution: Solution) -> bool:
-    """Whether a wide layer is wanted, and the numbers have the digits for it.
-
-    Noisy data are left out: a layer of thousands of neurons would fit the noise.
-    """
-    settings, data = solution.settings, solution.problem.data
-    is_noisy = any(cloud.noise for cloud in data)
-    return settings.digits is not None and settings.dtype == "float64" and not is_noisy
-
-
-def _digits(
-    solution: Solution, trainer: Trainer, limits: Limits, processes: Processes
-) -> Refined | None:
-    """Refines a trained solution in place; None if that is not wanted or would gain nothing."""
-    refiner, progress = solution.settings.digits, trainer.progress
-    validations = trainer.history.pairs
-    if refiner is None or not _can_refine(solution) or not validations:
-        return None
-    if not progress.best_validation < SHAPELESS * validations[0][1]:
-        return None
-    parameters = solution.trial.values
-    left = None if limits.budget is None else max(0.0, limits.budget - progress.elapsed)
-    with limit_threads(solution.settings.threads):
-        refined = dataclasses.replace(refiner, seed=solution.settings.seed)(
-            solution.problem,
-            solution.trial,
-            weights=trainer.objectives.report().get("weights", {}),
-            coefficients={} if parameters is None else parameters.found(),
-            seconds=left,
-            processes=processes,
-        )
-    solution.trial.network = refined.trial.network
-    if parameters is not None and parameters.unknown is not None:
-        parameters.unknown.write(refined.coefficients)
-    return refined.report
-
-
 def _built_in(solution: Solution) -> dict[str, Any]:
     """How the conditions are met."""
     problem, constraint = solution.problem, solution.trial.constraint
@@ -235,6 +182,14 @@ def _built_in(solution: Solution) -> dict[str, Any]:
     soft = [c.on for c in problem.conditions if constraint is None or c in constraint.soft]
     exact = {"exact": [*problem.periodic, *hard], "in_the_loss": soft}
     return {"conditions": {key: sorted(set(parts)) for key, parts in exact.items() if parts}}
+
+
+def _told(solution: Solution, digits: Refined | None) -> dict[str, Any]:
+    """What the wide layer did, or why it is left out."""
+    if digits is not None:
+        return {"digits": digits.summary()}
+    said = why_not(solution)
+    return {"digits": said} if said else {}
 
 
 def _recorder(history: list[tuple[int, float, float]]) -> Callable[[Progress], None]:

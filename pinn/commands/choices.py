@@ -79,7 +79,7 @@ def chosen_settings(
     if arguments.optimiser is not None:
         changes["optimiser"] = find_optimiser(arguments.optimiser)
     if arguments.model is not None:
-        changes["network"] = _network(arguments.model, base)
+        changes["network"] = _network(arguments.model, base, problem)
     settings = dataclasses.replace(base, **changes)
     for option in ("steps", "mixer"):
         if getattr(arguments, option) is not None:
@@ -119,7 +119,12 @@ def one_token(settings: Settings) -> Settings:
     return dataclasses.replace(settings, network=dataclasses.replace(network, steps=1))
 
 
-def _network(name: str, base: Settings) -> Any:
+def sizes_of(network: Any) -> tuple[str, ...]:
+    """Names of the sizes that a network can be given."""
+    return tuple(_fields(network))
+
+
+def _network(name: str, base: Settings, problem: Problem) -> Any:
     """Sizes of a network by name: those of the base if it is the same network."""
     from pinn import names
     from sciformer.errors import unknown_name
@@ -127,7 +132,13 @@ def _network(name: str, base: Settings) -> Any:
     if name not in names.known("network"):
         raise unknown_name(WHO, "model", name, names.known("network"))
     kind = names.find("network", name)
-    return base.network if isinstance(base.network, kind) else kind()
+    if isinstance(base.network, kind):
+        return base.network
+    network = kind()
+    has_sequence = "steps" in _fields(network)
+    # Where there is no time, a sequence of later times has no meaning.
+    is_static = problem.time is None
+    return dataclasses.replace(network, steps=1) if has_sequence and is_static else network
 
 
 def _sorted(

@@ -18,6 +18,7 @@ def print_results(results: list[dict[str, Any]]) -> None:
         "reasons": "because",
         "next": "what to do",
         "model": "model",
+        "choice": "chosen",
         "seed": "seed",
         "parameters": "parameters",
         "dtype": "arithmetic",

@@ -58,7 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     # None means "as in the resumed run, or else the default".
     parser.set_defaults(seed=None, dtype=None, device=None)
-    parser.add_argument("--model", metavar="NAME", help="physicsformer (default) or mlp")
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="physicsformer or mlp; by default what the problem advises, or else the winner of a "
+        "short race of both",
+    )
     parser.add_argument(
         "--budget",
         type=positive_number,
@@ -179,8 +184,8 @@ class _Request:
             return solved.summary()
         made: list[Run] = []
 
-        def start() -> Run:
-            made.append(self._run(settings, directory))
+        def start(decided: Settings) -> Run:
+            made.append(self._run(decided, directory))
             return made[0]
 
         with Bar(total=1.0, label=self.problem.name) as progress:
@@ -223,6 +228,7 @@ class _Request:
         chooses tokens per point."""
         import dataclasses
 
+        from pinn.networks import Race
         from pinn.settings import Settings
 
         if self._old is not None:
@@ -230,7 +236,18 @@ class _Request:
         advised, given = Settings.advised(self.problem), self._arguments
         if given.steps or given.mixer or given.ablation:
             return dataclasses.replace(advised, network=Settings().network)
+        if isinstance(advised.network, Race) and _names_a_size(given.pairs):
+            return dataclasses.replace(advised, network=Settings().network)
         return advised
+
+
+def _names_a_size(pairs: list[str]) -> bool:
+    """Whether words such as width=16 speak of the sizes of a PhysicsFormer."""
+    from pinn.commands.choices import sizes_of
+    from pinn.networks import PhysicsFormer
+
+    sizes = sizes_of(PhysicsFormer.Sizes())
+    return any(pair.partition("=")[0].removeprefix("network.") in sizes for pair in pairs)
 
 
 def _show(progress: Any, report: Progress, limits: Limits) -> None:

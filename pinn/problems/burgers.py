@@ -7,6 +7,7 @@ import math
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import PhysicsFormer
 from pinn.problem.problem import Condition, Problem
 from pinn.references.cole_hopf import ColeHopf
 from sciformer.errors import DomainError
@@ -35,6 +36,7 @@ def burgers(viscosity: float = 0.01 / math.pi) -> Problem:
     return Problem(
         name="burgers",
         title="Burgers' equation",
+        advice={"network": PhysicsFormer.Sizes()},
         coordinates=(x, t),
         fields=(u,),
         equations=(sympy.Eq(u.diff(t) + u * u.diff(x), nu * u.diff(x, 2)),),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import PhysicsFormer
 from pinn.problem.problem import Condition, Problem
 from sciformer.errors import DomainError
 
@@ -48,6 +49,7 @@ def kovasznay(reynolds: float = 40.0) -> Problem:
     return Problem(
         name="kovasznay",
         title="Kovasznay flow",
+        advice={"network": PhysicsFormer.Sizes()},
         coordinates=(x, y),
         fields=(u, v, p),
         equations=_navier_stokes((x, y), velocity, p),
@@ -88,6 +90,7 @@ def taylor_green(viscosity: float = 0.01) -> Problem:
     return Problem(
         name="taylor-green",
         title="Taylor-Green vortices",
+        advice={"network": PhysicsFormer.Sizes()},
         coordinates=(x, y, t),
         fields=(u, v, p),
         equations=_navier_stokes((x, y), velocity, p, t),
@@ -140,6 +143,7 @@ def ethier_steinman(viscosity: float = 1.0) -> Problem:
     return Problem(
         name="ethier-steinman",
         title="Ethier-Steinman flow",
+        advice={"network": PhysicsFormer.Sizes()},
         coordinates=(x, y, z, t),
         fields=(*velocity, p),
         equations=_navier_stokes(space, velocity, p, t),

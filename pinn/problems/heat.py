@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import PhysicsFormer
 from pinn.problem.problem import Condition, Problem
 from sciformer.errors import DomainError
 
@@ -34,6 +35,7 @@ def heat(diffusivity: float = 0.05) -> Problem:
     return Problem(
         name="heat",
         title="Heat equation",
+        advice={"network": PhysicsFormer.Sizes()},
         coordinates=(x, t),
         fields=(u,),
         equations=(sympy.Eq(u.diff(t), a * u.diff(x, 2)),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import PhysicsFormer
 from pinn.problem.problem import Condition, Problem
 
 
@@ -28,6 +29,7 @@ def helmholtz(wavenumber: float = 1.0, waves_x: float = 1.0, waves_y: float = 4.
     return Problem(
         name="helmholtz",
         title="Helmholtz' equation",
+        advice={"network": PhysicsFormer.Sizes()},
         coordinates=(x, y),
         fields=(u,),
         equations=(sympy.Eq(u.diff(x, 2) + u.diff(y, 2) + k**2 * u, source),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import PhysicsFormer
 from pinn.problem.problem import Condition, Problem
 
 
@@ -23,6 +24,7 @@ def poisson() -> Problem:
     return Problem(
         name="poisson",
         title="Poisson's equation",
+        advice={"network": PhysicsFormer.Sizes()},
         coordinates=(x, y),
         fields=(u,),
         equations=(sympy.Eq(-u.diff(x, 2) - u.diff(y, 2), source),),

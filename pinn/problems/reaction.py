@@ -7,6 +7,7 @@ import math
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.networks import PhysicsFormer
 from pinn.problem.problem import Condition, Problem
 
 
@@ -28,6 +29,7 @@ def reaction(rho: float = 5.0) -> Problem:
     return Problem(
         name="reaction",
         title="Reaction",
+        advice={"network": PhysicsFormer.Sizes()},
         coordinates=(x, t),
         fields=(u,),
         equations=(sympy.Eq(u.diff(t), rate * u * (1 - u)),),

@@ -140,7 +140,7 @@ class Trainer:
         progress.stopped = None
         started, saved = self._clock() - progress.elapsed, progress.elapsed
         with kept_memory(), limit_threads(self._threads), deferred_interrupt() as interrupted:
-            while (reason := self.limits.reached(progress, self.history)) is None:
+            while (reason := self._is_over()) is None:
                 self._step()
                 progress.elapsed, halt = self._processes.agree(
                     (self._clock() - started, interrupted())
@@ -168,6 +168,11 @@ class Trainer:
         if progress.note:
             optimiser["last_failure"] = progress.note
         return {**optimiser, **self.objectives.report()}
+
+    def _is_over(self) -> str | None:
+        """Why the training ends now, or None; it takes a step at least."""
+        begins = self.progress.iteration == 0
+        return None if begins else self.limits.reached(self.progress, self.history)
 
     def _step(self) -> None:
         """One step, on new points if they are due, and now and then a validation."""

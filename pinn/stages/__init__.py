@@ -1,0 +1,1 @@
+"""Stages of a solve: which network, its training, and the wide layer on it."""
