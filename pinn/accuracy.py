@@ -14,7 +14,11 @@ from sciformer.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import NDArray
+
     from pinn.problem.problem import Problem
+
+    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,16 @@ class _Gauge:
             total = torch.zeros_like(self._count).index_add(0, self._slot, fields[:, index])
             fixed[:, index] -= (total / self._count)[self._slot]
         return fixed
+
+
+def in_gauge(problem: Problem, name: str, found: Array, exact: Array) -> Array:
+    """A field on a grid; one that is free by a constant gets the reference's mean over space."""
+    if name not in problem.gauge:
+        return found
+    coordinates = problem.domain.coordinates
+    space = tuple(i for i, axis in enumerate(coordinates) if axis != problem.time)
+    shifted: Array = found - np.nanmean(found - exact, axis=space, keepdims=True)
+    return shifted
 
 
 def grid_counts(problem: Problem, most: int) -> list[int]:

@@ -1,31 +1,40 @@
-"""Pictures of fields on a grid: curves, maps, snapshots in time, phase plots."""
+"""Pictures of fields on a grid: curves, maps, snapshots in time, phase plots, training curves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciformer.pictures import BLACK, CYCLE, FIELD, RED, SIGNED, WIDTH, styled
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
+    Panel = Callable[[Figure, Axes], None]
 
 # Shares of values whose range the colours span: a field may be unbounded at a corner.
 DARKEST, BRIGHTEST = 0.002, 0.998
 MOMENTS = (0.25, 0.5, 1.0)  # shares of the time span, and of other axes, that are shown
 SLENDER = 6.0  # domains longer than this times their width are stretched
-PANEL, ROW = 4.2, 3.4  # inches
+ROW, TOP, BOTTOM = 2.35, 0.85, 0.45  # inches: a row of panels, and the margins of the figure
+BEHIND: dict[str, Any] = {
+    "color": BLACK,
+    "lw": 3.0,
+    "alpha": 0.25,
+}  # a reference, drawn under what was found
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Fields on a grid and all that is said about them.
+    """Fields on a grid and what stands beside them.
 
     Attributes:
         axes: values of each coordinate, by name.
@@ -45,171 +54,166 @@ class Picture:
     label: str = "found"
     history: Sequence[tuple[int, float, float]] = field(default=())
 
+    @styled()
     def draw(self) -> Figure:
-        """One row for each field, and one for phase plot and training curve where there are any.
+        """One row for each field, then slices, phase plot and training curve.
 
         With one coordinate fields are curves. Over two they are maps, with time to the right, else
         the first coordinate to the right and equal scales. Over two and time they are snapshots.
-        Where there are more coordinates the plane is shown that holds the largest value.
+        Where there are more coordinates the plane is shown that holds the largest value. Solution
+        and reference share their colours; errors have a scale that is symmetric about 0.
         """
         from matplotlib.figure import Figure
 
-        extra = int(self._is_a_path) + int(bool(self.history))
-        columns = max(self._columns, extra)
-        rows = len(self.fields) + (extra > 0)
-        figure = Figure(figsize=(PANEL * columns, ROW * rows))
-        panels = figure.subplots(rows, columns, squeeze=False)
-        _margins(figure, columns, ROW * rows)
-        for row, name in zip(panels, self.fields, strict=False):
-            self._row(figure, row, name)
-            for unused in row[self._columns :]:
-                unused.set_axis_off()
-        if extra:
-            self._last_row(list(panels[-1]))
-        figure.suptitle(self.title)
+        rows = self._rows()
+        height = ROW * len(rows) + TOP + BOTTOM
+        figure = Figure(figsize=(WIDTH, height))
+        # Fixed margins: an automatic layout takes longer than all the drawing.
+        lines = figure.add_gridspec(
+            len(rows),
+            left=0.065,
+            right=0.935,
+            bottom=BOTTOM / height,
+            top=1 - TOP / height,
+            hspace=0.42,
+        )
+        for k, row in enumerate(rows):
+            places = lines[k].subgridspec(1, len(row), wspace=0.36)
+            drawn = [figure.add_subplot(places[j]) for j in range(len(row))]
+            for panel, axes in zip(row, drawn, strict=True):
+                panel(figure, axes)
+            for axes in drawn[1:]:  # maps side by side have the same coordinate upwards
+                if axes.images:
+                    axes.set_ylabel("")
+                    axes.tick_params(labelleft=False)
+        figure.suptitle(self.title, x=0.065, ha="left", y=1 - 0.12 / height, va="top")
         return figure
 
-    @property
-    def _is_a_path(self) -> bool:
-        """Whether several fields depend on time alone, as in systems of ordinary equations."""
-        return list(self.axes) == [self.time] and len(self.fields) > 1
+    def _rows(self) -> list[list[Panel]]:
+        """Panels by row; a row that one field fills in part takes the others, too."""
+        rows = [self._panels(name) for name in self.fields]
+        others = self._others()
+        if len(rows) == 1 and len(rows[0]) + len(others) <= 3:
+            return [rows[0] + others]
+        return [*rows, *(others[k : k + 3] for k in range(0, len(others), 3))]
 
-    @property
-    def _columns(self) -> int:
-        if len(self.axes) == 1:
-            return 1 + (self.reference is not None)
-        if self._has_snapshots:
-            return len(MOMENTS) + (self.reference is not None)
-        return 4 if self.reference is not None else 2
-
-    @property
-    def _has_snapshots(self) -> bool:
-        return self.time is not None and len(self.axes) > 2
-
-    def _row(self, figure: Figure, row: Sequence[Axes], name: str) -> None:
+    def _panels(self, name: str) -> list[Panel]:
         values = self.fields[name]
         exact = None if self.reference is None else self.reference[name]
         if len(self.axes) == 1:
-            self._curves(row, name, values, exact)
-        elif self._has_snapshots:
-            self._snapshots(figure, row, name, values, exact)
-        else:
-            self._maps(figure, row, name, values, exact)
+            return self._curves(name, values, exact)
+        if self.time is not None and len(self.axes) > 2:
+            return self._snapshots(name, values, exact)
+        return self._maps(name, values, exact)
 
-    def _curves(self, row: Sequence[Axes], name: str, values: Array, exact: Array | None) -> None:
+    def _others(self) -> list[Panel]:
+        """Slices of maps, the phase plot of several fields in time, and the training curve."""
+        panels: list[Panel] = []
+        if len(self.axes) > 1 and not (self.time is not None and len(self.axes) > 2):
+            panels += [partial(self._slices, name) for name in self.fields]
+        if list(self.axes) == [self.time] and len(self.fields) > 1:
+            panels.append(self._phase)
+        if self.history:
+            panels.append(partial(_training, self.history))
+        return panels
+
+    def _curves(self, name: str, values: Array, exact: Array | None) -> list[Panel]:
         [(coordinate, along)] = self.axes.items()
-        if exact is not None:
-            row[0].plot(along, exact, color="black", lw=2.5, alpha=0.25, label="reference")
-            row[1].plot(along, values - exact, color="C3")
-            row[1].set(xlabel=coordinate, title="error")
-        row[0].plot(along, values, label=self.label)
-        row[0].set(xlabel=coordinate, title=f"${name}$")
-        row[0].legend(frameon=False, fontsize="small")
 
-    def _snapshots(
-        self, figure: Figure, row: Sequence[Axes], name: str, values: Array, exact: Array | None
-    ) -> None:
+        def found(figure: Figure, panel: Axes) -> None:
+            if exact is not None:
+                panel.plot(along, exact, label="reference", **BEHIND)
+            panel.plot(along, values, label=self.label)
+            panel.set(xlabel=coordinate, title=f"${name}$")
+            panel.legend()
+
+        def error(figure: Figure, panel: Axes) -> None:
+            assert exact is not None, "only where there is a reference"
+            panel.axhline(0, color=BLACK, lw=0.6)
+            panel.plot(along, values - exact, color=RED)
+            panel.set(xlabel=coordinate, title=f"error of ${name}$")
+
+        return [found] if exact is None else [found, error]
+
+    def _snapshots(self, name: str, values: Array, exact: Array | None) -> list[Panel]:
+        """Three moments, and the error at the end."""
         assert self.time is not None, "only fields in time have snapshots"
         place = list(self.axes).index(self.time)
         frames, moments = np.moveaxis(values, place, 0), self.axes[self.time]
         space = {key: axis for key, axis in self.axes.items() if key != self.time}
         colours = _colours(values)
-        for panel, index in zip(row, _shares(len(moments)), strict=False):
+        chosen = _shares(len(moments))
+        panels: list[Panel] = []
+        for index in chosen:
             plane, said = _plane(space, frames[index])
             where = ", ".join([f"{self.time} = {moments[index]:.3g}", *said])
-            _map(figure, panel, space, plane, f"${name}$, {where}", colours)
+            panels.append(partial(_map, space, plane, f"${name}$, {where}", colours, True))
         if exact is not None:
             gap, said = _plane(space, frames[-1] - np.moveaxis(exact, place, 0)[-1])
             where = ", ".join([f"{self.time} = {moments[-1]:.3g}", *said])
-            _map(figure, row[len(MOMENTS)], space, gap, f"error, {where}", _around_zero(gap))
+            title = f"error of ${name}$, {where}"
+            panels.append(partial(_map, space, gap, title, _around_zero(gap), True))
+        return panels
 
-    def _maps(
-        self, figure: Figure, row: Sequence[Axes], name: str, values: Array, exact: Array | None
-    ) -> None:
-        axes = dict(self.axes)
-        if list(axes)[-1] == self.time:
-            # Time runs to the right, as in most published pictures of waves and fronts.
-            axes = {key: axes[key] for key in reversed(axes)}
-            values, exact = values.T, None if exact is None else exact.T
+    def _maps(self, name: str, values: Array, exact: Array | None) -> list[Panel]:
+        axes, (values, *others) = self._turned(values, exact)
         plane, said = _plane(axes, values)
         where = "".join(f", {word}" for word in said)
         equal = self.time is None
-        _map(figure, row[0], axes, plane, f"${name}$, {self.label}{where}", _colours(plane), equal)
-        if exact is not None:
-            shown, _ = _plane(axes, exact, values)
-            _map(figure, row[1], axes, shown, f"${name}$, reference{where}", _colours(shown), equal)
-            gap = plane - shown
-            _map(figure, row[2], axes, gap, "error", _around_zero(gap), equal)
-            self._slices(row[3], name, axes, plane, shown)
-        else:
-            self._slices(row[1], name, axes, plane, None)
+        if not others:
+            title = f"${name}$, {self.label}{where}"
+            return [partial(_map, axes, plane, title, _colours(plane), equal)]
+        shown, _ = _plane(axes, others[0], values)
+        colours, gap = _colours(np.stack([plane, shown])), plane - shown
+        return [
+            partial(_map, axes, plane, f"${name}$, {self.label}{where}", colours, equal),
+            partial(_map, axes, shown, f"${name}$, reference{where}", colours, equal),
+            partial(_map, axes, gap, f"error of ${name}$", _around_zero(gap), equal),
+        ]
 
-    def _slices(
-        self,
-        panel: Axes,
-        name: str,
-        axes: Mapping[str, Array],
-        plane: Array,
-        exact: Array | None,
-    ) -> None:
+    def _turned(self, *values: Array | None) -> tuple[dict[str, Array], list[Array]]:
+        """Axes and fields with time first, as in most published pictures of waves and fronts."""
+        given = [value for value in values if value is not None]
+        if list(self.axes)[-1] != self.time:
+            return dict(self.axes), given
+        axes = {key: self.axes[key] for key in reversed(list(self.axes))}
+        return axes, [value.T for value in given]
+
+    def _slices(self, name: str, figure: Figure, panel: Axes) -> None:
         """Curves along space at three times, or along x where the field is largest."""
-        (first, along), (second, across) = list(axes.items())[:2]
-        if first == self.time:
-            first, along, second, across = second, across, first, along
-            plane, exact = plane.T, None if exact is None else exact.T
-            chosen = _shares(len(across))
-        else:
-            largest = int(_peak(plane)[1])
-            chosen = sorted({largest, *_shares(len(across))[:2]})
-        for colour, index in enumerate(chosen):
-            if exact is not None:
-                panel.plot(along, exact[:, index], color="black", lw=2.5, alpha=0.25)
+        exact = None if self.reference is None else self.reference[name]
+        plane, _ = _plane(self.axes, self.fields[name])
+        under = None if exact is None else _plane(self.axes, exact, self.fields[name])[0]
+        (first, along), (second, across) = list(self.axes.items())[:2]
+        chosen = _shares(len(across))
+        if second != self.time:
+            chosen = sorted({int(_peak(plane)[1]), *chosen[:2]})
+        for colour, index in zip(CYCLE, chosen, strict=False):
+            if under is not None:
+                panel.plot(along, under[:, index], **BEHIND)
             said = f"{second} = {across[index]:.2g}"
-            panel.plot(along, plane[:, index], color=f"C{colour}", lw=1.2, label=said)
+            panel.plot(along, plane[:, index], color=colour, label=said)
         grey = " (grey: reference)" if exact is not None else ""
         panel.set(xlabel=first, title=f"${name}$ along {first}{grey}")
-        panel.legend(frameon=False, fontsize="small")
+        panel.legend()
 
-    def _last_row(self, panels: list[Axes]) -> None:
-        """Phase plot and training curve; what is left stays empty."""
-        if self._is_a_path:
-            self._phase(panels.pop(0))
-        if self.history:
-            _training(panels.pop(0), self.history)
-        for unused in panels:
-            unused.set_axis_off()
-
-    def _phase(self, panel: Axes) -> None:
+    def _phase(self, figure: Figure, panel: Axes) -> None:
         (first, one), (second, other) = list(self.fields.items())[:2]
         if self.reference is not None:
-            exact = self.reference
-            panel.plot(exact[first], exact[second], color="black", lw=2.5, alpha=0.25)
-        panel.plot(one, other, lw=1.2)
-        panel.plot(one[0], other[0], "o", color="C0", ms=4)
+            panel.plot(self.reference[first], self.reference[second], **BEHIND)
+        panel.plot(one, other)
+        panel.plot(one[0], other[0], "o", color=CYCLE[0], ms=4)
         panel.set(xlabel=f"${first}$", ylabel=f"${second}$", title="phase plot (dot: start)")
 
 
-def _training(panel: Axes, history: Sequence[tuple[int, float, float]]) -> None:
+def _training(history: Sequence[tuple[int, float, float]], figure: Figure, panel: Axes) -> None:
     steps, loss, validation = np.array(history, dtype=float).T
     panel.semilogy(steps, loss, lw=1.0, label="loss")
     is_known = np.isfinite(validation)
     if is_known.any():
-        panel.semilogy(steps[is_known], validation[is_known], lw=1.2, label="validation")
-    panel.set(xlabel="step", title="training")
-    panel.legend(frameon=False, fontsize="small")
-
-
-def _margins(figure: Figure, columns: int, height: float) -> None:
-    # Fixed margins: an automatic layout takes longer than all the drawing.
-    inch = 1 / height
-    figure.subplots_adjust(
-        left=0.18 / columns,
-        right=1 - 0.08 / columns,
-        bottom=0.5 * inch,
-        top=1 - 0.85 * inch,
-        wspace=0.36,
-        hspace=0.45,
-    )
+        panel.semilogy(steps[is_known], validation[is_known], label="validation")
+    panel.set(xlabel="step", title="training of the network")
+    panel.legend()
 
 
 def _shares(length: int) -> list[int]:
@@ -236,24 +240,26 @@ def _plane(
 
 def _colours(values: Array) -> dict[str, Any]:
     low, high = np.nanquantile(values, [DARKEST, BRIGHTEST])
-    return {"cmap": "viridis", "vmin": low, "vmax": high}
+    return {"cmap": FIELD, "vmin": low, "vmax": high}
 
 
 def _around_zero(values: Array) -> dict[str, Any]:
     limit = max(map(abs, np.nanquantile(values, [DARKEST, BRIGHTEST]))) or 1.0
-    return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+    return {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
 
 
 def _map(
-    figure: Figure,
-    panel: Axes,
     axes: Mapping[str, Array],
     values: Array,
     title: str,
     colours: Mapping[str, Any],
-    equal: bool = True,
+    equal: bool,
+    figure: Figure,
+    panel: Axes,
 ) -> None:
     """A map with the first coordinate to the right and the second one up."""
+    from mpl_toolkits.axes_grid1 import make_axes_locatable
+
     (first, along), (second, across) = list(axes.items())[:2]
     ratio = (along[-1] - along[0]) / (across[-1] - across[0])
     equal = equal and 1 / SLENDER < ratio < SLENDER
@@ -265,7 +271,9 @@ def _map(
         interpolation="bilinear",
         **colours,
     )
-    bar = figure.colorbar(image, ax=panel, shrink=0.8 if equal else 1.0)
-    bar.ax.ticklabel_format(scilimits=(-3, 3))
+    # As high as the map itself, whatever its aspect makes of it.
+    beside = make_axes_locatable(panel).append_axes("right", size="6%", pad=0.06)
+    bar = figure.colorbar(image, cax=beside)
+    bar.outline.set_visible(False)
     panel.set(xlabel=first, ylabel=second)
-    panel.set_title(title, fontsize="medium")
+    panel.set_title(title)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pinn.accuracy import Errors as Errors
 from pinn.accuracy import ReferenceGrid as ReferenceGrid
 from pinn.accuracy import grid_counts as grid_counts
+from pinn.accuracy import in_gauge
 from pinn.assembly import build_trial
 from pinn.loss.terms import quantities
 from pinn.refinement.wide_layer import widened
@@ -166,6 +167,7 @@ class Solution:
                 n: np.where(np.isnan(f), np.nan, np.asarray(exact[n]).reshape(f.shape))
                 for n, f in fields.items()
             }
+            fields = {n: in_gauge(self.problem, n, f, reference[n]) for n, f in fields.items()}
         said = "" if verdict is None else f" ({verdict.outcome})"
         return Picture(
             axes,

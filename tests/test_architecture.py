@@ -1,4 +1,4 @@
-"""The arrows between the rooms are really checked, and oracles know nothing of what they check."""
+"""Dependencies between packages are really checked, and oracles import nothing that they check."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WRONG = [
     ("sciformer/runs/run.py", "import pinn", "sciformer knows neither pinn nor theory"),
     ("pinn/geometry/base.py", "import theory", "pinn and theory know neither each other"),
     ("theory/__init__.py", "import sciformer.cli.main", "pinn and theory know neither each other"),
-    ("sciformer/attention/__init__.py", "import sciformer.runs", "the rooms of sciformer"),
-    ("pinn/geometry/base.py", "import pinn.problem.problem", "the rooms of pinn"),
+    ("sciformer/attention/__init__.py", "import sciformer.runs", "the packages of sciformer"),
+    ("pinn/geometry/base.py", "import pinn.problem.problem", "the packages of pinn"),
     (
         "theory/universal/verifier/verify.py",
         "import theory.universal.enclosure.intervals",
@@ -31,7 +31,7 @@ WRONG = [
         "import theory.universal.enclosure.intervals",
         "the verifier knows formula, layer and format",
     ),
-    ("theory/universal/layer.py", "import theory.flows.ends", "the rooms of theory"),
+    ("theory/universal/layer.py", "import theory.flows.ends", "the packages of theory"),
     (
         "theory/flows/verifier/layers.py",
         "import theory.flows.smoothness",

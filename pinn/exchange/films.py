@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciformer.errors import DataError
+from sciformer.pictures import FIELD, styled
 
 if TYPE_CHECKING:
     from pinn.solution import Solution
 
 FRAMES, PER_SECOND = 80, 20
+SLENDER = 6.0  # domains longer than this times their width are stretched
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Film:
     writer: str
     packages: tuple[str, ...] = ()
 
+    @styled()
     def write(self, solution: Solution, path: Path, most: int) -> None:
         """See `Format.write`."""
         from matplotlib import animation
@@ -48,7 +51,7 @@ class Film:
             )
         place = list(axes).index(time)
         moments = axes.pop(time)
-        figure = Figure(figsize=(4.8 * len(fields), 3.6), layout="constrained")
+        figure = Figure(figsize=(4.2 * len(fields), 3.2), layout="constrained")
         panels = figure.subplots(1, len(fields), squeeze=False)[0]
         frames = {name: np.moveaxis(value, place, 0) for name, value in fields.items()}
         draw = _curve if len(axes) == 1 else _map
@@ -83,14 +86,15 @@ def _curve(figure: Any, panel: Any, axes: dict[str, Any], name: str, frames: Any
 def _map(figure: Any, panel: Any, axes: dict[str, Any], name: str, frames: Any) -> Any:
     (first, x), (second, y) = axes.items()
     low, high = np.nanmin(frames), np.nanmax(frames)
+    ratio = (x[-1] - x[0]) / (y[-1] - y[0])
     picture = panel.imshow(
         frames[0].T,
         origin="lower",
         extent=(x[0], x[-1], y[0], y[-1]),
-        aspect="auto",
+        aspect="equal" if 1 / SLENDER < ratio < SLENDER else "auto",
         vmin=low,
         vmax=high,
-        cmap="RdBu_r",
+        cmap=FIELD,
     )
     panel.set(xlabel=first, ylabel=second, title=name)
     figure.colorbar(picture, ax=panel)

@@ -6,6 +6,7 @@ import math
 import textwrap
 from pathlib import Path
 
+from sciformer.pictures import WIDTH, styled
 from sciformer.reproduce.claims import Claim, Paper
 from sciformer.reproduce.report import Row
 from sciformer.reproduce.verdicts import Verdict
@@ -23,6 +24,7 @@ COLOURS = {
 FARTHEST = 1e3  # what lies farther from the limit is drawn there, as a diamond
 
 
+@styled()
 def draw_verdicts(paper: Paper, rows: tuple[Row, ...], path: Path) -> None:
     """A line per claim: the ratio of every seed to the limit, or the verdict in words.
 
@@ -33,7 +35,7 @@ def draw_verdicts(paper: Paper, rows: tuple[Row, ...], path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.5, 1.3 + 0.45 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.45 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     for height, row in enumerate(reversed(rows)):
         colour = COLOURS[row.verdict]
@@ -50,8 +52,8 @@ def draw_verdicts(paper: Paper, rows: tuple[Row, ...], path: Path) -> None:
     axes.set_yticks(range(len(rows)), labels, fontsize=9)
     axes.set_xlabel("ours over the limit: left of the line it holds")
     axes.grid(True, axis="x", alpha=0.3)
-    figure.suptitle(f"{paper.title}\n{paper.source}", fontsize=11)
-    figure.savefig(path, dpi=130)
+    figure.suptitle(f"{paper.title}\n{paper.source}")
+    figure.savefig(path)
 
 
 def _ratios(row: Row) -> list[float]:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from sciformer.pictures import GREEN, styled
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@styled()
 def learning_curve(
     metrics: Sequence[dict[str, Any]], best_epoch: int, name: str = "accuracy"
 ) -> Figure:
@@ -24,13 +27,14 @@ def learning_curve(
     left.axvline(best_epoch, color="0.7", linewidth=0.8, linestyle="--", label="kept")
     right = left.twinx()
     scores = [100 * row[f"validation_{name}"] for row in metrics]
-    right.plot(epochs, scores, color="tab:green", label=f"validation {name}")
+    right.plot(epochs, scores, color=GREEN, label=f"validation {name}")
     right.set_ylabel(f"{name}, %")
     handles = [*left.get_legend_handles_labels()[0], *right.get_legend_handles_labels()[0]]
-    left.legend(handles=handles, loc="center right", frameon=False)
+    left.legend(handles=handles, loc="center right")
     return figure
 
 
+@styled()
 def confusion_matrix(confusion: Tensor, classes: Sequence[str]) -> Figure:
     """Rows are true classes, columns what the model says; counts, coloured by share of the row."""
     count = len(classes)
@@ -51,6 +55,7 @@ def confusion_matrix(confusion: Tensor, classes: Sequence[str]) -> Figure:
     return figure
 
 
+@styled()
 def early_exit(curve: Tensor, needed: int) -> Figure:
     """Accuracy of the streaming model against the share of the sequence it has seen."""
     figure = _figure(5.6, 3.6)
@@ -65,11 +70,11 @@ def early_exit(curve: Tensor, needed: int) -> Figure:
         label=f"99 % of the final accuracy: {needed} of {len(curve)} frames",
     )
     axes.set(xlabel="share of the sequence seen, %", ylabel="accuracy, %", ylim=(0, 101))
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower right")
     return figure
 
 
 def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")

@@ -221,14 +221,18 @@ def test_each_kind_of_problem_has_its_picture() -> None:
     image = plane.axes[0].images[0]
     assert tuple(map(float, image.get_extent())) == (0, 1, 0, 2)
     assert image.get_array().shape == (6, 5)
-    assert "training" in titles(plane)
+    assert "training of the network" in titles(plane)
+    found, reference = plane.axes[0].images[0], plane.axes[1].images[0]
+    assert found.get_clim() == reference.get_clim()
+    low, high = plane.axes[2].images[0].get_clim()
+    assert low == -high
     wave = picture("xt", "t")
     assert wave.axes[0].get_xlabel() == "t"
     film = picture("xyt", "t")
     assert [word for word in titles(film) if word.startswith("$u$, t =")] == [
         "$u$, t = 1", "$u$, t = 1.5", "$u$, t = 3",
     ]  # fmt: skip
-    assert "error, t = 3" in titles(film)
+    assert "error of $u$, t = 3" in titles(film)
     assert "phase plot (dot: start)" in titles(picture("t", "t"))
     # 2 x + x + y + z is largest at the end of z.
     assert any("z = 3" in word for word in titles(picture("xyz", None)))

@@ -8,9 +8,11 @@ import sympy
 import torch
 from torch import nn
 
+from pinn.accuracy import in_gauge
 from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
 from pinn.problem.problem import Problem
+from pinn.problem.registry import find_problem
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.trial.hard_constraint import TrialSolution
@@ -78,3 +80,12 @@ def test_outside_a_domain_there_is_nothing() -> None:
     assert np.array_equal(np.isnan(fields["w"]), radius < 0.5 * (1 - 1e-9))
     assert solution.errors().max_error == pytest.approx(0.01)
     assert len(solution.plot().axes) >= 4
+
+
+def test_the_picture_of_a_pressure_does_not_show_its_free_constant() -> None:
+    """Kills: a pressure compared without its gauge, or means taken over time as well."""
+    problem = find_problem("taylor-green")
+    found = np.arange(24.0).reshape(2, 3, 4)  # x, y, t
+    exact = found + np.array([5.0, -1.0, 2.0, 0.0])
+    assert np.allclose(in_gauge(problem, "p", found, exact), exact)
+    assert in_gauge(problem, "u", found, exact) is found

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sciformer.pictures import BLACK, BLUE, WIDTH, styled
 from theory.flows.budget import splitting_errors
 from theory.flows.cold_wall import ColdRow
 from theory.flows.compile_flow import CompiledFlow
@@ -20,11 +21,12 @@ from theory.flows.smoothness import Reaction
 _POINTS = 2048
 
 
+@styled()
 def draw(flow: CompiledFlow, path: Path) -> None:
     """Draws three random starts, their ends, and the error against depth with its bound."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     equation = flow.certificate.equation
     period = float(equation.length * equation.ends.copies())
@@ -37,34 +39,35 @@ def draw(flow: CompiledFlow, path: Path) -> None:
         left.plot(grid[inside], solve(equation, start(grid))[inside], color=line.get_color())
         found = flow(torch.from_numpy(start(flow.sensors().numpy())))
         left.plot(flow.places(), found, ".", ms=2, color=line.get_color())
-    left.set(xlabel="x", ylabel="u", title="starts (thin), reference, Transformer (dots)")
+    left.set(xlabel="x", ylabel="u", title="starts (thin), reference (lines), Transformer (dots)")
     depths, errors, bounds = depth_study(flow)
     right.loglog(depths, bounds, "k--", label="proven (splitting)")
     right.loglog(depths, errors, "o-", label="observed, 8 starts")
     right.set(xlabel="layers", ylabel="sup error", title="error against depth")
     right.legend()
-    figure.savefig(path, dpi=150)
+    figure.savefig(path)
 
 
+@styled()
 def draw_cold_walls(rows: Sequence[ColdRow], path: Path) -> None:
     """Draws the error from a constant start, one bar a scheme, and the floor of what is blind."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 1.4 + 0.4 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.4 + 0.4 * len(rows)), layout="constrained")
     axes = figure.subplots()
     least = min(row.constant for row in rows if row.constant > 0) / 2
     for k, row in enumerate(rows):
-        axes.barh(k, row.constant, 0.6, left=0, color="#0072b2")
+        axes.barh(k, row.constant, 0.6, left=0, color=BLUE)
         if row.floor:
-            axes.plot([row.floor] * 2, [k - 0.4, k + 0.4], color="black", linewidth=2)
+            axes.plot([row.floor] * 2, [k - 0.4, k + 0.4], color=BLACK, linewidth=2)
         axes.text(row.constant * 1.05, k, f"{row.constant:.2g}", va="center", fontsize=8)
     names = [f"{row.scheme} ({'blind' if row.is_blind else 'sees'})" for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=8)
     axes.invert_yaxis()
     axes.set(xscale="log", xlim=(least, 2 * max(row.constant for row in rows)))
     axes.set_xlabel("sup error from the constant start; black: no blind network goes below")
-    axes.set_title("Heat between cold walls", fontsize=10)
-    figure.savefig(path, dpi=150)
+    axes.set_title("Heat between cold walls")
+    figure.savefig(path)
 
 
 def depth_study(flow: CompiledFlow) -> tuple[list[int], list[float], list[float]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sciformer.pictures import FIELD, SIGNED, WIDTH, styled
 from theory.universal.certificate import CompiledLayer
 from theory.universal.format import Certificate
 from theory.universal.formula.target import read_target, sequences_in
@@ -19,6 +20,7 @@ def is_drawable(certificate: Certificate) -> bool:
     return certificate.tokens * certificate.width == 2
 
 
+@styled()
 def draw(layer: CompiledLayer, path: Path) -> None:
     """Writes a row of three panels for every output entry: target, layer, error within its bound.
 
@@ -38,8 +40,7 @@ def draw(layer: CompiledLayer, path: Path) -> None:
     sequences = sequences_in(target, cube)
     wanted, given = target.values(sequences), apply(layer.module, sequences)
     rows = target.tokens * target.outputs
-    figure = Figure(figsize=(12, 3.4 * rows))
-    figure.subplots_adjust(left=0.06, right=0.97, wspace=0.3, hspace=0.4)
+    figure = Figure(figsize=(WIDTH, 2.7 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, 3, squeeze=False)
     extent = (*target.box[0], *target.box[1])
@@ -51,7 +52,7 @@ def draw(layer: CompiledLayer, path: Path) -> None:
         titles = (
             f"token {token + 1}: {target.entries[token][output]}",
             "layer",
-            f"error, |e| <= {bound:.3g} proven, {np.abs(error).max():.3g} seen",
+            f"error: {np.abs(error).max():.3g} seen, {bound:.3g} proven",
         )
         limits = [(values[0].min(), values[0].max())] * 2 + [(-bound, bound)]
         for column, (data, title) in enumerate(zip((*values, error), titles, strict=True)):
@@ -59,11 +60,11 @@ def draw(layer: CompiledLayer, path: Path) -> None:
                 data.reshape(_POINTS, _POINTS).T,
                 origin="lower",
                 extent=extent,
-                cmap="RdBu_r" if column == 2 else "viridis",
+                cmap=SIGNED if column == 2 else FIELD,
                 vmin=limits[column][0],
                 vmax=limits[column][1],
             )
             names = [str(v) for v in target.variables]
             panels[row, column].set(title=title, xlabel=names[0], ylabel=names[1])
-            figure.colorbar(image, ax=panels[row, column])
-    figure.savefig(path, dpi=100)
+            figure.colorbar(image, ax=panels[row, column], shrink=0.8)
+    figure.savefig(path)
