@@ -232,7 +232,7 @@ class Checkout:
         os.dup2(silent, 2)
         code = 1
         try:
-            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", tests]))
+            code = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", tests]))
         finally:
             os._exit(code)
 

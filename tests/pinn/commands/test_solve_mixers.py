@@ -20,7 +20,18 @@ def test_solves_with_another_mixer(
 ) -> None:
     """Kills: an option that is shown and not built, or lost when the solution is loaded."""
     out = tmp_path / name
-    quick = ["--budget", "2", "--set", "points=0.1", "--set", "width=4", "--out", str(out)]
+    quick = [
+        "--budget",
+        "2",
+        "--set",
+        "points=0.1",
+        "--set",
+        "width=4",
+        "--set",
+        "digits=off",
+        "--out",
+        str(out),
+    ]
     assert main(["solve", "burgers", "--mixer", name, *quick, "--json"]) in (0, 3)
     result = json.loads(capsys.readouterr().out)
     assert result["relative_l2"] < 0.9  # where it starts is about 1

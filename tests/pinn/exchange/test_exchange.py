@@ -177,6 +177,7 @@ def test_the_command(burgers: Solution, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_a_program_of_derived_quantities_is_refused() -> None:
     """Kills: a program that gives the streamfunction where velocities are asked for."""
-    solution = pinn.solve("cavity", iterations=1, progress=False, digits=None).solution
+    problem, settings = pinn.find_problem("cavity"), Settings()
+    solution = Solution(problem, build_trial(problem, settings), settings)
     with pytest.raises(UsageError, match="answers with u, v"):
         program(solution)

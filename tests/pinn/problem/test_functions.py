@@ -109,7 +109,7 @@ def test_coordinates_may_have_names() -> None:
     from pinn.settings import Settings
     from pinn.training.trainer import Limits
 
-    settings = Settings(network=MLP.Sizes(width=8, layers=2), points=0.3)
+    settings = Settings(network=MLP.Sizes(width=8, layers=2), points=0.3, digits=None)
     solved = pinn.solve(made, settings, Limits(iterations=15))
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 1e-3

@@ -160,7 +160,7 @@ def test_a_cloud_is_fitted_where_conditions_are_missing() -> None:
         data=(Cloud(points, {"z": 2.3 * np.exp(-1.7 * points[:, 0])}),),
         reference=lambda p: {"z": 2.3 * np.exp(-1.7 * p[:, 0])},
     )
-    settings = Settings(network=MLP.Sizes(width=8, layers=2), points=0.2)
+    settings = Settings(network=MLP.Sizes(width=8, layers=2), points=0.2, digits=None)
     solved = pinn.solve(made, settings, Limits(iterations=25))
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 1e-3

@@ -137,7 +137,7 @@ def test_the_commands_know_them(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_resume_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Kills: a run continued from the start, or with another seed."""
     out = str(tmp_path / "run")
-    quick = ["--set", "width=6", "--set", "points=0.2"]
+    quick = ["--set", "width=6", "--set", "points=0.2", "--set", "digits=off"]
     words = ["solve", "cavity", *quick, "--iterations", "1", "--out", out, "--seed", "3"]
     assert main(words) == 3
     capsys.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,15 @@ def solve(run: Run | None = None, **changes: Any) -> Any:
     return pinn.solve(problem, settings, Limits(iterations=60), run=run)
 
 
+@functools.cache
+def refined_once() -> Any:
+    """One refined solve for all tests that only look at it."""
+    return solve()
+
+
 def test_a_solve_is_refined_unless_it_is_told_not_to_be() -> None:
     """Kills: a refined solution that is not returned, an error of the trained network."""
-    plain, refined = solve(digits=None), solve()
+    plain, refined = solve(digits=None), refined_once()
     assert isinstance(refined.solution.trial.network, WideLayer)
     assert not isinstance(plain.solution.trial.network, WideLayer)
     assert refined.errors.relative_l2 < plain.errors.relative_l2 / 30
@@ -67,7 +74,7 @@ def test_a_resumed_solve_equals_one_that_was_not_stopped(tmp_path: Path) -> None
     run = Run.create(tmp_path / "run", "burgers", {})
     pinn.solve(problem, settings, Limits(iterations=20), run=run)
     resumed = pinn.solve(problem, settings, Limits(iterations=60), run=run)
-    whole = solve()
+    whole = refined_once()
     points = problem.domain.sample(50)
     assert resumed.iterations == whole.iterations
     assert torch.equal(resumed.solution(points)["u"], whole.solution(points)["u"])
@@ -96,7 +103,7 @@ def test_attention_of_a_refined_physicsformer_is_that_of_the_network_below() -> 
 
 def test_derivatives_of_a_refined_solution_are_those_of_nested_autograd() -> None:
     """Kills: a jet that loses a channel between the layer and the hard conditions."""
-    solution = solve().solution
+    solution = refined_once().solution
     operators = Operators(("x", "t"), ["x", "xx", "t"])
     points = solution.problem.domain.sample(5)
     jet = solution.trial(Jet.coordinates(points, operators))
@@ -111,7 +118,7 @@ def test_a_refined_solution_is_exported(suffix: str, tmp_path: Path) -> None:
     """Kills: a program without the layer."""
     from pinn.exchange.programs import program
 
-    solution = solve().solution
+    solution = refined_once().solution
     points = solution.problem.domain.sample(9)
     if suffix == ".pt2":
         found = program(solution).module()(points)[:, 0]
