@@ -20,7 +20,7 @@ from pinn.refinement.wide_layer import widened
 from pinn.settings import Settings
 from pinn.trial.hard_constraint import TrialSolution
 from pinn.trial.parameters import Parameters
-from sciformer.errors import DataError, ShapeError, UsageError
+from sciformer.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from xarray import Dataset
 
+    from pinn.bounds.error_bound import ErrorBound
     from pinn.problem.problem import Problem
     from pinn.training.verdict import Verdict
     from sciformer.runs import Run
@@ -194,9 +195,7 @@ class Solution:
         }
 
     def to_xarray(self, most: int = 26_000) -> Dataset:
-        """The fields over named coordinates by the CF conventions: time first, x last.
-
-        The equations are an attribute; units are "1", as nothing is known of any.
+        """The fields over named coordinates by the CF conventions, see `pinn.dataset.dataset_of`.
 
         Args:
             most: about how many points the grid has.
@@ -204,42 +203,22 @@ class Solution:
         Raises:
             UsageError: xarray is not installed.
         """
-        try:
-            from xarray import Dataset
-        except ImportError as error:
-            raise UsageError(
-                "Solution: to_xarray needs the package xarray; install it with "
-                '`pip install "sciformer[exchange]"`.'
-            ) from error
-        axes, fields = self.on_grid(most)
-        time = self.problem.time
-        space = [name for name in axes if name != time]
-        letters = dict(zip(space, "XYZ", strict=False)) | ({} if time is None else {time: "T"})
-        order = [*([] if time is None else [time]), *reversed(space)]
-        names = list(axes)
-        about = {"units": "1"}
-        return Dataset(
-            {
-                name: (order, values.transpose([names.index(c) for c in order]), about)
-                for name, values in fields.items()
-            },
-            coords={
-                name: (
-                    (name,),
-                    axes[name],
-                    about
-                    | ({"axis": letters[name]} if name in letters else {})
-                    | {"long_name": "time" if name == time else name},
-                )
-                for name in order
-            },
-            attrs={
-                "Conventions": "CF-1.11",
-                "title": self.problem.title or self.problem.name,
-                "equations": "; ".join(map(str, self.problem.equations)),
-                "source": "sciformer",
-            },
-        )
+        from pinn.dataset import dataset_of
+
+        return dataset_of(self, most)
+
+    def error_bound(self, norm: str | None = None) -> ErrorBound:
+        """A bound of the error that needs no reference, see `pinn.bounds.bounding.bound_error`.
+
+        Args:
+            norm: "L1", "L2" or "max"; by default the one that is least relative to the solution.
+
+        Raises:
+            UsageError: no theorem applies to the equation or the conditions; the sentence says why.
+        """
+        from pinn.bounds.bounding import bound_error
+
+        return bound_error(self.problem, self.trial, norm)
 
     def save(self, run: Run) -> None:
         """Writes the trained parameters and the fields on a grid into a run directory."""

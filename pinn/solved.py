@@ -13,6 +13,7 @@ from pinn.sampling.samplers import UniformSobol
 from pinn.trial.hard_constraint import TrialSolution
 
 if TYPE_CHECKING:
+    from pinn.bounds.error_bound import ErrorBound
     from pinn.solution import Errors, Solution
     from pinn.training.verdict import Verdict
 
@@ -51,6 +52,7 @@ class Solved:
         wall_seconds: seconds by the clock on the wall from call to return.
         history: iteration, loss and validation of every step since the start or the resume.
         choice: why this network, where a race chose it; empty otherwise.
+        error_bound: what a theorem says of the error; None where none is known for the problem.
     """
 
     solution: Solution
@@ -67,6 +69,7 @@ class Solved:
     wall_seconds: float
     history: tuple[tuple[int, float, float], ...] = ()
     choice: str = ""
+    error_bound: ErrorBound | None = None
 
     def __repr__(self) -> str:
         error = "" if self.errors is None else f", relative L2 error {self.errors.relative_l2:.2e}"
@@ -94,6 +97,7 @@ class Solved:
             "validation": self.validation if math.isfinite(self.validation) else None,
             "stopped": self.stopped,
             "error_estimate": self.error_estimate,
+            "error_bound": None if self.error_bound is None else self.error_bound.summary(),
             "training": self.training,
             "train_seconds": self.train_seconds,
             "wall_seconds": self.wall_seconds,

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinn.assembly import build_trial
+from pinn.bounds.bounding import known_bound
 from pinn.problem.reference_check import check_reference
 from pinn.problem.registry import find_problem
 from pinn.problem.wellposed import check_conditions
@@ -125,9 +126,11 @@ def solve(
             stopped = INTERRUPTED
     is_whole = stopped != INTERRUPTED
     state = trainer.progress
+    bound = known_bound(problem, solution.trial) if is_whole else None
+    verdict = judge(evidence_of(problem, solution.trial, trainer))
     solved = Solved(
         solution=solution,
-        verdict=judge(evidence_of(problem, solution.trial, trainer)),
+        verdict=verdict if bound is None else verdict.adding(f"its {bound}"),
         errors=solution.errors() if has_reference else None,
         attention=attention_use(solution),
         iterations=state.iteration,
@@ -145,6 +148,7 @@ def solve(
         wall_seconds=time.monotonic() - begun,
         history=tuple(history),
         choice=choice.why,
+        error_bound=bound,
     )
     if run is not None and is_whole:
         _write(run, solved)

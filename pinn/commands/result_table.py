@@ -27,6 +27,7 @@ def print_results(results: list[dict[str, Any]]) -> None:
         "wall_seconds": "all, s",
         "validation": "validation residual, mean square",
         "error_estimate": "relative L2 error, estimated",
+        "error_bound": "error bound",
         "relative_l2": "relative L2 error",
         "relative_l2_by_field": "of each field",
         "mse": "mean squared error",
@@ -70,6 +71,9 @@ def _cell(key: str, value: Any) -> Any:
     if key == "attention" and value is not None:
         entropies = ", ".join(f"{h:.4f}" for h in value["entropy"].values())
         return f"entropy/log k {entropies}; cut to one token changes {value['cut_to_one']:.1%}"
+    if key == "error_bound" and value is not None:
+        relative = "" if value["relative"] is None else f", {value['relative']:.2e} of the solution"
+        return f"{value['norm']} error <= {value['bound']:.2e} ({value['kind']}{relative})"
     if key == "reasons" and value is not None:
         return "; ".join(value)
     if isinstance(value, dict):

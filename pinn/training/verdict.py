@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,10 @@ class Verdict:
     def converged(self) -> bool:
         """Whether the outcome is converged."""
         return self.outcome is Outcome.CONVERGED
+
+    def adding(self, reason: str) -> Verdict:
+        """The same with a further reason, which changes nothing of the outcome."""
+        return replace(self, reasons=(*self.reasons, reason))
 
     def __str__(self) -> str:
         """One line."""
