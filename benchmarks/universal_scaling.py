@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import theory
+from sciformer.pictures import WIDTH, styled
 from theory.universal.layer import weights_of
 
 EPSILONS = (0.4, 0.2, 0.1, 0.05)
@@ -48,29 +49,29 @@ def measure(path: str) -> None:
         draw(rows, path)
 
 
+@styled()
 def draw(rows: list[tuple[int, float, int, int, float]], path: str) -> None:
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    """Units and boxes; the width of T0, many powers of ten above, stands in the legend."""
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     FigureCanvasAgg(figure)
     units, boxes = figure.subplots(1, 2)
-    for index, (dimension, formula) in enumerate(FORMULAS.items()):
+    for dimension, formula in FORMULAS.items():
         mine = [row for row in rows if row[0] == dimension]
         if not mine:
             continue
         epsilons = [row[1] for row in mine]
-        label = f"D = {dimension}: {formula}"
-        units.loglog(epsilons, [r[2] for r in mine], "o-", color=f"C{index}", label=label)
-        worst = [worst_case(dimension, e) for e in epsilons]
-        units.loglog(epsilons, worst, ":", color=f"C{index}")
-        boxes.loglog(epsilons, [r[3] for r in mine], "o-", color=f"C{index}", label=label)
-    units.set(
-        xlabel="epsilon", ylabel="hidden units", title="units (dotted: any |f| <= 1, L = 2, by T0)"
-    )
-    boxes.set(xlabel="epsilon", ylabel="boxes", title="boxes of the certificate")
+        worst = worst_case(dimension, min(epsilons))
+        label = f"{formula}  (T0: {worst:.0e})"
+        units.loglog(epsilons, [r[2] for r in mine], "o-", label=label)
+        boxes.loglog(epsilons, [r[3] for r in mine], "o-")
+    units.set(xlabel="epsilon", title="hidden units")
+    boxes.set(xlabel="epsilon", title="boxes of the certificate")
     for axes in (units, boxes):
         axes.set_xticks(EPSILONS, [str(e) for e in EPSILONS])
         axes.minorticks_off()
-    units.legend(fontsize=7)
-    figure.savefig(path, dpi=80)
+        axes.grid(True)
+    figure.legend(loc="outside lower center", ncols=2)
+    figure.savefig(path)
 
 
 if __name__ == "__main__":

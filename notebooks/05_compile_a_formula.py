@@ -33,16 +33,15 @@ print(certificate.construction)
 # The layer is an ordinary module. Nothing in its forward pass knows the formula.
 
 # %%
-compiled.module
-
-# %%
+print(compiled.module)
 tokens = torch.tensor([[[0.5], [-0.8]]], dtype=torch.float64)  # one sequence of two tokens
-compiled.module(tokens).flatten().tolist(), [0.5 * -0.8, float(torch.tensor(0.2).sin())]
+print("layer  ", compiled.module(tokens).flatten().tolist())
+print("formula", [0.5 * -0.8, float(torch.tensor(0.2).sin())])
 
 # %% [markdown]
 # ## Try to break it
 #
-# A million random sequences. The proof covers them all, and everything between them.
+# A million random sequences. The proof covers all of them, and every point between.
 
 # %%
 x = torch.rand(1_000_000, 2, 1, dtype=torch.float64) * 2 - 1
@@ -55,13 +54,16 @@ print(f"largest error seen {error.max():.5f}, proven bound {certificate.bound:.5
 # %%
 from matplotlib import pyplot as plt
 
+from sciformer.pictures import STYLE
+
+plt.style.use(STYLE)
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for k, panel in enumerate(panels):
     shown = panel.scatter(
         *x[:40_000, :, 0].T, c=error[:40_000, k], s=1, vmin=0, vmax=certificate.bound
     )
     panel.set(xlabel="$x_1$", ylabel="$x_2$", title=f"error of token {k + 1}", aspect="equal")
-figure.colorbar(shown, ax=panels, label="the top of the scale is the proven bound")
+figure.colorbar(shown, ax=panels, label="error (top: the proven bound)")
 # %% [markdown]
 # ## What does a formula need?
 #
@@ -72,4 +74,5 @@ figure.colorbar(shown, ax=panels, label="the top of the scale is the proven boun
 print(*theory.diagnose("x1*x2; sin(2*x1+x2)", tokens=2).needs, sep="\n")
 
 # %%
-assert float(error.max()) <= certificate.bound <= epsilon
+assert float(error.max()) <= certificate.bound, "a sequence has a larger error than was proven"
+assert certificate.bound <= epsilon, "the proven bound is larger than was asked for"

@@ -25,6 +25,16 @@ from matplotlib import pyplot as plt
 
 import theory
 from sciformer.attention import ALiBi, RelativeTable, Rotary, Universal
+from sciformer.pictures import BLUE, ORANGE, STYLE
+from theory.expressivity import (
+    PositionDecoder,
+    PositionIdentification,
+    Recipe,
+    position_layer,
+    trained_row,
+)
+
+plt.style.use(STYLE)
 
 schemes = {
     "ALiBi": ALiBi(2),
@@ -50,10 +60,8 @@ print(verdicts["URPE"].reason)
 # n$. This is the smallest such $C$.
 
 # %%
-from theory.expressivity.mixing import position_layer
-
 layer = position_layer(torch.arange(1.0, 17.0).double())
-layer(torch.zeros(1, 16, 1, dtype=torch.float64)).flatten().tolist()
+print(layer(torch.zeros(1, 16, 1, dtype=torch.float64)).flatten().tolist())
 
 # %% [markdown]
 # ## But relative positions are not blind to everything
@@ -62,36 +70,29 @@ layer(torch.zeros(1, 16, 1, dtype=torch.float64)).flatten().tolist()
 # relative positions can count from the place of the change, and finds every position exactly:
 
 # %%
-from theory.expressivity.decoder import PositionDecoder
-
 decoder = PositionDecoder(length=16, vocabulary=3)
-decoder(torch.tensor([[1] * 9 + [2] * 7])).flatten().tolist()
+print(decoder(torch.tensor([[1] * 9 + [2] * 7])).flatten().tolist())
 
 # %% [markdown]
 # ## Training tells the same story
 #
-# The task: say where you are. Half of the sequences are random, half constant.
+# The task: name the position of each token. Half of the sequences are random, half constant.
 
 # %%
-from theory.expressivity.survey import trained_row
-from theory.expressivity.tasks import PositionIdentification
-from theory.expressivity.training import Recipe
-
 task, recipe = PositionIdentification(vocabulary=10, length=16), Recipe(steps=steps)
 rows = [trained_row(name, task, recipe) for name in ("none", "relative", "urpe")]
 
 figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
 for k, row in enumerate(rows):
     axes.barh(
-        k - 0.17, row.constant, 0.3, color="#0072b2", label="constant sequences" if k == 0 else None
+        k - 0.17, row.constant, 0.3, color=BLUE, label="constant sequences" if k == 0 else None
     )
-    axes.barh(
-        k + 0.17, row.random, 0.3, color="#e69f00", label="random sequences" if k == 0 else None
-    )
+    axes.barh(k + 0.17, row.random, 0.3, color=ORANGE, label="random sequences" if k == 0 else None)
     axes.plot([row.limit.constant] * 2, [k - 0.35, k], "k", linewidth=2)
 axes.set(yticks=range(3), yticklabels=[row.scheme for row in rows], xlim=(0, 1.05))
-axes.set(xlabel="share of positions named rightly; black: the ceiling on constant sequences")
-axes.legend(frameon=False)
+axes.set(xlabel="accuracy; black: the ceiling on constant sequences")
+axes.legend()
 # %%
 blind, universal = rows[1], rows[2]
-assert abs(blind.constant - 1 / 16) < 1e-9 and universal.constant > 3 * blind.constant
+assert abs(blind.constant - 1 / 16) < 1e-9, "a blind scheme named positions on equal tokens"
+assert universal.constant > 3 * blind.constant, "training with URPE learned nothing"
