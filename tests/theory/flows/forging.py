@@ -99,7 +99,8 @@ def _tensor(files: Files, generator: random.Random) -> None:
     array = files.tensors[name]
     kind = generator.choice(("scale", "drop", "longer", "shorter", "dtype", "turn", "more", "roll"))
     if kind == "scale":
-        files.tensors[name] = array * array.dtype.type(generator.choice(FACTORS))
+        with np.errstate(all="ignore"):
+            files.tensors[name] = array * array.dtype.type(generator.choice(FACTORS))
     elif kind == "drop":
         del files.tensors[name]
     elif kind == "longer":
@@ -107,7 +108,8 @@ def _tensor(files: Files, generator: random.Random) -> None:
     elif kind == "shorter":
         files.tensors[name] = array[:-1]
     elif kind == "dtype":
-        files.tensors[name] = array.astype(generator.choice(("f4", "f2", "i8", "i4", "u1")))
+        with np.errstate(all="ignore"):
+            files.tensors[name] = array.astype(generator.choice(("f4", "f2", "i8", "i4", "u1")))
     elif kind == "turn":
         files.tensors[name] = array.T
     elif kind == "roll":
