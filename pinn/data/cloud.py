@@ -13,6 +13,9 @@ from sciformer.errors import DataError
 
 Array = NDArray[np.float64]
 
+_LARGEST = 1e150
+"""Sums of squares of larger numbers overflow."""
+
 
 @dataclass(frozen=True)
 class Cloud:
@@ -55,6 +58,11 @@ class Cloud:
                 count = int((~np.isfinite(array)).sum())
                 raise DataError(
                     f"{self.name}: {label} has {count} numbers that are not finite; remove them."
+                )
+            if np.abs(array).max() > _LARGEST:
+                raise DataError(
+                    f"{self.name}: {label} goes up to {np.abs(array).max():.2g}, whose square is "
+                    "no float; choose a larger unit."
                 )
         self._check_noise()
 

@@ -173,7 +173,7 @@ def _check(choice: Choice, path: Path) -> None:
     odd += [] if type(choice.seed) is int and 0 <= choice.seed < 2**63 else ["seed"]
     odd += [] if isinstance(choice.rate, (int, float)) and choice.rate > 0 else ["rate"]
     odd += [] if isinstance(choice.budget, (int, float)) and choice.budget >= 0 else ["budget"]
-    odd += [] if choice.task in TASKS else ["task"]
+    odd += [] if isinstance(choice.task, str) and choice.task in TASKS else ["task"]
     odd += [] if choice.dtype in ("float32", "float64") else ["dtype"]
     are_names = all(isinstance(name, str) for name in choice.classes)
     odd += [] if 0 < len(choice.classes) <= LARGEST and are_names else ["classes"]

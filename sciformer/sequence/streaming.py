@@ -71,13 +71,23 @@ class Streamer:
 
         Returns:
             (batch, classes), probabilities; or (batch, k), numbers in the units of the targets.
+
+        Raises:
+            ShapeError: a frame of another shape.
+            DataError: frames, or a state, of which the answer is not finite.
         """
         if frame.shape != self._shape:
             raise ShapeError(
                 f"Streamer: wants a frame of shape {self._shape}; got {tuple(frame.shape)}."
             )
-        logits = self._steps(frame.detach().to(self._dtype))
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = self._steps(frame.detach().to(self._dtype))
         self.frames += 1
+        if not bool(torch.isfinite(logits).all()):
+            raise DataError(
+                f"Streamer: frame {self.frames} leads to numbers beyond {self._dtype}; scale the "
+                "frames as those of the training, or start from another state."
+            )
         return self.model.task.answer(logits)
 
     def reset(self) -> None:

@@ -47,8 +47,17 @@ def _row(path: Path) -> dict[str, Any]:
             f"cost: the training of {path} has not ended; "
             f"finish it by `sciformer train --resume {path}`."
         )
+    counts: list[Any] = []
+    if isinstance(summary, dict):
+        counts = [summary.get(name) for name in ("macs", "acs")]
+    if len(counts) != 2 or not all(type(n) in (int, float) and n >= 0 for n in counts):
+        raise DataError(
+            f"cost: {path / 'summary.json'} holds no counts of operations; it is damaged, train "
+            "the model anew."
+        )
     named = {"run": str(path), "model": choice.model, "mixer": choice.mixer}
     figures = {column: summary.get(column) for column in COLUMNS}
-    accuracy, operations = summary.get("accuracy"), summary["macs"] + summary["acs"]
-    per_operation = None if accuracy is None else 1e8 * accuracy / operations
+    accuracy, operations = summary.get("accuracy"), sum(counts)
+    known = type(accuracy) in (int, float) and operations > 0
+    per_operation = 1e8 * accuracy / operations if known else None
     return {**named, **figures, "percent_per_million": per_operation}

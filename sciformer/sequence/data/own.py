@@ -26,7 +26,7 @@ from sciformer.runs.arrays import read_array, read_arrays
 from sciformer.sequence.data.dataset import SequenceData, Split, hold_out
 from sciformer.sequence.data.packages import wanted
 from sciformer.sequence.data.speech import log_mel, read_wav
-from sciformer.sequence.data.targets import Classes, Labelled, Targets
+from sciformer.sequence.data.targets import Classes, Labelled, Targets, single
 from sciformer.sequence.data.vowels import padded
 
 # A fifth each is enough to compare models by, and leaves most sequences for training.
@@ -82,8 +82,8 @@ def own_data(
     Raises:
         DataError: as `load_own`.
     """
-    arrays = [np.asarray(frames, dtype=np.float32) for frames in x]
-    frames = [torch.from_numpy(f if f.ndim == 2 else f.reshape(len(f), -1)) for f in arrays]
+    arrays = [single(np.asarray(frames)) for frames in x]
+    frames = [f if f.ndim == 2 else f.reshape(len(f), -1) for f in arrays]
     labels = None if y is None else np.asarray(y)
     if labels is not None and len(labels) != len(frames):
         raise DataError(f"train: got {len(frames)} sequences and {len(labels)} labels.")
@@ -145,7 +145,7 @@ def _arrays(path: Path, arrays: dict[str, np.ndarray], part: str) -> Labelled:
         frames = list(x if x.ndim == 3 else x[:, :, None])
     if y is not None and len(frames) != len(y):
         raise DataError(f"train: {path} has {len(frames)} sequences and {len(y)} labels{part}.")
-    return Labelled([torch.from_numpy(f.astype(np.float32)) for f in frames], y)
+    return Labelled([single(f) for f in frames], y)
 
 
 def _cut(path: Path, x: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
@@ -219,7 +219,7 @@ def _ts_cases(
         cases, labels = read(str(path))
     except (OSError, ValueError, IndexError, TypeError) as error:
         raise DataError(f"train: {path} is no readable ts file ({error}).") from error
-    frames = [torch.from_numpy(np.asarray(case, dtype=np.float32)).T.contiguous() for case in cases]
+    frames = [single(np.asarray(case)).T.contiguous() for case in cases]
     return Labelled(frames, np.array([str(label) for label in labels]))
 
 
@@ -253,7 +253,7 @@ def _file(path: Path) -> Tensor:
         raise DataError(
             f"train: {path} must hold real frames (n, c); got {frames.shape} of {frames.dtype}."
         )
-    return torch.from_numpy(frames.astype(np.float32))
+    return single(frames)
 
 
 def _table(path: Path) -> np.ndarray:

@@ -59,6 +59,22 @@ class Classes(Targets):
         return part.frames, torch.tensor([numbers[label] for label in _texts(path, part)])
 
 
+def single(numbers: np.ndarray) -> Tensor:
+    """Numbers as float32.
+
+    Raises:
+        DataError: numbers beyond float32, or not finite.
+    """
+    with np.errstate(over="ignore"):
+        found = numbers.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise DataError(
+            "train: a sequence or target holds numbers that are not finite in single precision; "
+            "repair the file, or choose a larger unit."
+        )
+    return torch.from_numpy(found)
+
+
 class Numbers(Targets):
     """One or several numbers a sequence."""
 
@@ -69,7 +85,7 @@ class Numbers(Targets):
         return tuple(f"y{index}" for index in range(widths.pop()))
 
     def of(self, path: Path, part: Labelled, names: tuple[str, ...]) -> tuple[list[Tensor], Tensor]:
-        return part.frames, torch.from_numpy(_numbers(path, part).astype(np.float32))
+        return part.frames, single(_numbers(path, part))
 
 
 @dataclass(frozen=True)
