@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -11,9 +11,11 @@ from pinn.capacity import refuse_too_large
 from pinn.trial.hard_constraint import TrialSolution
 from pinn.trial.inputs import inputs_of, spread_units
 from pinn.trial.parameters import Coefficients, Parameters
-from sciformer.errors import UsageError
+from sciformer.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pinn.problem.problem import Problem
     from pinn.settings import Settings
     from pinn.trial.inputs import Inputs
@@ -59,3 +61,25 @@ def _spread(network: nn.Module, inputs: Inputs, problem: Problem) -> None:
         )
     unit = torch.rand(first.out_features, len(problem.coordinates)).double()
     spread_units(first, inputs(problem.domain.from_unit(unit)))
+
+
+def kept_trial(problem: Problem, settings: Settings, config: Mapping[str, Any]) -> TrialSolution:
+    """A fresh trial solution of the form that a run's configuration keeps: pruned, if it was.
+
+    Raises:
+        DataError: edits that do not fit the network, or are none.
+    """
+    from sciformer.compression import Edit, rebuild
+
+    trial = build_trial(problem, settings)
+    try:
+        edits = [Edit(**edit) for edit in config.get("edits", [])]
+        texts = all(type(edit.kind) is type(edit.place) is str for edit in edits)
+        if not texts or not all(type(edit.size) is type(edit.nonzeros) is int for edit in edits):
+            raise TypeError("of other types")
+    except TypeError as error:
+        raise DataError(
+            f"{problem.name}: the run has edits that no command writes ({error}); solve again."
+        ) from error
+    rebuild(trial, edits)
+    return trial

@@ -14,7 +14,7 @@ from pinn.accuracy import Errors as Errors
 from pinn.accuracy import ReferenceGrid as ReferenceGrid
 from pinn.accuracy import grid_counts as grid_counts
 from pinn.accuracy import in_gauge
-from pinn.assembly import build_trial
+from pinn.assembly import kept_trial
 from pinn.loss.terms import quantities
 from pinn.refinement.wide_layer import widened
 from pinn.settings import Settings
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+NETWORK = "network.safetensors"
 BLOCK = 20_000  # points whose derivatives are in memory at once: some 100 MB for a small network
 
 
@@ -224,7 +225,7 @@ class Solution:
         """Writes the trained parameters and the fields on a grid into a run directory."""
         from safetensors.torch import save_file
 
-        with run.file("network.safetensors") as path:
+        with run.file(NETWORK) as path:
             save_file({k: v.contiguous() for k, v in self.trial.state_dict().items()}, path)
         axes, fields = self.on_grid()
         run.write_array("solution.npz", **axes, **fields)
@@ -251,7 +252,7 @@ class Solution:
 
         run = open_solve(directory)
         config = run.config
-        path = Path(directory) / "network.safetensors"
+        path = Path(directory) / NETWORK
         if not path.exists():
             raise DataError(
                 f"Solution: {directory} has not finished; continue it by --resume {directory}."
@@ -259,7 +260,7 @@ class Solution:
         problem = find_problem(name_in(run, trust=trust), config["parameters"])
         given = {} if network is None else {"network": network}
         settings = Settings.from_json(config["settings"], **given)
-        trial = build_trial(problem, settings)
+        trial = kept_trial(problem, settings, config)
         try:
             found, _ = read_tensors(path, inside=run.path)
             trial.network = widened(trial.network, problem, found, "network.")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pinn.problem.problem import Problem
     from pinn.refinement.report import Report as Refined
+    from pinn.trial.hard_constraint import TrialSolution
     from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 
@@ -61,6 +62,7 @@ def solve(
     run: Run | Callable[[Settings], Run] | None = None,
     progress: bool = True,
     processes: Processes = ALONE,
+    trial: TrialSolution | None = None,
     **choices: Any,
 ) -> Solved:
     """Solves a problem.
@@ -79,6 +81,8 @@ def solve(
         progress: whether a bar is shown in a terminal or notebook.
         processes: who trains together, see `sciformer.runs.processes.joined`; each calls this
             function, and only the first has a run and observers.
+        trial: a trained trial solution of the problem to go on from, in place; None for a fresh one
+            of the settings.
         choices: single fields of `Settings` in place of those advised, such as `network=`,
             `optimiser=`, `sampler=`, `weighting=`, `schedule=` or `seed=`, and `budget=` or
             `iterations=` in place of limits.
@@ -101,7 +105,8 @@ def solve(
     check_reference(problem)
     choice = decide(problem, settings, limits.budget, processes)
     settings = choice.settings
-    solution = Solution(problem, build_trial(problem, settings), settings)
+    fresh = build_trial(problem, settings) if trial is None else trial
+    solution = Solution(problem, fresh, settings)
     has_reference = problem.reference is not None
     glance = ReferenceGrid(problem, PROGRESS_GRID) if has_reference else None
     trainer = make_trainer(solution, training_limits(solution, limits), processes)
@@ -120,7 +125,7 @@ def solve(
     digits, refined = None, []
     if stopped != INTERRUPTED:
         try:
-            digits = add_digits(solution, trainer, limits, processes)
+            digits = add_digits(solution, trainer, limits, processes, is_trained=trial is not None)
             refined = [one.refine(solution, trainer) for one in refinements]
         except KeyboardInterrupt:  # A refinement is put in place whole or not at all.
             stopped = INTERRUPTED

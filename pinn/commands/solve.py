@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pinn.settings import Settings
     from pinn.training.trainer import Limits, Progress
+    from pinn.trial.hard_constraint import TrialSolution
     from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 
@@ -169,6 +170,8 @@ class _Request:
         self.settings = chosen_settings(self._base(), self.problem, own, arguments, pairs)
         resolve_device(self.settings.device)
         self._config = {"problem": name, "parameters": parameters}
+        if self._old and "edits" in self._old.config:
+            self._config["edits"] = self._old.config["edits"]
 
     def solve(self, settings: Settings, directory: Any) -> dict[str, Any]:
         """What one solve found; the first process tells how it goes, and writes."""
@@ -177,8 +180,11 @@ class _Request:
         from sciformer.cli.console import Progress as Bar
 
         limits, processes = self._limits(), self._processes
+        trial = self._smaller(settings)
         if processes.rank != 0:
-            solved = solve(self.problem, settings, limits, progress=False, processes=processes)
+            solved = solve(
+                self.problem, settings, limits, progress=False, processes=processes, trial=trial
+            )
             if solved.stopped == INTERRUPTED:
                 raise KeyboardInterrupt
             return solved.summary()
@@ -197,6 +203,7 @@ class _Request:
                 run=start,
                 progress=False,
                 processes=processes,
+                trial=trial,
             )
         if solved.stopped == INTERRUPTED:
             raise KeyboardInterrupt
@@ -209,6 +216,14 @@ class _Request:
         if self._old is None or directory is not self._arguments.out:
             return create(directory, self.problem.name, config)
         return resume(self._arguments.resume, config)
+
+    def _smaller(self, settings: Settings) -> TrialSolution | None:
+        """The network that `sciformer compress` left, where that is resumed."""
+        from pinn.assembly import kept_trial
+
+        if "edits" not in self._config:
+            return None
+        return kept_trial(self.problem, settings, self._config)
 
     def _resumed(self) -> Run | None:
         from pinn.solution import open_solve

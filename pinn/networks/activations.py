@@ -16,6 +16,8 @@ class Wavelet(nn.Module):
     Source: PINNsFormer, Zhao, Ding, Prakash 2024 (arXiv 2307.11833), eq. 5.
     """
 
+    elementwise = True  # units can be taken out on both sides of it
+
     def __init__(self) -> None:
         super().__init__()
         self.sine = nn.Parameter(torch.ones(1))

@@ -54,14 +54,27 @@ def training_limits(solution: Solution, limits: Limits) -> Limits:
 
 
 def add_digits(
-    solution: Solution, trainer: Trainer, limits: Limits, processes: Processes = ALONE
+    solution: Solution,
+    trainer: Trainer,
+    limits: Limits,
+    processes: Processes = ALONE,
+    *,
+    is_trained: bool = False,
 ) -> Report | None:
-    """Refines a trained solution in place; None if that is not wanted or would gain nothing."""
+    """Refines a trained solution in place; None if that is not wanted or would gain nothing.
+
+    Args:
+        solution: whose network was trained.
+        trainer: that trained it.
+        limits: of the whole solve.
+        processes: who shares the points.
+        is_trained: whether the training began with a trained network, which had its shape.
+    """
     refiner, progress = solution.settings.digits, trainer.progress
     validations = trainer.history.pairs
     if refiner is None or not can_refine(solution) or not validations:
         return None
-    if not progress.best_validation < SHAPELESS * validations[0][1]:
+    if not (is_trained or progress.best_validation < SHAPELESS * validations[0][1]):
         return None
     parameters = solution.trial.values
     left = None if limits.budget is None else max(0.0, limits.budget - progress.elapsed)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sciformer.cli.shadowing import InstallationError, refuse_foreign
 
-KINDS = ("commands", "problems", "claims", "mixers", "cores", "exports")
+KINDS = ("commands", "problems", "claims", "mixers", "cores", "compressions", "exports")
 _OURS = "sciformer"
 
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sciformer.attention import Universal
 from sciformer.compression.slices import (
-    ELEMENTWISE,
+    is_elementwise,
+    keep_channels,
     keep_passed,
     keep_read,
     keep_written,
 )
 from sciformer.mixers import LMU, Attention, Convolution, Pipeline
 from sciformer.mixers.normalisation import BatchNorm
-from sciformer.spiking import LIF, SpikingLMU
 
 READERS = (nn.Linear, Convolution)
-MEMORIES = (LMU, SpikingLMU)  # these classes themselves: what others do to channels is theirs
+# These classes themselves, for what others do to channels is theirs; `compression.spiking` adds its
+# own, as it does to what passes units on.
+MEMORIES: list[type[nn.Module]] = [LMU]
+PASSERS: list[type[nn.Module]] = [BatchNorm]
 
 
 @dataclass(frozen=True)
@@ -106,25 +110,23 @@ class Channels(Site):
         lmu: the memory.
     """
 
-    lmu: LMU | SpikingLMU
+    lmu: Any
 
     @property
     def count(self) -> int:
-        return self.lmu.window.channels
+        channels: int = self.lmu.window.channels
+        return channels
 
     def keep(self, units: Tensor) -> None:
         order = self.lmu.window.order
         members = _members(units, order)
-        keep_written(self.lmu.signal, units)
-        if isinstance(self.lmu, SpikingLMU):
-            keep_passed(self.lmu.signal_neuron, units)
-            keep_passed(self.lmu.memory_neuron, members)
-        keep_read(self.lmu.readout, members)
+        keep_channels(self.lmu, units, members)
         self.lmu.window = replace(self.lmu.window, channels=len(units))
 
     @property
     def reader(self) -> nn.Module:
-        return self.lmu.readout
+        readout: nn.Module = self.lmu.readout
+        return readout
 
     def by_unit(self, weight: Tensor) -> Tensor:
         return torch.unflatten(weight, 1, (self.count, -1)).movedim(1, 0)
@@ -168,10 +170,9 @@ def sites(model: nn.Module) -> list[Site]:
     """Every site of a model, in the order of its modules."""
     found: list[Site] = []
     for name, module in model.named_modules():
-        if isinstance(module, Pipeline):
+        if isinstance(module, Pipeline | nn.Sequential):
             found += _between(name, module)
         elif type(module) in MEMORIES:
-            assert isinstance(module, LMU | SpikingLMU)
             found.append(Channels(f"{name}:channels", module))
         elif isinstance(module, Attention) and _heads_are_alike(module):
             found.append(Heads(f"{name}:heads", module))
@@ -186,13 +187,13 @@ def _heads_are_alike(mixer: Attention) -> bool:
     return base.heads is None and not of_core
 
 
-def _between(name: str, pipeline: Pipeline) -> list[Site]:
+def _between(name: str, pipeline: nn.Module) -> list[Site]:
     """Units between a map of a pipeline and the next one."""
     found: list[Site] = []
     writer: tuple[str, nn.Module] | None = None
     passers: list[nn.Module] = []
     for part, stage in pipeline.named_children():
-        if writer is not None and isinstance(stage, (BatchNorm, LIF, *ELEMENTWISE)):
+        if writer is not None and (isinstance(stage, tuple(PASSERS)) or is_elementwise(stage)):
             passers.append(stage)
             continue
         if writer is not None and isinstance(stage, READERS):

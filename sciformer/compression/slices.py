@@ -8,10 +8,14 @@ from torch import Tensor, nn
 
 from sciformer.mixers import LMU, Convolution, Pipeline
 from sciformer.mixers.normalisation import BatchNorm
-from sciformer.spiking import LIF, SpikingLMU
 
 # What maps numbers one by one, so that units pass it side by side.
-ELEMENTWISE = (nn.ReLU, nn.GELU, nn.Tanh, nn.Identity, nn.Dropout)
+ELEMENTWISE = (nn.ReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Identity, nn.Dropout)
+
+
+def is_elementwise(module: nn.Module) -> bool:
+    """Whether a module maps numbers one by one, by its class or as its `elementwise` says."""
+    return isinstance(module, ELEMENTWISE) or bool(getattr(module, "elementwise", False))
 
 
 @functools.singledispatch
@@ -40,13 +44,6 @@ def _(module: LMU, keep: Tensor) -> None:
     keep_written(module.direct, keep)
 
 
-@keep_written.register
-def _(module: SpikingLMU, keep: Tensor) -> None:
-    keep_written(module.readout, keep)
-    keep_written(module.direct, keep)
-    keep_passed(module.output_neuron, keep)
-
-
 @functools.singledispatch
 def keep_read(module: nn.Module, keep: Tensor) -> None:
     """Leaves a map only the inputs of some indices."""
@@ -68,7 +65,7 @@ def _(module: Convolution, keep: Tensor) -> None:
 @functools.singledispatch
 def keep_passed(module: nn.Module, keep: Tensor) -> None:
     """Leaves a normalisation or neurons only the channels of some indices."""
-    assert isinstance(module, ELEMENTWISE), f"{type(module).__name__} passes no units on"
+    assert is_elementwise(module), f"{type(module).__name__} passes no units on"
 
 
 @keep_passed.register
@@ -86,10 +83,16 @@ def _(module: Pipeline, keep: Tensor) -> None:
         keep_passed(stage, keep)
 
 
-@keep_passed.register
-def _(module: LIF, keep: Tensor) -> None:
-    assert isinstance(module.rest, Tensor)
-    module.rest, module.width = module.rest[keep], len(keep)
+@functools.singledispatch
+def keep_channels(module: nn.Module, units: Tensor, members: Tensor) -> None:
+    """Leaves a memory only the channels of some indices, and their coefficients (`members`)."""
+    raise TypeError(f"keep_channels: does not know {type(module).__name__}.")
+
+
+@keep_channels.register
+def _(module: LMU, units: Tensor, members: Tensor) -> None:
+    keep_written(module.signal, units)
+    keep_read(module.readout, members)
 
 
 def _some(parameter: Tensor, axis: int, keep: Tensor) -> nn.Parameter:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+import sciformer.compression.spiking  # noqa: F401  so that units of spiking models are known
 from sciformer.compression.dense_sparse import DenseSparse
 from sciformer.compression.edits import Edit
 from sciformer.compression.elastic import Elastic

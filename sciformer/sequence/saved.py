@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sciformer.compression.spiking  # noqa: F401  so that units of spiking models are known
 from sciformer.compression.edits import Edit, rebuild
 from sciformer.errors import DataError, UsageError, unknown_name
 from sciformer.mixers import Pipeline
