@@ -18,6 +18,7 @@ from sciformer.pictures import WIDTH, styled
 from theory.universal.layer import weights_of
 
 EPSILONS = (0.4, 0.2, 0.1, 0.05)
+UNITS = (3, 5, 10, 20, 30)  # ticks
 FORMULAS = {
     2: "tanh(x1*x2)",
     3: "tanh(x2 + x1*x3)",
@@ -68,8 +69,10 @@ def draw(rows: list[tuple[int, float, int, int, float]], path: str) -> None:
     boxes.set(xlabel="epsilon", title="boxes of the certificate")
     for axes in (units, boxes):
         axes.set_xticks(EPSILONS, [str(e) for e in EPSILONS])
-        axes.minorticks_off()
         axes.grid(True)
+    units.set_yticks(UNITS, [str(n) for n in UNITS])
+    for axes in (units, boxes):
+        axes.minorticks_off()
     figure.legend(loc="outside lower center", ncols=2)
     figure.savefig(path)
 

@@ -79,7 +79,7 @@ class Solved:
         )
 
     def summary(self) -> dict[str, Any]:
-        """All figures as JSON values."""
+        """All results as JSON values."""
         solution, settings = self.solution, self.solution.settings
         found = {str(s): solution.parameters[str(s)] for s in solution.problem.unknown}
         return {

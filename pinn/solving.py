@@ -88,7 +88,7 @@ def solve(
             `iterations=` in place of limits.
 
     Returns:
-        The solution with its figures.
+        The solution with its errors, verdict and metrics.
 
     Raises:
         UsageError: settings that do not fit the problem, or a condition is missing.

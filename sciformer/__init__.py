@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sciformer.lazy import on_first_use
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "attend": "sciformer.attention",

@@ -46,7 +46,7 @@ def unknown_name(who: str, kind: str, name: str, known: Iterable[str]) -> Unknow
     """The error for a name that does not exist, with the nearest known name.
 
     Args:
-        who: who refuses, for example "sciformer solve".
+        who: name of the caller, for example "sciformer solve".
         kind: what was named, for example "problem".
         name: the name that came.
         known: all names that would have been accepted.

@@ -1,4 +1,4 @@
-"""Equations brought to a normal form that theorems on errors speak of, read from their sympy."""
+"""Equations in the normal form of the theorems on errors, read from their sympy."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Window = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Size:
-    """Of the compact form: harmonics of the period, polynomials in x and in y (even)."""
+    """Sizes of the compact form: harmonics of the period, polynomials in x and in y (even)."""
 
     harmonics: int = 12
     x_terms: int = 60
@@ -52,7 +52,7 @@ def compress(recording: Recording, window: Window, reynolds: float, size: Size) 
 
 
 def _frequency(time: Array, values: Array, guess: float) -> float:
-    """The base frequency that leaves the least residual of eight harmonics on some nodes."""
+    """The base frequency with the smallest residual of eight harmonics on some nodes."""
     from scipy.optimize import minimize_scalar
 
     some = values[:, ::6, ::5].reshape(len(time), -1)

@@ -31,7 +31,7 @@ LICENCE = (
 def describe_wake(
     path: Path, recording: Recording, settings: WakeSettings, size: Size
 ) -> dict[str, Any]:
-    """Settings, figures and licence of a stored wake, as JSON values."""
+    """Settings, results and licence of a stored wake, as JSON values."""
     wake = load_wake(path)
     return {
         **_origin(path, "sciformer wake generate"),
@@ -43,7 +43,7 @@ def describe_wake(
 
 
 def describe_cavity(path: Path, flow: SteadyFlow, cavity: Cavity) -> dict[str, Any]:
-    """Figures and licence of a stored cavity, as JSON values."""
+    """Results and licence of a stored cavity, as JSON values."""
     return {
         **_origin(path, "sciformer cavity --generate"),
         "reynolds": cavity.reynolds,

@@ -33,7 +33,7 @@ class Shedding:
 
 
 def shedding(time: Array, drag: Array, lift: Array) -> Shedding:
-    """The figures of the last whole period.
+    """Force coefficients and frequency of the last whole period.
 
     Args:
         time, drag, lift: (n,), equally spaced, at least three upward crossings of the mean lift.

@@ -60,7 +60,7 @@ class SteadyFlow:
         )
 
     def residual(self) -> Any:
-        """Of every row, those of given values included, which hold the force on the boundary."""
+        """Residual of every row; those of given values hold the force on the boundary."""
         result = self.field.vec.CreateVector()
         self._form.Apply(self.field.vec, result)
         return result

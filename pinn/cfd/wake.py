@@ -119,7 +119,7 @@ class WakeMaker:
         return drag, lift
 
     def shedding(self) -> Shedding:
-        """The figures of the last period; `ConvergenceError` while there are too few."""
+        """Forces and frequency of the last period; `ConvergenceError` while there are too few."""
         since = self.settings.steps[0] // 2
         time, drag, lift = np.array(self._forces[since:]).reshape(-1, 3).T
         return shedding(time, drag, lift)

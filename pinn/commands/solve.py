@@ -27,8 +27,8 @@ EPILOG = """examples:
   sciformer solve cylinder-wake --budget 600
   torchrun --nproc-per-node 2 -m sciformer solve burgers
 
-The network that is kept is the one with the least residual on points it was never trained on; the
-error against a reference is shown, and steers nothing. A training ends when its --budget is spent,
+The network with the smallest residual on points that it was never trained on is kept; the error
+against a reference is only displayed. A training ends when its --budget is spent,
 when its residual has come to rest, or when the wide layer that refines it does the rest better.
 The budget counts CPU seconds of the process, refinement included, so that a busy machine takes
 longer and finds the same; on an accelerator it counts seconds by the clock. For the same numbers
@@ -257,7 +257,7 @@ class _Request:
 
 
 def _names_a_size(pairs: list[str]) -> bool:
-    """Whether words such as width=16 speak of the sizes of a PhysicsFormer."""
+    """Whether words such as width=16 set sizes of a PhysicsFormer."""
     from pinn.commands.choices import sizes_of
     from pinn.networks import PhysicsFormer
 

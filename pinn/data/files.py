@@ -175,7 +175,7 @@ def _read_hdf5(path: Path, *, reverse: bool = False) -> dict[str, Any]:
 
 
 def _dataset(h5py: Any, name: str, key: str, file: Any) -> Any:
-    """The array of a key, which lies in this file and takes the room there that it claims."""
+    """The array of a key, which lies in this file and occupies as many bytes there as it claims."""
     link = file.get(key, getlink=True)
     dataset = None if isinstance(link, h5py.ExternalLink) else file.get(key)
     if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:

@@ -200,7 +200,7 @@ class Extension(Part):
         return self.part.contains(other) & self.domain.first.contains(one)
 
     def normal(self, points: Tensor) -> Tensor:
-        """As before, and 0 in the coordinates of the other factor."""
+        """Normal of one factor, padded by 0 in the coordinates of the other."""
         one, other = self.domain.split(points)
         if self.is_first:
             return torch.cat([self.part.normal(one), torch.zeros_like(other)], dim=-1)

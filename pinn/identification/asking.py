@@ -33,7 +33,7 @@ def with_unknown(problem: Problem, starts: Mapping[str, float | None]) -> Proble
             and no truth.
 
     Raises:
-        UsageError: an unknown without any start, or whose typical size cannot be told from 0.
+        UsageError: an unknown without any start, or whose typical size may be 0.
     """
     symbols = {str(s): s for s in problem.symbols}
     values = problem.parameter_values

@@ -131,7 +131,7 @@ class Identification:
                 "the data; train longer (--budget), or check noise, units and equations."
             )
         said += [
-            f"{name} is not told: its interval is wider than its value; give more samples, or "
+            f"{name} is undetermined: its interval is wider than its value; give more samples, or "
             "train longer."
             for name, value in self.values.items()
             if self.half_width(name) > abs(value)
@@ -139,7 +139,7 @@ class Identification:
         return said
 
     def summary(self) -> dict[str, Any]:
-        """All figures as JSON values."""
+        """All results as JSON values."""
         kinds = ("curvature", "misfit", "tolerance", "bound")
         return {
             "problem": self.solution.problem.name,

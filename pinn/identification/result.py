@@ -32,7 +32,7 @@ class FieldError:
 
     @classmethod
     def between(cls, mine: Array, truth: Array) -> FieldError:
-        """Of two arrays of one shape."""
+        """Errors between two arrays of one shape."""
         gap = np.linalg.norm(mine - truth)
         return cls(float(gap / np.linalg.norm(truth)), float(gap**2 / truth.size))
 

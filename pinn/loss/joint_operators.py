@@ -123,6 +123,6 @@ def _replace(
 
 
 def _factor(ratio: Any) -> str:
-    """With its sign and all its digits; 1 goes without saying."""
+    """The coefficient as text, with its sign and all its digits; 1 is left out."""
     sign, size = "-" if ratio < 0 else "+", abs(float(ratio))
     return sign if size == 1 else sign + np.format_float_positional(size, trim="-")

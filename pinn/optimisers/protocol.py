@@ -76,7 +76,7 @@ class StepReport:
         after: the objective after it; equal to `before` when nothing was accepted.
         accepted: whether the parameters changed.
         evaluations: how often the rows were computed.
-        figures: further numbers worth logging, such as the damping.
+        figures: further metrics worth logging, such as the damping.
         note: why the step failed, in words; empty otherwise.
     """
 
@@ -104,7 +104,7 @@ class Optimiser(Protocol):
         ...
 
     def points_changed(self) -> None:
-        """Told when the objective has other points, so that stale curvature can be dropped."""
+        """Drops stale curvature; called when the objective has other points."""
         ...
 
     def state(self) -> dict[str, Any]:

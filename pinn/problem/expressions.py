@@ -40,7 +40,7 @@ class Expressions:
         coordinates: the coordinate symbols, in order.
         fields: the unknown functions applied to all coordinates, such as u(x, t), in order.
         parameters: the symbols that are given values when the function is called.
-        who: the name a sentence about a mistake begins with.
+        who: the name that error messages begin with.
 
     Raises:
         UsageError: a symbol or function that is none of these.

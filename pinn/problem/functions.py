@@ -1,4 +1,4 @@
-"""Functions of sympy as functions of torch, and what cannot be one said in a sentence."""
+"""Functions of sympy as functions of torch, with an error message for what cannot be one."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def compiled(
         arguments: symbols, in the order of the function's arguments.
         forms: expressions in them.
         unknown: the symbols of fields and derivatives, with what they stand for.
-        who: the name a sentence about a mistake begins with.
+        who: the name that error messages begin with.
 
     Raises:
         UsageError: a function that neither has.

@@ -73,7 +73,7 @@ class Cavity:
         return {name: np.asarray(self._spline(name).ev(x, y)) for name in ("u", "v", "p")}
 
     def extrema(self) -> dict[str, tuple[float, float]]:
-        """Of u on x = 0.5 and of v on y = 0.5: (place, value) of "u_min", "v_max" and "v_min"."""
+        """Extrema on the middle lines, as (place, value): "u_min", "v_max" and "v_min"."""
         return {
             "u_min": self._extremum("u", 1.0, (0.3, 0.6)),
             "v_max": self._extremum("v", -1.0, (0.1, 0.4)),

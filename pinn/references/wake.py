@@ -52,7 +52,7 @@ class Wake:
 
     @property
     def period(self) -> float:
-        """Of the shedding, in D / U."""
+        """Period of the shedding, in D / U."""
         return 2 * np.pi / self.frequency
 
     def __call__(self, points: Array) -> dict[str, Array]:
@@ -104,7 +104,7 @@ class Wake:
         }  # fmt: skip
 
     def _fields(self, x: int, y: int) -> dict[str, tuple[Array, bool, int, int, float]]:
-        """Of each field: the table, its parity, derivatives in x and y, and the sign."""
+        """Parts of each field: the table, its parity, derivatives in x and y, and the sign."""
         return {
             "u": (self.stream, True, x, y + 1, 1.0),
             "v": (self.stream, True, x + 1, y, -1.0),

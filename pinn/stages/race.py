@@ -34,7 +34,7 @@ class Choice:
 
     Attributes:
         settings: with the network that won.
-        why: a sentence without a full stop.
+        why: the reason, without a full stop.
         seconds: that the race took, as the budget counts them.
     """
 

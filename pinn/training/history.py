@@ -54,7 +54,7 @@ class History:
         self._since = step + 1
 
     def fall(self) -> float:
-        """The factor by which the least residual fell over the last fifth of the steps.
+        """The factor by which the smallest residual fell over the last fifth of the steps.
 
         1 where it did not fall, or where too few are known to tell.
         """
@@ -62,7 +62,7 @@ class History:
         return self.fall_over(LATE * pairs[-1][0]) if pairs else 1.0
 
     def fall_over(self, steps: float) -> float:
-        """The factor by which the least residual fell over the last steps; 1 if none is known
+        """The factor by which the smallest residual fell over the last steps; 1 if none is known
         from before them."""
         pairs = self.comparable
         if not pairs:

@@ -32,9 +32,9 @@ class Progress:
         evaluations: number of times that residuals were computed.
         failures: number of steps that moved nothing.
         note: why the last of them failed.
-        figures: the optimiser's own numbers.
+        figures: the optimiser's own metrics.
         values: unknown parameters of the problem.
-        error: relative L2 against a reference on a coarse grid, which steers nothing; None without.
+        error: relative L2 against a reference on a coarse grid, only displayed; None without.
         stopped: why the training ended; None while it goes on.
     """
 

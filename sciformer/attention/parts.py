@@ -81,7 +81,7 @@ def part(
 ) -> Part:
     """Attention over the given keys alone, to be merged with attention over others.
 
-    Args: as `attend`; the mask speaks of the given keys.
+    Args: as `attend`; the mask refers to the given keys.
 
     Returns:
         Mass (..., h, n) and output (..., h, n, e). A gain acts on the output, not on the mass.

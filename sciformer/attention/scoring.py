@@ -79,7 +79,7 @@ class Scoring:
 
 
 def check_shapes(who: str, query: Tensor, key: Tensor, value: Tensor, position: Position) -> None:
-    """Refuse with a ShapeError, in the name of `who`, what does not fit together."""
+    """Raise a ShapeError in the name of `who` for shapes that do not fit together."""
     shapes = tuple(query.shape), tuple(key.shape), tuple(value.shape)
     if min(map(len, shapes)) < 3:
         raise ShapeError(

@@ -59,11 +59,11 @@ class Progress:
             self._bar.close()
 
     def update(self, position: float, **figures: Any) -> None:
-        """Where it stands, and figures to show; cheap enough for every step.
+        """Updates share and numbers shown; cheap enough for every step.
 
         Args:
             position: steps done, or the fraction done if `total` is 1.
-            figures: by name; numbers are shown with four digits.
+            figures: numbers or words by name; numbers are shown with four digits.
         """
         self._pending = (position, figures)
         interval = BAR_INTERVAL_S if sys.stderr.isatty() else LINE_INTERVAL_S

@@ -1,4 +1,4 @@
-"""The program `sciformer`: finds a command, runs it, turns errors into a sentence and a status."""
+"""The program `sciformer`: finds a command, runs it, turns errors into a line and a status."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class OutputError(UsageError):
         reason = os.strerror(number or errno.EIO)
         super().__init__(
             f"sciformer: standard output cannot be written ({reason}); give the command a terminal "
-            "or a file with room."
+            "or a file on a disk with free space."
         )
 
 

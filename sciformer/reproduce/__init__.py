@@ -1,4 +1,4 @@
-"""A paper's claims beside our figures: what a claim is, how it is measured and judged, the table.
+"""Claims of papers beside our results: what a claim is, how it is measured and judged, the table.
 
 The claims themselves live with what they claim, under the entry-point group `sciformer.claims`:
 a function without arguments that returns a `Paper`. Nothing here knows any of them.

@@ -20,7 +20,7 @@ class Outcome:
     """What one trial gave.
 
     Attributes:
-        figures: by name; empty if it failed.
+        figures: results by name; empty if it failed.
         seconds: it took.
         failure: the error in one line; None if it went well.
     """

@@ -46,7 +46,7 @@ class Experiment:
 
     Attributes:
         name: unique among all papers; part of file names.
-        measure: the figures of one trial by name; whatever it raises is reported, not hidden.
+        measure: the results of one trial by name; whatever it raises is reported, not hidden.
         command: what a reader types to see such a trial.
         full: the effort behind a verdict.
         quick: a smaller one, labelled as such.
@@ -61,14 +61,14 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of a paper that can be measured here.
+    """A statement of a paper that can be measured here.
 
     Attributes:
         statement: the claim in our words.
         where: place in the paper, as far as we could read it.
         published: the paper's number.
         experiment: measures it.
-        figure: which of the experiment's figures.
+        figure: which of the experiment's results.
         rule: decides the verdict.
         note: what a reader must know to compare the two numbers.
     """

@@ -31,7 +31,7 @@ class Command:
 
     Attributes:
         words: the command and its arguments.
-        read: takes the figures from the JSON object.
+        read: takes the results from the JSON object.
         seed: the option for the trial's seed; None if the command has none.
         out: the option for the run directory; None if the command writes none.
     """
@@ -45,7 +45,7 @@ class Command:
         return f"sciformer {shlex.join(self.words)}"
 
     def __call__(self, trial: Trial) -> Mapping[str, float]:
-        """The figures of one trial.
+        """Runs one trial and returns its results.
 
         Raises:
             RunError: the command failed; its last words are the reason.

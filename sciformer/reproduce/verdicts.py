@@ -29,7 +29,7 @@ class Rule(Protocol):
         """The verdict on the values of all seeds, at least one."""
 
     def ratio(self, value: float) -> float:
-        """How far a value is from the limit: below 1 it holds, with room; above 1 it does not."""
+        """Ratio of a value to its limit: the claim holds below 1 and fails above."""
 
     def __str__(self) -> str:
         """The rule in a few words, for the table."""

@@ -50,7 +50,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise RunError(
             f"run: cannot write {path} ({reason}); what was written before is whole, "
-            "choose a directory with room and write permission by --out."
+            "choose a directory with free space and write permission by --out."
         ) from error
 
 

@@ -148,7 +148,7 @@ class Run:
         return run
 
     def log(self, **figures: Any) -> None:
-        """Adds one line of figures to the metrics."""
+        """Appends one line to the metrics."""
         metrics.append(self.path / METRICS, figures)
 
     def metrics(self) -> list[dict[str, Any]]:

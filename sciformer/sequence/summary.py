@@ -15,7 +15,7 @@ MEASURED = 100  # test sequences by which rates of spikes are measured
 
 
 def summarise(model: SequenceClassifier, data: SequenceData, progress: Progress) -> dict[str, Any]:
-    """Figures of the test split, of the best epoch on the validation split, and of the costs."""
+    """Results on the test split, at the best epoch on the validation split, and costs."""
     sample = data.test.select(torch.arange(min(MEASURED, len(data.test)))).inputs
     figure = model.task.figure
     return {

@@ -72,7 +72,7 @@ class SequenceTask(ABC):
 
     @abstractmethod
     def answer(self, outputs: Tensor) -> Tensor:
-        """What a user is told for outputs (..., k)."""
+        """Values shown to a user for outputs (..., k)."""
 
 
 class Classify(SequenceTask):

@@ -84,7 +84,7 @@ def train(
         data: its splits there too; the test split is not looked at.
         recipe: how.
         run: gets metrics and checkpoints.
-        report: called after every step with the fraction done and figures to show.
+        report: called after every step with the fraction done and numbers to show.
 
     Returns:
         Epochs done, the best of them, and its weights.

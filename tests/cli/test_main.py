@@ -237,7 +237,7 @@ def test_output_that_goes_nowhere_is_said(redirection: str, reason: str) -> None
     )
     assert done.returncode == 2
     wanted = f"sciformer: standard output cannot be written ({reason}); give the command a terminal"
-    assert done.stderr == f"{wanted} or a file with room.\n"
+    assert done.stderr == f"{wanted} or a file on a disk with free space.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a matter of shells")

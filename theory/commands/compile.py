@@ -130,7 +130,7 @@ def _draw(layer: CompiledLayer, directory: Any) -> bool:
 
 
 def summary(layer: CompiledLayer, seconds: float, path: Path) -> dict[str, Any]:
-    """The figures of a compilation."""
+    """Results of a compilation as JSON values."""
     from theory.universal.attack import observed_error
     from theory.universal.layer import weights_of
 

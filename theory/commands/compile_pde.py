@@ -128,7 +128,7 @@ def _from_file(name: str) -> Any:
 
 
 def summary(flow: CompiledFlow, seconds: float, path: Path) -> dict[str, Any]:
-    """The figures of a compilation."""
+    """Results of a compilation as JSON values."""
     from dataclasses import asdict
 
     from theory.flows.reference import observed_error

@@ -210,7 +210,7 @@ def _rate(who: str, equation: Any, field: Any, t: Any) -> Expr:
 
 
 def _refuse_the_unbounded(who: str, gap: Any) -> None:
-    """Refuses what sympy might try to carry out for ever: integrals, sums, high derivatives."""
+    """Refuses what sympy might try to evaluate without end: integrals, sums, high derivatives."""
     import sympy
     from sympy.concrete.expr_with_limits import ExprWithLimits
 

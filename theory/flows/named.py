@@ -1,4 +1,4 @@
-"""Equations by name, with the class of starts that their certificate speaks of by default."""
+"""Equations by name, with the class of starts that their certificate covers by default."""
 
 from __future__ import annotations
 

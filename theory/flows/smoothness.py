@@ -73,7 +73,7 @@ def slopes(reaction: Reaction, starts: Starts, nu: Interval, times: Array) -> Ar
     |u_x(t)| <= (osc u / (2 sqrt s) + osc f sqrt s) / sqrt(pi nu)
 
     The second and third are Duhamel's formula: G_x is odd, so a range of width w gives at most w/2
-    of its norm. The first two grow with t; the third holds for ever after s.
+    of its norm. The first two grow with t; the third holds for all times after s.
     """
     t, slope = Interval.point(times), Interval.point(starts.slope)
     root = (PI * nu).sqrt().reciprocal()

@@ -1,4 +1,4 @@
-"""Classes of starts that a certificate speaks of: a range, a slope, perhaps a number of waves."""
+"""Classes of starts that a certificate covers: a range, a slope, perhaps a number of waves."""
 
 from __future__ import annotations
 

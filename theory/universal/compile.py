@@ -90,7 +90,7 @@ def compile(  # noqa: A001 (the verb of this room)
 
 @dataclass
 class _Emission:
-    """Fit, certify, learn from the witnesses, fit again."""
+    """Fit, certify, add the counterexamples, fit again."""
 
     target: Target
     epsilon: float

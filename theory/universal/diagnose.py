@@ -87,9 +87,10 @@ def _sentence(target: Target, obstruction: Obstruction) -> str:
             "N3": "absolute positions: constant sequences do not ask for them",
         }[obstruction.name]
     return {
-        "N1": f"positions: needed, without them every network errs by at least {bound}",
-        "N2": f"attention: needed, a token-wise network errs by at least {bound}",
+        "N1": f"positions: needed, without them every network has an error of at least {bound}",
+        "N2": f"attention: needed, a token-wise network has an error of at least {bound}",
         "N3": "absolute positions: needed, with relative positions alone every network of any "
-        f"depth errs by at least {bound}",
-        "N6": f"continuity: the target jumps, every continuous network errs by at least {bound}",
+        f"depth has an error of at least {bound}",
+        "N6": "continuity: the target jumps, every continuous network has an error of at least "
+        f"{bound}",
     }[obstruction.name]

@@ -30,6 +30,7 @@ def draw(layer: CompiledLayer, path: Path) -> None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from mpl_toolkits.axes_grid1 import make_axes_locatable
 
     certificate = layer.certificate
     target = read_target(
@@ -40,7 +41,10 @@ def draw(layer: CompiledLayer, path: Path) -> None:
     sequences = sequences_in(target, cube)
     wanted, given = target.values(sequences), apply(layer.module, sequences)
     rows = target.tokens * target.outputs
-    figure = Figure(figsize=(WIDTH, 2.7 * rows), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2.6 * rows))
+    figure.subplots_adjust(
+        left=0.07, right=0.93, bottom=0.2 / rows, top=1 - 0.12 / rows, wspace=0.4
+    )
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, 3, squeeze=False)
     extent = (*target.box[0], *target.box[1])
@@ -52,7 +56,7 @@ def draw(layer: CompiledLayer, path: Path) -> None:
         titles = (
             f"token {token + 1}: {target.entries[token][output]}",
             "layer",
-            f"error: {np.abs(error).max():.3g} seen, {bound:.3g} proven",
+            f"error: {np.abs(error).max():.2g} seen, {bound:.2g} proven",
         )
         limits = [(values[0].min(), values[0].max())] * 2 + [(-bound, bound)]
         for column, (data, title) in enumerate(zip((*values, error), titles, strict=True)):
@@ -65,6 +69,9 @@ def draw(layer: CompiledLayer, path: Path) -> None:
                 vmax=limits[column][1],
             )
             names = [str(v) for v in target.variables]
-            panels[row, column].set(title=title, xlabel=names[0], ylabel=names[1])
-            figure.colorbar(image, ax=panels[row, column], shrink=0.8)
+            upwards = names[1] if column == 0 else ""
+            panels[row, column].set(title=title, xlabel=names[0], ylabel=upwards)
+            panels[row, column].tick_params(labelleft=column == 0)
+            beside = make_axes_locatable(panels[row, column]).append_axes("right", "6%", pad=0.06)
+            figure.colorbar(image, cax=beside)
     figure.savefig(path)

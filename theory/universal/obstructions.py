@@ -33,7 +33,7 @@ class Obstruction:
         name: the theorem, N1 to N8.
         lacks: what the class lacks.
         bound: lower bound of the sup error.
-        witness: a sequence (n, d) that proves it, or None where none is needed.
+        witness: a counterexample, a sequence (n, d) that proves it, or None where none is needed.
     """
 
     name: str
@@ -72,7 +72,7 @@ def orbit(target: Target, sequences: Array) -> tuple[Array, Array]:
 
 
 def without_positions(target: Target) -> Obstruction:
-    """N1: a permutation-equivariant network errs by at least half the spread over an orbit.
+    """N1: a permutation-equivariant network has an error of at least half the spread over an orbit.
 
     sup |F - f| >= 1/2 sup_X max_ik (max_sigma - min_sigma) (sigma^-1 f(sigma X))_ik
 
@@ -84,7 +84,7 @@ def without_positions(target: Target) -> Obstruction:
 
 
 def without_attention(target: Target) -> Obstruction:
-    """N2: a token-wise network errs by at least half the oscillation in the other tokens.
+    """N2: a token-wise network has an error of at least half the oscillation in the other tokens.
 
     sup |F - f| >= 1/2 max_ik sup_(x_i) (sup - inf over the other tokens) f_ik
 
@@ -181,7 +181,7 @@ def with_hinges_through_the_origin(target: Target, token: int, output: int) -> O
 
 
 def with_rounded_inputs(target: Target, spacing: float) -> Obstruction:
-    """N8: inputs rounded to a grid cannot be told apart within a cell: half the oscillation there.
+    """N8: inputs rounded to a grid are equal within a cell: half the oscillation there.
 
     Args:
         target: the formula.

@@ -129,7 +129,7 @@ def _noisy(u: Array, v: Array, level: Array, generator: np.random.Generator) -> 
 
 
 def _quantile() -> float:
-    """Of Student's distribution for the spread of so many realisations."""
+    """Quantile of Student's distribution for the spread of so many realisations."""
     from scipy.stats import t
 
     return float(t.ppf(0.5 + CONFIDENCE / 2, REALISATIONS - 1))

@@ -13,7 +13,7 @@ from sciformer.errors import DomainError
 class Core(ABC):
     """One way to compute attention; `attend(..., core=)` and `MultiheadAttention(core=)` take it.
 
-    A subclass computes `attend` and says by `refusal` what it cannot do. It may be an `nn.Module`
+    A subclass computes `attend` and states in `refusal` what it cannot do. It may be an `nn.Module`
     too, where it has parameters.
 
     Attributes:
@@ -39,7 +39,7 @@ class Core(ABC):
         """
 
     def refusal(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> str | None:
-        """Why it cannot compute this, in half a sentence; None if it can."""
+        """The reason why it cannot compute this, a clause without a subject; None if it can."""
         return None
 
     def pairs(self, scoring: Scoring) -> int:

@@ -127,7 +127,7 @@ def table_slice(who: str, table: Tensor, patch: Patch) -> Tensor:
     """The part of a table over offsets -(length-1) .. length-1 that a patch needs.
 
     Args:
-        who: who refuses, for the message.
+        who: name of the caller, for the message.
         table: shape (h, 2 length - 1).
         patch: which offsets are needed.
 

@@ -18,7 +18,7 @@ class ShawKey(Position):
 
     Args:
         head_width: width of one head.
-        clip: largest offset told apart; >= 0.
+        clip: largest offset distinguished; >= 0.
 
     Source: Shaw, Uszkoreit, Vaswani 2018, eq. 4 (a^K); `clip` is their k.
     """

@@ -18,7 +18,7 @@ class Universal(Position):
     A_ij = softmax(base logits)_ij * table[h, j - i + length - 1]
 
     The table is signed and starts at 1, where the scheme is its base. Rows no longer sum to 1,
-    which is what lets constant sequences be told apart.
+    which makes positions visible on constant sequences.
 
     Args:
         base: the scheme underneath.

@@ -9,7 +9,7 @@ from typing import Any
 EPILOG = """example:
   sciformer cost runs/lmu runs/attention runs/spiking
 
-All figures are for one whole sequence with a prediction after each frame. A multiply-accumulate
+All numbers are for one whole sequence with a prediction after each frame. A multiply-accumulate
 (MAC) takes 4.6 pJ, an accumulate (AC) 0.9 pJ in 45 nm: arithmetic alone, and ACs by measured spike
 rates; reading weights costs more on most hardware."""
 COLUMNS = ("accuracy", "parameters", "macs", "acs", "energy_nj", "state_numbers")

@@ -9,7 +9,7 @@ from sciformer.errors import DataError
 
 
 def wanted(module: str, package: str, dataset: str) -> Any:
-    """The module, or a sentence saying how to get it.
+    """The module, or an error that says how to install it.
 
     Raises:
         DataError: it cannot be imported.

@@ -19,7 +19,7 @@ class Kernel(ABC):
     """One stage of one stream.
 
     A kernel writes into buffers of its own only; its result is overwritten by its next call.
-    `state` and `restore` speak of the same values as the `TokenMixer` it was made from.
+    `state` and `restore` use the same values as the `TokenMixer` it was made from.
     """
 
     @abstractmethod

@@ -49,7 +49,7 @@ def test_compile_then_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_diagnose(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", "x2; x1", "--tokens", "2"]) == 0
-    assert "a token-wise network errs by at least 1" in capsys.readouterr().out
+    assert "a token-wise network has an error of at least 1" in capsys.readouterr().out
     assert main(["diagnose", "x2; 0", "--tokens", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["lower_bounds"]["N1"] == pytest.approx(0.5)

@@ -128,6 +128,6 @@ def test_diagnosis_of_a_shift_and_of_a_sum() -> None:
     assert any(n.startswith("positions: needed") and "at least 1" in n for n in shift.needs)
     total = diagnose("x1+x2+x3", 3)
     assert any(n.startswith("positions: not needed") for n in total.needs)
-    assert any("token-wise network errs by at least 2" in n for n in total.needs)
+    assert any("token-wise network has an error of at least 2" in n for n in total.needs)
     jump = diagnose("where(x1 < x2, 0, 3); 0", 2)
-    assert any("every continuous network errs by at least 1.5" in n for n in jump.needs)
+    assert any("every continuous network has an error of at least 1.5" in n for n in jump.needs)

@@ -55,7 +55,7 @@ def of_record(record: FlowRecord, tensors: Tensors) -> Claim:
     """The exact numbers of a record.
 
     Raises:
-        CertificateError: a class, ends or design that no proof speaks of.
+        CertificateError: a class, ends or design that no proof covers.
     """
     e, s, d, walls = record.equation, record.starts, record.design, record.equation.walls
     claim = Claim(

@@ -57,7 +57,7 @@ class Entry:
         rounding: proven |float64 net - exact net| on the domain.
         boxes: boxes looked at.
         blocks: the blocks that were bounded, in order, with their outcomes.
-        witness: a point where the error is proven to exceed epsilon - rounding, or None.
+        witness: a counterexample, where the error provably exceeds epsilon - rounding; or None.
     """
 
     token: int
@@ -155,7 +155,7 @@ def _entry(view: View, epsilon: float, rounding: float, most_boxes: int, known: 
 
 
 def _no_verdict(view: View, rounding: float) -> Entry:
-    """A refusal without a search: numbers leave float64, or rounding alone is too much."""
+    """Rejection without a search: numbers leave float64, or rounding alone is too much."""
     return Entry(view.token, view.output, False, -np.inf, np.inf, rounding, 0, ())
 
 
@@ -215,7 +215,7 @@ def _limits(seen: list[_Seen], allowed: float) -> list[tuple[float, float]]:
 
 
 def _witness(view: View, pieces: list[Piece], seen: list[_Seen], allowed: float) -> Witness | None:
-    """A witness among the points already looked at."""
+    """A counterexample among the points already evaluated."""
     for points, total in (
         ([s.high_point for s in seen], sum(s.high for s in seen)),
         ([s.low_point for s in seen], -sum(s.low for s in seen)),

@@ -22,7 +22,7 @@ from theory.universal.enclosure.intervals import LIBM_ULPS
 from theory.universal.layer import LayerWeights
 
 _STEEPEST = 0.01
-"""Error of a score up to which exp(2 w) - 1 <= 2.03 w, so that 2.2 w holds with room."""
+"""Error of a score up to which exp(2 w) - 1 <= 2.03 w, so that 2.2 w holds with a margin."""
 
 
 @dataclass(frozen=True)

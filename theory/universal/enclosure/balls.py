@@ -18,7 +18,7 @@ _UNDERFLOW = 1e-300
 def gamma(operations: int) -> float:
     """Higham's gamma_k = k u / (1 - k u), rounded up; holds for every order and with FMA.
 
-    1 / (1 - k u) <= 1 + 2^-20 up to k = 2^32 operations, with room for the rounding of this line.
+    1 / (1 - k u) <= 1 + 2^-20 up to k = 2^32 operations, and a margin for rounding this line.
     """
     assert operations <= 2**32, "sums are shorter than that"
     return operations * UNIT * (1.0 + 2.0**-20)

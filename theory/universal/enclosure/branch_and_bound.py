@@ -66,8 +66,8 @@ class Outcome:
         lower, upper: range of e over all accepted boxes (over the whole domain if accepted).
         boxes: boxes looked at.
         tree: codes level by level; a bisected box has its lower and upper half at the next level.
-        witness: a point whose error is proven to be outside the limits, or None.
-        witness_error: a proven lower bound of |e| there (0 without a witness).
+        witness: a counterexample, a point whose error is proven to be outside the limits, or None.
+        witness_error: a proven lower bound of |e| there (0 without one).
     """
 
     accepted: bool

@@ -112,7 +112,7 @@ def _unproven_near(program: Program, target: Target) -> Array | None:
 
 
 _MOST_SHOWN = 8
-"""Coordinates of a point that fit a sentence."""
+"""Coordinates of a point, cut to the length of a message."""
 
 
 def shown(target: Target, point: Array) -> str:
@@ -123,7 +123,7 @@ def shown(target: Target, point: Array) -> str:
 
 
 def domain_text(target: Target) -> str:
-    """The domain as it is written in a sentence."""
+    """The domain as it is written in messages."""
     sides = [f"[{low:g}, {high:g}]" for low, high in target.box]
     if len(set(sides)) == 1:
         return sides[0]

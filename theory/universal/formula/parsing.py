@@ -69,7 +69,7 @@ class _Translation:
         self.text, self.names = text, names
 
     def shown(self, node: Node) -> str:
-        """The text of a node, cut to a length that fits a sentence."""
+        """The text of a node, cut to the length of a message."""
         text = self.text[node.start : node.stop].strip()
         text = f"1/{text}" if node.operation == "reciprocal" else text
         return text if len(text) <= 60 else f"{text[:57]}..."

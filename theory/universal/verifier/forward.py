@@ -48,7 +48,7 @@ class Arithmetic:
         """`error`, and infinity where a number may overflow.
 
         A partial sum is at most (1 + gamma) (size + error), gamma < 1/3 for a known one; a quarter
-        of the range leaves room for the difference of two such numbers, too.
+        of the range leaves a margin for the difference of two such numbers, too.
         """
         return np.asarray(np.where(size + error < self.largest / 4.0, error, np.inf))
 

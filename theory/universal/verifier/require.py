@@ -1,4 +1,4 @@
-"""The verifier's refusal."""
+"""Rejection by the verifier."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class _Check:
         shape = (weights.tokens, weights.width)
         require(
             shape == (certificate.tokens, certificate.width),
-            f"the layer takes {shape} tokens and channels, the certificate speaks of others.",
+            f"the layer takes {shape} tokens and channels, the certificate is about others.",
         )
         target = read_target(
             certificate.formula, certificate.tokens, certificate.width, certificate.domain
