@@ -29,6 +29,7 @@ GROUPS = {
     "activation": "pinn.activations",
     "mixer": "pinn.mixers",
     "digits": "pinn.digits",
+    "family network": "pinn.family_networks",
 }
 
 KEYWORDS = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -100,6 +100,11 @@ def solve(
     """
     begun = time.monotonic()
     problem = find_problem(problem) if isinstance(problem, str) else problem
+    if problem.given:
+        raise UsageError(
+            f"{problem.name}: {', '.join(map(str, problem.given))} is open for a family; solve one "
+            "member, pinn.Family(problem, draws).instance(seed=0), or learn all by pinn.learn."
+        )
     settings, limits = chosen(problem, settings, limits, choices)
     check_conditions(problem)
     check_reference(problem)

@@ -76,7 +76,7 @@ def check(line: str) -> None:
         pytest.fail(f"{line}\n{error}")
     problem = getattr(parsed, "problem", None)
     if words[0] == "solve" and problem and not problem.endswith(".py"):
-        assert problem in entries("problems"), line
+        assert problem in {**entries("problems"), **entries("families")}, line
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

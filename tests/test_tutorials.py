@@ -36,7 +36,7 @@ def test_the_programs_of_a_page_run(
 
 def test_a_page_states_question_way_and_trust() -> None:
     """Kills: a tutorial that does not say how far its answers can be trusted."""
-    for page in (*WHOLE, "attention", "compiled_flows", "gpu"):
+    for page in (*WHOLE, "attention", "compiled_flows", "families", "gpu"):
         path = PAGES / f"{page}.md"
         text = path.read_text(encoding="utf-8")
         assert re.search(r"^\*[A-Z].*\?.*\*$", text, re.MULTILINE), path

@@ -25,6 +25,7 @@ EPILOG = """examples:
   sciformer solve my_pde.py
   sciformer solve cavity --set form=velocity
   sciformer solve cylinder-wake --budget 600
+  sciformer solve burgers-family --from runs/family --readings start.csv
   torchrun --nproc-per-node 2 -m sciformer solve burgers
 
 The network with the smallest residual on points that it was never trained on is kept; the error
@@ -95,6 +96,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "objects as in optimiser.damping=0.1; repeatable",
     )
     parser.add_argument(
+        "--from",
+        dest="learned",
+        metavar="RUN",
+        help="answer by a run of `sciformer learn`, in milliseconds; numbers by --set",
+    )
+    parser.add_argument(
+        "--readings",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="with --from: CSV with a header such as x,start: places and values; repeatable",
+    )
+    parser.add_argument(
         "--ablation",
         action="store_true",
         help="then solve with one token per point, and print both (twice the time)",
@@ -106,6 +120,10 @@ def run(arguments: argparse.Namespace) -> int:
     from pinn.commands.result_table import status_of
     from sciformer.runs.processes import joined
 
+    if arguments.learned is not None or arguments.readings:
+        from pinn.commands.answer import answer
+
+        return answer(arguments)
     with joined() as processes:
         results = _results(arguments, processes)
         if processes.rank == 0:

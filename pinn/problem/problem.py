@@ -111,6 +111,9 @@ class Problem:
             inputs of the network are divided; by default half the extent, and the whole of time.
         residual_sizes: a size > 0 for each equation, by which its residual is divided; by default
             the sum of the sizes of its terms.
+        given: functions of some coordinates, such as start(x), and symbols that equations and
+            conditions hold and that differ from member to member of a `pinn.Family`; a problem that
+            has any cannot be solved itself.
         exact: a formula for each field; it is checked against the equations.
         reference: maps points (p, c) to the quantities {name: (p,)}, NaN where it knows none;
             shares no code with the solver. Made from `exact` where that is given.
@@ -146,6 +149,7 @@ class Problem:
     unknown: Mapping[Any, Unknown] = field(default_factory=dict)
     scales: Mapping[str, float] = field(default_factory=dict)
     residual_sizes: tuple[float, ...] = ()
+    given: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         self._read()
@@ -209,6 +213,7 @@ class Problem:
             "periodic",
             "gauge",
             "data",
+            "given",
         ):
             self._set(name, as_tuple(getattr(self, name)))
         forms = [e for e in self.equations if not isinstance(e, bool)]
@@ -216,6 +221,7 @@ class Problem:
         self._set("unknown", symbols_of(self.name, self.unknown, forms))
         renamed = one_symbol_a_name([*self.coordinates, *self.symbols])
         self._set("fields", tuple(map(renamed, self.fields)))
+        self._set("given", tuple(map(renamed, self.given)))
         self._set("equations", tuple(map(renamed, self.equations)))
         conditions = (replace(c, equation=renamed(c.equation)) for c in self.conditions)
         self._set("conditions", tuple(conditions))
@@ -266,8 +272,14 @@ class Problem:
 
     @property
     def symbols(self) -> tuple[Any, ...]:
-        """Symbols of all parameters, known and unknown."""
-        return tuple({**self.parameters, **self.unknown})
+        """Symbols of all parameters, known, unknown and given."""
+        drawn = dict.fromkeys(given for given in self.given if given.is_Symbol)
+        return tuple({**self.parameters, **self.unknown, **drawn})
+
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """The fields, and after them the functions that are given."""
+        return (*self.fields, *(given for given in self.given if not given.is_Symbol))
 
     @property
     def expressions(self) -> dict[str, Any]:
@@ -281,14 +293,15 @@ class Problem:
 
     def compile(self, expressions: list[Any]) -> Expressions:
         """Compiles expressions in this problem's coordinates, fields and parameters."""
-        return Expressions(expressions, self.coordinates, self.fields, self.symbols, who=self.name)
+        coordinates, symbols = self.coordinates, self.symbols
+        return Expressions(expressions, coordinates, self.functions, symbols, who=self.name)
 
     def condition_residual(self, condition: Condition) -> Expressions:
         """Left side minus right side of a condition; columns of the normal follow the points'."""
         return Expressions(
             [difference(condition.equation)],
             (*self.coordinates, *map(normal, self.coordinates)),
-            self.fields,
+            self.functions,
             self.symbols,
             who=self.name,
         )

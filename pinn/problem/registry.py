@@ -61,7 +61,9 @@ def _registered(name: str) -> Problem | Callable[..., Problem]:
 
 def _from_file(name: str) -> Problem:
     path, _, wanted = name.partition(":")
-    found = {key: value for key, value in _run(Path(path)).items() if isinstance(value, Problem)}
+    found = {
+        key: value for key, value in run_file(Path(path)).items() if isinstance(value, Problem)
+    }
     if wanted:
         if wanted not in found:
             raise unknown_name(path, "problem", wanted, found)
@@ -72,7 +74,12 @@ def _from_file(name: str) -> Problem:
     return next(iter(found.values()))
 
 
-def _run(path: Path) -> dict[str, Any]:
+def run_file(path: Path) -> dict[str, Any]:
+    """The names that a Python file of one's own defines; it is executed.
+
+    Raises:
+        DataError: no such file, or it fails.
+    """
     if not path.is_file():
         raise DataError(f"sciformer solve: no Python file {path}.")
     # The text itself, not a cache of compiled code that may lie beside it and say something else.

@@ -11,7 +11,16 @@ from typing import Any
 
 from sciformer.cli.shadowing import InstallationError, refuse_foreign
 
-KINDS = ("commands", "problems", "claims", "mixers", "cores", "compressions", "exports")
+KINDS = (
+    "commands",
+    "problems",
+    "families",
+    "claims",
+    "mixers",
+    "cores",
+    "compressions",
+    "exports",
+)
 _OURS = "sciformer"
 
 

@@ -1,0 +1,121 @@
+"""`sciformer solve FAMILY --from RUN`: one member of a family by what was learned of all."""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciformer.errors import DataError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from pinn.families.learned import Learned
+
+WHO = "sciformer solve"
+MOST_BYTES = 16 << 20  # half a million readings
+
+
+def answer(arguments: argparse.Namespace) -> int:
+    """Reads the readings, answers, writes fields, picture and summary.
+
+    Raises:
+        UsageError: no run, another family than the run's, or a number that is missing.
+        DataError: a file that is no table of readings.
+    """
+    from pinn.families.saved import load
+    from pinn.problem.source import is_file
+    from sciformer.cli.console import note, print_json, print_table
+    from sciformer.runs import Run
+
+    if arguments.learned is None:
+        raise UsageError(f"{WHO}: --readings needs --from RUN, a run of `sciformer learn`.")
+    learned = load(arguments.learned, trust=arguments.trust)
+    name = arguments.problem or learned.family.name
+    if not is_file(name) and name != learned.family.name:
+        raise UsageError(
+            f"{WHO}: {arguments.learned} has learned {learned.family.name}, not {name}; name that."
+        )
+    given = {**_numbers(learned, arguments.pairs), **_readings(learned, arguments.readings)}
+    begun = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the doubts are said below
+        solution = learned(**given)
+    axes, fields = solution.on_grid()
+    spent = time.process_time() - begun
+    for doubt in solution.doubts:
+        note(f"{learned.family.name}: DOUBTFUL: {doubt}.")
+    config = {
+        "family": name,
+        "from": str(arguments.learned),
+        "readings": list(map(str, arguments.readings)),
+        "set": list(arguments.pairs),
+    }
+    run = Run.create(arguments.out, learned.family.name, config)
+    run.write_array("solution.npz", **axes, **fields)
+    with run.file("figure.png") as path:
+        solution.plot().savefig(path, format="png")
+    summary: dict[str, Any] = {
+        "family": learned.family.name,
+        "network": learned.about["network"],
+        "doubts": list(solution.doubts),
+        "unknown": {n: found.unknown for n, found in solution.posterior.items()},
+        "band": solution.band(0.9) if learned.calibration is not None else None,
+        "points": int(np.prod([len(axis) for axis in axes.values()])),
+        "milliseconds": 1e3 * spent,
+        "run": str(run.path),
+    }
+    run.write_json("summary.json", summary)
+    if arguments.json:
+        print_json(summary)
+    else:
+        rows = [(key, _shown(value)) for key, value in summary.items() if value not in (None, [])]
+        print_table(rows, ("", "answer"))
+    return 0
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number:.3g}" for name, number in value.items())
+    return "; ".join(value) if isinstance(value, list) else value
+
+
+def _numbers(learned: Learned, pairs: list[str]) -> dict[str, float]:
+    found = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"{WHO}: --set wants key=value; got {pair!r}.")
+        if key not in learned.family.distributions:
+            raise unknown_name(WHO, "number of the family", key, learned.family.distributions)
+        try:
+            found[key] = float(text)
+        except ValueError:
+            raise UsageError(f"{WHO}: --set {key} wants a number; got {text!r}.") from None
+    return found
+
+
+def _readings(learned: Learned, paths: list[str]) -> dict[str, Any]:
+    """Places and values by the function that the header names."""
+    from sciformer.runs.reading import read_bytes
+
+    found: dict[str, Any] = {}
+    for path in map(Path, paths):
+        text = read_bytes(path, MOST_BYTES).decode("utf-8", "replace")
+        header, *lines = [line for line in text.splitlines() if line.strip()] or [""]
+        names = [word.strip() for word in header.split(",")]
+        functions = {n: str(g.args[0]) for n, g in learned.family.functions.items()}
+        if len(names) != 2 or functions.get(names[1]) != names[0]:
+            wanted = " or ".join(f"{x},{name}" for name, x in functions.items())
+            raise DataError(f"{path}: the first line must be {wanted}; got {header[:60]!r}.")
+        try:
+            table = np.array([[float(word) for word in line.split(",")] for line in lines])
+        except ValueError as error:
+            raise DataError(f"{path}: holds something else than numbers ({error}).") from error
+        if table.ndim != 2 or table.shape[1] != 2:
+            raise DataError(f"{path}: needs two columns of numbers below the header.")
+        found[names[1]] = (table[:, 0], table[:, 1])
+    return found

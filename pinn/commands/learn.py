@@ -1,0 +1,276 @@
+"""Learn a family of problems once, to answer any of its members in milliseconds."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pinn.families.family import Family
+    from pinn.families.learned import Learned
+
+WHO = "sciformer learn"
+EPILOG = """examples:
+  sciformer learn burgers-family
+  sciformer learn diffusion-reaction-family --budget 40 --seed 1 --out runs/reaction
+  sciformer learn burgers-family --network pooled --budget 75 --ablation
+  sciformer learn burgers-family --network deeponet --start faded --set width=96 --set members=32
+  sciformer learn my_family.py --data pairs.npz --loss both
+  sciformer solve burgers-family --from runs/burgers --readings start.csv
+
+A family whose solution is known in closed form is not trained unless --network asks for it. The
+budget is CPU time. Errors are relative L2 over members never seen, against the family's own
+reference; the classical method that computes it may well be as fast as the answer."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments."""
+    from sciformer.cli.arguments import add_json_argument, natural_number, positive_integer
+    from sciformer.cli.arguments import positive_number as positive
+
+    parser.epilog = EPILOG
+    parser.add_argument("family", help="a name (see `sciformer list families`) or a Python file")
+    parser.add_argument("--network", metavar="NAME", help="spectral, pooled, deeponet or former")
+    parser.add_argument(
+        "--start", metavar="NAME", help="faded, linear-flow, cole-hopf or cole-hopf-layers"
+    )
+    parser.add_argument("--loss", default="residual", choices=("residual", "data", "both"))
+    parser.add_argument("--data", type=Path, metavar="FILE", help="npz of pairs (default: made)")
+    parser.add_argument(
+        "--budget", type=positive, default=60.0, metavar="SECONDS", help="CPU time (default 60)"
+    )
+    parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--functions",
+        type=positive_integer,
+        default=100,
+        metavar="N",
+        help="unseen members that errors are taken over (default 100)",
+    )
+    parser.add_argument(
+        "--calibrate",
+        type=positive_integer,
+        default=200,
+        metavar="N",
+        help="members that bands are calibrated on (default 200)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="pairs",
+        help="a size of the network (width, depth, ...) or of a step (members, points, rate, "
+        "causal, batch); repeatable",
+    )
+    parser.add_argument(
+        "--ablation",
+        action="store_true",
+        help="then every network from the same start and from the faded one, the same seconds each",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
+    add_json_argument(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Learns, writes the run directory, prints the result."""
+    from pinn.families.registry import find_family
+    from pinn.families.saved import save
+    from pinn.problem.source import create
+    from sciformer.cli.console import note, print_json, print_table
+
+    begun = time.monotonic()
+    family = find_family(arguments.family)
+    network, schedule = _choices(arguments)
+    start = _start(arguments, family)
+    directory = create(arguments.out, family.name, _config(arguments))
+    learned = _learned(arguments, family, network, start, schedule)
+    if learned.about["network"] == "compiled":
+        note(_offer(family, learned))
+    summary = _summary(arguments, family, learned)
+    save(learned, directory)
+    summary |= {"wall_seconds": time.monotonic() - begun, "run": str(directory.path)}
+    if arguments.ablation:
+        summary["ablation"] = _ablation(arguments, family, schedule)
+    directory.write_json("summary.json", summary)
+    if arguments.json:
+        print_json(summary)
+        return 0
+    print_table(_rows(summary), ("", family.name))
+    if arguments.ablation:
+        columns = (
+            "network",
+            "start",
+            "parameters",
+            "steps",
+            "median",
+            "mean",
+            "q95",
+            "milliseconds",
+        )
+        print_table([[row[c] for c in columns] for row in summary["ablation"]], columns)
+    return 0
+
+
+def _learned(
+    arguments: argparse.Namespace, family: Family, network: Any, start: Any, schedule: Any
+) -> Learned:
+    from pinn.families.learning import learn
+    from sciformer.cli.console import Progress
+
+    with Progress(total=1.0, label=family.name) as progress:
+        return learn(
+            family,
+            network=network,
+            start=start,
+            loss=arguments.loss,
+            data=arguments.data,
+            budget=arguments.budget,
+            seed=arguments.seed,
+            schedule=schedule,
+            observe=lambda share, figures: progress.update(share, **figures),
+        )
+
+
+def _choices(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Network and schedule; sizes by name."""
+    import dataclasses
+
+    from pinn.families.networks.shared_trunk import SpectralBranch
+    from pinn.families.training import Schedule
+    from pinn.names import make
+    from sciformer.cli.settings import parse_settings
+
+    chosen = None if arguments.network is None else make("family network", arguments.network)
+    fields = {field.name for field in dataclasses.fields(Schedule)}
+    steps = [pair for pair in arguments.pairs if pair.partition("=")[0] in fields]
+    sizes = [pair for pair in arguments.pairs if pair not in steps]
+    network = chosen
+    if sizes:
+        network = chosen or SpectralBranch()
+        network = dataclasses.replace(network, **parse_settings(WHO, sizes, type(network)))
+    return network, Schedule(**parse_settings(WHO, steps, Schedule))
+
+
+def _start(arguments: argparse.Namespace, family: Family) -> Any:
+    from pinn.families.starts import find_start
+
+    return None if arguments.start is None else find_start(arguments.start, family)
+
+
+def _config(arguments: argparse.Namespace) -> dict[str, Any]:
+    names = ("network", "start", "loss", "budget", "seed", "pairs")
+    chosen = {name: getattr(arguments, name) for name in names}
+    data = None if arguments.data is None else str(arguments.data)
+    return {"problem": arguments.family, "data": data, **chosen}
+
+
+def _offer(family: Family, learned: Learned) -> str:
+    from pinn.families.cole_hopf import ColeHopf
+
+    is_head = isinstance(learned.answer.start, ColeHopf)
+    what = (
+        "one head of attention (Cole-Hopf); `sciformer compile --pde burgers-periodic` gives it a "
+        "certificate"
+        if is_head
+        else "its linear flow, wave by wave; `sciformer compile --pde heat` gives one as a "
+        "Transformer with a certificate"
+    )
+    return (
+        f"{family.name}: its solution is {what}. Nothing was trained; --network NAME "
+        "trains one all the same."
+    )
+
+
+def _summary(arguments: argparse.Namespace, family: Family, learned: Learned) -> dict[str, Any]:
+    """All figures; those against a reference only where the family has one."""
+    from pinn.families.learned import figures
+
+    about = learned.about
+    summary: dict[str, Any] = {
+        "family": family.name,
+        **{key: about[key] for key in ("network", "start", "leaves_out", "loss", "seed")},
+        "parameters": learned.parameter_count,
+        **{key: about.get(key) for key in ("optimiser", "steps", "validation", "train_seconds")},
+        "functions": arguments.functions,
+    }
+    if family.reference is None:
+        return {**summary, "median": None, "mean": None, "q95": None, "worst": None}
+    summary |= figures(learned.errors(arguments.functions))
+    if arguments.calibrate >= 20:  # of fewer, half of them cannot promise 90 %
+        calibration = learned.calibrate(arguments.calibrate)
+        low, high = calibration.coverage(0.9)
+        mean, least, most = calibration.measured(0.9)
+        summary["band"] = {
+            "level": 0.9,
+            "half_width_over_rms": calibration.quantile(0.9).tolist(),
+            "coverage_5_95": [low, high],
+            "measured_coverage": mean,
+            "measured_least_most": [least, most],
+        }
+    return summary
+
+
+def _ablation(arguments: argparse.Namespace, family: Family, schedule: Any) -> list[dict[str, Any]]:
+    """Every network from the best start and from the faded one, at equal seconds."""
+    from pinn.families.learning import learn
+    from pinn.families.starts import Faded, start_for
+    from pinn.names import known, make
+
+    starts = {start.name: start for start in (start_for(family, solved=False), Faded(family))}
+    found = []
+    for name in sorted(known("family network")):
+        for start in starts.values():
+            one = learn(
+                family,
+                network=make("family network", name)(),
+                start=start,
+                loss=arguments.loss,
+                data=arguments.data,
+                budget=arguments.budget,
+                seed=arguments.seed,
+                schedule=schedule,
+            )
+            short = argparse.Namespace(functions=arguments.functions, calibrate=0)
+            found.append(_summary(short, family, one))
+    return found
+
+
+def _rows(summary: dict[str, Any]) -> list[tuple[str, Any]]:
+    shown = {
+        "network": "network",
+        "start": "starts from",
+        "leaves_out": "which leaves out",
+        "loss": "learned from",
+        "parameters": "parameters",
+        "optimiser": "optimiser",
+        "steps": "steps",
+        "train_seconds": "CPU seconds",
+        "functions": "unseen members",
+        "median": "relative L2 error, median",
+        "mean": "mean",
+        "q95": "95 %",
+        "worst": "worst",
+        "milliseconds": "CPU ms a member",
+        "run": "run",
+    }
+    rows = [
+        (label, summary.get(key))
+        for key, label in shown.items()
+        if summary.get(key) not in (None, "")
+    ]
+    if "band" in summary:
+        band = summary["band"]
+        width = ", ".join(f"{w:.2e}" for w in band["half_width_over_rms"])
+        low, high = band["coverage_5_95"]
+        rows.insert(
+            -1,
+            (
+                "90 % band, half width over rms",
+                f"{width}; holds {band['measured_coverage']:.0%} of other members "
+                f"(calibration itself {low:.0%} to {high:.0%})",
+            ),
+        )
+    return rows

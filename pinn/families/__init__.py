@@ -1,0 +1,1 @@
+"""Families of problems: one network for all members, and errors that are stated."""

@@ -1,0 +1,165 @@
+"""`pinn.learn`: from a family to an answer for each of its members."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+from torch import nn
+
+from pinn.families.answer import Answer
+from pinn.families.learned import Learned
+from pinn.families.networks.shared_trunk import SpectralBranch
+from pinn.families.pairs import DataObjective, Pairs, made_pairs, read_pairs
+from pinn.families.registry import find_family
+from pinn.families.saved import describe, save
+from pinn.families.starts import start_for
+from pinn.families.training import History, Limit, Objective, Schedule, train
+from pinn.jets.memory import kept_memory
+from pinn.names import label
+from sciformer.errors import UsageError
+from sciformer.runs.threads import limit_threads
+
+if TYPE_CHECKING:
+    from pinn.families.family import Family
+    from pinn.families.starts import Start
+    from sciformer.runs import Run
+
+    class Sizes(Protocol):
+        """Sizes of a network of families."""
+
+        sensors: str
+
+        def build(self, family: Family) -> nn.Module:
+            """The network, freshly initialised from torch's random state."""
+            ...
+
+
+Loss = Literal["residual", "data", "both"]
+BUDGET = 60.0  # seconds of CPU time
+DATA_SHARE = 0.4
+"""Of a budget that goes to data where the residual comes after them."""
+
+
+def learn(
+    family: Family | str,
+    *,
+    network: Sizes | None = None,
+    start: Start | None = None,
+    loss: Loss = "residual",
+    data: Pairs | Path | str | None = None,
+    budget: float = BUDGET,
+    seed: int = 0,
+    schedule: Schedule | None = None,
+    run: Run | None = None,
+    observe: Callable[[float, dict[str, float]], None] = lambda share, figures: None,
+) -> Learned:
+    """Learns a family: afterwards each member is answered in milliseconds.
+
+        learned = pinn.learn("burgers-family", budget=60)
+        solution = learned(start=(places, values))
+
+    Without a network of one's choice, an equation whose solution is known in closed form is not
+    trained at all: its start is the solution. A chosen network is trained, from the best start that
+    leaves something to learn.
+
+    Args:
+        family: a `Family`, a registered name, or a Python file.
+        network: `SpectralBranch`, `DeepONet`, `PooledTokens` or `FamilyFormer` of
+            `pinn.families.networks`; by default the first.
+        start: what the network adds to; by default the best one that is known.
+        loss: "residual" learns from the equations and fresh members alone, "data" from pairs,
+            "both" from pairs first and from the equations after.
+        data: pairs, or an npz file of them; by default made by the reference.
+        budget: seconds of CPU time of this process.
+        seed: of the network and of all that is drawn.
+        schedule: sizes of a step.
+        run: where it is written.
+        observe: called with the share of the budget spent and figures.
+
+    Raises:
+        UsageError: data without a loss that uses them, or the other way round.
+        DataError: pairs that do not fit the family.
+        ConvergenceError: the loss stopped being finite.
+    """
+    if isinstance(family, str):
+        family = find_family(family)
+    if loss not in ("residual", "data", "both") or (data is not None and loss == "residual"):
+        raise UsageError(
+            f"learn: loss must be 'residual' (without data), 'data' or 'both'; got {loss!r}"
+            f"{' with data' if data is not None else ''}."
+        )
+    if not budget > 0:
+        raise UsageError(f"learn: the budget must be > 0 seconds; got {budget:g}.")
+    begun = time.process_time()
+    chosen = start or start_for(family, solved=network is None)
+    about = describe(family, network, chosen, loss, budget, seed, schedule)
+    if network is None and not chosen.leaves_out:
+        learned = Learned(Answer(family, chosen, None), "any", {**about, "network": "compiled"})
+    else:
+        sizes = network or SpectralBranch()
+        with limit_threads(1), kept_memory():
+            learned = _train(
+                family, sizes, chosen, loss, data, budget, seed, schedule or Schedule(), observe
+            )
+        learned.about = {**about, "network": label("family network", sizes), **learned.about}
+    learned.about["train_seconds"] = time.process_time() - begun
+    if run is not None:
+        save(learned, run)
+    return learned
+
+
+def _train(
+    family: Family,
+    sizes: Sizes,
+    start: Start,
+    loss: Loss,
+    data: Pairs | Path | str | None,
+    budget: float,
+    seed: int,
+    schedule: Schedule,
+    observe: Callable[[float, dict[str, float]], None],
+) -> Learned:
+    begun = time.process_time()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        answer = Answer(family, start, sizes.build(family))
+    objective = Objective(answer, schedule, seed, sizes.sensors)
+    history: History | None = None
+    if loss != "residual":
+        pairs = data if isinstance(data, Pairs) else _pairs(family, data, seed)
+        fit = DataObjective(
+            answer,
+            pairs,
+            lambda members: objective.inputs(members, torch.float32),
+            (schedule.members, schedule.batch),
+            seed,
+        )
+        # Making the pairs is part of the price.
+        share = DATA_SHARE if loss == "both" else 1
+        limit = _limit(share * budget - (time.process_time() - begun), budget, schedule, share)
+        history = train(answer, fit, fit.validation, schedule, limit, observe)
+    if loss != "data":
+        share = 1 - DATA_SHARE if loss == "both" else 1
+        limit = _limit(budget - (time.process_time() - begun), budget, schedule, share)
+        history = train(answer, objective, objective.validation, schedule, limit, observe, history)
+    assert history is not None, "one of the two was trained on"
+    about = {
+        "optimiser": history.optimiser,
+        "steps": history.steps,
+        "validation": history.curve[-1][3],
+        "curve": [list(point) for point in history.curve],
+    }
+    return Learned(answer, sizes.sensors, about)
+
+
+def _limit(left: float, budget: float, schedule: Schedule, share: float) -> Limit:
+    """A stage of so many seconds, but a tenth of the budget at least, or of its share of steps."""
+    return Limit(max(left, 0.1 * budget), round(share * schedule.steps))
+
+
+def _pairs(family: Family, data: Path | str | None, seed: int) -> Pairs:
+    return made_pairs(family, seed + 1) if data is None else read_pairs(family, Path(data))

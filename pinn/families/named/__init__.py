@@ -1,0 +1,1 @@
+"""Families that come along, one file each."""

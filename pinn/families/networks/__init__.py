@@ -1,0 +1,1 @@
+"""Networks that read the functions and numbers of a member and answer at points."""
