@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from pinn.networks import MLP
 from pinn.optimisers import FlatParameters
 from pinn.settings import Settings
 from pinn.solution import Solution
+from pinn.stages.digits import training_limits
 from pinn.trainers import make_trainer
 from pinn.training.history import History
 from pinn.training.plateau import Plateau
@@ -76,13 +78,13 @@ def test_sleep_is_no_computing() -> None:
 
 
 def rest(fall: float, steps: int) -> History:
-    """Residuals that fall by a factor every five steps."""
-    return History([(5 * i, 1e3 * fall**-i) for i in range(1, steps // 5 + 1)])
+    """Residuals that fall by a factor every five steps, from far below the first one."""
+    return History([(0, 1e9), *((5 * i, 1e3 * fall**-i) for i in range(1, steps // 5 + 1))])
 
 
 def test_a_training_ends_at_rest_and_not_before() -> None:
     """Kills: no window, a window shorter than half of the steps, residuals on other points."""
-    assert Plateau(100).reason(rest(1.0, 100)) is None
+    assert Plateau(100).reason(rest(1.0, 95)) is None
     assert "by less than 1.1 in 100 steps" in str(Plateau(100).reason(rest(1.0, 105)))
     assert Plateau(100).reason(rest(1.05, 1000)) is None
     falling = rest(1.05, 400).pairs
@@ -94,17 +96,30 @@ def test_a_training_ends_at_rest_and_not_before() -> None:
     assert Plateau(100).reason(History()) is None
 
 
+def test_a_training_that_rests_where_it_began_goes_on() -> None:
+    """Kills: Allen-Cahn given up at an error of one half, which it leaves after 300 steps."""
+    flat = [(0, 1.0), *((5 * i, 2e-4) for i in range(1, 100))]
+    assert Plateau(100).reason(History(flat)) is None
+    assert Plateau(100, shape=1e-3).reason(History(flat)) is not None
+
+
 @given(st.floats(1e-200, 1e200), st.floats(1.0, 1.5), st.integers(0, 60))
 def test_units_do_not_decide_when_it_ends(unit: float, fall: float, count: int) -> None:
     """Kills: an absolute threshold."""
-    pairs = [(5 * i, fall**-i) for i in range(count)]
+    pairs = [(5 * i, fall**-i * (1e-6 if i else 1.0)) for i in range(count)]
     scaled = History([(step, unit * value) for step, value in pairs])
     reasons = [Plateau(50).reason(history) for history in (History(pairs), scaled)]
     assert reasons[0] == reasons[1]
 
 
-def test_a_solve_that_comes_to_rest_says_so(heat: Problem) -> None:
+def test_a_training_that_comes_to_rest_says_so(heat: Problem) -> None:
     """Kills: an end that a solve without a wide layer never looks for."""
-    solved = pinn.solve(heat, Settings(**{**TINY, "points": 0.05}), Limits(iterations=3000))
-    assert "no longer falls" in solved.stopped
-    assert solved.iterations < 1500
+    settings = Settings(**{**TINY, "points": 0.05})
+    solution = Solution(heat, build_trial(heat, settings), settings)
+    limits = training_limits(solution, Limits(iterations=3000))
+    assert limits.plateau is not None
+    # So small a network never finds the shape.
+    limits = replace(limits, plateau=replace(limits.plateau, shape=0.1))
+    trainer = make_trainer(solution, limits)
+    assert "no longer falls" in trainer.run()
+    assert trainer.progress.iteration < 1500
