@@ -221,6 +221,12 @@ class Solution:
 
         return bound_error(self.problem, self.trial, norm)
 
+    def prove_error(self, tolerance: float, directory: str | Path | None = None) -> ErrorBound:
+        """A proven bound of the L1 error, see `pinn.certificates.proving.prove_error`."""
+        from pinn.certificates.proving import prove_error
+
+        return prove_error(self.problem, self.trial, tolerance, directory)
+
     def save(self, run: Run) -> None:
         """Writes the trained parameters and the fields on a grid into a run directory."""
         from safetensors.torch import save_file

@@ -28,6 +28,8 @@ def print_results(results: list[dict[str, Any]]) -> None:
         "validation": "validation residual, mean square",
         "error_estimate": "relative L2 error, estimated",
         "error_bound": "error bound",
+        "proven": "proven",
+        "certificate": "certificate",
         "relative_l2": "relative L2 error",
         "relative_l2_by_field": "of each field",
         "mse": "mean squared error",
@@ -53,6 +55,8 @@ def warn(results: list[dict[str, Any]]) -> None:
     from sciformer.cli.console import note
 
     for result in results:
+        if result.get("not_proven"):
+            note(f"{result['problem']}: NOT PROVEN: {result['not_proven']}")
         if not result.get("converged", True):
             because = "; ".join(result["reasons"])
             note(
@@ -62,8 +66,10 @@ def warn(results: list[dict[str, Any]]) -> None:
 
 
 def status_of(results: list[dict[str, Any]]) -> int:
-    """3 if one of the results has not converged, 0 otherwise."""
-    has_failed = any(result.get("verdict") == "not converged" for result in results)
+    """3 if one of the results has not converged or was not proven as asked, 0 otherwise."""
+    has_failed = any(
+        result.get("verdict") == "not converged" or result.get("not_proven") for result in results
+    )
     return NOT_CONVERGED if has_failed else 0
 
 
@@ -71,7 +77,7 @@ def _cell(key: str, value: Any) -> Any:
     if key == "attention" and value is not None:
         entropies = ", ".join(f"{h:.4f}" for h in value["entropy"].values())
         return f"entropy/log k {entropies}; cut to one token changes {value['cut_to_one']:.1%}"
-    if key == "error_bound" and value is not None:
+    if key in ("error_bound", "proven") and value is not None:
         relative = "" if value["relative"] is None else f", {value['relative']:.2e} of the solution"
         return f"{value['norm']} error <= {value['bound']:.2e} ({value['kind']}{relative})"
     if key == "reasons" and value is not None:

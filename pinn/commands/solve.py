@@ -26,6 +26,7 @@ EPILOG = """examples:
   sciformer solve cavity --set form=velocity
   sciformer solve cylinder-wake --budget 600
   sciformer solve burgers-family --from runs/family --readings start.csv
+  sciformer solve heat --certify 1e-6 --out runs/proven && sciformer verify runs/proven/certificate
   torchrun --nproc-per-node 2 -m sciformer solve burgers
 
 The network with the smallest residual on points that it was never trained on is kept; the error
@@ -46,6 +47,7 @@ SEVERAL_PROCESSES = True  # those that torchrun starts share the points
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
+    from pinn.commands.certify_solution import add_arguments
     from sciformer.cli.arguments import add_run_arguments, positive_integer, positive_number
 
     parser.epilog = EPILOG
@@ -108,6 +110,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --from: CSV with a header such as x,start: places and values; repeatable",
     )
+    add_arguments(parser)
     parser.add_argument(
         "--ablation",
         action="store_true",
@@ -187,6 +190,10 @@ class _Request:
         self.problem = find_problem(name, parameters)
         self.settings = chosen_settings(self._base(), self.problem, own, arguments, pairs)
         resolve_device(self.settings.device)
+        if arguments.certify:
+            from pinn.commands.certify_solution import refuse_unprovable
+
+            refuse_unprovable(self.problem, self.settings)
         self._config = {"problem": name, "parameters": parameters}
         if self._old and "edits" in self._old.config:
             self._config["edits"] = self._old.config["edits"]
@@ -225,7 +232,12 @@ class _Request:
             )
         if solved.stopped == INTERRUPTED:
             raise KeyboardInterrupt
-        return {**solved.summary(), "run": str(made[0].path)}
+        described = {**solved.summary(), "run": str(made[0].path)}
+        if self._arguments.certify:
+            from pinn.commands.certify_solution import certify
+
+            described |= certify(solved.solution, self._arguments.certify, made[0])
+        return described
 
     def _run(self, settings: Settings, directory: Any) -> Run:
         from pinn.problem.source import create, resume
@@ -267,6 +279,10 @@ class _Request:
         if self._old is not None:
             return Settings.from_json(self._old.config["settings"])
         advised, given = Settings.advised(self.problem), self._arguments
+        if given.certify and given.model is None:
+            from pinn.commands.certify_solution import provable
+
+            return provable(advised)
         if given.steps or given.mixer or given.ablation:
             return dataclasses.replace(advised, network=Settings().network)
         if isinstance(advised.network, Race) and _names_a_size(given.pairs):

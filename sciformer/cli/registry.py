@@ -20,6 +20,7 @@ KINDS = (
     "cores",
     "compressions",
     "exports",
+    "verifiers",
 )
 _OURS = "sciformer"
 

@@ -1,4 +1,4 @@
-"""Re-check the certificate of a compiled layer, by code that shares nothing with the certifier."""
+"""Re-check a certificate, of a layer, a flow or a solution, by code apart from its certifier."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ NO_PROOF = 3
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the directory and how much of it to check."""
-    parser.add_argument("path", type=Path, help="a directory written by compile")
+    parser.add_argument(
+        "path", type=Path, help="a directory written by compile, or the certificate of a solution"
+    )
     parser.add_argument(
         "--share",
         type=float,
@@ -32,6 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     start = time.perf_counter()
     if (arguments.path / "flow.json").is_file():
         return _flow(arguments)
+    from sciformer.cli.registry import entries
+
+    for name, entry in entries("verifiers").items():  # of other packages, by their file
+        if (arguments.path / f"{name}.json").is_file():
+            return int(entry.load().run(arguments))
     from sciformer.cli.console import Progress, note, print_json, print_table
     from theory.universal.verifier.verify import verify
 

@@ -1,0 +1,1 @@
+"""Proven errors of solutions, with certificates that need not be believed."""
