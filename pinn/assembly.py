@@ -8,17 +8,24 @@ import torch
 from torch import nn
 
 from pinn.capacity import refuse_too_large
+from pinn.refinement.wide_layer import widened
 from pinn.trial.hard_constraint import TrialSolution
 from pinn.trial.inputs import inputs_of, spread_units
 from pinn.trial.parameters import Coefficients, Parameters
+from pinn.trial.windows import Windows, state_of, window
 from sciformer.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from torch import Tensor
+
     from pinn.problem.problem import Problem
     from pinn.settings import Settings
     from pinn.trial.inputs import Inputs
+
+# More windows than these are no solution that anybody could store.
+MOST_WINDOWS = 10_000
 
 
 def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
@@ -48,6 +55,59 @@ def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
     values = Parameters(problem.parameter_values, coefficients)
     trial = TrialSolution(network, constraint, values)
     return trial.to(device=settings.device, dtype=getattr(torch, settings.dtype))
+
+
+def rebuilt(
+    problem: Problem, settings: Settings, config: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> TrialSolution:
+    """A trial solution of the form that a saved state has, whose numbers are still to be loaded.
+
+    Args:
+        problem: what it solves.
+        settings: how it was solved.
+        config: of its run.
+        state: names and tensors of a `state_dict`.
+
+    Raises:
+        DataError: sizes that do not belong together.
+    """
+    if "ends" in state:
+        return rebuilt_windows(problem, settings, state)
+    trial = kept_trial(problem, settings, config)
+    trial.network = widened(trial.network, problem, state, "network.")
+    return trial
+
+
+def rebuilt_windows(problem: Problem, settings: Settings, state: Mapping[str, Tensor]) -> Windows:
+    """Windows in time of the form that a saved state has.
+
+    Raises:
+        DataError: ends and states that are no windows of the problem.
+    """
+    ends, states = torch.as_tensor(state["ends"]), torch.as_tensor(state.get("states", ()))
+    [(low, high)] = problem.domain.intervals.values() if len(problem.coordinates) == 1 else [(0, 0)]
+    wanted = (len(ends), len(state_of(problem)) if low < high else 0)
+    starts = torch.cat([torch.tensor([low], dtype=torch.float64), ends.double().reshape(-1)[:-1]])
+    is_sound = (
+        ends.ndim == 1
+        and 0 < len(ends) <= MOST_WINDOWS
+        and tuple(states.shape) == wanted
+        and bool(states.isfinite().all())
+        and bool((ends.double() > starts).all() and ends[-1] <= high)
+    )
+    if not is_sound:
+        raise DataError(
+            f"{problem.name}: the saved windows have ends {tuple(ends.shape)} and states "
+            f"{tuple(states.shape)}, which are no windows of this problem; solve again."
+        )
+    trials = []
+    for k, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        part = window(problem, start, end, states[k].tolist() if k else None)
+        trial = build_trial(part, settings)
+        trial.network = widened(trial.network, part, state, f"network.{k}.network.")
+        trials.append(trial)
+    whole = settings.conditions(problem, settings.fade)
+    return Windows(trials, ends, states, whole, Parameters(problem.parameter_values))
 
 
 def _spread(network: nn.Module, inputs: Inputs, problem: Problem) -> None:

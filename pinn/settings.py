@@ -65,6 +65,8 @@ class Settings:
         points: factor on the number of collocation points.
         seed: of the initial weights and of all points.
         threads: threads of BLAS; tensor operations use one.
+        windows: number of windows of equal length in time that are solved one after the other; 0
+            for as many as it takes where the problem is made for it, and 1 for none.
         dtype: "float64" or "float32".
         device: a torch device.
     """
@@ -88,6 +90,7 @@ class Settings:
     points: float = 1.0
     seed: int = 0
     threads: int = 1
+    windows: int = 1
     dtype: str = "float64"
     device: str = "cpu"
 
@@ -117,6 +120,8 @@ class Settings:
         for name in ("causal", "fade"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"solve: {name} must be >= 0; got {getattr(self, name):g}.")
+        if self.windows < 0:
+            raise UsageError(f"solve: windows must be >= 0, 0 for auto; got {self.windows}.")
         if self.threads < 1:
             raise UsageError(f"solve: threads must be >= 1; got {self.threads}.")
 
@@ -124,7 +129,8 @@ class Settings:
     def advised(cls, problem: Problem, **choices: Any) -> Settings:
         """The settings that a problem advises, changed by some choices.
 
-        Where neither says which network, a race of several does.
+        Where neither says which network, a race of several does, and evolutions in one coordinate
+        go window after window.
 
         Raises:
             UnknownNameError: a choice that settings do not have.
@@ -134,7 +140,7 @@ class Settings:
             if name not in fields:
                 raise unknown_name("solve", "setting", name, fields)
         advice = {k: v for k, v in problem.advice.items() if k in fields}
-        return cls(**{"network": Race(), **advice, **choices})
+        return cls(**{"network": Race(), "windows": 0, **advice, **choices})
 
     def to_json(self) -> dict[str, Any]:
         """A description as JSON values; objects with a registered name are rebuilt by `from_json`.

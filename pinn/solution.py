@@ -14,9 +14,8 @@ from pinn.accuracy import Errors as Errors
 from pinn.accuracy import ReferenceGrid as ReferenceGrid
 from pinn.accuracy import grid_counts as grid_counts
 from pinn.accuracy import in_gauge
-from pinn.assembly import kept_trial
+from pinn.assembly import rebuilt
 from pinn.loss.terms import quantities
-from pinn.refinement.wide_layer import widened
 from pinn.settings import Settings
 from pinn.trial.hard_constraint import TrialSolution
 from pinn.trial.parameters import Parameters
@@ -48,7 +47,7 @@ class Solution:
 
     Args:
         problem: what was solved.
-        trial: the trained network with its conditions.
+        trial: the trained network with its conditions, or several that follow each other in time.
         settings: how it was solved.
     """
 
@@ -266,10 +265,9 @@ class Solution:
         problem = find_problem(name_in(run, trust=trust), config["parameters"])
         given = {} if network is None else {"network": network}
         settings = Settings.from_json(config["settings"], **given)
-        trial = kept_trial(problem, settings, config)
         try:
             found, _ = read_tensors(path, inside=run.path)
-            trial.network = widened(trial.network, problem, found, "network.")
+            trial = rebuilt(problem, settings, config, found)
             tensors, _ = read_tensors(path, trial.state_dict(), inside=run.path)
         except DataError as error:
             raise DataError(

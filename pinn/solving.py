@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pinn.assembly import build_trial
 from pinn.bounds.bounding import known_bound
+from pinn.networks import Race
 from pinn.problem.reference_check import check_reference
 from pinn.problem.registry import find_problem
 from pinn.problem.wellposed import check_conditions
@@ -15,6 +16,7 @@ from pinn.settings import Settings
 from pinn.solution import ReferenceGrid, Solution
 from pinn.solved import Solved, attention_use
 from pinn.stages.digits import add_digits, training_limits, why_not
+from pinn.stages.marching import March, is_marched, settings_of_windows
 from pinn.stages.race import decide
 from pinn.trainers import make_trainer
 from pinn.training.bar import bars
@@ -108,6 +110,9 @@ def solve(
     settings, limits = chosen(problem, settings, limits, choices)
     check_conditions(problem)
     check_reference(problem)
+    if trial is None and not refinements and is_marched(problem, settings, processes):
+        seen = (*observers, *(bars(problem.name, limits) if progress else ()))
+        return _in_windows(problem, settings, limits, seen, run, begun)
     choice = decide(problem, settings, limits.budget, processes)
     settings = choice.settings
     fresh = build_trial(problem, settings) if trial is None else trial
@@ -161,6 +166,44 @@ def solve(
         error_bound=bound,
     )
     if run is not None and is_whole:
+        _write(run, solved)
+    return solved
+
+
+def _in_windows(
+    problem: Problem,
+    settings: Settings,
+    limits: Limits,
+    observers: Sequence[Callable[[Progress], None]],
+    run: Run | Callable[[Settings], Run] | None,
+    begun: float,
+) -> Solved:
+    """The solution of an evolution, window after window; see `solve`."""
+    why = "small networks, because windows in time are short"
+    choice = why if isinstance(settings.network, Race) else ""
+    settings = settings_of_windows(problem, settings)
+    run = run(settings) if callable(run) else run
+    history: list[tuple[int, float, float]] = []
+    told = EverySecond((*observers, *(() if run is None else (_logger(run),))))
+    marched = March(problem, settings, limits, (told, _recorder(history)), run)()
+    solution = Solution(problem, marched.trial, settings)
+    solved = Solved(
+        solution=solution,
+        verdict=judge(marched.evidence),
+        errors=None if problem.reference is None else solution.errors(),
+        attention=None,
+        iterations=marched.iterations,
+        best_iteration=marched.iterations,
+        validation=marched.validation,
+        error_estimate=None,
+        stopped=marched.stopped,
+        training={**_built_in(solution), **marched.report()},
+        train_seconds=marched.elapsed,
+        wall_seconds=time.monotonic() - begun,
+        history=tuple(history),
+        choice=choice,
+    )
+    if run is not None and marched.stopped != INTERRUPTED:
         _write(run, solved)
     return solved
 

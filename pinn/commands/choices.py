@@ -73,7 +73,7 @@ def chosen_settings(
         UsageError: a word that means nothing, or a value that cannot be.
     """
     changes: dict[str, Any] = {}
-    for name in ("seed", "threads", "dtype", "device"):
+    for name in ("seed", "threads", "dtype", "device", "windows"):
         if getattr(arguments, name) is not None:
             changes[name] = getattr(arguments, name)
     if arguments.optimiser is not None:

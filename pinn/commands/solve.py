@@ -23,6 +23,7 @@ EPILOG = """examples:
   sciformer solve convection --set beta=50 --set curriculum=beta:1:150
   sciformer solve kdv --set sampler=r3 --optimiser soap
   sciformer solve my_pde.py
+  sciformer solve my_ode.py --windows 20
   sciformer solve cavity --set form=velocity
   sciformer solve cylinder-wake --budget 600
   sciformer solve burgers-family --from runs/family --readings start.csv
@@ -89,6 +90,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--mixer", metavar="NAME", help="what mixes those tokens: attention (default), urpe or lmu"
     )
     parser.add_argument(
+        "--windows",
+        type=windows,
+        metavar="auto|N",
+        help="windows in time, solved one after the other with the state carried over: auto "
+        "(default) for evolutions in one coordinate, as many as it takes; 1 for none",
+    )
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -116,6 +124,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="then solve with one token per point, and print both (twice the time)",
     )
+
+
+def windows(text: str) -> int:
+    """A number of windows in time; 0 for "auto"."""
+    from sciformer.cli.arguments import positive_integer
+
+    return 0 if text == "auto" else positive_integer(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

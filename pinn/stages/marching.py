@@ -1,0 +1,416 @@
+"""Evolutions in one coordinate, solved window after window with the state carried over."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from pinn.assembly import MOST_WINDOWS, build_trial, rebuilt_windows
+from pinn.geometry.box import Face
+from pinn.loss.terms import EquationTerm
+from pinn.networks import MLP, Race
+from pinn.problem.orders import order_of
+from pinn.refinement.refine import Refiner
+from pinn.refinement.ripeness import Ripeness
+from pinn.sampling.schedule import Schedule, Stage
+from pinn.solution import Solution
+from pinn.stages.digits import add_digits
+from pinn.trainers import make_trainer
+from pinn.training.evidence import evidence_of
+from pinn.training.trainer import INTERRUPTED, Limits, Progress
+from pinn.training.verdict import Evidence
+from pinn.trial.parameters import Parameters
+from pinn.trial.windows import Windows, state_of, window
+from sciformer.errors import ConvergenceError, UsageError
+from sciformer.runs.clock import clock_of
+from sciformer.runs.state import pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pinn.problem.problem import Problem
+    from pinn.settings import Settings
+    from pinn.trial.hard_constraint import TrialSolution
+    from sciformer.runs import Run
+    from sciformer.runs.processes import Processes
+
+# Fields along one coordinate over a short window are simple: small networks on few points reach
+# the residual at which a wide layer of few columns, neurons times fields, does the rest.
+NETWORK = MLP.Sizes(width=12, layers=2)
+SCHEDULE = Schedule((Stage(0, 128, 5),))
+COLUMNS, SCALES = 450, (1.0,)
+FEWEST = 40  # neurons; fewer are no better than the network
+# Steps after which a window that is no nearer to its goal is too long.
+STEPS = 60
+# Relative residual of a window. Errors of all windows add up and grow with the evolution, and the
+# wide layer reaches 1e-9 to 1e-13 wherever the window is short enough.
+ACCEPTED = 1e-7
+# A window that fails is divided, one that succeeds is followed by a longer one.
+SHRINK, GROW = 5.0, 2.0
+# Windows shorter than this share of the whole are below what float64 can tell of time.
+SHORTEST = 1e-12
+
+
+@dataclass
+class Marched:
+    """Windows of an evolution, and how they came about.
+
+    Attributes:
+        trial: fields over the whole of time.
+        settings: of each window.
+        residuals: the relative residual of each equation, in the window where it is largest.
+        iterations: steps of all windows.
+        validation: the largest mean squared residual of a window.
+        ends: of the windows.
+        rejected: windows that were divided.
+        neurons: of all wide layers together.
+        reached: the time up to which the evolution is solved.
+        stopped: why it ended there.
+        elapsed: CPU seconds.
+        evidence: for a verdict.
+    """
+
+    trial: Windows
+    settings: Settings
+    iterations: int
+    validation: float
+    ends: list[float]
+    rejected: int
+    neurons: int
+    stopped: str
+    elapsed: float
+    evidence: Evidence
+
+    def report(self) -> dict[str, Any]:
+        """JSON values for the summary."""
+        return {
+            "windows": {
+                "number": len(self.ends),
+                "divided": self.rejected,
+                "shortest": min(b - a for a, b in zip(self.ends, self.ends[1:], strict=False))
+                if len(self.ends) > 1
+                else self.ends[0],
+                "neurons": self.neurons,
+            }
+        }
+
+
+def why_not_marching(problem: Problem, settings: Settings, processes: Processes) -> str:
+    """Why a problem cannot be solved window after window; empty if it can."""
+    if len(problem.coordinates) != 1:
+        return "windows need fields of one coordinate, such as time"
+    [coordinate] = problem.coordinates
+    [name] = problem.domain.coordinates
+    low, _ = problem.domain.intervals[name]
+    order = sum(order_of(problem, field, coordinate) for field in problem.fields)
+    faces = [problem.domain.part(c.on) for c in problem.conditions]
+    at_start = all(isinstance(face, Face) and face.outward < 0 for face in faces)
+    if not at_start or len(problem.conditions) != order:
+        return f"windows need as many conditions as derivatives, all of them at {name}={low:g}"
+    for what, is_there in (
+        ("periodic coordinates", bool(problem.periodic)),
+        ("data", bool(problem.data)),
+        ("unknown parameters", bool(problem.unknown)),
+        ("an explicit ansatz", bool(problem.ansatz)),
+        ("a curriculum", settings.curriculum is not None),
+        ("causal weights", bool(settings.causal)),
+        ("a network given as a module", isinstance(settings.network, torch.nn.Module)),
+        ("several processes", processes.size > 1),
+    ):
+        if is_there:
+            return f"windows do not go with {what}"
+    return ""
+
+
+def is_marched(problem: Problem, settings: Settings, processes: Processes) -> bool:
+    """Whether a solve goes window after window, by the settings or because the problem is made
+    for it.
+
+    Raises:
+        UsageError: windows are asked for and cannot be.
+    """
+    why_not = why_not_marching(problem, settings, processes)
+    if settings.windows > 1 and why_not:
+        raise UsageError(f"{problem.name}: {why_not}; solve with windows=1.")
+    if settings.windows:
+        return settings.windows > 1
+    has_digits = settings.digits is not None and settings.dtype == "float64"
+    return not why_not and has_digits and settings.optimiser.needs_jacobian
+
+
+def settings_of_windows(problem: Problem, settings: Settings) -> Settings:
+    """The settings of each window: small, unless somebody says otherwise."""
+    changes: dict[str, Any] = {}
+    if isinstance(settings.network, Race):
+        changes["network"] = NETWORK
+    if settings.schedule is None and settings.optimiser.needs_jacobian:
+        changes["schedule"] = SCHEDULE
+    if settings.digits == Refiner():
+        neurons = COLUMNS // len(problem.fields)
+        changes["digits"] = Refiner(neurons=max(FEWEST, neurons), scales=SCALES)
+    return dataclasses.replace(settings, **changes)
+
+
+@dataclass
+class March:
+    """An evolution under way.
+
+    Args:
+        problem: see `why_not_marching`.
+        settings: of each window, see `settings_of_windows`; `windows` of them of equal length, or
+            as many as it takes if that is 0.
+        limits: of the whole.
+        observers: called with the progress of all windows together.
+        run: keeps a checkpoint after each window, and holds the one to continue from, if any.
+    """
+
+    problem: Problem
+    settings: Settings
+    limits: Limits
+    observers: Sequence[Callable[[Progress], None]] = ()
+    run: Run | None = None
+    trials: list[TrialSolution] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    states: list[list[float]] = field(default_factory=list)
+    totals: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        [self._interval] = self.problem.domain.intervals.values()
+        self.totals = {
+            "elapsed": 0.0,
+            "iterations": 0,
+            "rejected": 0,
+            "neurons": 0,
+            "validation": 0.0,
+            "residuals": {},
+        }
+        low, high = self._interval
+        self._width = _Width((high - low) / max(1, self.settings.windows))
+        self._resume()
+
+    def __call__(self) -> Marched:
+        """Solves up to the end of time, or of the budget.
+
+        Ctrl-C ends it after the step in which it came, with what was solved before.
+        """
+        clock = clock_of(torch.device(self.settings.device))
+        begun = clock() - self.totals["elapsed"]
+        low, high = self._interval
+        stopped = ""
+        while self._now < high and not (stopped := self._limit()):
+            end = self._end()
+            attempt = self._attempt(end)
+            self.totals["elapsed"] = clock() - begun
+            if attempt is None:
+                stopped = INTERRUPTED
+                break
+            if self.settings.windows or attempt.worst <= ACCEPTED:
+                self._accept(attempt, end)
+            else:
+                self._divide(end)
+                if self._width.next < SHORTEST * (high - low):
+                    stopped = f"windows of {self._width.next:.2g} do not converge either"
+                    break
+        self._tell(Progress(stopped=stopped or "the end of time is reached"))
+        return self._marched(stopped)
+
+    @property
+    def _now(self) -> float:
+        return self.ends[-1] if self.ends else self._interval[0]
+
+    def _divide(self, end: float) -> None:
+        """Puts down that a window up to a time was too long."""
+        self.totals["rejected"] += 1
+        self._width.fails(end - self._now)
+
+    def _end(self) -> float:
+        """The end of the next window; what is left is not cut into a sliver."""
+        high, width = self._interval[1], self._width.next
+        if len(self.ends) + 1 == self.settings.windows:
+            return high
+        end = self._now + width
+        return high if end + 0.1 * width >= high else end
+
+    def _limit(self) -> str:
+        budget, iterations = self.limits.budget, self.limits.iterations
+        if len(self.ends) >= MOST_WINDOWS:
+            return f"{MOST_WINDOWS} windows are solved"
+        if not self.ends and not self.totals["rejected"]:
+            return ""  # at least one window is tried
+        if budget is not None and self.totals["elapsed"] >= budget:
+            return f"budget of {budget:g} s spent"
+        if iterations is not None and self.totals["iterations"] >= iterations:
+            return f"{iterations} iterations done"
+        return ""
+
+    def _attempt(self, end: float) -> _Attempt | None:
+        """A window up to a time, trained and refined; None after Ctrl-C."""
+        problem = window(self.problem, self._now, end, self._state)
+        solution = Solution(problem, build_trial(problem, self.settings), self.settings)
+        steps = STEPS
+        if self.limits.iterations is not None:
+            steps = max(1, min(steps, self.limits.iterations - self.totals["iterations"]))
+        seconds = None
+        if self.limits.budget is not None:
+            seconds = max(0.0, self.limits.budget - self.totals["elapsed"])
+        trainer = make_trainer(solution, Limits(seconds, steps, Ripeness()))
+        try:
+            if trainer.run([self._tell_of(end)]) == INTERRUPTED:
+                return None
+            report = add_digits(solution, trainer, Limits())
+            evidence = evidence_of(problem, solution.trial, trainer)
+        except ConvergenceError:
+            return _Attempt(solution, dict.fromkeys(("the equation",), float("inf")))
+        finally:
+            self.totals["iterations"] += trainer.progress.iteration
+        is_refined = report is not None and report.steps > 0
+        return _Attempt(
+            solution,
+            dict(evidence.residuals),
+            report.validation if report and is_refined else trainer.progress.best_validation,
+            report.neurons if report else 0,
+        )
+
+    def _accept(self, attempt: _Attempt, end: float) -> None:
+        totals = self.totals
+        if not self.settings.windows:
+            self._width.succeeds()
+        self.states.append(self._state or [0.0] * len(state_of(self.problem)))
+        self.trials.append(attempt.solution.trial)
+        self.ends.append(end)
+        totals["neurons"] += attempt.neurons
+        totals["validation"] = max(totals["validation"], attempt.validation)
+        for name, size in attempt.residuals.items():
+            totals["residuals"][name] = max(size, totals["residuals"].get(name, 0.0))
+        if self.run is not None:
+            width = dataclasses.asdict(self._width)
+            state = {"fields": self._windows().state_dict(), "totals": totals, "width": width}
+            self.run.save_checkpoint(*pack(state))
+
+    @property
+    def _state(self) -> list[float] | None:
+        """The state at the end of the last window; None before the first."""
+        if not self.trials:
+            return None
+        problem = self.problem
+        term = EquationTerm(
+            "state",
+            self.trials[-1],
+            problem.compile(state_of(problem)),
+            problem.domain.coordinates,
+            problem.parameter_values,
+        )
+        like = next(self.trials[-1].parameters())
+        with torch.no_grad():
+            [row] = term.residual(like.new_tensor([[self.ends[-1]]]))
+        values: list[float] = row.tolist()
+        return values
+
+    def _windows(self) -> Windows:
+        like = next(self.trials[0].parameters())
+        ends, states = (torch.tensor(x, dtype=torch.float64) for x in (self.ends, self.states))
+        whole = self.settings.conditions(self.problem, self.settings.fade)
+        values = Parameters(self.problem.parameter_values)
+        return Windows(self.trials, ends, states, whole, values).to(like.device)
+
+    def _marched(self, stopped: str) -> Marched:
+        """All windows; what was not reached is a last one that nothing is known of."""
+        totals, high, unsettled = self.totals, self._interval[1], ""
+        name = self.problem.domain.coordinates[0]
+        ends = list(self.ends)
+        if self._now < high:
+            unsettled = f"the solution ends at {name} = {self._now:.6g} and not at {high:g}, "
+            unsettled += f"because {stopped}" if stopped != INTERRUPTED else "by an interrupt"
+            problem = window(self.problem, self._now, high, self._state)
+            self.states.append(self._state or [0.0] * len(state_of(self.problem)))
+            self.trials.append(build_trial(problem, self.settings))
+            self.ends.append(high)
+        residuals = totals["residuals"] or {"the equation": float("inf")}
+        return Marched(
+            trial=self._windows(),
+            settings=self.settings,
+            iterations=totals["iterations"],
+            validation=totals["validation"] if ends else float("inf"),
+            ends=[end - self._interval[0] for end in ends or self.ends],
+            rejected=totals["rejected"],
+            neurons=totals["neurons"],
+            stopped=stopped or f"{name} = {high:g} is reached",
+            elapsed=totals["elapsed"],
+            evidence=Evidence(residuals=residuals, unsettled=unsettled),
+        )
+
+    def _resume(self) -> None:
+        checkpoint = None if self.run is None else self.run.load_checkpoint()
+        if checkpoint is None:
+            return
+        state = unpack(*checkpoint)
+        rebuilt = rebuilt_windows(self.problem, self.settings, state["fields"])
+        rebuilt.load_state_dict(state["fields"])
+        self.trials = rebuilt.trials
+        self.ends, self.states = rebuilt.ends.tolist(), rebuilt.states.tolist()
+        self.totals, self._width = state["totals"], _Width(**state["width"])
+
+    def _tell_of(self, end: float) -> Callable[[Progress], None]:
+        """An observer of one window's training, which tells of all windows."""
+        totals = self.totals
+        done, elapsed = totals["iterations"], totals["elapsed"]
+        low, high = self._interval
+
+        def tell(progress: Progress) -> None:
+            whole = dataclasses.replace(
+                progress,
+                iteration=done + progress.iteration,
+                elapsed=elapsed + progress.elapsed,
+                values={"solved": (self._now - low) / (high - low)},
+                stopped=None,
+            )
+            self._tell(whole)
+
+        return tell
+
+    def _tell(self, progress: Progress) -> None:
+        if progress.stopped is not None:
+            progress.iteration = self.totals["iterations"]
+            progress.elapsed = self.totals["elapsed"]
+        for observer in self.observers:
+            observer(progress)
+
+
+@dataclass
+class _Width:
+    """Length of the next window: a fifth after a failure, twice as long after a success.
+
+    Lengths that have just failed are tried again after two shorter windows only.
+    """
+
+    next: float
+    failed: float | None = None
+    successes: int = 0
+
+    def succeeds(self) -> None:
+        self.successes += 1
+        longer = GROW * self.next
+        is_refuted = self.failed is not None and longer >= self.failed and self.successes < 2
+        self.next = self.next if is_refuted else longer
+
+    def fails(self, length: float) -> None:
+        self.failed, self.successes, self.next = length, 0, length / SHRINK
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A window, and how far it came."""
+
+    solution: Solution
+    residuals: dict[str, float]
+    validation: float = float("inf")
+    neurons: int = 0
+
+    @property
+    def worst(self) -> float:
+        """The largest relative residual; infinite for one that is no number."""
+        sizes = self.residuals.values()
+        return max((size if size == size else float("inf") for size in sizes), default=0.0)
