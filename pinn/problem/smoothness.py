@@ -50,6 +50,32 @@ def jumps(expression: Any, coordinates: Sequence[Any]) -> Iterator[tuple[Any, st
                 yield function, str(coordinate)
 
 
+def planes(expression: Any, coordinates: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Where an expression changes from case to case across planes coordinate = value.
+
+    Returns:
+        Pairs of coordinate and value, sorted; boundaries of another form are left out.
+    """
+    expression = sympy.sympify(expression)
+    edges = {
+        _edge(relation)
+        for piecewise in expression.atoms(sympy.Piecewise)
+        for _, condition in piecewise.args
+        for relation in condition.atoms(sympy.core.relational.Relational)
+    }
+    edges |= {f.args[0] for f in expression.atoms(sympy.Abs, sympy.sign, sympy.Heaviside)}
+    edges |= {one - other for f in expression.atoms(sympy.Min, sympy.Max)
+              for one, other in itertools.combinations(f.args, 2)}  # fmt: skip
+    found = set()
+    for edge in edges:
+        for coordinate in coordinates:
+            if edge.free_symbols == {coordinate} and edge.is_polynomial(coordinate):
+                found |= {
+                    (coordinate, place) for place in sympy.Poly(edge, coordinate).real_roots()
+                }
+    return sorted(found, key=lambda pair: (str(pair[0]), float(pair[1])))
+
+
 def _is_smooth_piecewise(piecewise: Any, coordinates: Sequence[Any], order: int) -> bool:
     """Whether neighbouring branches agree where they meet, with their derivatives below `order`."""
     conditions = [condition for _, condition in piecewise.args]

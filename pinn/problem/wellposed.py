@@ -168,7 +168,7 @@ def _without_derivatives(form: Any) -> Any:
 
 def _refuse_zero(problem: Problem) -> None:
     """A homogeneous problem is solved by 0, and so would any network solve it."""
-    if problem.unknown or problem.ansatz:
+    if problem.ansatz:
         return
     forms = [difference(e) for e in problem.equations]
     forms += [difference(c.equation) for c in problem.conditions]
@@ -177,7 +177,8 @@ def _refuse_zero(problem: Problem) -> None:
         raise UsageError(
             f"{problem.name}: {', '.join(f'{f} = 0' for f in problem.fields)} satisfies all "
             f"equations and conditions, and is what a network would find; for an eigenfunction "
-            f"replace one condition by a normalisation, such as a slope that is not 0."
+            f"add a normalisation, such as a slope that is not 0 at one end, and let its value be "
+            f"found, as by unknown={{E: Unknown(size=1, start=1)}}."
         )
 
 

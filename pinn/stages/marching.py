@@ -262,6 +262,8 @@ class March:
                 return None
             report = add_digits(solution, trainer, Limits())
             evidence = evidence_of(problem, solution.trial, trainer)
+        except KeyboardInterrupt:  # Between the steps of the wide layer, which leave no checkpoint.
+            return None
         except ConvergenceError:
             return _Attempt(solution, dict.fromkeys(("the equation",), float("inf")))
         finally:

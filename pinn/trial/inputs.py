@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pinn.trial.interfaces import with_kinks
 from pinn.trial.wave_search import find_wave
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pinn.data.cloud import Cloud
     from pinn.geometry.base import Domain
     from pinn.problem.problem import Problem
+    from pinn.trial.interfaces import Features
 
 
 class Inputs(nn.Module):
@@ -45,7 +47,7 @@ class Inputs(nn.Module):
         self,
         coordinates: int,
         scale: Rescale | PeriodicEmbedding,
-        features: Waves | TravellingWave | None = None,
+        features: Features | None = None,
         along: int = -1,
     ) -> None:
         super().__init__()
@@ -252,7 +254,7 @@ def inputs_of(
         low, high = problem.domain.intervals[problem.time or ""]
         top = problem.frequency * (high - low)
         features = Waves(along, [top * (i + 1) / waves for i in range(waves)])
-    return Inputs(len(names), scale, features, along)
+    return Inputs(len(names), scale, with_kinks(problem, scale, features), along)
 
 
 def _scale(problem: Problem, harmonics: int) -> Rescale | PeriodicEmbedding:
