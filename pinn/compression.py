@@ -14,6 +14,7 @@ from pinn.solution import Solution
 from pinn.trainers import make_trainer
 from pinn.training.trainer import Limits
 from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.windows import Windows
 from sciformer.compression.prune import PlainCut, Removal
 from sciformer.compression.sites import sites
 from sciformer.compression.transformation import Task
@@ -99,6 +100,11 @@ def prune(solution: Solution, budget: float) -> Pruned:
         DomainError: a budget outside its range.
     """
     whole = bare(solution)
+    if isinstance(solution.trial, Windows):
+        raise UsageError(
+            f"compress: the solution of {solution.problem.name} consists of windows in time, each "
+            "with a small network; solve with --windows 1 for one network that can be pruned."
+        )
     if not sites(whole.trial):
         raise UsageError(
             f"compress: the network of {solution.problem.name} has no layer of hidden units that "

@@ -5,14 +5,42 @@ from __future__ import annotations
 import base64
 import html
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sympy
+
+if TYPE_CHECKING:
+    from pinn.accuracy import Errors
+    from pinn.problem.problem import Problem
 
 LONGEST = 110  # characters of LaTeX that fit above a figure
 
 
-def solution_html(solution: Any) -> str:
+class Shown(Protocol):
+    """What is told of a solution; `pinn.Solution` is one, which this module is a part of."""
+
+    problem: Problem
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """All parameters of the problem."""
+        ...
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained parameters."""
+        ...
+
+    def errors(self) -> Errors:
+        """Errors against the problem's reference."""
+        ...
+
+    def plot(self) -> Any:
+        """A matplotlib figure."""
+        ...
+
+
+def solution_html(solution: Shown) -> str:
     """Equations in LaTeX, a table of parameters and errors, and a small figure."""
     problem = solution.problem
     rows = {
@@ -39,7 +67,7 @@ def solution_html(solution: Any) -> str:
     )
 
 
-def headline(solution: Any, said: str = "") -> str:
+def headline(solution: Shown, said: str = "") -> str:
     """Title, equation and relative error above a figure, as far as they fit.
 
     Args:
@@ -56,7 +84,7 @@ def headline(solution: Any, said: str = "") -> str:
     return "\n".join(lines)
 
 
-def _formula(solution: Any) -> str:
+def _formula(solution: Shown) -> str:
     """The equations as matplotlib reads them, fields without their arguments; "" if too long."""
     problem = solution.problem
     names = {f: sympy.Symbol(str(f.func)) for f in problem.fields}

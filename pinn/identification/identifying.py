@@ -108,6 +108,11 @@ class Identification:
         parts = (self.curvature[name], self.misfit[name], self.tolerance[name])
         return float(t.ppf(0.975, self.freedom)) * float(np.linalg.norm(parts))
 
+    def __repr__(self) -> str:
+        found = ", ".join(str(self).splitlines())
+        name = self.solution.problem.name
+        return f"Identification({name}: {found}; {self.samples} samples, {self.verdict.outcome})"
+
     def __str__(self) -> str:
         """One line for each unknown, such as a = 0.1384 ± 0.0041 (95 %)."""
         return "\n".join(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pinn.problem.scales import Scales
 from pinn.trial.hard_constraint import HardConstraint
+from pinn.trial.seams import fade_of
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
 
 
 def auto(problem: Problem, fade: float = 0.0) -> HardConstraint:
-    """Exact forms where they exist, condition by condition; the others become terms."""
-    return HardConstraint(problem, fade, Scales(problem).fields, problem.conditions)
+    """Exact forms where they exist, condition by condition; the others become terms.
+
+    Initial values that have a kink where a periodic coordinate closes fade out, whatever `fade`.
+    """
+    return HardConstraint(
+        problem, fade or fade_of(problem), Scales(problem).fields, problem.conditions
+    )
 
 
 def hard(problem: Problem, fade: float = 0.0) -> HardConstraint:

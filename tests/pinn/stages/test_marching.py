@@ -96,14 +96,14 @@ def test_a_stiff_decay_gets_short_windows_where_it_is_fast() -> None:
 def test_an_end_that_is_not_reached_is_said() -> None:
     """Kills: a calm answer over times that nothing was solved for."""
     blow_up = evolution(lambda u, t: u**2, 2.0)
-    solved = pinn.solve(blow_up, budget=2)
+    solved = pinn.solve(blow_up, iterations=200)
     assert not solved.verdict.converged
     assert "the solution ends at t = " in str(solved.verdict)
     trial = solved.solution.trial
     assert isinstance(trial, Windows)
     assert trial.ends[-1] == 2.0
     reached = float(trial.ends[-2])
-    assert 0.5 < reached < 1.0
+    assert 0.3 < reached < 1.0
     times = np.linspace(0, min(reached, 0.9), 9)
     assert np.allclose(solved.solution(times[:, None])["u"], 1 / (1 - times), rtol=1e-5)
 
