@@ -46,7 +46,8 @@ def check_reference(problem: Problem) -> None:
     or with a formula, which was checked exactly. The reference is called once.
 
     Raises:
-        DataError: the reference lacks a field, or has another number of values than points.
+        DataError: the reference lacks a field, has another number of values than points, or is
+            not finite at most of them.
     """
     if problem.reference is None or problem.exact or problem.quantities or problem.unknown:
         return
@@ -60,6 +61,14 @@ def check_reference(problem: Problem) -> None:
     sizes = Scales(problem).equations
     for equation, terms, typical in zip(problem.equations, compiled, sizes, strict=True):
         values = torch.stack(terms(columns, found.__getitem__, problem.parameter_values))
+        # Stencils may leave a region, where a reference need not have values; most points do not.
+        known = values.isfinite().all(0)
+        if 2 * int(known.sum()) < len(known):
+            raise DataError(
+                f"{problem.name}: the reference is not finite at {int((~known).sum())} of "
+                f"{len(known)} points of the domain; mend it, or leave it out."
+            )
+        values = values[:, known]
         size = values.abs().sum(0)
         telling = size > LEAST_SIZE * max(float(size.max()), typical)
         if not bool(telling.any()):
@@ -114,7 +123,8 @@ def differentiate(
                 f"{ {key: np.shape(value) for key, value in values.items()} } for "
                 f"{len(points) * len(blocks)} points."
             )
-        totals[unknown] += weight * np.asarray(values[name])[part][: len(points)]
+        with np.errstate(invalid="ignore", over="ignore"):  # a reference may be infinite
+            totals[unknown] += weight * np.asarray(values[name])[part][: len(points)]
     return {unknown: torch.from_numpy(total) for unknown, total in totals.items()}
 
 

@@ -158,3 +158,11 @@ def test_causal_weights_wait_for_earlier_times() -> None:
     squares = torch.tensor([2.0, 3.0, 5.0], dtype=torch.float64)
     weights = CausalInTime(axis=0, strength=0.1, bins=3).reweight(sample, squares).weights
     assert weights.tolist() == pytest.approx([1, math.exp(-0.2), math.exp(-0.5)])
+
+
+def test_the_mean_is_over_points_and_not_over_weights() -> None:
+    """11 (.25 * 2^2 + .25 * 10^2) / 2 = 143. Kills: a division by the sum of the weights (572)."""
+    slope = nn.Parameter(torch.tensor([3.0], dtype=torch.float64))
+    points, weights = torch.tensor([[2.0], [5.0]]).double(), torch.full((2,), 0.25).double()
+    rows = Weighted(Line("square", slope, 2), Sample(points, weights), 11.0).rows().detach()
+    assert float(rows @ rows) == pytest.approx(143, rel=1e-14)

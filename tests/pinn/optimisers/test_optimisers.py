@@ -273,3 +273,11 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     with pytest.raises(UsageError, match=r"pip install 'sciformer\[optimisers\]'"):
         FromLibrary("soap")
+
+
+@pytest.mark.parametrize(("size", "is_trusted"), [(0.7, True), (0.8, False)])
+def test_a_long_second_order_correction_is_not_trusted(size: float, is_trusted: bool) -> None:
+    """Longer than .75 |step|: the step alone. Kills: another limit."""
+    step, second = torch.tensor([0.6, 0.8]), size * torch.tensor([0.0, 1.0])
+    wanted = step + second / 2 if is_trusted else step
+    assert torch.equal(LevenbergMarquardt._accelerated(step, second), wanted)

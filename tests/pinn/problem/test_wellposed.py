@@ -13,6 +13,7 @@ from pinn.data.cloud import Cloud
 from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
 from pinn.networks import MLP
+from pinn.problem.orders import order_of
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.reference_check import ReferenceWarning, check_reference
 from pinn.problem.wellposed import check_conditions
@@ -209,3 +210,17 @@ def test_a_reference_without_a_formula_is_held_against_the_equation(
 def test_the_references_of_the_package_pass() -> None:
     for name in ("burgers", "allen-cahn", "kdv"):
         check_reference(pinn.find_problem(name))
+
+
+def test_the_highest_derivative_is_the_order() -> None:
+    """u_t + u u_x = u_xx is of order 2 in x. Kills: the lowest one."""
+    burgers = problem(equations=(sympy.Eq(u.diff(t) + u * u.diff(x), u.diff(x, 2)),))
+    assert (order_of(burgers, u, x), order_of(burgers, u, t)) == (2, 1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_reference_that_is_no_number_is_refused(value: float) -> None:
+    """Kills: a comparison that nan passes."""
+    nowhere = problem(reference=lambda points: {"u": np.full(len(points), value)})
+    with pytest.raises(DataError, match="the reference is not finite at 48 of 48 points"):
+        check_reference(nowhere)

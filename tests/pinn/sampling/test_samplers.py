@@ -136,3 +136,25 @@ def test_importance_ends_whatever_the_residual_is(size: float) -> None:
     sample = sampler.draw(50, current)
     assert len(torch.unique(sample.points)) == 50
     assert torch.allclose(sample.weights, torch.ones_like(sample.weights))
+
+
+def test_the_draw_among_candidates_has_a_seed_of_its_own() -> None:
+    """Over the same Sobol sequence. Kills: a systematic sample that always begins at 0."""
+    drawn = [
+        ResidualImportance(UniformSobol(BOX, seed=5), seed=seed).draw(50, CURRENT).points
+        for seed in (1, 2, 1)
+    ]
+    assert torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_points_gather_at_a_front_that_leans_in_two_directions() -> None:
+    """x = .2 + .3 y + .3 t. Kills: lines of different y that share a density."""
+    box = Box(x=(0, 1), y=(0, 1), t=(0, 1))
+
+    def distance(points: Tensor) -> Tensor:
+        return points[:, 0] - 0.2 - 0.3 * points[:, 1] - 0.3 * points[:, 2]
+
+    current = Current(lambda p: torch.tanh(40 * distance(p))[:, None], lambda p: p[:, 0])
+    points = WarpedSobol(UniformSobol(box, seed=5)).draw(4000, current).points
+    assert float((distance(points).abs() < 0.05).double().mean()) > 0.4  # evenly: 0.1

@@ -125,3 +125,43 @@ def test_initial_values_fade_and_the_conditions_still_hold() -> None:
     assert float(constraint(late, torch.zeros(1, 1))[0, 0]) == pytest.approx(left, rel=1e-12)
     # At the end of the time span the factor is that of the distance to x = 0.
     assert float(constraint(late, torch.ones(1, 1))[0, 0]) == pytest.approx(left + 0.65)
+
+
+def at(constraint: HardConstraint, place: float, time: float) -> float:
+    return float(constraint.offset[0].subs({x: place, t: time}))
+
+
+def test_initial_values_do_not_fade_where_a_slope_is_given() -> None:
+    """u = sin pi x and u_t = 3 x at the start, fade 3. Kills: values that fade beside a slope."""
+    wave = Problem(
+        name="wave",
+        coordinates=(x, t),
+        fields=(u,),
+        equations=(sympy.Eq(u.diff(t, 2), u.diff(x, 2)),),
+        domain=Box(x=(0, 2), t=(0, 1)),
+        conditions=(
+            Condition(sympy.Eq(u, sympy.sin(sympy.pi * x)), on="t=0"),
+            Condition(sympy.Eq(u.diff(t), 3 * x), on="t=0"),
+        ),
+    )
+    offset = HardConstraint(wave, fade=3.0).offset[0]
+    slope = float(offset.diff(t).subs({x: 0.7, t: 0}))
+    assert slope == pytest.approx(2.1, abs=1e-12)
+
+
+def test_final_values_do_not_fade() -> None:
+    """1 at the end, fade 3: 1 everywhere (mutant: 20.1 at the start). Kills: any end as a start."""
+    problem = heat(Condition(sympy.Eq(u, 1), on="t=3"))
+    constraint = HardConstraint(problem, fade=3.0)
+    assert at(constraint, 0.7, 1.0) == pytest.approx(1.0, abs=1e-12)
+    start = HardConstraint(heat(Condition(sympy.Eq(u, 1), on="t=1")), fade=3.0)
+    assert at(start, 0.7, 3.0) == pytest.approx(math.exp(-3), rel=1e-12)
+
+
+def test_conditions_that_miss_each_other_by_a_thousandth_do_not_meet() -> None:
+    """1 at the start and 1.001 at the wall. Kills: a tolerance of a per cent."""
+    problem = heat(
+        Condition(sympy.Eq(u, 1), on="t=1"), Condition(sympy.Eq(u, sympy.Float(1.001)), on="x=0")
+    )
+    with pytest.raises(DomainError, match="do not meet"):
+        hard(problem)
