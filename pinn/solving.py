@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +19,7 @@ from pinn.solved import Solved, attention_use
 from pinn.stages.digits import add_digits, training_limits, why_not
 from pinn.stages.marching import March, is_marched, settings_of_windows
 from pinn.stages.race import decide
+from pinn.stages.second_opinion import second_opinion
 from pinn.trainers import make_trainer
 from pinn.training.bar import bars
 from pinn.training.evidence import evidence_of
@@ -65,6 +67,7 @@ def solve(
     progress: bool = True,
     processes: Processes = ALONE,
     trial: TrialSolution | None = None,
+    estimate_error: bool = False,
     **choices: Any,
 ) -> Solved:
     """Solves a problem.
@@ -85,6 +88,8 @@ def solve(
             function, and only the first has a run and observers.
         trial: a trained trial solution of the problem to go on from, in place; None for a fresh one
             of the settings.
+        estimate_error: whether a second look estimates the error, see
+            `pinn.stages.second_opinion`; up to half of the budget again, or a second solve.
         choices: single fields of `Settings` in place of those advised, such as `network=`,
             `optimiser=`, `sampler=`, `weighting=`, `schedule=` or `seed=`, and `budget=` or
             `iterations=` in place of limits.
@@ -111,6 +116,11 @@ def solve(
     check_conditions(problem)
     check_reference(problem)
     if trial is None and not refinements and is_marched(problem, settings, processes):
+        if estimate_error:
+            raise UsageError(
+                f"{problem.name}: errors of solutions in windows of time are not estimated; "
+                "compare with another seed, or solve in one window (--set windows=1)."
+            )
         seen = (*observers, *(bars(problem.name, limits) if progress else ()))
         return _in_windows(problem, settings, limits, seen, run, begun)
     choice = decide(problem, settings, limits.budget, processes)
@@ -140,6 +150,14 @@ def solve(
         except KeyboardInterrupt:  # A refinement is put in place whole or not at all.
             stopped = INTERRUPTED
     is_whole = stopped != INTERRUPTED
+    opinion = None
+    if estimate_error and is_whole:
+        opinion = second_opinion(
+            solution,
+            lambda: _again(solution, limits, processes),
+            None if limits.budget is None else limits.budget / 2,
+            processes,
+        )
     state = trainer.progress
     bound = known_bound(problem, solution.trial) if is_whole else None
     verdict = judge(evidence_of(problem, solution.trial, trainer))
@@ -151,12 +169,13 @@ def solve(
         iterations=state.iteration,
         best_iteration=state.best_iteration,
         validation=digits.validation if digits and digits.steps else state.best_validation,
-        error_estimate=None if digits is None else digits.error_estimate,
+        error_estimate=getattr(opinion or digits, "error_estimate", None),
         stopped=stopped,
         training={
             **_built_in(solution),
             **trainer.report(),
             **_told(solution, digits),
+            **({} if opinion is None else {"error_estimate": opinion.basis}),
             **({"refinements": refined} if refined else {}),
         },
         train_seconds=state.elapsed,
@@ -206,6 +225,12 @@ def _in_windows(
     if run is not None and marched.stopped != INTERRUPTED:
         _write(run, solved)
     return solved
+
+
+def _again(solution: Solution, limits: Limits, processes: Processes) -> Solution:
+    """A second solution of the same problem, from another seed."""
+    settings = dataclasses.replace(solution.settings, seed=solution.settings.seed + 1)
+    return solve(solution.problem, settings, limits, progress=False, processes=processes).solution
 
 
 def chosen(

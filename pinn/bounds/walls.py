@@ -11,6 +11,8 @@ from pinn.geometry.box import Box, Face
 from pinn.loss.terms import EquationTerm
 from pinn.problem.smoothness import is_smooth
 from pinn.trial.face_conditions import FaceCondition, read_condition
+from pinn.trial.interfaces import Kinks
+from pinn.trial.windows import Windows
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,6 +76,10 @@ def boundary_of(problem: Problem, trial: TrialSolution) -> Boundary:
     """
     if not isinstance(problem.domain, Box):
         raise _refusal(problem, f"its domain {problem.domain} is no box")
+    if isinstance(trial, Windows) or any(isinstance(m, Kinks) for m in trial.modules()):
+        raise _refusal(
+            problem, "the trial solution is made of pieces, whose joints nobody looks at"
+        )
     _refuse_rough_form(problem, trial)
     exact, soft = _read(problem, trial)
     walls: dict[str, Wall] = {}

@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from sciformer.cli.arguments import positive_number
 
     parser.add_argument(
+        "--estimate-error",
+        action="store_true",
+        help="then estimate the relative L2 error by a second look, for problems without a "
+        "reference (up to half of the time again, or twice the time)",
+    )
+    parser.add_argument(
         "--certify",
         type=positive_number,
         metavar="BOUND",

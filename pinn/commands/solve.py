@@ -223,7 +223,13 @@ class _Request:
         trial = self._smaller(settings)
         if processes.rank != 0:
             solved = solve(
-                self.problem, settings, limits, progress=False, processes=processes, trial=trial
+                self.problem,
+                settings,
+                limits,
+                progress=False,
+                processes=processes,
+                trial=trial,
+                estimate_error=self._arguments.estimate_error,
             )
             if solved.stopped == INTERRUPTED:
                 raise KeyboardInterrupt
@@ -244,6 +250,7 @@ class _Request:
                 progress=False,
                 processes=processes,
                 trial=trial,
+                estimate_error=self._arguments.estimate_error,
             )
         if solved.stopped == INTERRUPTED:
             raise KeyboardInterrupt

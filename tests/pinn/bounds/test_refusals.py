@@ -19,6 +19,7 @@ from pinn.problem.registry import find_problem
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.trial.conditions import soft
+from pinn.trial.interfaces import Kinks
 from sciformer.errors import UsageError
 from tests.pinn.bounds.instances import Draw, heat, poisson, true_error
 
@@ -188,3 +189,14 @@ def test_an_unknown_norm_is_refused() -> None:
     solution = untrained(poisson(Draw(np.random.default_rng(5))))
     with pytest.raises(UsageError, match=r"unknown norm 'l2'.*Known: L1, L2, max"):
         solution.error_bound("l2")
+
+
+def test_a_solution_of_pieces_is_refused() -> None:
+    """Kills: a kink of the network's inputs whose second derivative no point sees."""
+    source = sympy.Piecewise((1, x < sympy.Rational(1, 2)), (0, True))
+    problem = of(u.diff(t) - u.diff(x, 2) - source)
+    solution = untrained(problem)
+    network = torch.nn.Sequential(Kinks([0], [0.0]), solution.trial.network)
+    solution.trial.network = network
+    with pytest.raises(UsageError, match="made of pieces"):
+        solution.error_bound()
