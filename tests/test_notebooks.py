@@ -24,6 +24,7 @@ FAST = {
     "06_what_relative_positions_cannot_see": "steps = 100",
     "07_coefficients_from_a_csv": "iterations, wanted_error = 20, 1.0",
     "08_sequences_of_your_own": "epochs, wanted_accuracy, wanted_r2 = 1, 0.0, -9.0",
+    "09_a_family_of_problems": "functions, seconds, wanted_error = 5, 1, 1e-2",
 }
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 

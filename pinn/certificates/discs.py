@@ -63,7 +63,7 @@ class Disc:
         return np.where(np.isfinite(found), found, np.inf)
 
     def _made(self, middle: Any, first: Any, second: Any, radius: Any) -> Disc:
-        """With the rounding of its own numbers, each computed by at most four operations."""
+        """Widens by the rounding of its own numbers, each computed by at most four operations."""
         sizes = np.abs(middle) + self.reach * (np.abs(first) + np.abs(second))
         rest = (radius + 4 * UNIT * sizes) * OUT + TINY
         return Disc(middle, first, second, rest, self.reach)

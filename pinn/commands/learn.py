@@ -185,7 +185,7 @@ def _offer(family: Family, learned: Learned) -> str:
 
 
 def _summary(arguments: argparse.Namespace, family: Family, learned: Learned) -> dict[str, Any]:
-    """All figures; those against a reference only where the family has one."""
+    """All results; errors only where the family has a reference."""
     from pinn.families.learned import figures
 
     about = learned.about

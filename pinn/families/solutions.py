@@ -49,7 +49,7 @@ def grid(family: Family) -> Tensor:
 
 @dataclass(frozen=True)
 class Told:
-    """What a user told of a member.
+    """What a user gave for a member.
 
     Attributes:
         readings: places, values and noise of each function.
@@ -127,7 +127,7 @@ class LearnedSolution(Solution):
     """The solution of one member: fields at any points, plots and files as of any solution.
 
     Attributes:
-        posterior: what the readings told of each function, by name.
+        posterior: what the readings determine of each function, by name.
         doubts: what speaks against trusting it, one half-sentence each.
     """
 

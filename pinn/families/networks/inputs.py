@@ -39,7 +39,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a network is told of members.
+    """What a network reads about members.
 
     Attributes:
         white: coefficients of the functions over their standard deviations, and parameters in
