@@ -17,7 +17,7 @@ LONGEST = 110  # characters of LaTeX that fit above a figure
 
 
 class Shown(Protocol):
-    """What is told of a solution; `pinn.Solution` is one, which this module is a part of."""
+    """What is shown of a solution; `pinn.Solution` is one, which this module is a part of."""
 
     problem: Problem
 

@@ -17,6 +17,8 @@ from sciformer.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Commands that stand for several, by the kind of the run that they are given.
+BY_KIND = {"export": "exports", "compress": "compressions"}
 PROGRAM = re.compile(r"^(?:torchrun (?:--\S+ \S+ )*-m )?sciformer(?: (.*))?$")
 
 
@@ -48,7 +50,7 @@ def understood(words: list[str]) -> argparse.Namespace:
     commands = entries("commands")
     if name not in commands:
         raise UsageError(f"{name} is no command")
-    tried = [commands[name], *(entries("exports").values() if name == "export" else ())]
+    tried = [commands[name], *(entries(BY_KIND[name]).values() if name in BY_KIND else ())]
     error: UsageError | None = None
     for entry in tried:
         try:
@@ -108,7 +110,7 @@ def test_the_examples_of_every_help_text_parse(name: str) -> None:
     command = entries("commands")[name].load()
     epilog = parser_of(command, name).epilog or ""
     for line in re.findall(r"^  (?:.* \| )?((?:torchrun.*|sciformer) .*)$", epilog, re.MULTILINE):
-        for part in re.split(r"; (?=sciformer)", line):
+        for part in re.split(r"; (?=sciformer)| && ", line):
             check(part)
 
 

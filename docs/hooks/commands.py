@@ -15,6 +15,8 @@ from sciformer.cli.parser import Parser
 from sciformer.cli.registry import entries
 
 PAGE = "commands.md"
+# Commands that stand for several, by the kind of the run that they are given.
+BY_KIND = {"export": "exports", "compress": "compressions"}
 WIDTH = {"COLUMNS": "100"}  # usage lines break here, whatever the terminal of the build
 
 
@@ -29,8 +31,9 @@ def page() -> str:
     parts = ["# Command line\n", _preamble()]
     for name, entry in entries("commands").items():
         parts.append(section(f"sciformer {name}", entry.load()))
-    for kind, entry in entries("exports").items():
-        parts.append(section(f"sciformer export RUN, a run of `{kind}`", entry.load()))
+    for name, group in BY_KIND.items():
+        for kind, entry in entries(group).items():
+            parts.append(section(f"sciformer {name} RUN, a run of `{kind}`", entry.load()))
     return "\n".join(parts)
 
 
@@ -65,6 +68,7 @@ def _row(action: argparse.Action) -> str:
     name = ", ".join(action.option_strings) or str(action.metavar or action.dest)
     shown = f"{name} {value}" if action.option_strings and value and not choices else name
     said = _escaped((action.help or "").replace("%%", "%")).replace("|", "\\|")
+    shown = shown.replace("|", " or ")  # a bar would part the cell
     return f"| `{shown}` | {'; '.join(filter(None, [said, choices]))} |"
 
 

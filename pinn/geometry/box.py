@@ -40,6 +40,10 @@ class Box(Domain):
 
     Raises:
         DomainError: no coordinate, an empty interval, or an end that is not finite.
+
+    Example:
+        >>> Box(x=(-1, 1), t=(0, 1)).intervals
+        {'x': (-1.0, 1.0), 't': (0.0, 1.0)}
     """
 
     def __init__(self, **intervals: tuple[Any, Any]) -> None:

@@ -25,6 +25,10 @@ class Disc(Domain):
 
     Raises:
         DomainError: not two coordinates, or radius <= 0.
+
+    Example:
+        >>> Disc(0.5, x=0.2, y=0).intervals
+        {'x': (-0.3, 0.7), 'y': (-0.5, 0.5)}
     """
 
     def __init__(self, radius: float, *, name: str = "circle", **centre: float) -> None:
@@ -100,6 +104,10 @@ class Polygon(Domain):
 
     Raises:
         DomainError: fewer than three corners, an edge without length, or edges that cross.
+
+    Example:
+        >>> Polygon([(0, 0), (1, 0), (0, 1)]).contains(torch.tensor([[0.2, 0.2], [0.8, 0.8]]))
+        tensor([ True, False])
     """
 
     def __init__(

@@ -36,6 +36,10 @@ def normal(coordinate: Any) -> Any:
     """The symbol of the outward unit normal's component along a coordinate, for conditions.
 
     `Eq(normal(x) * u.diff(x) + normal(y) * u.diff(y), 0)` says that nothing flows out.
+
+    Example:
+        >>> normal("x")
+        n_x
     """
     return sympy.Symbol(f"n_{coordinate}")
 

@@ -30,6 +30,10 @@ def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Pr
         UnknownNameError: no such name; the sentence holds the nearest one.
         DataError: the file is missing, fails, or holds no problem of that name.
         UsageError: a parameter that the problem does not have.
+
+    Example:
+        >>> find_problem("burgers", {"viscosity": 0.02}).domain.intervals
+        {'x': (-1.0, 1.0), 't': (0.0, 1.0)}
     """
     made = _from_file(name) if is_file(name) else _registered(name)
     given = dict(parameters or {})

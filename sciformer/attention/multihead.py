@@ -34,6 +34,10 @@ class MultiheadAttention(nn.Module):
     Raises:
         DomainError: heads < 1, or heads that do not divide the width.
 
+    Example:
+        >>> MultiheadAttention(16, 4)(torch.ones(2, 7, 16)).shape
+        torch.Size([2, 7, 16])
+
     Source: Vaswani et al. 2017, section 3.2.2.
     """
 

@@ -81,6 +81,11 @@ def own_data(
 
     Raises:
         DataError: as `load_own`.
+
+    Example:
+        >>> data = own_data(np.ones((20, 8)), np.arange(20) % 2)
+        >>> data.classes, len(data.test.labels)
+        (('0', '1'), 4)
     """
     arrays = [single(np.asarray(frames)) for frames in x]
     frames = [f if f.ndim == 2 else f.reshape(len(f), -1) for f in arrays]
