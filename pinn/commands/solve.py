@@ -92,7 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--windows",
         type=windows,
-        metavar="auto|N",
+        metavar="N",
         help="windows in time, solved one after the other with the state carried over: auto "
         "(default) for evolutions in one coordinate, as many as it takes; 1 for none",
     )
