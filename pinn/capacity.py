@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import torch
 
 from pinn.optimisers.quasi_newton import SelfScaledBroyden
 from sciformer.errors import UsageError
+from sciformer.hardware import physical_memory
 
 if TYPE_CHECKING:
     from pinn.networks.protocol import NetworkInputs
     from pinn.problem.problem import Problem
     from pinn.settings import NetworkSizes, Settings
 
-FALLBACK = 1 << 36  # 64 GB, where the system does not tell how much memory it has
 NUMBER = 8  # bytes of a float64, in which sizes are estimated whatever the dtype
 
 
@@ -25,7 +24,8 @@ def refuse_too_large(
     """Refuses a network or a number of points that the memory of this machine cannot hold.
 
     Counted are the parameters with gradient and copies, the points, and what the optimiser keeps:
-    the Jacobian (rows, parameters) and its Gram matrix, or a dense inverse Hessian.
+    the Gram matrix of the Jacobian, or a dense inverse Hessian. The Jacobian itself is computed in
+    parts where it does not fit.
 
     Raises:
         UsageError: the sentence says what is too large.
@@ -43,7 +43,8 @@ def refuse_too_large(
     )
     numbers = 4 * parameters + points * (len(problem.coordinates) + 1) + rows
     if optimiser.needs_jacobian:
-        numbers += rows * parameters + min(rows, parameters) ** 2
+        whole = rows * parameters + min(rows, parameters) ** 2
+        numbers += min(whole, 2 * parameters**2)
     if isinstance(optimiser, SelfScaledBroyden):
         numbers += parameters**2
     wanted, there = NUMBER * numbers, physical_memory()
@@ -59,11 +60,3 @@ def count_parameters(sizes: NetworkSizes, inputs: NetworkInputs, fields: int) ->
     """Number of parameters of a network that is not made: its tensors have no memory."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return sum(p.numel() for p in sizes.build(inputs, fields).parameters())
-
-
-def physical_memory() -> int:
-    """Bytes of memory of this machine."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return FALLBACK

@@ -7,6 +7,7 @@ kernel launch of some microseconds. Every block constant that depends on this di
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,7 @@ DEVICES: dict[str, Hardware] = {"cpu": PROCESSOR}
 
 # Half of the free memory: the reverse pass needs about as much again as the graph.
 _USABLE = 0.5
+FALLBACK = 1 << 36  # 64 GB, where the system does not tell how much memory it has
 
 
 def hardware(device: torch.device) -> Hardware:
@@ -70,3 +72,18 @@ def free_memory(device: torch.device) -> int | None:
         return None
     free, _ = torch.cuda.mem_get_info(device)
     return int(_USABLE * free)
+
+
+def usable_memory(device: torch.device) -> int:
+    """Bytes that one large array may take: half of what an accelerator has free, or of what the
+    machine has."""
+    free = free_memory(device)
+    return int(_USABLE * physical_memory()) if free is None else free
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return FALLBACK

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # Operations whose result the host waits for.
-WAITING = ("aten._local_scalar_dense.default", "aten.equal.default", "aten.allclose.default")
+WAITING = (
+    "aten._local_scalar_dense.default",
+    "aten.is_nonzero.default",
+    "aten.equal.default",
+    "aten.allclose.default",
+)
 
 
 class Launches(TorchDispatchMode):
@@ -34,3 +42,29 @@ class Launches(TorchDispatchMode):
     def waits(self) -> int:
         """Number of results that the host waits for."""
         return sum(self.names[name] for name in WAITING)
+
+
+@contextmanager
+def stays_on_its_device() -> Iterator[Counter[str]]:
+    """Counts what would bring numbers to the host, by the name of the method of a tensor.
+
+    On a CPU `cpu` and `numpy` cost nothing and no operation is seen; on a card each of them waits
+    and copies.
+    """
+    found: Counter[str] = Counter()
+    methods = {name: getattr(Tensor, name) for name in ("cpu", "numpy", "tolist", "item")}
+
+    def counted(name: str) -> Any:
+        def call(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
+            found[name] += 1
+            return methods[name](tensor, *args, **kwargs)
+
+        return call
+
+    for name in methods:
+        setattr(Tensor, name, counted(name))
+    try:
+        yield found
+    finally:
+        for name, method in methods.items():
+            setattr(Tensor, name, method)

@@ -16,10 +16,14 @@ def network_settings(arguments: argparse.Namespace, **choices: Any) -> Settings:
     """Settings of a fit from the arguments."""
     from pinn.identification.flow_network import default_settings
     from pinn.networks import MLP, PhysicsFormer
+    from sciformer.cli.arguments import resolve_device
 
     # 1,422 parameters each with two fields of three coordinates and the phase of a wave.
     networks = {"mlp": MLP.Sizes(), "physicsformer": PhysicsFormer.Sizes(steps=3)}
-    return default_settings(network=networks[arguments.model], threads=arguments.threads, **choices)
+    device = str(resolve_device(arguments.device))
+    return default_settings(
+        network=networks[arguments.model], threads=arguments.threads, device=device, **choices
+    )
 
 
 def limits(arguments: argparse.Namespace) -> Limits:

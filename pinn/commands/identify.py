@@ -115,6 +115,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     network.add_argument("--iterations", type=positive_integer, metavar="N", help="steps at most")
     network.add_argument("--threads", type=positive_integer, default=2, help="of BLAS (default 2)")
+    network.add_argument(
+        "--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps; weak: the CPU"
+    )
     add_json_argument(parser)
 
 

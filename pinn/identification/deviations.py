@@ -44,7 +44,8 @@ def deviations(objectives: NoisyData, solution: Solution) -> Deviations:
     assert coefficients is not None, "something is unknown"
     at, sizes = objective.linearise(), coefficients.sizes
     units = objectives.noise_units()
-    jacobian, rows = at.jacobian * units, at.rows * units
+    # LAPACK on the host, once a fit; some accelerators have no float64.
+    jacobian, rows = at.jacobian.cpu() * units, at.rows.cpu() * units
     try:
         known = Information(jacobian, len(sizes))
     except DomainError as error:
@@ -56,7 +57,7 @@ def deviations(objectives: NoisyData, solution: Solution) -> Deviations:
     problem = solution.problem
     space = [i for i, c in enumerate(problem.domain.coordinates) if c != problem.time] or [0]
     counts = [len(weighted.rows()) for weighted in objective.terms]
-    places = [weighted.sample.points[:, space] for weighted in objective.terms]
+    places = [weighted.sample.points[:, space].cpu() for weighted in objective.terms]
     clusters = np.concatenate([_boxes(*part) for part in zip(places, counts, strict=True)])
     samples = objectives.is_sample()
     dispersion, freedom = known.dispersion(rows, samples)

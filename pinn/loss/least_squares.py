@@ -2,99 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from pinn.jets import residual_jacobian
+from pinn.loss.in_parts import JacobianInParts
+from pinn.loss.weighted import Weighted as Weighted
+from pinn.loss.weighted import Workspace as Workspace
 from pinn.optimisers.protocol import FlatParameters, Linearisation
-from pinn.sampling.samplers import Sample
 from sciformer.errors import ConvergenceError
-from sciformer.hardware import free_memory, hardware
+from sciformer.hardware import free_memory, hardware, usable_memory
 from sciformer.runs.processes import ALONE, share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pinn.loss.terms import Term
     from sciformer.runs.processes import Processes
 
-ALL = slice(None)
 # Points of a trial evaluation that tells how much memory a graph takes: enough to outweigh what
 # does not grow with them.
 PROBE = 64
-
-
-@dataclass(frozen=True)
-class Weighted:
-    """A term on a sample, with its weight in the loss.
-
-    It contributes weight * mean_i sample.weights_i |residual_i|^2.
-    """
-
-    term: Term
-    sample: Sample
-    weight: float = 1.0
-
-    def state(self) -> dict[str, Any]:
-        """Points and weights; the term is known by its place."""
-        return {
-            "points": self.sample.points,
-            "weights": self.sample.weights,
-            "weight": self.weight,
-        }
-
-    @classmethod
-    def of(cls, term: Term, state: Mapping[str, Any], device: torch.device) -> Weighted:
-        """A term on points and weights as they were saved.
-
-        Raises:
-            ValueError: points and weights that do not belong together.
-        """
-        points, weights = state["points"], state["weights"]
-        if points.ndim != 2 or weights.shape != points.shape[:1]:
-            raise ValueError(f"points {tuple(points.shape)}, weights {tuple(weights.shape)}")
-        made = cls(term, Sample(points, weights).to(device), float(state["weight"]))
-        made.equations  # noqa: B018  evaluated here, so that points of another problem show at once
-        return made
-
-    def rows(self, part: slice = ALL) -> Tensor:
-        """Rows (p * e,) of some points; all their squares add up to what the term contributes."""
-        factors = self.factors[part, None]
-        return (self.term.residual(self.sample.points[part]) * factors).T.reshape(-1)
-
-    @cached_property
-    def equations(self) -> int:
-        """Rows a point."""
-        with torch.no_grad():
-            return self.term.residual(self.sample.points[:1]).numel()
-
-    @property
-    def factors(self) -> Tensor:
-        """What each point's rows are multiplied by, (p,)."""
-        return (self.weight * self.sample.weights / len(self.sample)).sqrt()
-
-
-class Workspace:
-    """Memory for a Jacobian, which the next one of about its size has again.
-
-    Fresh memory of hundreds of megabytes costs more than what is written there.
-    """
-
-    def __init__(self) -> None:
-        self._held = torch.empty(0)
-
-    def take(self, parameters: int, rows: int, like: Tensor) -> Tensor:
-        """(parameters, rows), in no state that could be relied on, and the caller's until the next
-        call."""
-        size = parameters * rows
-        held = self._held
-        if held.numel() < size or held.dtype != like.dtype or held.device != like.device:
-            self._held = like.new_empty(size)
-        return self._held[:size].view(parameters, rows)
+# A part of a Jacobian that does not fit takes an eighth of the memory: the graph of its points, the
+# Gram matrix and trials need the rest.
+PART = 8
 
 
 class LeastSquares:
@@ -142,9 +75,9 @@ class LeastSquares:
         [value] = self.processes.total(rows @ rows)
         return float(value)
 
-    def linearise(self) -> Linearisation:
+    def linearise(self) -> Linearisation | JacobianInParts:
         """Weighted residuals (R,) and their Jacobian (R, P), which lasts until the next call of
-        any objective with the same workspace.
+        any objective with the same workspace; in parts where it does not fit into the memory.
 
         Raises:
             ConvergenceError: a term is not finite.
@@ -153,8 +86,14 @@ class LeastSquares:
         counts = [term.equations for term in self._terms]
         points = [len(term.sample.points[self._share]) for term in self._terms]
         total = sum(e * p for e, p in zip(counts, points, strict=True))
+        size, like = len(self.parameters), tensors[0]
+        most = usable_memory(like.device) // like.element_size()
+        if size * total > most and not self._workspace.holds(size, total, like):
+            return JacobianInParts(
+                self.parameters, self._terms, self._share, self._workspace, most // PART
+            )
         # Points are innermost: normal equations then need no copy.
-        jacobian = self._workspace.take(len(self.parameters), total, tensors[0])
+        jacobian = self._workspace.take(size, total, like)
         rows, start = [], 0
         for term, e, p in zip(self._terms, counts, points, strict=True):
             block = jacobian[:, start : start + e * p].view(-1, e, p)

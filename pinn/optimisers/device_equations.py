@@ -10,16 +10,16 @@ from torch import Tensor
 from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
-    from pinn.optimisers.protocol import Linearisation
+    from pinn.optimisers.protocol import Linearised
     from sciformer.runs.processes import Processes
 
 
 class DeviceEquations:
     """(J^T J + mu I) s = -J^T r on the device of J, with mu = damping * trace(J^T J) / P.
 
-    The smaller of J^T J and J J^T is used. The same steps as `NormalEquations`, which uses LAPACK
-    on the host. No method waits for the device: a matrix without a Cholesky factor gives a step
-    that is not finite, which no trial accepts.
+    The smaller of J^T J and J J^T is used; of a Jacobian in parts the former, which is there. The
+    same steps as `NormalEquations`, which uses LAPACK on the host. No method waits for the device:
+    a matrix without a Cholesky factor gives a step that is not finite, which no trial accepts.
 
     Args:
         at: rows r (R,) and Jacobian (R, P), float32 or float64.
@@ -29,19 +29,20 @@ class DeviceEquations:
         value: |r|^2 over all rows, a tensor of shape ().
     """
 
-    def __init__(self, at: Linearisation, processes: Processes = ALONE) -> None:
-        self._jacobian, self._processes = at.jacobian, processes
-        self._dual = processes.size == 1 and at.jacobian.shape[0] < at.jacobian.shape[1]
-        rows = at.jacobian if self._dual else at.jacobian.T
-        self._matrix, self.value = rows @ rows.T, at.rows @ at.rows
-        self._right = at.rows if self._dual else at.jacobian.T @ at.rows
+    def __init__(self, at: Linearised, processes: Processes = ALONE) -> None:
+        self._at, self._processes = at, processes
+        rows, parameters = at.shape
+        self._dual = at.is_whole and processes.size == 1 and rows < parameters
+        self._matrix = at.jacobian @ at.jacobian.T if self._dual else at.gram
+        self.value = at.rows @ at.rows
+        self._right = at.rows if self._dual else at.right
         if processes.size > 1:
             self._matrix, self._right, self.value = processes.total(
                 self._matrix, self._right, self.value
             )
         trace = self._matrix.trace()
         # A Jacobian of zeros has no scale, and needs none.
-        self._scale = torch.where(trace > 0, trace / at.jacobian.shape[1], 1.0)
+        self._scale = torch.where(trace > 0, trace / parameters, 1.0)
         self._factor = self._matrix
 
     def factorise(self, damping: float) -> bool:
@@ -64,9 +65,9 @@ class DeviceEquations:
         """-(J^T J + mu I)^-1 J^T rows for other rows."""
         if self._dual:
             return self._solve(rows)
-        [right] = self._processes.total(self._jacobian.T @ rows)
+        [right] = self._processes.total(self._at.back(rows))
         return self._solve(right)
 
     def _solve(self, right: Tensor) -> Tensor:
         solution = torch.cholesky_solve(right[:, None], self._factor)[:, 0]
-        return -(self._jacobian.T @ solution) if self._dual else -solution
+        return -self._at.back(solution) if self._dual else -solution

@@ -80,14 +80,14 @@ class LevenbergMarquardt:
         """One accepted step, or none after `trials` failures."""
         at = objective.linearise()
         start = objective.parameters.read()
-        is_device = hardware(at.jacobian.device).prefers_few_launches
-        equations = DeviceEquations if is_device else NormalEquations
+        stays = hardware(at.rows.device).prefers_few_launches or not at.is_whole
+        equations = DeviceEquations if stays else NormalEquations
         system = equations(at, objective.processes)
         evaluations = 1
         for _ in range(self.trials):
             if system.factorise(self._damping.value):
                 step = system.step()
-                linear = at.jacobian @ step
+                linear = at.times(step)
                 probe = self._second_derivative(objective, start, step, at.rows, linear)
                 objective.parameters.write(start + self._accelerated(step, system.solve(probe)))
                 rows = objective.rows()

@@ -11,7 +11,7 @@ from torch import Tensor
 from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
-    from pinn.optimisers.protocol import Linearisation
+    from pinn.optimisers.protocol import Linearised
     from sciformer.runs.processes import Processes
 
 
@@ -33,7 +33,7 @@ class NormalEquations:
         processor.
     """
 
-    def __init__(self, at: Linearisation, processes: Processes = ALONE) -> None:
+    def __init__(self, at: Linearised, processes: Processes = ALONE) -> None:
         self._jacobian = jacobian = at.jacobian
         self._rows, self._processes = at.rows, processes
         self._dual = processes.size == 1 and jacobian.shape[0] < jacobian.shape[1]

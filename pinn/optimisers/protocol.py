@@ -40,12 +40,75 @@ class FlatParameters:
                 parameter.copy_(part.view_as(parameter))
 
 
+class Linearised(Protocol):
+    """Rows r (R,) and their exact Jacobian J (R, P) at one point, whole or in parts.
+
+    Attributes:
+        is_whole: whether J is in memory; where it is not, its Gram matrix is there already.
+    """
+
+    @property
+    def is_whole(self) -> bool: ...
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    @property
+    def rows(self) -> Tensor: ...
+
+    @property
+    def jacobian(self) -> Tensor: ...
+
+    @property
+    def gram(self) -> Tensor:
+        """J^T J."""
+        ...
+
+    @property
+    def right(self) -> Tensor:
+        """J^T r."""
+        ...
+
+    def times(self, vector: Tensor) -> Tensor:
+        """J v."""
+        ...
+
+    def back(self, rows: Tensor) -> Tensor:
+        """J^T r of other rows."""
+        ...
+
+
 @dataclass(frozen=True)
 class Linearisation:
     """Rows r (R,) and their exact Jacobian J (R, P) at one point."""
 
     rows: Tensor
     jacobian: Tensor
+    is_whole: ClassVar[bool] = True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(R, P)."""
+        rows, parameters = self.jacobian.shape
+        return rows, parameters
+
+    @property
+    def gram(self) -> Tensor:
+        """J^T J."""
+        return self.jacobian.T @ self.jacobian
+
+    @property
+    def right(self) -> Tensor:
+        """J^T r."""
+        return self.jacobian.T @ self.rows
+
+    def times(self, vector: Tensor) -> Tensor:
+        """J v."""
+        return self.jacobian @ vector
+
+    def back(self, rows: Tensor) -> Tensor:
+        """J^T r of other rows."""
+        return self.jacobian.T @ rows
 
 
 class Objective(Protocol):
@@ -58,7 +121,7 @@ class Objective(Protocol):
         """The rows (R,) at the present parameters, without gradients."""
         ...
 
-    def linearise(self) -> Linearisation:
+    def linearise(self) -> Linearised:
         """The rows and their exact Jacobian at the present parameters."""
         ...
 

@@ -67,7 +67,7 @@ class QuasiNewton:
     def step(self, objective: Objective) -> StepReport:
         """One line search along -H g, or along -g after a failure."""
         search = _Search(objective)
-        before, gradient = search.at(search.start)
+        before, gradient = search.at(0.0)
         if not float(gradient.norm()) > 0:
             return StepReport(before, before, False, search.evaluations, {}, "gradient is zero")
         direction = -self._model.times(gradient)
@@ -81,7 +81,7 @@ class QuasiNewton:
             note = "line search failed, curvature forgotten"
             return StepReport(before, before, False, search.evaluations, {}, note)
         s = length * direction
-        after, end = search.at(search.start + s)
+        after, end = search.at(length, direction)
         objective.parameters.write(search.start + s)
         if float((end - gradient) @ s) > 0:
             self._model.learn(s, end - gradient, gradient, length)
@@ -100,43 +100,44 @@ class QuasiNewton:
 
 
 class _Search:
-    """The objective along a line, each point evaluated once."""
+    """The objective along a line, each point evaluated once; the host sees two numbers a point."""
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self.start = objective.parameters.read()
         self.evaluations = 0
-        self._last: tuple[Tensor, float, Tensor] | None = None
+        self._found: dict[float, tuple[float, Tensor]] = {}
 
-    def at(self, vector: Tensor) -> tuple[float, Tensor]:
-        if self._last is not None and torch.equal(self._last[0], vector):
-            return self._last[1], self._last[2]
-        self._objective.parameters.write(vector)
-        value, gradient = self._objective.value_and_gradient()
-        self.evaluations += 1
-        self._last = (vector.clone(), value, gradient)
-        return value, gradient
+    def at(self, length: float, direction: Tensor | None = None) -> tuple[float, Tensor]:
+        """Value and gradient at start + length * direction; no direction is needed at 0."""
+        if length not in self._found:
+            moved = self.start if direction is None else self.start + length * direction
+            self._objective.parameters.write(moved)
+            # Of the points of a search only the first and the latest are asked for again.
+            self._found = {0.0: self._found[0.0]} if 0.0 in self._found else {}
+            self._found[length] = self._objective.value_and_gradient()
+            self.evaluations += 1
+        return self._found[length]
 
     def strong_wolfe(self, direction: Tensor, curvature: float, most: int) -> float | None:
+        """The step length, by scipy's search on the function of one number that the line is."""
         import warnings
 
+        import numpy as np
         from scipy.optimize import line_search
 
-        def along(x: Any) -> tuple[float, Tensor]:
-            return self.at(torch.as_tensor(x, dtype=self.start.dtype, device=self.start.device))
+        def slope(length: float) -> Any:
+            return np.array([float(self.at(length, direction)[1] @ direction)])
 
-        def on_host(vector: Tensor) -> Any:
-            return vector.cpu().numpy()
-
-        value, gradient = self.at(self.start)
+        value, _ = self.at(0.0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # failure is told by the result
             length = line_search(
-                lambda x: along(x)[0],
-                lambda x: on_host(along(x)[1]),
-                on_host(self.start),
-                on_host(direction),
-                gfk=on_host(gradient),
+                lambda x: self.at(float(x[0]), direction)[0],
+                lambda x: slope(float(x[0])),
+                np.zeros(1),
+                np.ones(1),
+                gfk=slope(0.0),
                 old_fval=value,
                 c2=curvature,
                 maxiter=most,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -69,7 +70,7 @@ _logger = logging.getLogger("sciformer")
 
 
 class Group:
-    """The processes of a torchrun, on the CPU, by gloo.
+    """The processes of a torchrun: sums of tensors of a card by NCCL, all others by gloo.
 
     The wrapper DistributedDataParallel is of no use here: it averages gradients, while the loss
     that a damping or a line search compares would stay that of each process.
@@ -78,6 +79,7 @@ class Group:
     def __init__(self) -> None:
         self.rank = torch.distributed.get_rank()
         self.size = torch.distributed.get_world_size()
+        self._has_nccl = "nccl" in torch.distributed.get_backend_config()
 
     def total(self, *parts: Tensor) -> tuple[Tensor, ...]:
         """Sums over all processes, in one message.
@@ -85,7 +87,9 @@ class Group:
         Raises:
             RunError: another process ended.
         """
-        message = torch.cat([part.detach().reshape(-1).cpu() for part in parts])
+        stays = self._has_nccl and all(part.device.type == "cuda" for part in parts)
+        flat = [part.detach().reshape(-1) for part in parts]
+        message = torch.cat(flat if stays else [part.cpu() for part in flat])
         with _lost_as_error():
             torch.distributed.all_reduce(message)
         sums = torch.split(message, [part.numel() for part in parts])
@@ -115,6 +119,7 @@ def joined() -> Iterator[Processes]:
     if launched is None:
         yield ALONE
         return
+    _take_card()
     _meet(launched)
     # torchrun ends the others when one has died, often before their sums fail.
     previous = signal.signal(signal.SIGTERM, _ended)
@@ -125,6 +130,19 @@ def joined() -> Iterator[Processes]:
         torch.distributed.destroy_process_group()
 
 
+def backends() -> str:
+    """Which library sums what: NCCL where there are cards, gloo on the CPU."""
+    has_cards = torch.cuda.is_available() and torch.distributed.is_nccl_available()
+    return "cpu:gloo,cuda:nccl" if has_cards else "gloo"
+
+
+def _take_card() -> None:
+    """Makes `cuda` the card of this process: number LOCAL_RANK, again from 0 if there are fewer."""
+    cards, place = torch.cuda.device_count(), os.environ.get("LOCAL_RANK", "")
+    if torch.cuda.is_available() and cards and place.isdecimal():
+        torch.cuda.set_device(int(place) % cards)
+
+
 def _meet(launched: Launch) -> None:
     """Waits for the others, and says so if it takes long."""
     text = "processes: number %d of %d waits for the others at %s."
@@ -132,7 +150,7 @@ def _meet(launched: Launch) -> None:
     told.daemon = True
     told.start()
     try:
-        torch.distributed.init_process_group("gloo", timeout=LONGEST_WAIT)
+        torch.distributed.init_process_group(backends(), timeout=LONGEST_WAIT)
     except (RuntimeError, ValueError) as error:
         raise RunError(
             f"processes: number {launched.rank} of {launched.size} did not meet the others at "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from sciformer.errors import DataError, ShapeError, UsageError
 from sciformer.mixers.protocol import State
 from sciformer.runs.files import atomic
 from sciformer.runs.reading import digest_of_tensors, read_tensors
+from sciformer.runs.state import pack, unpack
 from sciformer.sequence.folding import fold
 from sciformer.sequence.kernels import kernel
 from sciformer.sequence.model import SequenceClassifier
@@ -47,7 +48,7 @@ class Streamer:
         # Of the weights as given: folding may round differently on another machine.
         self.weights_digest = digest_of_tensors(model.state_dict())
         weight = self.model.head.weight
-        self._dtype = weight.dtype
+        self._dtype, self._device = weight.dtype, weight.device
         plain = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
         alone = plain and batch == 1
         self._steps: Steps = Kernels(self.model) if alone else Modules(self.model, batch)
@@ -67,7 +68,7 @@ class Streamer:
 
     @torch.inference_mode()
     def push(self, frame: Tensor) -> Tensor:
-        """The task's answer after one more frame (batch, c) of any dtype.
+        """The task's answer after one more frame (batch, c) of any dtype, from any device.
 
         Returns:
             (batch, classes), probabilities; or (batch, k), numbers in the units of the targets.
@@ -81,7 +82,7 @@ class Streamer:
                 f"Streamer: wants a frame of shape {self._shape}; got {tuple(frame.shape)}."
             )
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self._steps(frame.detach().to(self._dtype))
+            logits = self._steps(frame.detach().to(self._device, self._dtype))
         self.frames += 1
         if not bool(torch.isfinite(logits).all()):
             raise DataError(
@@ -208,16 +209,14 @@ class Kernels:
         return torch.from_numpy(self._head(self._pooled).copy()).unsqueeze(0)
 
 
-def flatten(state: State, prefix: str = "") -> dict[str, Tensor]:
+def flatten(state: State) -> dict[str, Tensor]:
     """The tensors of a state by their place in it, such as "0.2.1"; empty parts leave no trace."""
-    flat: dict[str, Tensor] = {}
-    for index, part in enumerate(state):
-        place = f"{prefix}{index}"
-        if isinstance(part, Tensor):
-            flat[place] = part
-        else:
-            flat |= flatten(part, f"{place}.")
-    return flat
+    return {_place(name): tensor for name, tensor in pack(state)[0].items()}
+
+
+def _place(name: str) -> str:
+    """The place in a state that `pack` calls "/0/2/1"."""
+    return name.removeprefix("/").replace("/", ".")
 
 
 def _fits(tensor: Tensor, like: Tensor) -> bool:
@@ -227,12 +226,17 @@ def _fits(tensor: Tensor, like: Tensor) -> bool:
     )
 
 
-def _rebuilt(tensors: dict[str, Tensor], like: State, prefix: str = "") -> State:
+def _rebuilt(tensors: dict[str, Tensor], like: State) -> State:
+    """The state of some tensors by their places, as parts of another one are."""
+    names, plain = pack(like)
+    return _placed(unpack({name: tensors[_place(name)] for name in names}, plain), like)
+
+
+def _placed(found: Any, like: State) -> State:
+    """Nested lists as nested tuples, tensors in the dtype and on the device of others."""
     return tuple(
-        tensors[f"{prefix}{index}"].to(part)
-        if isinstance(part, Tensor)
-        else _rebuilt(tensors, part, f"{prefix}{index}.")
-        for index, part in enumerate(like)
+        part.to(wanted) if isinstance(wanted, Tensor) else _placed(part, wanted)
+        for part, wanted in zip(found, like, strict=True)
     )
 
 
@@ -251,12 +255,13 @@ def early_exit_curve(
     Returns:
         (n,), float64.
     """
-    correct = torch.zeros(inputs.shape[1], dtype=torch.float64)
+    # On the device of the model: no count is waited for before the end.
+    correct = torch.zeros(inputs.shape[1], dtype=torch.int64, device=model.head.weight.device)
     for part, truth in zip(torch.split(inputs, batch), torch.split(labels, batch), strict=True):
         streamer = Streamer(model, len(part))
         for t, frame in enumerate(part.unbind(1)):
-            correct[t] += float((streamer.push(frame).argmax(1) == truth).sum())
-    return correct / len(inputs)
+            correct[t] += (streamer.push(frame).argmax(1) == truth).sum()
+    return correct.cpu().double() / len(inputs)
 
 
 def frames_needed(curve: Tensor, share: float = 0.99) -> int:

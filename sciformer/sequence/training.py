@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sciformer.errors import ConvergenceError
+from sciformer.errors import ConvergenceError, DataError
 from sciformer.runs import Run
+from sciformer.runs.state import pack, unpack
 from sciformer.sequence.augmentation import Augmentation
 from sciformer.sequence.data.dataset import SequenceData, Split
 from sciformer.sequence.model import SequenceClassifier
@@ -181,37 +182,40 @@ def _batches(split: Split, recipe: Recipe, generator: torch.Generator) -> Iterat
         yield Split(inputs, part.labels, part.lengths)
 
 
+FIGURES = ("epoch", "best_epoch", "best_score", "best_loss", "wall_seconds")
+
+
 def _save(
     model: SequenceClassifier, optimiser: torch.optim.Optimizer, progress: Progress, run: Run
 ) -> None:
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"best.{name}": value for name, value in progress.best.items()}
-    for index, entries in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in entries.items()}
-    keys = ("epoch", "best_epoch", "best_score", "best_loss", "wall_seconds")
-    run.save_checkpoint(tensors, {key: getattr(progress, key) for key in keys})
+    state = {
+        "model": dict(model.state_dict()),
+        "best": progress.best,
+        "optimiser": optimiser.state_dict()["state"],
+        "progress": {name: getattr(progress, name) for name in FIGURES},
+    }
+    run.save_checkpoint(*pack(state))
 
 
 def _restore(model: SequenceClassifier, optimiser: torch.optim.Optimizer, run: Run) -> Progress:
+    """Where a run stopped; torch moves what is loaded to the device of the model.
+
+    Raises:
+        DataError: the checkpoint is one of something else.
+    """
     checkpoint = run.load_checkpoint()
     if checkpoint is None:
         return Progress()
-    tensors, state = checkpoint
-    device = model.head.weight.device
-    model.load_state_dict(_under("model.", tensors, device))
-    saved = optimiser.state_dict()
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in _under("optimiser.", tensors, device).items():
-        index, _, key = name.partition(".")
-        moments.setdefault(int(index), {})[key] = value.cpu() if key == "step" else value
-    optimiser.load_state_dict({"state": moments, "param_groups": saved["param_groups"]})
-    return Progress(**state, best=_under("best.", tensors, device))
-
-
-def _under(prefix: str, tensors: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """The tensors whose name begins with a prefix, without it."""
-    return {
-        name.removeprefix(prefix): value.to(device)
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
+    try:
+        state = unpack(*checkpoint)
+        model.load_state_dict(state["model"])
+        moments = {int(index): entries for index, entries in state["optimiser"].items()}
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        return Progress(**state["progress"], best=state["best"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise DataError(
+            f"train: the checkpoint of {run.path} does not belong to this model "
+            f"({type(error).__name__}: {reason}); start a new run."
+        ) from error

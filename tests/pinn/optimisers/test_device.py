@@ -5,15 +5,18 @@ A CPU stands in for the accelerator: its entry in the table of devices is exchan
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
-from pinn.optimisers import LevenbergMarquardt, Linearisation
+from pinn.optimisers import LBFGS, LevenbergMarquardt, Linearisation, SelfScaledBroyden
 from pinn.optimisers.device_equations import DeviceEquations
 from pinn.optimisers.normal_equations import NormalEquations
+from pinn.optimisers.quasi_newton import QuasiNewton
 from sciformer.hardware import ACCELERATOR, DEVICES
-from tests.launches import Launches
+from tests.launches import Launches, stays_on_its_device
 from tests.pinn.optimisers.test_optimisers import Objective, rosenbrock
 
 
@@ -78,3 +81,20 @@ def test_the_valley_is_walked_as_on_the_host(monkeypatch: pytest.MonkeyPatch) ->
     found = walk()
     monkeypatch.undo()
     torch.testing.assert_close(found, walk(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("make", [LBFGS, SelfScaledBroyden])
+def test_a_line_search_brings_numbers_to_the_host_and_no_vectors(
+    make: Callable[[], QuasiNewton],
+) -> None:
+    """Kills: parameters or gradients that scipy is given, an evaluation twice."""
+    objective = Objective(rosenbrock, torch.tensor([-1.2, 1.0], dtype=torch.float64))
+    optimiser, start = make(), objective.parameters.read()
+    before, _ = objective.value_and_gradient()
+    with stays_on_its_device() as copies:
+        report = optimiser.step(objective)
+    assert copies["numpy"] == copies["cpu"] == copies["tolist"] == 0
+    assert report.accepted
+    assert report.before == before > report.after == objective.value_and_gradient()[0]
+    moved = objective.parameters.read() - start
+    assert report.figures["length"] * float(moved.norm()) > 0

@@ -1,0 +1,93 @@
+"""A term on its points with its weight, and memory that the next Jacobian has again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pinn.sampling.samplers import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pinn.loss.terms import Term
+
+ALL = slice(None)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A term on a sample, with its weight in the loss.
+
+    It contributes weight * mean_i sample.weights_i |residual_i|^2.
+    """
+
+    term: Term
+    sample: Sample
+    weight: float = 1.0
+
+    def state(self) -> dict[str, Any]:
+        """Points and weights; the term is known by its place."""
+        return {
+            "points": self.sample.points,
+            "weights": self.sample.weights,
+            "weight": self.weight,
+        }
+
+    @classmethod
+    def of(cls, term: Term, state: Mapping[str, Any], device: torch.device) -> Weighted:
+        """A term on points and weights as they were saved.
+
+        Raises:
+            ValueError: points and weights that do not belong together.
+        """
+        points, weights = state["points"], state["weights"]
+        if points.ndim != 2 or weights.shape != points.shape[:1]:
+            raise ValueError(f"points {tuple(points.shape)}, weights {tuple(weights.shape)}")
+        made = cls(term, Sample(points, weights).to(device), float(state["weight"]))
+        made.equations  # noqa: B018  evaluated here, so that points of another problem show at once
+        return made
+
+    def rows(self, part: slice = ALL) -> Tensor:
+        """Rows (p * e,) of some points; all their squares add up to what the term contributes."""
+        factors = self.factors[part, None]
+        return (self.term.residual(self.sample.points[part]) * factors).T.reshape(-1)
+
+    @cached_property
+    def equations(self) -> int:
+        """Rows a point."""
+        with torch.no_grad():
+            return self.term.residual(self.sample.points[:1]).numel()
+
+    @property
+    def factors(self) -> Tensor:
+        """What each point's rows are multiplied by, (p,)."""
+        return (self.weight * self.sample.weights / len(self.sample)).sqrt()
+
+
+class Workspace:
+    """Memory for a Jacobian, which the next one of about its size has again.
+
+    Fresh memory of hundreds of megabytes costs more than what is written there.
+    """
+
+    def __init__(self) -> None:
+        self._held = torch.empty(0)
+
+    def holds(self, parameters: int, rows: int, like: Tensor) -> bool:
+        """Whether `take` needs no fresh memory."""
+        held = self._held
+        fits = held.numel() >= parameters * rows
+        return fits and held.dtype == like.dtype and held.device == like.device
+
+    def take(self, parameters: int, rows: int, like: Tensor) -> Tensor:
+        """(parameters, rows), in no state that could be relied on, and the caller's until the next
+        call."""
+        size = parameters * rows
+        if not self.holds(parameters, rows, like):
+            self._held = like.new_empty(size)
+        return self._held[:size].view(parameters, rows)
