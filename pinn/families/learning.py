@@ -28,14 +28,15 @@ if TYPE_CHECKING:
     from pinn.families.starts import Start
     from sciformer.runs import Run
 
-    class Sizes(Protocol):
-        """Sizes of a network of families."""
 
-        sensors: str
+class Sizes(Protocol):
+    """Sizes of a network of families."""
 
-        def build(self, family: Family) -> nn.Module:
-            """The network, freshly initialised from torch's random state."""
-            ...
+    sensors: str
+
+    def build(self, family: Family) -> nn.Module:
+        """The network, freshly initialised from torch's random state."""
+        ...
 
 
 Loss = Literal["residual", "data", "both"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
@@ -178,6 +178,13 @@ class LearnedSolution(Solution):
         if isinstance(points, Tensor):
             return columns
         return {name: column.numpy() for name, column in columns.items()}
+
+    def error_bound(self, norm: str | None = None) -> NoReturn:
+        raise UsageError(
+            f"{self._family.name}: a learned answer has bands, by learned.calibrate() and "
+            "solution.band(), and no bound; for one, solve the member: "
+            "pinn.solve(solution.problem).solution.error_bound()."
+        )
 
     def band(self, level: float = 0.9) -> dict[str, float]:
         """Half widths that hold each whole field with a probability, by calibration.
