@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.references.spectral import Evolution, Spectral
 from sciformer.errors import DomainError
+
+Array = NDArray[Any]
 
 TOLERANCE = 1e-6  # hundred times finer than the networks that are compared with the reference
 
@@ -59,19 +64,35 @@ def _settled(lambda_1: float, lambda_2: float) -> Spectral:
     return kdv_reference(lambda_1, lambda_2).settled(who, TOLERANCE)
 
 
+@dataclass(frozen=True)
+class _Formulas:
+    """The equation in Fourier space, as methods: functions inside of functions do not pickle."""
+
+    lambda_1: float
+    lambda_2: float
+
+    def linear(self, k: Array) -> Array:
+        return np.asarray(1j * self.lambda_2 * k**3)
+
+    def nonlinear(self, v: Any, k: Array, values: Any, spectrum: Any) -> Any:
+        return -0.5j * self.lambda_1 * k * spectrum(values(v) ** 2)
+
+    def start(self, x: Array) -> Array:
+        return np.cos(np.pi * x)
+
+
 @cache
 def kdv_reference(
     lambda_1: float, lambda_2: float, modes: int = 512, steps: int = 2000
 ) -> Spectral:
     """The solution by Fourier series, kept in memory once computed."""
+    formulas = _Formulas(lambda_1, lambda_2)
     return Spectral(
         Evolution(
             interval=(-1, 1),
-            linear=lambda k: 1j * lambda_2 * k**3,
-            nonlinear=lambda v, k, values, spectrum: (
-                -0.5j * lambda_1 * k * spectrum(values(v) ** 2)
-            ),
-            start=lambda x: np.cos(np.pi * x),
+            linear=formulas.linear,
+            nonlinear=formulas.nonlinear,
+            start=formulas.start,
             modes=modes,
             kept=2 / 3,
             steps=steps,
