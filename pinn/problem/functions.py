@@ -115,9 +115,10 @@ def compiled(
         UsageError: a function that neither has.
     """
     table: dict[str, Callable[..., Any]] = dict(_OWN.values())
-    ready = [_translated(form, unknown, table, who) for form in forms]
-    # Constants become numbers: torch's functions refuse plain numbers such as pi.
-    numeric = [e.replace(_is_constant, lambda constant: constant.evalf(_DIGITS)) for e in ready]
+    # Constants become numbers: torch's functions refuse plain numbers such as pi. That is done on
+    # both sides of the translation, because erfc(1) is a constant and its translation is not.
+    ready = [_translated(_numeric(form), unknown, table, who) for form in forms]
+    numeric = [_numeric(form) for form in ready]
     printer = _Printer({"fully_qualified_modules": False, "inline": True, "user_functions": {}})
     function: Callable[..., list[Any]] = sympy.lambdify(
         arguments, numeric, modules=[table, "torch"], printer=printer, cse=True
@@ -207,6 +208,10 @@ def refuse_strange(form: Any, who: str) -> None:
             f"{who}: sympy finds no closed form of {integral}; give its values by an "
             f"interpolating_spline of the coordinates."
         )
+
+
+def _numeric(form: Any) -> Any:
+    return sympy.sympify(form).replace(_is_constant, lambda constant: constant.evalf(_DIGITS))
 
 
 def _is_constant(expression: Any) -> bool:

@@ -11,6 +11,7 @@ import torch
 
 from pinn.geometry.box import Box
 from pinn.problem.expressions import Expressions
+from pinn.problem.functions import compiled
 from pinn.problem.problem import Condition, Problem
 from sciformer.errors import UsageError
 
@@ -113,3 +114,11 @@ def test_coordinates_may_have_names() -> None:
     solved = pinn.solve(made, settings, Limits(iterations=15))
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 1e-3
+
+
+def test_functions_of_numbers_are_numbers() -> None:
+    """Case 21. Kills: torch's functions called with plain numbers, as erfc(1) at an end is."""
+    x = sympy.Symbol("x")
+    constant = sympy.erfc(1) + sympy.sinc(2) + sympy.besselj(0, 1)
+    [values] = compiled([x], [x + constant], {}, "case")(torch.tensor([0.5, 2.0]).double())
+    assert values.tolist() == pytest.approx([0.5 + float(constant), 2 + float(constant)], rel=1e-14)
