@@ -169,7 +169,13 @@ def _config(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _offer(family: Family, learned: Learned) -> str:
     from pinn.families.cole_hopf import ColeHopf
+    from pinn.families.cole_hopf_layers import LAYERS, ColeHopfLayers
 
+    if isinstance(learned.answer.start, ColeHopfLayers):
+        return (
+            f"{family.name}: its solution is {LAYERS} layers of heat heads (Cole-Hopf), up to "
+            "the error of the splitting. Nothing was trained; --network NAME trains one."
+        )
     is_head = isinstance(learned.answer.start, ColeHopf)
     what = (
         "one head of attention (Cole-Hopf); `sciformer compile --pde burgers-periodic` gives it a "

@@ -175,6 +175,9 @@ def test_families_get_the_best_start_that_is_known(family: Family) -> None:
     assert isinstance(start_for(find_family("burgers-family")), ColeHopf)
     assert isinstance(start_for(find_family("burgers-family"), solved=False), LinearFlow)
     assert isinstance(start_for(find_family("heat-family"), solved=False), Faded)
+    forced = find_family("forced-burgers-family")
+    assert start_for(forced).name == "cole-hopf-layers"
+    assert isinstance(start_for(forced, solved=False), LinearFlow)
     assert isinstance(start_for(find_family("advection-family")), Faded)
     assert isinstance(start_for(family), LinearFlow)
     with pytest.raises(UnknownNameError, match="Did you mean 'faded'"):
