@@ -40,7 +40,7 @@ def test_the_problem_of_ones_own_is_solved_from_a_file(tmp_path: Path) -> None:
 
 
 def test_every_command_it_shows_exists() -> None:
-    shown = set(re.findall(r"`?sciformer ([a-z]+)[ `]", TEXT))
+    shown = set(re.findall(r"(?:`|^    |&& )sciformer ([a-z]+)", TEXT, flags=re.MULTILINE))
     assert shown >= {"solve", "train", "compile", "expressivity"}
     assert shown <= set(entries("commands")) | {"reproduce"}
 

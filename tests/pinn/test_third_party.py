@@ -62,5 +62,5 @@ def test_a_problem_of_another_package_is_listed_and_solved(
         "distribution": "decay-problems",
     }
     options = ["--set", "rate=0.7", "--set", "points=0.1", "--steps", "1"]
-    assert main(["solve", "decay", *options, "--iterations", "12", "--json"]) == 0
+    assert main(["solve", "decay", *options, "--iterations", "60", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["relative_l2"] < 1e-3
