@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -125,6 +125,9 @@ def joined() -> Iterator[Processes]:
     previous = signal.signal(signal.SIGTERM, _ended)
     try:
         yield Group()
+        # Who leaves first tears connections down that the others still use to leave.
+        with suppress(RuntimeError):
+            torch.distributed.barrier()
     finally:
         signal.signal(signal.SIGTERM, previous)
         torch.distributed.destroy_process_group()

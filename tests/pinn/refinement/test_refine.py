@@ -112,7 +112,7 @@ def test_digits_on_a_trained_network_and_the_error_estimate() -> None:
 def test_an_unknown_coefficient_is_found_with_the_solution() -> None:
     """Kills: a coefficient that is not moved with the weights, one that is moved back alone."""
     problem, true = heat_with_unknown_diffusivity()
-    refined = Refiner(neurons=150, steps=8)(problem, trial_of(problem), coefficients={"a": 0.2})
+    refined = Refiner(neurons=250, steps=8)(problem, trial_of(problem), coefficients={"a": 0.2})
     assert refined.coefficients["a"] == pytest.approx(true, rel=1e-4)
 
 

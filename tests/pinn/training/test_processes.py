@@ -75,7 +75,8 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     script.write_text(SCRIPT)
     for command in ([sys.executable], TORCHRUN):
         words = [*command, str(script), str(tmp_path)]
-        subprocess.run(words, check=True, env=environment(), capture_output=True, timeout=200)
+        done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, done.stderr
     names = ["LevenbergMarquardt", "SelfScaledBroyden", "LBFGS", "Adam"]
     for name in names:
         one, first, second = (
