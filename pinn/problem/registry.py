@@ -6,7 +6,7 @@ import inspect
 import types
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pinn.problem.problem import Problem
 from pinn.problem.source import MOST_BYTES, is_file
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 GROUP = "sciformer.problems"
+T = TypeVar("T")
 
 
 def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Problem:
@@ -35,7 +36,7 @@ def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Pr
         >>> find_problem("burgers", {"viscosity": 0.02}).domain.intervals
         {'x': (-1.0, 1.0), 't': (0.0, 1.0)}
     """
-    made = _from_file(name) if is_file(name) else _registered(name)
+    made = only_in_file(name, Problem) if is_file(name) else _registered(name)
     given = dict(parameters or {})
     if isinstance(made, Problem):
         if given:
@@ -49,7 +50,7 @@ def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Pr
 
 def parameters_of(name: str) -> dict[str, float]:
     """The parameters a problem can be given, with their defaults."""
-    made = _from_file(name) if is_file(name) else _registered(name)
+    made = only_in_file(name, Problem) if is_file(name) else _registered(name)
     if isinstance(made, Problem):
         return {}
     return {key: p.default for key, p in inspect.signature(made).parameters.items()}
@@ -63,18 +64,29 @@ def _registered(name: str) -> Problem | Callable[..., Problem]:
     return made
 
 
-def _from_file(name: str) -> Problem:
+def only_in_file(name: str, kind: type[T]) -> T:
+    """The object of a kind that a Python file of one's own defines; the file is executed.
+
+    Args:
+        name: `my_file.py`, or `my_file.py:name` where the file holds several.
+        kind: such as `Problem`.
+
+    Raises:
+        UnknownNameError: no object of that name.
+        DataError: no such file, or it fails.
+        UsageError: the file holds none, or several.
+    """
     path, _, wanted = name.partition(":")
-    found = {
-        key: value for key, value in run_file(Path(path)).items() if isinstance(value, Problem)
-    }
+    found = {key: value for key, value in run_file(Path(path)).items() if isinstance(value, kind)}
     if wanted:
         if wanted not in found:
-            raise unknown_name(path, "problem", wanted, found)
+            raise unknown_name(path, kind.__name__.lower(), wanted, found)
         return found[wanted]
     if len(found) != 1:
         what = f"holds {len(found)} ({', '.join(sorted(found))})" if found else "holds none"
-        raise UsageError(f"{path}: needs exactly one Problem, it {what}; name one as {path}:name.")
+        raise UsageError(
+            f"{path}: needs exactly one {kind.__name__}, it {what}; name one as {path}:name."
+        )
     return next(iter(found.values()))
 
 
