@@ -1,180 +1,117 @@
-"""Three problems by sciformer and by DeepXDE: the same CPU seconds, double precision, one thread.
+"""Six problems by sciformer, DeepXDE and PINA: the same CPU seconds, double precision, one thread.
 
-    pip install deepxde && OMP_NUM_THREADS=1 python -m benchmarks.beside_deepxde [--seconds 30]
+    pip install deepxde pina-mathlab && python -m benchmarks.beside_deepxde [--seconds 30]
 
-DeepXDE is used as its documentation advises for such problems: a tanh network, half of the seconds
-for Adam, the rest for L-BFGS; boundary and initial conditions are terms of its loss. Both errors
-are relative L2 errors against the problem's own reference on one grid. Seconds are CPU seconds of
-solving: neither imports nor the grid's errors count. "Lines" are those of the function that states
-problem and training here; for sciformer those of its problem's file, docstring left out.
+Each solver is given an equation as its user would write it, and its default or documented settings:
+sciformer those of `pinn.solve` for a problem of one's own, the others a tanh network with half of
+the seconds for Adam and half for L-BFGS. Errors are relative L2 errors against an exact or
+independent answer on one grid; of the inverse problem, that of the coefficient. Seconds are CPU
+seconds of the whole call, and nobody gets fewer than sciformer took; imports and the grid's errors
+do not count. "Lines" are those of the
+functions in `benchmarks/beside/` that state, train and answer, all written by `ruff format`; a
+solver's shared training counts in each of its rows.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import importlib.util
 import inspect
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from benchmarks.beside.cases import CASES, DIFFUSIVITY
 
-DOMAIN, BOUNDARY, INITIAL = 2540, 160, 160  # points, about as in DeepXDE's own examples
-LAYERS = [2, 32, 32, 32, 1]
-
-
-def burgers(dde: Any) -> Any:
-    """u_t + u u_x = 0.01 / pi u_xx from -sin(pi x), 0 at both ends."""
-
-    def residual(x: Any, u: Any) -> Any:
-        du_x, du_t = (dde.grad.jacobian(u, x, i=0, j=j) for j in (0, 1))
-        return du_t + u * du_x - 0.01 / np.pi * dde.grad.hessian(u, x, i=0, j=0)
-
-    domain = dde.geometry.GeometryXTime(dde.geometry.Interval(-1, 1), dde.geometry.TimeDomain(0, 1))
-    sides = dde.icbc.DirichletBC(domain, lambda x: 0, lambda _, on_boundary: on_boundary)
-    start = dde.icbc.IC(domain, lambda x: -np.sin(np.pi * x[:, :1]), lambda _, on: on)
-    return dde.data.TimePDE(domain, residual, [sides, start], DOMAIN, BOUNDARY, num_initial=INITIAL)
+SOLVERS = {"sciformer": "by_sciformer", "DeepXDE": "by_deepxde", "PINA": "by_pina"}
+PROBLEMS = (*CASES, "inverse-heat")
+FOLDER = Path(__file__).parent / "beside"
 
 
-def wave(dde: Any) -> Any:
-    """u_tt = 4 u_xx from sin(pi x) + sin(3 pi x) / 2 at rest, 0 at both ends."""
-
-    def residual(x: Any, u: Any) -> Any:
-        return dde.grad.hessian(u, x, i=1, j=1) - 4 * dde.grad.hessian(u, x, i=0, j=0)
-
-    def tones(x: Any) -> Any:
-        return np.sin(np.pi * x[:, :1]) + np.sin(3 * np.pi * x[:, :1]) / 2
-
-    domain = dde.geometry.GeometryXTime(dde.geometry.Interval(0, 1), dde.geometry.TimeDomain(0, 1))
-    sides = dde.icbc.DirichletBC(domain, lambda x: 0, lambda _, on_boundary: on_boundary)
-    start = dde.icbc.IC(domain, tones, lambda _, on: on)
-    rest = dde.icbc.OperatorBC(
-        domain,
-        lambda x, u, _: dde.grad.jacobian(u, x, i=0, j=1),
-        lambda x, _: bool(np.isclose(x[1], 0)),
-    )
-    conditions = [sides, start, rest]
-    return dde.data.TimePDE(domain, residual, conditions, DOMAIN, BOUNDARY, num_initial=INITIAL)
-
-
-def poisson(dde: Any) -> Any:
-    """-(u_xx + u_yy) = f in the unit square, 0 on its boundary."""
-    import torch
-
-    def source(x: Any, y: Any) -> Any:
-        wave = 5 * np.pi**2 * torch.sin(np.pi * x) * torch.sin(2 * np.pi * y)
-        bump = torch.exp(x) * (x * (x + 3) * y * (1 - y) + 2 * x * (1 - x))
-        return wave + bump
-
-    def residual(x: Any, u: Any) -> Any:
-        second = (dde.grad.hessian(u, x, i=k, j=k) for k in (0, 1))
-        return -sum(second) - source(x[:, :1], x[:, 1:])
-
-    domain = dde.geometry.Rectangle([0, 0], [1, 1])
-    walls = dde.icbc.DirichletBC(domain, lambda x: 0, lambda _, on_boundary: on_boundary)
-    return dde.data.PDE(domain, residual, [walls], DOMAIN, BOUNDARY)
-
-
-PROBLEMS: dict[str, Callable[[Any], Any]] = {"burgers": burgers, "wave": wave, "poisson": poisson}
-
-
-def by_deepxde(name: str, seconds: float) -> dict[str, float]:
-    """Error and CPU seconds of DeepXDE, in this process."""
-    import deepxde as dde
-
-    from pinn import find_problem
-    from pinn.accuracy import ReferenceGrid
-
-    dde.config.set_default_float("float64")
-    dde.config.set_random_seed(0)
-    data = PROBLEMS[name](dde)
-    model = dde.Model(data, dde.nn.FNN(LAYERS, "tanh", "Glorot normal"))
-
-    class Until(dde.callbacks.Callback):  # type: ignore[misc]
-        """Ends a training when the process has used so many CPU seconds."""
-
-        def __init__(self, end: float) -> None:
-            super().__init__()
-            self.end = end
-
-        def on_epoch_end(self) -> None:
-            if time.process_time() > self.end:
-                self.model.stop_training = True
-
+def measured(solver: str, name: str, seconds: float) -> dict[str, Any]:
+    """Error and CPU seconds of one solver on one problem, in this process."""
+    stated = importlib.import_module(f"benchmarks.beside.{SOLVERS[solver]}")
+    solve = getattr(stated, name.replace("-", "_"))
     begun = time.process_time()
-    model.compile("adam", lr=1e-3)
-    rarely = 1_000_000
-    model.train(rarely, callbacks=[Until(begun + seconds / 2)], display_every=rarely)
-    dde.optimizers.set_LBFGS_options(maxiter=rarely)
-    model.compile("L-BFGS")
-    model.train(callbacks=[Until(begun + seconds)], display_every=rarely)
+    answer = solve(seconds)
     spent = time.process_time() - begun
-    grid = ReferenceGrid(find_problem(name))
-    found = grid.errors(
-        lambda points: {"u": points.new_tensor(model.predict(points.numpy())[:, 0])}
-    )
-    return {"error": found.relative_l2, "seconds": spent}
+    if name in CASES:
+        return {"error": CASES[name].error(answer), "seconds": spent}
+    value, half = answer
+    found = {"error": abs(value / DIFFUSIVITY - 1), "seconds": spent}
+    return found if half is None else {**found, "half": half / DIFFUSIVITY}
 
 
-def by_sciformer(name: str, seconds: float) -> dict[str, float]:
-    """Error and CPU seconds of `sciformer solve NAME --model mlp`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "sciformer", "solve", name, "--model", "mlp"]
-        command += ["--budget", f"{seconds:g}", "--json", "--out", f"{scratch}/run"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
-    return {"error": found["relative_l2"], "seconds": seconds}
-
-
-def in_a_process(name: str, seconds: float) -> dict[str, float]:
-    """DeepXDE in a fresh process: it chooses its backend when it is imported."""
-    command = [sys.executable, "-m", "benchmarks.beside_deepxde"]
-    command += ["--child", name, "--seconds", f"{seconds:g}"]
-    environment = {**os.environ, "DDE_BACKEND": "pytorch"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+def in_a_process(solver: str, name: str, seconds: float) -> dict[str, Any]:
+    """The same in a fresh process of one thread."""
+    command = [sys.executable, "-m", "benchmarks.beside_deepxde", "--child", solver, name]
+    command += ["--seconds", f"{seconds:g}"]
+    environment = {**os.environ, "DDE_BACKEND": "pytorch", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{solver}, {name}:\n{done.stderr[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
-def lines(source: str) -> int:
-    """Lines of code, docstrings and blank ones left out."""
-    return len(ast.unparse(_bare(ast.parse(source))).splitlines())
+def lines(solver: str, name: str) -> int | None:
+    """Lines that state and solve a problem, as `ruff format` writes them; None where not stated.
+
+    Blank lines and docstrings do not count. Read without importing, so that a solver which is not
+    installed has lines all the same.
+    """
+    source = (FOLDER / f"{SOLVERS[solver]}.py").read_text(encoding="utf-8")
+    functions = {f.name: f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)}
+    needed = [name.replace("-", "_")]
+    if needed[0] not in functions:
+        return None
+    count = 0
+    for called in needed:  # grows by what each function calls
+        found = functions[called]
+        used = {node.id for node in ast.walk(found) if isinstance(node, ast.Name)}
+        needed += [other for other in functions if other in used and other not in needed]
+        body = found.body[1:] if ast.get_docstring(found) else found.body
+        written = source.splitlines()[body[0].lineno - 1 : found.end_lineno]
+        count += sum(bool(line.strip()) for line in written)
+    return count
 
 
-def _bare(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.Module) and ast.get_docstring(node):
-            node.body = node.body[1:]
-    return tree
+def is_there(solver: str) -> bool:
+    """Whether a solver can be imported."""
+    package = {"DeepXDE": "deepxde", "PINA": "pina", "sciformer": "pinn"}[solver]
+    return importlib.util.find_spec(package) is not None
 
 
 def main() -> None:
-    """Prints the table of the README."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints the table of the performance page."""
+    parser = argparse.ArgumentParser(description=inspect.cleandoc(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30.0, help="CPU seconds of each solve")
-    parser.add_argument("--child", metavar="NAME", help=argparse.SUPPRESS)
+    parser.add_argument("--only", nargs="*", choices=PROBLEMS, default=list(PROBLEMS))
+    parser.add_argument("--child", nargs=2, metavar=("SOLVER", "NAME"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.child:
-        print(json.dumps(by_deepxde(chosen.child, chosen.seconds)))
+        print(json.dumps(measured(*chosen.child, chosen.seconds)))
         return
-    own = Path(__file__).parents[1] / "pinn" / "problems"
-    training = 6  # statements from network to the second training, in `by_deepxde`
-    print("| problem | solver | lines | relative L2 error | CPU, s |")
+    print("| problem | solver | lines | error | CPU, s |", flush=True)
     print("| --- | --- | --- | --- | --- |")
-    for name, stated in PROBLEMS.items():
-        ours, theirs = by_sciformer(name, chosen.seconds), in_a_process(name, chosen.seconds)
-        written = lines((own / f"{name}.py").read_text(encoding="utf-8"))
-        counted = lines(inspect.getsource(stated)) + training
-        for solver, count, found in (("sciformer", written, ours), ("DeepXDE", counted, theirs)):
+    for name in chosen.only:
+        seconds = chosen.seconds
+        for solver in SOLVERS:
+            count = lines(solver, name)
+            if count is None or not is_there(solver):
+                continue
+            found = in_a_process(solver, name, seconds)
+            seconds = max(seconds, found["seconds"])  # nobody gets less than sciformer took
+            half = f" (95 %: ± {found['half']:.1e})" if "half" in found else ""
             print(
-                f"| {name} | {solver} | {count} | {found['error']:.1e} | {found['seconds']:.0f} |"
+                f"| {name} | {solver} | {count} | {found['error']:.1e}{half} "
+                f"| {found['seconds']:.0f} |",
+                flush=True,
             )
 
 
