@@ -7,9 +7,8 @@ sciformer those of `pinn.solve` for a problem of one's own, the others a tanh ne
 the seconds for Adam and half for L-BFGS. Errors are relative L2 errors against an exact or
 independent answer on one grid; of the inverse problem, that of the coefficient. Seconds are CPU
 seconds of the whole call, and nobody gets fewer than sciformer took; imports and the grid's errors
-do not count. "Lines" are those of the
-functions in `benchmarks/beside/` that state, train and answer, all written by `ruff format`; a
-solver's shared training counts in each of its rows.
+do not count. "Lines" are those of the functions in `benchmarks/beside/` that state, train and
+answer, all written by `ruff format`; a solver's shared training counts in each of its rows.
 """
 
 from __future__ import annotations
