@@ -77,7 +77,7 @@ def fisher(seconds: float) -> Any:
     """u_t = u_xx + 6 u (1 - u), a wave that travels."""
     x, t = sympy.symbols("x t")
     u = sympy.Function("u")(x, t)
-    wave = 1 / (1 + sympy.exp(x - 5 * t)) ** 2
+    front = 1 / (1 + sympy.exp(x - 5 * t)) ** 2
     problem = pinn.Problem(
         name="fisher",
         coordinates=(x, t),
@@ -85,9 +85,9 @@ def fisher(seconds: float) -> Any:
         equations=sympy.Eq(u.diff(t), u.diff(x, 2) + FISHER_RATE * u * (1 - u)),
         domain=pinn.Box(x=(-5, 10), t=(0, 1)),
         conditions=(
-            pinn.Condition(sympy.Eq(u, wave.subs(t, 0)), on="t=0"),
-            pinn.Condition(sympy.Eq(u, wave.subs(x, -5)), on="x=-5"),
-            pinn.Condition(sympy.Eq(u, wave.subs(x, 10)), on="x=10"),
+            pinn.Condition(sympy.Eq(u, front.subs(t, 0)), on="t=0"),
+            pinn.Condition(sympy.Eq(u, front.subs(x, -5)), on="x=-5"),
+            pinn.Condition(sympy.Eq(u, front.subs(x, 10)), on="x=10"),
         ),
     )
     solved = pinn.solve(problem, budget=seconds, progress=False)
