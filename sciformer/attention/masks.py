@@ -61,7 +61,7 @@ class Causal(Mask):
         return -math.inf, 0
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
-        return None if patch.highest <= 0 else patch.offsets(device) <= 0
+        return None if patch.highest <= 0 else patch.within(-math.inf, 0, device)
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,7 @@ class Window(Mask):
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
         if patch.lowest >= -self.before and patch.highest <= self.after:
             return None
-        offsets = patch.offsets(device)
-        return (offsets >= -self.before) & (offsets <= self.after)
+        return patch.within(-self.before, self.after, device)
 
 
 @dataclass(frozen=True)

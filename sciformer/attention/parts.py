@@ -110,18 +110,23 @@ def scored_part(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> 
     """`part` of scaled and rotated queries and keys."""
     key, value, scoring = within_reach(key, value, scoring)
     key, value = hide_unseen(key, value, scoring)
-    logits, allowed = scored_logits(query, key, scoring), scoring.allowed(query.device)
-    if allowed is not None:
-        logits = torch.where(allowed, logits, lowest_mass(logits.dtype))
-    weights = logits.softmax(-1)
-    if allowed is not None:
-        weights = torch.where(allowed, weights, 0.0)
+    logits, weights = _masked_softmax(
+        scored_logits(query, key, scoring), scoring.allowed(query.device)
+    )
     gain = gain_matrix(scoring)
     if gain is not None:
         weights = weights * gain.to(weights.dtype)
     output = weights @ value
     extra = scoring.position.values(weights, scoring.patch)
     return Part(logits.logsumexp(-1), output if extra is None else output + extra)
+
+
+def _masked_softmax(logits: Tensor, allowed: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Logits of finite mass, and their softmax, which is 0 where nothing is allowed."""
+    if allowed is None:
+        return logits, logits.softmax(-1)
+    logits = torch.where(allowed, logits, lowest_mass(logits.dtype))
+    return logits, torch.where(allowed, logits.softmax(-1), 0.0)
 
 
 def merge(*parts: Part) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,16 @@ class Patch:
     def diagonals(self, device: torch.device | None = None) -> Tensor:
         """All offsets from lowest to highest, int64 of shape (n + m - 1,)."""
         return torch.arange(self.lowest, self.highest + 1, device=device)
+
+    def within(self, lowest: float, highest: float, device: torch.device | None = None) -> Tensor:
+        """Whether the offset of a pair is from lowest to highest, boolean of shape (n, m)."""
+        queries = (torch.arange(self.n, device=device) + self.query_start)[:, None]
+        keys = torch.arange(self.m, device=device) + self.key_start
+        if lowest == -math.inf:
+            return keys <= queries + highest
+        if highest == math.inf:
+            return keys >= queries + lowest
+        return (keys >= queries + lowest).logical_and_(keys <= queries + highest)
 
     def offsets(self, device: torch.device | None = None) -> Tensor:
         """The offset of every pair, int64 of shape (n, m)."""

@@ -9,7 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from sciformer.attention import (
     ALiBi,
@@ -35,6 +35,7 @@ from sciformer.attention import (
 )
 from sciformer.attention.cores import Materialised
 from sciformer.errors import DomainError
+from tests.alive import Alive
 
 HEADS, WIDTH = 2, 4
 # Sums of at most some hundred products of order 1 to 10, each rounded to 1.1e-16.
@@ -57,6 +58,18 @@ SCHEMES: dict[str, Any] = {
     "urpe": lambda: Universal(NoPosition(), HEADS, 64),
     "shaw": lambda: ShawKey(WIDTH, 3),
     "shaw-values": lambda: ShawKeyValue(WIDTH, 3),
+}
+
+# torch's counter knows the fused kernels of accelerators only.
+FUSED = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
+        lambda query, key, value, *rest, **others: sdpa_flop_count(query, key, value)
+    )
+}
+ONE_HEAD: dict[str, Any] = {
+    "none": NoPosition,
+    "alibi": lambda: ALiBi(1),
+    "urpe": lambda: Universal(NoPosition(), 1, 64),
 }
 
 
@@ -90,6 +103,14 @@ class CoreContract:
 
     def make(self) -> Core:
         raise AssertionError("a subclass makes the core")
+
+    def make_for(self, heads: int) -> Core:
+        """The core for so many heads, if it cares."""
+        return self.make()
+
+    def is_table(self, made: Tensor, n: int) -> bool:
+        """Whether a tensor that a run with n keys made, not as wide as one, is of pairs."""
+        return made.dim() > 1 and made.shape[-2] > 1
 
     def exact(self, n: int) -> Core:
         return self.make()
@@ -187,10 +208,33 @@ class CoreContract:
         if not self.counts_products or (mask is not None and type(mask) not in self.masks):
             return
         core, parts = self.make(), [heads(n, k) for k in range(3)]
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
+        with FlopCounterMode(display=False, custom_mapping=FUSED) as counter, torch.no_grad():
             attend(*parts, mask=mask, core=core)
         products = core.pairs(Scoring(Patch(n, n), n, NoPosition(), mask)) * HEADS * 2 * WIDTH
         assert counter.get_total_flops() == 2 * products
+
+    @pytest.mark.parametrize("kind", [None, Causal, Window, Padding, Mass])
+    @pytest.mark.parametrize("name", ONE_HEAD)
+    @pytest.mark.parametrize("n", [9, 64])
+    def test_the_peak_is_that_of_a_counted_run(
+        self, n: int, name: str, kind: type[Mask] | None
+    ) -> None:
+        """Tables of pairs alive at once. Kills: a forgotten table, blocks that are all kept."""
+        if name not in self.fits or (kind is not None and kind not in self.masks):
+            return
+        core, position, width = self.make_for(1), ONE_HEAD[name]().double(), 7
+        mask = None if kind is None else self.mask(kind, n, 4)
+        if isinstance(mask, Padding):
+            mask = Padding(mask.keys[:1])
+        parts = [torch.randn(1, 1, n, width, dtype=torch.float64) for _ in range(3)]
+        scoring = Scoring(Patch(n, n), n, position, mask)
+
+        def is_table(made: Tensor) -> bool:
+            return made.dim() > 0 and made.shape[-1] not in (1, width) and self.is_table(made, n)
+
+        with Alive(is_table) as alive, torch.no_grad():
+            core.attend(parts[0], parts[1], parts[2], scoring)
+        assert alive.peak == core.peak(scoring)
 
     def test_derivatives(self) -> None:
         """Of first order for all, of second order where smooth, against numbers.

@@ -33,8 +33,16 @@ class Automatic(Core):
         return self.choose(query, key, value, scoring).attend(query, key, value, scoring)
 
     def pairs(self, scoring: Scoring) -> int:
-        is_long = scoring.patch.n * scoring.patch.m > MATERIALISED_PAIRS
-        return (_ROWS if is_long else _WHOLE).pairs(scoring)
+        return self._planned(scoring).pairs(scoring)
+
+    def peak(self, scoring: Scoring) -> int:
+        return self._planned(scoring).peak(scoring)
+
+    def _planned(self, scoring: Scoring) -> Core:
+        """The core for one head of plain tensors whose derivatives nobody asks for."""
+        query, key = (torch.empty(1, count, 1) for count in (scoring.patch.n, scoring.patch.m))
+        with torch.no_grad():
+            return self.choose(query, key, key, scoring)
 
     def choose(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Core:
         """The core that computes this."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 from sciformer.attention.scoring import Scoring
@@ -47,6 +48,14 @@ class Core(ABC):
         first, last = scoring.reached()
         return scoring.patch.n * (last - first)
 
+    def peak(self, scoring: Scoring) -> int:
+        """Most numbers that tables of pairs hold at once for one head, without derivatives.
+
+        Logits, weights and what a mask allows are such tables; what grows with n + m alone is not
+        counted, nor are schemes that add to the values.
+        """
+        return tables(scoring) * self.pairs(scoring)
+
     def check(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> None:
         """Refuse what the core cannot compute.
 
@@ -56,6 +65,26 @@ class Core(ABC):
         reason = self.refusal(query, key, value, scoring)
         if reason is not None:
             raise DomainError(f"{type(self).__name__}: {reason}; use another core, or none.")
+
+
+def tables(scoring: Scoring) -> int:
+    """Tables of pairs that the weights of one block need at once; see `weights`.
+
+    Two are the logits and their softmax. A mask takes the masked ones beside them, and what it
+    allows where that differs from row to row; a scheme what it adds and the sum, or a gain and the
+    product.
+    """
+    position, patch = scoring.position, scoring.patch
+    if position.gain(patch) is not None:
+        return 4
+    adds = not position.is_toeplitz or position.relative(patch) is not None
+    return max(2 + adds, mask_tables(scoring))
+
+
+def mask_tables(scoring: Scoring) -> int:
+    """Tables while the softmax is masked; 0 without a mask."""
+    allowed = scoring.allowed(torch.device("meta"))
+    return 0 if allowed is None else 3 + (allowed.shape[-2] > 1)
 
 
 def are_plain(*tensors: Tensor) -> bool:

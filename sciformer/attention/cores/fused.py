@@ -46,10 +46,7 @@ class Fused(Core):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
         self.check(query, key, value, scoring)
         if _needs_no_bias(scoring):
-            is_causal = scoring.mask is not None
-            return functional.scaled_dot_product_attention(
-                query, key, value, is_causal=is_causal, scale=1.0
-            )
+            return fused_heads(query, key, value, is_causal=scoring.mask is not None)
         outputs = [
             _attend_block(query[..., start:stop, :], key, value, scoring.rows(start, stop))
             for start, stop in blocks(scoring.patch.n, self.rows)
@@ -72,6 +69,41 @@ class Fused(Core):
             for start, stop in blocks(scoring.patch.n, self.rows)
         )
 
+    def peak(self, scoring: Scoring) -> int:
+        if _needs_no_bias(scoring):
+            return 0
+        cuts = (scoring.rows(*cut) for cut in blocks(scoring.patch.n, self.rows))
+        return max(_bias_tables(cut) * _WHOLE.pairs(cut) for cut in cuts)
+
+
+def fused_heads(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None = None,
+    *,
+    is_causal: bool = False,
+) -> Tensor:
+    """torch's kernel with any leading axes, of logits q k^T + bias.
+
+    It is fused for exactly four axes, in the bias too; with others torch builds the whole matrix.
+    """
+    shapes = (part.shape[:-2] for part in (query, key, value))
+    lead = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+
+    def as_four(part: Tensor) -> Tensor:
+        return part.expand(*lead, *part.shape[-2:]).reshape(-1, lead[-1], *part.shape[-2:])
+
+    output = functional.scaled_dot_product_attention(
+        as_four(query),
+        as_four(key),
+        as_four(value),
+        attn_mask=None if bias is None else as_four(bias),
+        is_causal=is_causal,
+        scale=1.0,
+    )
+    return output.reshape(*lead, *output.shape[-2:])
+
 
 def _needs_no_bias(scoring: Scoring) -> bool:
     """Whether nothing is added to the logits, and the mask is none or the square causal one."""
@@ -82,13 +114,20 @@ def _needs_no_bias(scoring: Scoring) -> bool:
     )
 
 
+def _bias_tables(scoring: Scoring) -> int:
+    """Tables of pairs of which the bias of one block is made."""
+    allowed = scoring.allowed(torch.device("meta"))
+    relative = scoring.position.relative(scoring.patch) is not None
+    by_row = allowed is not None and allowed.shape[-2] > 1
+    joined = allowed is not None or scoring.added() is not None
+    return relative + by_row + ((relative or by_row) and joined)
+
+
 def _attend_block(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
     key, value, scoring = within_reach(key, value, scoring)
     key, value = hide_unseen(key, value, scoring)
     allowed = scoring.allowed(query.device)
-    output = functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=_bias(query, scoring, allowed), scale=1.0
-    )
+    output = fused_heads(query, key, value, _bias(query, scoring, allowed))
     if allowed is None:
         return output
     return torch.where(allowed.any(-1, keepdim=True), output, 0.0)

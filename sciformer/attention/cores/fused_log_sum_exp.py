@@ -41,6 +41,12 @@ class FusedLogSumExp(Core):
             return "query, key and value must have the same leading axes"
         return refuse_tables(scoring)
 
+    def peak(self, scoring: Scoring) -> int:
+        return scoring.patch.n * scoring.patch.m  # one bias at a time
+
+    def pairs(self, scoring: Scoring) -> int:
+        return scoring.patch.n * scoring.patch.m
+
     @torch.no_grad()
     def from_tables(
         self, query: Tensor, key: Tensor, value: Tensor, relative: Tensor, gain: Tensor

@@ -170,6 +170,13 @@ class Regions(Core, nn.Module):
         blocks = -(-n // self.block)
         return blocks * self.block**2 + n * blocks
 
+    def peak(self, scoring: Scoring) -> int:
+        n, block = scoring.patch.n, min(self.block, scoring.patch.n)
+        blocks = -(-n // block)
+        # As `tables`: regions are masked by row, blocks by key unless they are causal.
+        near = (3 + _is_causal(scoring)) * blocks * block**2
+        return near if self.block >= n else max(near, 4 * n * blocks)
+
     def _near(
         self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, masses: Tensor
     ) -> Part:

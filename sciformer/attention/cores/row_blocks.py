@@ -48,6 +48,12 @@ class RowBlocks(Core):
             for start, stop in blocks(scoring.patch.n, self.rows)
         )
 
+    def peak(self, scoring: Scoring) -> int:
+        return max(
+            _WHOLE.peak(scoring.rows(start, stop))
+            for start, stop in blocks(scoring.patch.n, self.rows)
+        )
+
 
 def blocks(n: int, rows: int) -> list[tuple[int, int]]:
     """First row, and row behind the last, of each block."""

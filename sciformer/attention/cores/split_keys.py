@@ -5,11 +5,15 @@ from __future__ import annotations
 from torch import Tensor
 
 from sciformer.attention.cores.core import Core
+from sciformer.attention.cores.materialised import Materialised
+from sciformer.attention.cores.row_blocks import blocks
 from sciformer.attention.normalisers import Softmax
 from sciformer.attention.parts import Part, merge, scored_part
 from sciformer.attention.scoring import Scoring
 from sciformer.attention.weights import within_reach
 from sciformer.errors import DomainError
+
+_WHOLE = Materialised()
 
 
 class SplitKeys(Core):
@@ -33,13 +37,18 @@ class SplitKeys(Core):
         self.check(query, key, value, scoring)
         key, value, scoring = within_reach(key, value, scoring)
         whole: Part | None = None
-        for start in range(0, scoring.patch.m, self.keys):
-            stop = min(start + self.keys, scoring.patch.m)
+        for start, stop in blocks(scoring.patch.m, self.keys):
             cut = scoring.columns(start, stop)
             one = scored_part(query, key[..., start:stop, :], value[..., start:stop, :], cut)
             whole = one if whole is None else merge(whole, one)
         assert whole is not None  # within_reach leaves at least one key
         return whole.output
+
+    def peak(self, scoring: Scoring) -> int:
+        first, last = scoring.reached()
+        scoring = scoring.columns(first, max(last, first + 1))
+        cuts = blocks(scoring.patch.m, self.keys)
+        return max(_WHOLE.peak(scoring.columns(start, stop)) for start, stop in cuts)
 
     def refusal(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> str | None:
         if not isinstance(scoring.normaliser, Softmax):

@@ -85,6 +85,12 @@ class ToeplitzRows(Core):
         cuts = _cuts(scoring.patch, reach, self._rows(scoring.patch))
         return sum(_size(cut) for cut in cuts)
 
+    def peak(self, scoring: Scoring) -> int:
+        reach = scoring.band()
+        if reach is None:
+            return super().peak(scoring)
+        return max(map(_size, _cuts(scoring.patch, reach, self._rows(scoring.patch))))
+
     def _rows(self, patch: Patch) -> int:
         return max(LEAST_ROWS, BLOCK_PAIRS // patch.m) if self.rows is None else self.rows
 
