@@ -10,6 +10,7 @@ import numpy as np
 from pinn.identification.estimate import Truth
 from pinn.identification.identifying import DEFAULTS, Identification, identify
 from pinn.identification.result import FieldError, NetworkEstimate
+from pinn.identification.weak.navier_stokes import check_flow
 from pinn.problems.measured_flow import measured_flow, sample_flow
 from pinn.problems.navier_stokes import Flow, streamfunction_pressure
 from pinn.settings import Settings
@@ -73,12 +74,14 @@ def identify_network(
         The estimate and the fit behind it.
 
     Raises:
-        DataError: too few samples, a constant flow, or noise above the signal.
+        DataError: too few samples, a flow that does not identify both coefficients, or noise above
+            the signal.
     """
     request = request or NetworkRequest()
     truth, seed = request.truth, request.settings.seed
     left_out = int(data.has_late_start)
     data = data.from_snapshot(left_out)
+    check_flow(data)
     samples = sample_flow(data, request.samples, request.noise, seed)
     problem = measured_flow(
         request.flow, data, samples, lambda_1=truth.lambda_1, lambda_2=truth.lambda_2

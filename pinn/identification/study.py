@@ -116,6 +116,7 @@ class Study:
             if isinstance(first, NetworkEstimate):
                 said += [*network_notes(first), *claim_notes(first, self._published)]
                 said += [self._remark] if self._remark else []
+            said += sign_notes(first)
             if len(results) > 1:
                 said.append(_spread_note(over_seeds(results, self.truth), first.method))
         return said
@@ -167,8 +168,22 @@ def weak_notes(first: WeakEstimate) -> list[str]:
     return [
         f"weak: {first.samples} velocities seen, no pressure; noise found in u {u:.2%}, in v "
         f"{v:.2%}. Intervals count the spread over noise realisations and over the width of the "
-        f"test functions; the latter alone is {first.floor_1:.4f} % of lambda_1 and "
-        f"{first.floor_2:.4f} % of lambda_2: the floor of these data."
+        f"test functions, and the error of integrals over this grid; the width alone is "
+        f"{first.floor_1:.2g} % of lambda_1 and {first.floor_2:.2g} % of lambda_2: the floor of "
+        "these data."
+    ]
+
+
+def sign_notes(first: Estimate) -> list[str]:
+    """On a viscosity that no fluid has."""
+    if first.lambda_2 >= 0:
+        return []
+    certain = "" if first.interval_2[1] < 0 else ", though its interval reaches beyond 0"
+    return [
+        f"{first.method}: lambda_2 = {first.lambda_2:.6g} is negative{certain}: such a flow takes "
+        "energy from nowhere, and its smallest scales grow fastest. Look whether time runs "
+        "backwards in the data, a force acts that the equation does not have, or noise drowns the "
+        "diffusion."
     ]
 
 

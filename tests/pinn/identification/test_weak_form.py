@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from pinn.data.embedded import embedded_wake_grid
-from pinn.data.flow import FlowGrid
+from pinn.data.flow import FlowData, FlowGrid
 from pinn.data.noise import noise_on_grid
 from pinn.identification.estimate import Truth
+from pinn.identification.flow_network import identify_network
+from pinn.identification.study import sign_notes
 from pinn.identification.weak.navier_stokes import identify_weak
 from pinn.identification.weak.weak_form import WeakForm, Windows
 from pinn.references.wake import embedded_wake
@@ -134,6 +136,65 @@ def test_flows_that_identify_nothing_are_refused(u, v, sentence: str) -> None:
     """Kills: any of the three checks."""
     with pytest.raises(DataError, match=sentence):
         identify_weak(grid(u, v))
+
+
+def eigenflow(
+    viscosity: float, sizes: tuple[int, int, int], drift: tuple[float, float], seed: int = 0
+) -> FlowGrid:
+    """An exact solution with lambda_1 = 1: waves with |k|^2 = 5, carried by a mean flow.
+
+    Without the mean flow the vorticity is a function of the streamfunction, so that convection is
+    a gradient.
+    """
+    x, y = np.linspace(0, 6, sizes[0]), np.linspace(0, 4.8, sizes[1])
+    t = 0.05 * np.arange(sizes[2])
+    at_x, at_y, at_t = np.meshgrid(x, y, t, indexing="ij")
+    draw = np.random.default_rng(seed)
+    u, v = np.full(at_x.shape, drift[0]), np.full(at_x.shape, drift[1])
+    for a, b in ((1, 2), (2, 1), (-1, 2), (2, -1)):
+        size = 0.3 * draw.normal() * np.exp(-5 * viscosity * at_t)
+        phase = a * (at_x - drift[0] * at_t) + b * (at_y - drift[1] * at_t)
+        wave = size * np.sin(phase + 6 * draw.random())
+        u, v = u - b * wave, v + a * wave
+    return FlowGrid("eigenflow", x, y, t, u, v)
+
+
+@pytest.mark.parametrize("viscosity", [0.002, 0.2, -0.05])
+@pytest.mark.parametrize(("sizes", "percent"), [((60, 50, 60), 1e-6), ((20, 14, 40), 0.1)])
+def test_clean_flows_on_coarse_grids_lie_in_their_intervals(
+    viscosity: float, sizes: tuple[int, int, int], percent: float
+) -> None:
+    """Windows of five snapshots, and four samples a wave in what is squared.
+
+    Kills: plain sums of samples (wrong by 1e-2 % with an interval that misses the truth), an
+    interval without the error of its integrals.
+    """
+    result = identify_weak(eigenflow(viscosity, sizes, (0.8, 0.3)), truth=Truth(1.0, viscosity))
+    assert abs(result.lambda_1_error_percent) < percent
+    assert result.interval_1[0] <= 1.0 <= result.interval_1[1]
+    assert result.interval_2[0] <= viscosity <= result.interval_2[1]
+    said = " ".join(sign_notes(result))
+    assert ("is negative: such a flow takes energy from nowhere" in said) == (viscosity < 0)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+@pytest.mark.parametrize("sizes", [(60, 50, 60), (18, 24, 40)])
+def test_convection_that_is_a_gradient_is_refused_on_every_grid(
+    sizes: tuple[int, int, int], noise: float
+) -> None:
+    """By both methods, before anything is trained.
+
+    Kills: a threshold that the error of integrals passes on coarse grids, or noise on any.
+    """
+    still = eigenflow(0.05, sizes, (0.0, 0.0))
+    with pytest.raises(DataError, match=r"tells convection is balanced by pressure"):
+        identify_weak(still, noise=noise)
+    draw = noise * np.random.default_rng(0).standard_normal((2, *still.u.shape))
+    fields = np.stack([still.u, still.v]) + 0.3 * draw
+    points = np.stack(np.meshgrid(still.x, still.y, indexing="ij"), -1).reshape(-1, 2)
+    velocity = fields.reshape(2, len(points), -1).transpose(1, 0, 2)
+    with pytest.raises(DataError, match=r"tells convection is balanced by pressure"):
+        identify_network(FlowData("flow", points, still.t, velocity))
 
 
 def test_noise_above_the_signal_is_refused() -> None:
