@@ -28,7 +28,7 @@ CASES: dict[str, list[str]] = {
     "wave": ["wave"],
     "kovasznay": ["kovasznay"],
     "taylor-green": ["taylor-green"],
-    "allen-cahn": ["allen-cahn", *LONG],
+    "allen-cahn": ["allen-cahn"],
     "kdv": ["kdv", *LONG],
     "heat": ["heat"],
     "poisson": ["poisson"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pinn.refinement.gauge import Gauge
 from pinn.refinement.least_squares import LeastSquaresByBlocks
 from pinn.refinement.linearised import Imposed, Linearised, data_samples, soft_conditions
 from pinn.refinement.report import Iterate, Report, estimate
@@ -240,14 +241,15 @@ class _Work:
         iterates, system = [start], best.system
         change, goal = best.change, best.linear_value
         trial, points = self._with(system.layer), validation.samples[0]
-        fields = trial.at(points.points)
+        determined = Gauge(self.problem, points.points, points.weights)
+        fields = determined(trial.at(points.points))
         while True:
             before = iterates[-1].validation
             value = self._descend(system, change, validation, before)
             if value is None:
                 return tuple(iterates), "a further step does not lower the validation residual"
-            moved = trial.at(points.points)
-            distance = self._distance(moved, fields, points.weights)
+            moved = determined(trial.at(points.points))
+            distance = float((moved - fields).norm() / moved.norm())
             iterates.append(Iterate(value, distance, self._elapsed()))
             if value <= (CONVERGED if distance < SMALL_CHANGE else LINEAR) * goal:
                 return tuple(iterates), "the layer represents no more"
@@ -273,14 +275,6 @@ class _Work:
 
     def _with(self, layer: WideLayer) -> TrialSolution:
         return TrialSolution(layer, self.trial.constraint, self.trial.values)
-
-    def _distance(self, fields: Tensor, before: Tensor, weights: Tensor) -> float:
-        """Relative L2 distance over the fields that are determined, not up to a constant."""
-        names = self.problem.field_names
-        fixed = [i for i, name in enumerate(names) if name not in self.problem.gauge]
-        factors = weights[:, None].sqrt()
-        gap = ((fields - before)[:, fixed] * factors).norm()
-        return float(gap / (fields[:, fixed] * factors).norm())
 
     def _elapsed(self) -> float:
         return self.clock() - self.begun

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 VANISHING = 0.01
 
 
-def evidence_of(problem: Problem, trial: TrialSolution, trainer: Trainer) -> Evidence:
+def evidence_of(
+    problem: Problem, trial: TrialSolution, trainer: Trainer, offer: str = ""
+) -> Evidence:
     """What a trained, or refined, trial solution leaves, and how its training went.
 
     Args:
@@ -36,6 +38,7 @@ def evidence_of(problem: Problem, trial: TrialSolution, trainer: Trainer) -> Evi
         trial: may be another than the trained one.
         trainer: has finished; its validation points are used, or those of its last step where it
             has no others.
+        offer: a setting made for problems of this kind and not used.
     """
     progress, objectives = trainer.progress, trainer.objectives
     held_out = objectives.held_out()
@@ -56,6 +59,7 @@ def evidence_of(problem: Problem, trial: TrialSolution, trainer: Trainer) -> Evi
         restarts=int(progress.figures.get("restarts", 0)),
         note=progress.note,
         unsettled=objectives.unsettled(),
+        offer=offer,
     )
 
 

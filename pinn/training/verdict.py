@@ -55,6 +55,7 @@ class Evidence:
         restarts: how often the optimiser started its damping anew.
         note: why the last step failed, in the optimiser's words.
         unsettled: what of the training had not come to its end, in words; empty if nothing.
+        offer: a setting made for problems of this kind and not used, as an imperative sentence.
     """
 
     residuals: Mapping[str, float]
@@ -66,6 +67,7 @@ class Evidence:
     restarts: int = 0
     note: str = ""
     unsettled: str = ""
+    offer: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,8 +197,10 @@ def _remedy(evidence: Evidence) -> str:
     if evidence.overfit >= OVERFITTED:
         return "Give more points (--set points=4), or train longer."
     if evidence.failed >= STUCK or evidence.restarts:
-        return "Try another network (--model mlp), seed or optimiser; float64 if it is not."
-    return "Train longer, or try a larger or another network (--model mlp) and another seed."
+        said = "Try another network (--model mlp), seed or optimiser; float64 if it is not."
+    else:
+        said = "Train longer, or try a larger or another network (--model mlp) and another seed."
+    return f"{evidence.offer} {said}".lstrip()
 
 
 def _by_size(value: float) -> float:

@@ -14,8 +14,10 @@ from torch import Tensor
 
 import pinn
 from pinn.geometry.box import Box
+from pinn.networks import MLP
 from pinn.problem.problem import Problem
 from pinn.sampling.samplers import Sample
+from pinn.settings import Settings
 from pinn.training.evidence import relative_residuals
 from pinn.training.history import MOST, History
 from pinn.training.verdict import Evidence, Outcome, judge
@@ -64,6 +66,7 @@ def test_conditions_and_samples_count_like_equations() -> None:
         ({"overfit": 40.0}, "40 times as large on unseen points", "more points"),
         ({"failed": 0.5, "note": "no descent"}, "50% of the steps failed (no descent)", "another"),
         ({"restarts": 2}, "started anew 2 times", "another network"),
+        ({"offer": "Use causal weights."}, "residual", "Use causal weights. Train longer"),
     ],
 )
 def test_the_course_explains_what_is_left_and_is_no_fault_of_a_good_one(
@@ -171,3 +174,20 @@ def test_enough_steps_are_enough() -> None:
     assert early.verdict.outcome is Outcome.NOT_CONVERGED
     figure = early.solution.plot(early.verdict)
     assert "(not converged)" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize(
+    ("problem", "settings", "is_offered"),
+    [
+        ("kdv", Settings(), True),
+        ("kdv", Settings(causal=1.0), False),
+        ("poisson", Settings(), False),
+    ],
+)
+def test_causal_weights_are_offered_to_evolutions_without_them(
+    problem: str, settings: Settings, is_offered: bool
+) -> None:
+    """Kills: an offer that `solve` refuses for want of a time, or that has been taken."""
+    few = replace(settings, network=MLP.Sizes(width=4, layers=1), digits=None)
+    solved = pinn.solve(problem, settings=few, iterations=1, progress=False)
+    assert ("causal=1e3" in solved.verdict.remedy) == is_offered
