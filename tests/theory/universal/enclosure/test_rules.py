@@ -10,7 +10,13 @@ from theory.universal.arrays import Array
 from theory.universal.enclosure.branch_and_bound import Enclosed, leaves, search
 from theory.universal.enclosure.defined import domain_text, shown
 from theory.universal.enclosure.intervals import Interval
-from theory.universal.enclosure.range import _RULES, Expansions, enclose, relu_slope
+from theory.universal.enclosure.range import (
+    _RULES,
+    Expansions,
+    enclose,
+    enclose_gradient,
+    relu_slope,
+)
 from theory.universal.formula.target import read_target
 
 EXACT = {
@@ -100,6 +106,40 @@ def test_an_error_beyond_the_limits_is_refused_at_its_first_box(
     assert found.accepted == accepted
     assert found.boxes == 1
     assert found.tree.dtype == np.uint8
+
+
+class Ramp:
+    """The error e(x) = x1 on [0, 1], accepted on boxes that are a quarter wide at most."""
+
+    def enclose(self, lower: Array, upper: Array) -> Enclosed:
+        left, right = lower[:, 0], upper[:, 0]
+        is_wide = right - left > 0.25
+        low, high = np.where(is_wide, -9.0, left), np.where(is_wide, 9.0, right)
+        middle = (left + right) / 2
+        return Enclosed(low, high, Interval(middle, middle), upper - lower)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_the_range_of_an_error_is_that_of_all_its_boxes(batch: int) -> None:
+    """Kills: the range of one box, or of the last batch, for that of the domain."""
+    found = search(Ramp(), (np.zeros(1), np.ones(1)), (-2.0, 2.0), most_boxes=99, batch=batch)
+    assert found.accepted
+    assert (found.lower, found.upper) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("formula", "wanted"),
+    [("x2 * x2", [0.0, 2.0]), ("1", [0.0, 0.0]), ("3 * x1", [3.0, 0.0])],
+)
+def test_a_coordinate_that_does_not_occur_has_no_derivative(
+    formula: str, wanted: list[float]
+) -> None:
+    """Kills: any other number than 0 for it."""
+    program = read_target(formula, 2).programs[0][0]
+    one = np.ones((1, 2))
+    found = enclose_gradient(program, one, one)
+    assert found.lower[0] == pytest.approx(wanted, abs=1e-12)
+    assert found.upper[0] == pytest.approx(wanted, abs=1e-12)
 
 
 @pytest.mark.parametrize("codes", [[0, 255], [255, 255], [1, 255, 255, 255], [2, 255, 255]])
