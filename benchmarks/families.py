@@ -7,7 +7,8 @@
     python -m benchmarks.families coverage      # bands of 90 %, 50 splits of 300 members
 
 One thread; seconds are those of this process, so that other work on the machine costs wall time
-only. `--seeds 3` repeats with other seeds, `--share 0.1` takes a tenth of the seconds.
+only. `--seeds 3` repeats with other seeds, `--share 0.1` takes a tenth of the seconds, and
+`--network SpectralBranch` runs the lines of that network alone.
 """
 
 from __future__ import annotations
@@ -118,12 +119,21 @@ def main() -> None:
     parser.add_argument("row", choices=[*ROWS, "coverage"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--share", type=float, default=1.0, help="of the seconds")
+    parser.add_argument("--network", help="only the lines of this class")
+    parser.add_argument("--start", help="only the lines that start so")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.row == "coverage":
         coverage(arguments.share)
     else:
-        run(ROWS[arguments.row], arguments.seeds, arguments.share)
+        name, seconds, runs = ROWS[arguments.row]
+        chosen = [
+            (network, start, schedule)
+            for network, start, schedule in runs
+            if arguments.network in (None, type(network).__name__)
+            and arguments.start in (None, start)
+        ]
+        run((name, seconds, chosen), arguments.seeds, arguments.share)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,12 @@ from sciformer.errors import UsageError
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Commands that stand for several, by the kind of the run that they are given.
-BY_KIND = {"export": "exports", "compress": "compressions"}
+BY_KIND = {
+    "export": "exports",
+    "compress": "compressions",
+    "learn": "learners",
+    "stream": "streams",
+}
 PROGRAM = re.compile(r"^(?:torchrun (?:--\S+ \S+ )*-m )?sciformer(?: (.*))?$")
 
 

@@ -17,6 +17,11 @@ from sciformer.cli.registry import entries
 PAGE = "commands.md"
 # Commands that stand for several, by the kind of the run that they are given.
 BY_KIND = {"export": "exports", "compress": "compressions"}
+# And those whose own page is that of the usual kind, with the kinds that have another.
+OTHERS = {
+    "learn": ("learners", "sciformer learn {}"),
+    "stream": ("streams", "sciformer stream RUN, a run of `{}`"),
+}
 WIDTH = {"COLUMNS": "100"}  # usage lines break here, whatever the terminal of the build
 
 
@@ -34,6 +39,11 @@ def page() -> str:
     for name, group in BY_KIND.items():
         for kind, entry in entries(group).items():
             parts.append(section(f"sciformer {name} RUN, a run of `{kind}`", entry.load()))
+    for name, (group, title) in OTHERS.items():
+        usual = entries("commands")[name].load()
+        for kind, entry in entries(group).items():
+            if (other := entry.load()) is not usual:
+                parts.append(section(title.format(kind), other))
     return "\n".join(parts)
 
 

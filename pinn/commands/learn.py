@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pinn.families.family import Family
     from pinn.families.learned import Learned
 
@@ -19,10 +21,20 @@ EPILOG = """examples:
   sciformer learn burgers-family --network deeponet --start faded --set width=96 --set members=32
   sciformer learn my_family.py --data pairs.npz --loss both
   sciformer solve burgers-family --from runs/burgers --readings start.csv
+  sciformer learn wake-sensors --help
 
 A family whose solution is known in closed form is not trained unless --network asks for it. The
 budget is CPU time. Errors are relative L2 over members never seen, against the family's own
 reference; the classical method that computes it may well be as fast as the answer."""
+
+
+def choose(words: Sequence[str]) -> Any:
+    """The command for what is no family of problems; None for families."""
+    from sciformer.cli.registry import entries
+
+    learners = entries("learners")
+    name = next((word for word in words if word in learners), None)
+    return None if name is None else learners[name].load()
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from sciformer.cli.arguments import positive_number as positive
 
     parser.epilog = EPILOG
-    parser.add_argument("family", help="a name (see `sciformer list families`) or a Python file")
+    parser.add_argument(
+        "family",
+        help="a name (see `sciformer list families`), a Python file, or one of `sciformer list "
+        "learners`, with options of its own",
+    )
     parser.add_argument("--network", metavar="NAME", help="spectral, pooled, deeponet or former")
     parser.add_argument(
         "--start", metavar="NAME", help="faded, linear-flow, cole-hopf or cole-hopf-layers"

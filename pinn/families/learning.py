@@ -17,7 +17,7 @@ from pinn.families.pairs import DataObjective, Pairs, made_pairs, read_pairs
 from pinn.families.registry import find_family
 from pinn.families.saved import describe, save
 from pinn.families.starts import start_for
-from pinn.families.training import History, Limit, Objective, Schedule, train
+from pinn.families.training import Fit, History, Limit, Objective, Schedule, train
 from pinn.jets.memory import kept_memory
 from pinn.names import label
 from sciformer.errors import UsageError
@@ -127,12 +127,13 @@ def _train(
     begun = time.process_time()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        answer = Answer(family, start, sizes.build(family))
+        network = sizes.build(family)
+        answer = Answer(family, start, network)
     objective = Objective(answer, schedule, seed, sizes.sensors)
     history: History | None = None
     if loss != "residual":
         pairs = data if isinstance(data, Pairs) else _pairs(family, data, seed)
-        fit = DataObjective(
+        on_pairs = DataObjective(
             answer,
             pairs,
             lambda members: objective.inputs(members, torch.float32),
@@ -142,11 +143,13 @@ def _train(
         # Making the pairs is part of the price.
         share = DATA_SHARE if loss == "both" else 1
         limit = _limit(share * budget - (time.process_time() - begun), budget, schedule, share)
-        history = train(answer, fit, fit.validation, schedule, limit, observe)
+        fit = Fit(family.name, network, on_pairs, on_pairs.validation)
+        history = train(fit, schedule.rate, limit, observe)
     if loss != "data":
         share = 1 - DATA_SHARE if loss == "both" else 1
         limit = _limit(budget - (time.process_time() - begun), budget, schedule, share)
-        history = train(answer, objective, objective.validation, schedule, limit, observe, history)
+        fit = Fit(family.name, network, objective, objective.validation)
+        history = train(fit, schedule.rate, limit, observe, history)
     assert history is not None, "one of the two was trained on"
     about = {
         "optimiser": history.optimiser,

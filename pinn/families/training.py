@@ -184,11 +184,26 @@ def _dtype(answer: Answer) -> torch.dtype:
     return next(answer.parameters()).dtype
 
 
+@dataclass(frozen=True)
+class Fit:
+    """What is trained.
+
+    Attributes:
+        name: what messages call it.
+        network: whose parameters take the steps.
+        loss: of one step.
+        validation: a figure of the present network, less is better.
+    """
+
+    name: str
+    network: nn.Module
+    loss: Callable[[], Tensor]
+    validation: Callable[[], float]
+
+
 def train(
-    answer: Answer,
-    loss: Callable[[], Tensor],
-    validation: Callable[[], float],
-    schedule: Schedule,
+    fit: Fit,
+    rate: float,
     limit: Limit,
     observe: Callable[[float, dict[str, float]], None],
     history: History | None = None,
@@ -196,10 +211,8 @@ def train(
     """Takes steps until the limit is reached; the network that validates best is left.
 
     Args:
-        answer: whose network is trained.
-        loss: of one step.
-        validation: a figure of the present network, less is better.
-        schedule: learning rate.
+        fit: network, loss and validation.
+        rate: largest learning rate; it decays by a cosine to a hundredth.
         limit: when it ends.
         observe: called at each check with the share done and figures.
         history: of an earlier stage, which is continued.
@@ -207,9 +220,8 @@ def train(
     Raises:
         ConvergenceError: the loss stopped being finite.
     """
-    network = answer.network
-    assert network is not None, "there is something to train"
-    optimiser, name = _optimiser(network, schedule.rate)
+    network = fit.network
+    optimiser, name = _optimiser(network, rate)
     history = history or History(name)
     best, kept = math.inf, copy.deepcopy(network.state_dict())
     begun, steps, earlier, value = time.process_time(), 0, history.seconds, math.nan
@@ -218,7 +230,7 @@ def train(
         spent = time.process_time() - begun
         share = limit.share(spent, steps)
         if share >= next_check:
-            found = validation()
+            found = fit.validation()
             cost = time.process_time() - begun - spent
             pause = cost / MOST_CHECKING * share / max(spent, 1e-9)
             next_check = min(1.0, share + (1 / CHECKS if limit.steps else max(1 / CHECKS, pause)))
@@ -231,12 +243,12 @@ def train(
         for group in optimiser.param_groups:
             decay = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
             warm = max((steps + 1) / WARM, share / WARM_SHARE)
-            group["lr"] = schedule.rate * decay * min(1.0, warm)
-        current = loss()
+            group["lr"] = rate * decay * min(1.0, warm)
+        current = fit.loss()
         value = float(current.detach())
         if not math.isfinite(value):
             raise ConvergenceError(
-                f"learn: the loss of {answer.family.name} is {value} at step {history.steps}; "
+                f"learn: the loss of {fit.name} is {value} at step {history.steps}; "
                 "learn with a smaller rate."
             )
         optimiser.zero_grad(set_to_none=True)

@@ -20,6 +20,8 @@ KINDS = (
     "cores",
     "compressions",
     "exports",
+    "learners",
+    "streams",
     "verifiers",
 )
 _OURS = "sciformer"

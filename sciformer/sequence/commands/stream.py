@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,17 @@ the threshold is calibrated on the validation split, what it saves is measured o
 
 One stream is fastest on the CPU, whose kernels read the weights once a frame; they are for the CPU
 only. --device runs the model's own step there, and waits for the device once a frame."""
+
+
+def choose(words: Sequence[str]) -> Any:
+    """The command for the run among the words; None for runs of `sciformer train` and others."""
+    from sciformer.cli import by_kind
+    from sciformer.errors import DataError
+
+    try:
+        return by_kind.of_run("streams", words, "stream", "nothing to stream")
+    except DataError:
+        return None  # which says what is wrong with the run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
