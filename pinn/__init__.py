@@ -41,7 +41,7 @@ _HOME = {
     "Ansatz": "pinn.problem.problem",
     "Uniform": "pinn.families.distributions",
     "Unknown": "pinn.problem.problem",
-    "normal": "pinn.problem.problem",
+    "normal": "pinn.problem.reading",
     "solve": "pinn.solving",
 }
 

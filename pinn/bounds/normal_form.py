@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.problem.problem import difference
+from pinn.problem.reading import difference
 from pinn.problem.smoothness import is_smooth
 from pinn.references.exact import evaluate
 from pinn.trial.face_conditions import exact_number

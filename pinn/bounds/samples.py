@@ -12,7 +12,7 @@ import torch
 
 from pinn.bounds.normal_form import VALUE
 from pinn.loss.terms import EquationTerm
-from pinn.problem.problem import difference
+from pinn.problem.reading import difference
 from sciformer.errors import ConvergenceError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.families.conditions import BuiltIn
-from pinn.problem.problem import difference
+from pinn.problem.reading import difference
 
 if TYPE_CHECKING:
     from pinn.families.family import Family

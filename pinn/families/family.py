@@ -14,7 +14,8 @@ from torch import Tensor
 from pinn.families.distributions import BoundField, GaussianField, NumberDistribution
 from pinn.families.members import Members
 from pinn.geometry.box import Box
-from pinn.problem.problem import Problem, difference
+from pinn.problem.problem import Problem
+from pinn.problem.reading import difference
 from sciformer.errors import DataError, DomainError, UsageError, unknown_name
 
 if TYPE_CHECKING:

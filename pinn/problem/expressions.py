@@ -172,16 +172,21 @@ class Expressions:
             if any(not argument.is_Symbol for argument in value.args):
                 elsewhere.append(value)
         if elsewhere:
-            arguments = ", ".join(map(str, self._coordinates))
+            arguments = ", ".join(map(str, self._arguments))
             raise UsageError(
                 f"{self._who}: {elsewhere[0]} is a value at another place than the point "
                 f"({arguments}); delays, values at one place inside an equation and conditions "
                 f"that link two places are not supported. A value at a boundary belongs in a "
-                f"Condition on that part."
+                f'Condition on that part, and two ends that are one place in periodic=("x",).'
             )
 
     def _unknown(self, atom: Any, who: str) -> FieldDerivative:
         base = atom.expr if isinstance(atom, sympy.Derivative) else atom
+        if not base.has(sympy.core.function.AppliedUndef):
+            raise UsageError(
+                f"{who}: sympy has no derivative of {base}; if it is a coefficient that jumps, "
+                f"make the flux a field of its own, q = coefficient * slope."
+            )
         if base not in self._fields:
             arguments = ", ".join(map(str, self._coordinates))
             raise UsageError(

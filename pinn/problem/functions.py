@@ -201,7 +201,8 @@ def refuse_strange(form: Any, who: str) -> None:
         raise UsageError(
             f"{who}: a DiracDelta has no value at a point; smear it, as by "
             f"exp(-(x - a)**2 / (2*s**2)) / sqrt(2*pi*s**2), or split the domain there and state "
-            f"the jump as a condition."
+            f"the jump as a condition. If it is the derivative of a coefficient that jumps, make "
+            f"the flux a field of its own, q = coefficient * slope."
         )
     for integral in form.atoms(sympy.Integral):
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.problem.problem import difference
+from pinn.problem.reading import difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

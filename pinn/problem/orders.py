@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.problem.problem import difference
+from pinn.problem.reading import difference
 from pinn.references.exact import evaluate
 
 if TYPE_CHECKING:
@@ -51,13 +51,14 @@ def conditions_needed(problem: Problem, coordinate: Any) -> int | None:
     for equation in problem.equations:
         form = evaluate(difference(equation))
         atoms = [*form.atoms(sympy.Derivative), *problem.fields]
-        names = {atom: sympy.Dummy(str(atom)) for atom in atoms}
+        # Real, so that sympy knows the slope of |u|.
+        names = {atom: sympy.Dummy(str(atom), real=True) for atom in atoms}
         derivatives = {a: n for a, n in names.items() if isinstance(a, sympy.Derivative)}
         plain = form.xreplace(derivatives).xreplace(names)
         row = dict.fromkeys(problem.fields, sympy.Integer(0))
         for atom, name in names.items():
             slope = plain.diff(name).subs(values)
-            slope = slope.subs({s: number_of(str(s)) for s in slope.free_symbols})
+            slope = slope.subs({s: number_of(str(s)) for s in slope.free_symbols}).doit()
             if slope == 0:
                 continue
             field = atom.expr if isinstance(atom, sympy.Derivative) else atom

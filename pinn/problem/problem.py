@@ -8,11 +8,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sympy
-import torch
 
+from pinn.problem.exact_check import check_exact
 from pinn.problem.expressions import Expressions
-from pinn.problem.reading import as_tuple, by_field, one_symbol_a_name, symbols_of
-from pinn.references.exact import ClosedForm, largest, substitute
+from pinn.problem.reading import (
+    as_tuple,
+    by_field,
+    difference,
+    equations_of,
+    fields_of,
+    in_order,
+    normal,
+    one_symbol_a_name,
+    refuse_no_number,
+    refuse_program,
+    symbols_of,
+)
+from pinn.references.exact import ClosedForm, substitute
 from sciformer.errors import DataError, DomainError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -25,23 +37,6 @@ if TYPE_CHECKING:
     from pinn.geometry.base import Domain
 
     Reference = Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
-
-
-# A closed form is one up to this share of the sizes of its terms: a wrong one misses by far more,
-# and what cancels in it may cost half of the digits.
-EXACT = 1e-9
-
-
-def normal(coordinate: Any) -> Any:
-    """The symbol of the outward unit normal's component along a coordinate, for conditions.
-
-    `Eq(normal(x) * u.diff(x) + normal(y) * u.diff(y), 0)` says that nothing flows out.
-
-    Example:
-        >>> normal("x")
-        n_x
-    """
-    return sympy.Symbol(f"n_{coordinate}")
 
 
 @dataclass(frozen=True)
@@ -200,7 +195,7 @@ class Problem:
                 )
         self.residual  # noqa: B018  compiled here, so that mistakes show at once
         if self.exact:
-            self._check_exact()
+            check_exact(self)
             formulas = {
                 name: substitute(expression, self.exact, self.parameters)
                 for name, expression in self.expressions.items()
@@ -220,11 +215,25 @@ class Problem:
             "given",
         ):
             self._set(name, as_tuple(getattr(self, name)))
+        self._set("equations", self._equations(self.equations))
+        self._set(
+            "conditions",
+            tuple(Condition(e, c.on) for c in self.conditions for e in self._equations(c.equation)),
+        )
+        for formula in self.exact.values():
+            refuse_program(self.name, formula, "an exact solution")
         forms = [e for e in self.equations if not isinstance(e, bool)]
         self._set("parameters", symbols_of(self.name, self.parameters, forms))
         self._set("unknown", symbols_of(self.name, self.unknown, forms))
-        renamed = one_symbol_a_name([*self.coordinates, *self.symbols])
-        self._set("fields", tuple(map(renamed, self.fields)))
+        refuse_no_number(self.name, self.parameters)
+        same = one_symbol_a_name([*self.coordinates, *self.symbols])
+        written = tuple(map(same, self.fields))
+        self._set("fields", fields_of(self.name, written, self.coordinates))
+        ordered = in_order(written, self.coordinates)
+
+        def renamed(form: Any) -> Any:
+            return ordered(same(form))
+
         self._set("given", tuple(map(renamed, self.given)))
         self._set("equations", tuple(map(renamed, self.equations)))
         conditions = (replace(c, equation=renamed(c.equation)) for c in self.conditions)
@@ -237,6 +246,9 @@ class Problem:
             self._set(name, by_field(self.name, given, self.fields))
         self._set("exact", {field: renamed(formula) for field, formula in self.exact.items()})
         self._set("quantities", {key: renamed(form) for key, form in self.quantities.items()})
+
+    def _equations(self, given: Any) -> tuple[Any, ...]:
+        return tuple(e for one in as_tuple(given) for e in equations_of(self.name, one))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -315,31 +327,6 @@ class Problem:
         held = {s for e in self.equations for s in difference(e).free_symbols}
         return tuple(map(str, {*held, *self.parameters} - set(self.coordinates)))
 
-    def _check_exact(self) -> None:
-        """Equations inside and conditions on their parts, at points, to within rounding."""
-        inside = self.domain.sample(64)
-        claims = [("the equation", e, inside, torch.zeros_like(inside)) for e in self.equations]
-        for condition in self.conditions:
-            part = self.domain.part(condition.on)
-            points = part.sample(16)
-            claims.append(("the condition", condition.equation, points, part.normal(points)))
-        symbols = (*self.coordinates, *map(normal, self.coordinates))
-        for what, equation, points, normals in claims:
-            # Term by term: sympy would merge terms that cancel, and their sizes with them.
-            terms = sympy.Add.make_args(sympy.expand(difference(equation)))
-            known = [substitute(term, self.exact, self.parameters) for term in terms]
-            gap, where = sympy.Add(*known), torch.cat([points, normals], dim=-1).numpy()
-            worst, scale = largest(gap, symbols, where)
-            # Where a term is 0 it carries the rounding of its size elsewhere, as sin(pi x) at 1.
-            elsewhere = torch.cat([inside[: len(points)], normals], dim=-1).numpy()
-            sizes = [largest(t, symbols, at)[1] for t in known for at in (where, elsewhere)]
-            scale = max(scale, *sizes)
-            if not worst <= EXACT * scale:
-                raise DataError(
-                    f"{self.name}: the exact solution does not satisfy {what} {equation}: "
-                    f"its residual is up to {worst:.3g} where the terms are up to {scale:.3g}."
-                )
-
     def latex(self) -> str:
         """The equations and conditions in LaTeX, one line each."""
         lines = [sympy.latex(e) for e in self.equations]
@@ -354,16 +341,3 @@ def _refuse_unknown(who: str, kind: str, given: Iterable[str], known: tuple[str,
     for name in given:
         if name not in known:
             raise unknown_name(who, kind, name, known)
-
-
-def difference(equation: Any) -> Any:
-    """Left side minus right side.
-
-    Raises:
-        UsageError: sympy has found the equation to be always true or false.
-    """
-    if equation is sympy.true or equation is sympy.false:
-        raise UsageError(
-            f"an equation is identically {equation}; write Eq(left, right) of a field."
-        )
-    return equation.lhs - equation.rhs if isinstance(equation, sympy.Equality) else equation

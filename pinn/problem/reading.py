@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -10,7 +11,7 @@ import sympy
 from sciformer.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
 
 def as_tuple(given: Any) -> tuple[Any, ...]:
@@ -18,6 +19,137 @@ def as_tuple(given: Any) -> tuple[Any, ...]:
     if isinstance(given, (list, tuple, set)):
         return tuple(given)
     return (given,)
+
+
+def normal(coordinate: Any) -> Any:
+    """The symbol of the outward unit normal's component along a coordinate, for conditions.
+
+    `Eq(normal(x) * u.diff(x) + normal(y) * u.diff(y), 0)` says that nothing flows out.
+
+    Example:
+        >>> normal("x")
+        n_x
+    """
+    return sympy.Symbol(f"n_{coordinate}")
+
+
+def difference(equation: Any) -> Any:
+    """Left side minus right side.
+
+    Raises:
+        UsageError: sympy has found the equation to be always true or false.
+    """
+    if equation is sympy.true or equation is sympy.false:
+        raise UsageError(
+            f"an equation is identically {equation}; write Eq(left, right) of a field."
+        )
+    return equation.lhs - equation.rhs if isinstance(equation, sympy.Equality) else equation
+
+
+def equations_of(who: str, given: Any) -> Iterator[Any]:
+    """The equations that one thing states: one, or one for each entry of a matrix.
+
+    Raises:
+        UsageError: text, a Python function, an inequality.
+    """
+    refuse_program(who, given, "an equation")
+    form = sympy.sympify(given)
+    if form in (sympy.true, sympy.false):
+        raise UsageError(
+            f"{who}: an equation is identically {form}, as Python's == and two sides of different "
+            f"shapes make it; write Eq(left, right) of a field."
+        )
+    if isinstance(form, sympy.Equality):
+        sides = form.lhs, form.rhs
+        if not any(isinstance(side, sympy.MatrixBase) for side in sides):
+            yield form
+            return
+        yield from (sympy.Eq(*pair) for pair in zip(*map(tuple, sides), strict=True))
+    elif isinstance(form, sympy.core.relational.Relational):
+        raise UsageError(f"{who}: {form} is an inequality; write equations, Eq(left, right).")
+    else:
+        yield from tuple(form) if isinstance(form, sympy.MatrixBase) else (form,)
+
+
+def refuse_program(who: str, given: Any, what: str) -> None:
+    """Refuses text and Python functions where a sympy expression belongs.
+
+    Raises:
+        UsageError: the sentence says what was wanted.
+    """
+    if isinstance(given, str):
+        raise UsageError(
+            f"{who}: {given!r} is text; write {what} in sympy, such as Eq(u.diff(x, 2), -1)."
+        )
+    if callable(given) and not hasattr(given, "free_symbols"):
+        raise UsageError(
+            f"{who}: {given!r} is a Python function; write {what} in sympy. A solution that is "
+            f"known as a function goes into reference=."
+        )
+
+
+def fields_of(who: str, given: Sequence[Any], coordinates: Sequence[Any]) -> tuple[Any, ...]:
+    """The fields as functions of the coordinates in the problem's order.
+
+    Raises:
+        UsageError: a function that is applied to nothing, to other symbols, or not to all.
+    """
+    arguments = ", ".join(map(str, coordinates))
+    names = {str(c) for c in coordinates}
+    for field in given:
+        applied = getattr(field, "args", ())
+        if not isinstance(field, sympy.core.function.AppliedUndef) or (
+            {str(a) for a in applied} != names or len(applied) != len(names)
+        ):
+            raise UsageError(
+                f"{who}: {field} is no field of this problem; write each field as a function of "
+                f"all coordinates, such as {getattr(field, 'name', 'u')}({arguments})."
+            )
+    return tuple(field.func(*coordinates) for field in given)
+
+
+def in_order(given: Sequence[Any], coordinates: Sequence[Any]) -> Callable[[Any], Any]:
+    """Rewrites u(t, x) as u(x, t), wherever it stands and whatever it is taken at.
+
+    Args:
+        given: the fields as they were written.
+        coordinates: in the problem's order.
+    """
+    names = [str(c) for c in coordinates]
+    orders = {
+        field.func: [[str(a) for a in field.args].index(name) for name in names] for field in given
+    }
+    orders = {head: order for head, order in orders.items() if order != sorted(order)}
+
+    def rewritten(form: Any) -> Any:
+        for head, order in orders.items():
+            if hasattr(form, "replace"):
+                form = form.replace(head, _permuted(head, order))
+        return form
+
+    return rewritten
+
+
+def _permuted(head: Any, order: Sequence[int]) -> Callable[..., Any]:
+    def apply(*arguments: Any) -> Any:
+        return head(*(arguments[i] for i in order))
+
+    return apply
+
+
+def refuse_no_number(who: str, parameters: Mapping[Any, Any]) -> None:
+    """Refuses values of parameters that are no finite numbers.
+
+    Raises:
+        UsageError: the sentence names the parameter.
+    """
+    for name, value in parameters.items():
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise UsageError(f"{who}: parameter {name} must be a finite number; got {value}.")
 
 
 def by_field(who: str, given: Mapping[Any, Any], fields: Sequence[Any]) -> dict[Any, Any]:

@@ -10,7 +10,7 @@ import torch
 
 from pinn.geometry.box import Face
 from pinn.problem.expressions import Expressions
-from pinn.problem.problem import difference, normal
+from pinn.problem.reading import difference, normal
 from pinn.problem.smoothness import is_smooth
 
 if TYPE_CHECKING:

@@ -68,7 +68,8 @@ def largest(expression: Any, coordinates: Sequence[Any], points: Array) -> tuple
     The second says how much cancels: only a residual far below it is a rounding error.
     """
     summands = list(sympy.Add.make_args(sympy.sympify(expression)))
-    values = np.stack(_compile(coordinates, summands)(points))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # said by the result
+        values = np.stack(_compile(coordinates, summands)(points))
     return float(np.abs(values.sum(0)).max()), float(np.abs(values).sum(0).max())
 
 

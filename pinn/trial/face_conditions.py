@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Face
-from pinn.problem.problem import difference, normal
+from pinn.problem.reading import difference, normal
 from pinn.problem.smoothness import is_smooth
 
 if TYPE_CHECKING:

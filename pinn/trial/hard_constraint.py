@@ -9,7 +9,7 @@ import sympy
 import torch
 from torch import Tensor, nn
 
-from pinn.problem.problem import difference, normal
+from pinn.problem.reading import difference, normal
 from pinn.references.exact import largest, substitute
 from pinn.trial.face_conditions import FaceCondition, exact_number, read_condition
 from pinn.trial.formulas import Formulas

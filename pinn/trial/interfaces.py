@@ -8,7 +8,7 @@ import sympy
 import torch
 from torch import nn
 
-from pinn.problem.problem import difference
+from pinn.problem.reading import difference
 from pinn.problem.smoothness import planes
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 import pinn
-from pinn.problem.problem import difference
+from pinn.problem.reading import difference
 from pinn.problem.registry import GROUP
 
 NAMES = sorted(e.name for e in entry_points(group=GROUP) if e.value.startswith("pinn."))

@@ -12,7 +12,8 @@ from pinn.assembly import build_trial
 from pinn.data.cloud import Cloud
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem, normal
+from pinn.problem.problem import Condition, Problem
+from pinn.problem.reading import normal
 from pinn.settings import Settings
 from pinn.trial.hard_constraint import TrialSolution
 

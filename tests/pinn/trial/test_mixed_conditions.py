@@ -16,7 +16,8 @@ from pinn.geometry.shapes import Disc
 from pinn.jets import Jet, Operators
 from pinn.loss.terms import boundary
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem, normal
+from pinn.problem.problem import Condition, Problem
+from pinn.problem.reading import normal
 from pinn.trial.hard_constraint import HardConstraint, TrialSolution
 
 x, y, t = sympy.symbols("x y t")

@@ -1,0 +1,114 @@
+"""Whether equations and conditions have values at all, and agree with each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from pinn.problem.reading import difference
+from pinn.problem.relations import Statements
+from sciformer.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pinn.geometry.base import Part
+    from pinn.problem.problem import Condition, Problem
+
+# Points inside at which equations must have values.
+PROBES = 64
+# Points at which statements are compared: two forms that agree at so many agree everywhere.
+COMPARED = 5
+
+
+def check_consistency(problem: Problem) -> None:
+    """Refuses what has no value, fields that nothing determines, and contradictions.
+
+    Raises:
+        UsageError: the sentence names the equation, the field or the conditions.
+    """
+    for field in problem.fields:
+        if not any(difference(e).has(field.func) for e in problem.equations):
+            raise UsageError(
+                f"{problem.name}: {field} occurs in no equation, so that nothing determines it; "
+                f"add an equation for it, or leave it out of fields."
+            )
+    inside = problem.domain.sample(PROBES)
+    forms = [difference(e) for e in problem.equations]
+    statements = Statements(problem, forms, inside, torch.zeros_like(inside))
+    _refuse_infinite(problem, statements.values, inside, problem.equations)
+    _check_equations(problem, inside[:COMPARED])
+    for part in {problem.domain.part(c.on): None for c in problem.conditions}:
+        _check_part(problem, part)
+
+
+def independent_on(problem: Problem, part: Part) -> list[Condition]:
+    """Conditions on a part that do not follow from the equations and each other."""
+    given = _on(problem, part)
+    count = len(problem.equations)
+    statements = _statements(problem, part, given, COMPARED)
+    following = {relation.statement - count for relation in statements.relations()}
+    return [condition for number, condition in enumerate(given) if number not in following]
+
+
+def _on(problem: Problem, part: Part) -> list[Condition]:
+    return [c for c in problem.conditions if problem.domain.part(c.on) == part]
+
+
+def _statements(problem: Problem, part: Part, given: list[Condition], count: int) -> Statements:
+    """The equations and, after them, conditions on a part."""
+    forms = [difference(e) for e in (*problem.equations, *(c.equation for c in given))]
+    points = part.sample(count)
+    return Statements(problem, forms, points, part.normal(points))
+
+
+def _check_equations(problem: Problem, inside: Tensor) -> None:
+    forms = [difference(e) for e in problem.equations]
+    for relation in Statements(problem, forms, inside, torch.zeros_like(inside)).relations():
+        others = " and ".join(str(problem.equations[n]) for n in relation.others)
+        equation = problem.equations[relation.statement]
+        if relation.gap:
+            raise UsageError(
+                f"{problem.name}: {equation} contradicts {others}: with the same fields they "
+                f"differ by up to {relation.gap:.3g}; leave one out."
+            )
+        if len(forms) <= len(problem.fields):
+            raise UsageError(
+                f"{problem.name}: {equation} follows from {others} and says nothing new; give an "
+                f"independent equation in its place."
+            )
+
+
+def _check_part(problem: Problem, part: Part) -> None:
+    given = _on(problem, part)
+    statements, count = _statements(problem, part, given, COMPARED), len(problem.equations)
+    equations = [c.equation for c in given]
+    _refuse_infinite(
+        problem, statements.values[count:], part.sample(COMPARED), equations, f" on {given[0].on}"
+    )
+    for relation in statements.relations():
+        if relation.gap and relation.statement >= count:
+            every = [*problem.equations, *equations]
+            ties = ", ".join(str(every[n]) for n in relation.others)
+            raise UsageError(
+                f"{problem.name}: {ties} and {every[relation.statement]} on {given[0].on} "
+                f"contradict each other by up to {relation.gap:.3g}; leave one out."
+            )
+
+
+def _refuse_infinite(
+    problem: Problem, values: Tensor, points: Tensor, equations: Any, on: str = ""
+) -> None:
+    """Values (statements, points, draws) that are finite for no field at some point."""
+    for equation, value in zip(equations, values, strict=True):
+        lost = ~value.isfinite().any(-1)
+        if lost.any():
+            place = ", ".join(
+                f"{name} = {float(x):.6g}"
+                for name, x in zip(problem.domain.coordinates, points[lost][0], strict=True)
+            )
+            raise UsageError(
+                f"{problem.name}: {equation}{on} has no finite value at {place}, whatever the "
+                f"fields are there; mend the formula, or leave such points out of the domain."
+            )
