@@ -11,6 +11,7 @@ import sympy
 import torch
 
 from pinn.bounds.normal_form import VALUE
+from pinn.bounds.theorem import NotApplicable
 from pinn.loss.terms import EquationTerm
 from pinn.problem.reading import difference
 from sciformer.errors import ConvergenceError
@@ -99,9 +100,14 @@ class Samples:
         Args:
             expression: of the coordinates and `VALUE`.
             value: what stands for `VALUE`; v by default.
+
+        Raises:
+            NotApplicable: it is infinite, as 1/r at r = 0.
         """
-        given = self.value if value is None else value
-        function = _function(tuple(self.columns), sympy.sympify(expression))
+        given, form = self.value if value is None else value, sympy.sympify(expression)
+        if form.has(sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
+            raise NotApplicable("a coefficient is infinite on the boundary")
+        function = _function(tuple(self.columns), form)
         found = function(*self.columns.values(), given)
         return np.broadcast_to(np.asarray(found, dtype=np.float64), given.shape)
 

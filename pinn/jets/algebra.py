@@ -146,6 +146,7 @@ class Operators:
     def _table(self) -> tuple[dict[tuple[int, int], float], ...]:
         polynomials = list(self._polynomials.values())
         words, basis = _basis(polynomials, polynomials)
+        basis, rows, columns = _balanced(basis)
         if np.linalg.matrix_rank(basis) < len(polynomials):
             raise DomainError(
                 f"Operators: {self.names} are linearly dependent; leave out those that are sums "
@@ -159,13 +160,16 @@ class Operators:
             for left, row in _coproduct(polynomial).items():
                 for right, weight in row.items():
                     split[words[left], words[right]] = weight
+            split *= columns[:, None] * columns
             weights = inverse.T @ split @ inverse
             # The rounding of each entry, however small the coefficients of an operator are.
             rounding = _NOISE * (np.abs(inverse).T @ np.abs(split) @ np.abs(inverse))
-            assert np.allclose(basis.T @ weights @ basis, split, atol=_ROUNDING), "not closed"
+            size = np.abs(basis).T @ np.abs(weights) @ np.abs(basis)
+            gap = np.abs(basis.T @ weights @ basis - split)
+            assert (gap <= _ROUNDING * (size + np.abs(split))).all(), "not closed"
             table.append(
                 {
-                    (int(a), int(b)): float(f"{weights[a, b]:.15g}")
+                    (int(a), int(b)): float(f"{rows[a] * weights[a, b] * rows[b]:.15g}")
                     for a, b in np.argwhere(np.abs(weights) > rounding)
                 }
             )
@@ -232,4 +236,21 @@ def _basis(
 
 def _spans(polynomials: Sequence[Polynomial], wanted: Polynomial) -> bool:
     _, matrix = _basis([*polynomials, wanted], [*polynomials, wanted])
+    matrix, _, _ = _balanced(matrix)
     return int(np.linalg.matrix_rank(matrix[:-1])) == int(np.linalg.matrix_rank(matrix))
+
+
+def _balanced(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows and columns times powers of two so that all of them are of size 1, and those powers.
+
+    A heat operator in units of its own, "t-1e16xx", is then as independent of "xx" as "t-xx" is.
+    """
+    rows = _powers(np.abs(matrix).max(1))
+    matrix = rows[:, None] * matrix
+    columns = _powers(np.abs(matrix).max(0))
+    return matrix * columns, rows, columns
+
+
+def _powers(sizes: np.ndarray) -> np.ndarray:
+    """The powers of two that bring sizes to [1, 2); 1 for nothing."""
+    return np.exp2(-np.floor(np.log2(np.where(sizes > 0, sizes, 1.0))))

@@ -185,6 +185,11 @@ class Scales:
     def _balanced(self, field: Any, terms: Sequence[_Term], found: Mapping[Any, float]) -> float:
         """The least size of a field at which one of its terms is as large as all known ones."""
         known = [t.size(found) for t in terms if t.fields <= set(found)]
+        if len(self._problem.coordinates) == 1:
+            # What a state is made of drives its change: a decay by its own value, for example.
+            amplitudes = {**found, **self._largest}
+            bare = [t for t in terms if t.is_bare and t.fields <= set(amplitudes)]
+            known += [t.size(amplitudes) for t in bare]
         source = max(known, default=0.0)
         sizes = []
         for term in terms:
@@ -208,6 +213,7 @@ class _Term:
         self._known, self._factors, self._units = known, factors, units
         product = sympy.Mul(*factors)
         self.fields = frozenset(f for f in fields if product.has(f.func))
+        self.is_bare = not product.has(sympy.Derivative)
 
     def size(self, sizes: Mapping[Any, float], amplitude: Any = None) -> float:
         """The size of the product; undifferentiated fields may have another one."""

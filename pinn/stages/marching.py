@@ -13,6 +13,7 @@ from pinn.geometry.box import Face
 from pinn.loss.terms import EquationTerm
 from pinn.networks import MLP, Race
 from pinn.problem.orders import order_of
+from pinn.problem.scales import Scales
 from pinn.refinement.refine import Refiner
 from pinn.refinement.ripeness import Ripeness
 from pinn.sampling.schedule import Schedule, Stage
@@ -50,6 +51,9 @@ STEPS = 60
 ACCEPTED = 1e-7
 # A window that fails is divided, one that succeeds is followed by a longer one.
 SHRINK, GROW = 5.0, 2.0
+# What has decayed to less than this share of its former size, as fast reactions do, is resolved no
+# finer than that: to follow it further would hold all windows as short as its life.
+DECAYED = 1e-10
 # Windows shorter than this share of the whole are below what float64 can tell of time.
 SHORTEST = 1e-12
 
@@ -186,6 +190,7 @@ class March:
             "neurons": 0,
             "validation": 0.0,
             "residuals": {},
+            "sizes": [],
         }
         low, high = self._interval
         self._width = _Width((high - low) / max(1, self.settings.windows))
@@ -249,6 +254,10 @@ class March:
     def _attempt(self, end: float) -> _Attempt | None:
         """A window up to a time, trained and refined; None after Ctrl-C."""
         problem = window(self.problem, self._now, end, self._state)
+        sizes = Scales(problem).equations
+        least = self.totals["sizes"] or [0.0] * len(sizes)
+        floors = tuple(max(size, DECAYED * once) for size, once in zip(sizes, least, strict=True))
+        problem = dataclasses.replace(problem, residual_sizes=floors)
         solution = Solution(problem, build_trial(problem, self.settings), self.settings)
         steps = STEPS
         if self.limits.iterations is not None:
@@ -283,6 +292,8 @@ class March:
         self.states.append(self._state or [0.0] * len(state_of(self.problem)))
         self.trials.append(attempt.solution.trial)
         self.ends.append(end)
+        sizes = attempt.solution.problem.residual_sizes
+        totals["sizes"] = [*map(max, totals["sizes"] or sizes, sizes)]
         totals["neurons"] += attempt.neurons
         totals["validation"] = max(totals["validation"], attempt.validation)
         for name, size in attempt.residuals.items():
@@ -353,7 +364,8 @@ class March:
         rebuilt.load_state_dict(state["fields"])
         self.trials = rebuilt.trials
         self.ends, self.states = rebuilt.ends.tolist(), rebuilt.states.tolist()
-        self.totals, self._width = state["totals"], _Width(**state["width"])
+        self.totals = {"sizes": [], **state["totals"]}  # which older checkpoints do not keep
+        self._width = _Width(**state["width"])
 
     def _tell_of(self, end: float) -> Callable[[Progress], None]:
         """An observer of one window's training, which tells of all windows."""

@@ -64,6 +64,22 @@ def test_other_equations_are_refused(name: str) -> None:
         untrained(of(equation)).error_bound()
 
 
+def test_a_coefficient_that_is_infinite_at_an_end_is_refused() -> None:
+    """u_rr + u_r / r in a disc. Kills: 1/0 handed to numpy, which ended the solve itself."""
+    r = sympy.Symbol("r")
+    w = sympy.Function("w")(r)
+    disc = Problem(
+        name="mine",
+        coordinates=(r,),
+        fields=(w,),
+        equations=(sympy.Eq(w.diff(r, 2) + w.diff(r) / r, -4),),
+        domain=Box(r=(0, 1)),
+        conditions=(Condition(sympy.Eq(w.diff(r), 0), on="r=0"), Condition(sympy.Eq(w, 0), "r=1")),
+    )
+    with pytest.raises(UsageError, match="a coefficient is infinite on the boundary"):
+        untrained(disc).error_bound()
+
+
 def test_systems_are_refused() -> None:
     with pytest.raises(UsageError, match="3 equations for 3 fields"):
         untrained(find_problem("taylor-green", {})).error_bound()

@@ -115,3 +115,15 @@ def test_a_small_coefficient_is_no_rounding() -> None:
     row = operators.table[operators.index(name)]
     slope = operators.index("x")
     assert row[slope, slope] == pytest.approx(-2e-23, rel=1e-12)
+
+
+@pytest.mark.parametrize("power", [3, 14, 17, 40])
+def test_a_large_coefficient_is_no_dependence(power: int) -> None:
+    """Kills: a rank and a check of the table with tolerances of one unit, by which the wave
+    equation of light in metres and seconds is no set of operators."""
+    name = f"t-1{'0' * power}xx"
+    operators = Operators("xt", ["x", "xx", name])
+    row = operators.table[operators.index(name)]
+    slope = operators.index("x")
+    assert row[slope, slope] == pytest.approx(-2 * 10.0**power, rel=1e-12)
+    assert len(operators) == 4

@@ -120,6 +120,25 @@ def test_a_field_without_values_balances_what_is_known() -> None:
     assert 0.05 < sizes[c] < 2
 
 
+def test_a_state_changes_by_what_it_is_made_of() -> None:
+    """b' = -k b over a short window changes b by k b times the window, whatever feeds it.
+
+    Kills: the size of a source that has decayed, by which a network cannot move b at all.
+    """
+    a, b = (sympy.Function(name)(t) for name in "ab")
+    made = Problem(
+        "kinetics",
+        (t,),
+        (a, b),
+        (sympy.Eq(a.diff(t), -100 * a), sympy.Eq(b.diff(t), 100 * a - b / 2)),
+        Box(t=(0, sympy.Rational(1, 8))),
+        tuple(Condition(sympy.Eq(f, v), on="t=0") for f, v in ((a, 1e-18), (b, 3))),
+    )
+    sizes = Scales(made).fields
+    assert sizes[a] == pytest.approx(1e-18)
+    assert sizes[b] == pytest.approx(3 / 16)
+
+
 def test_a_source_sets_the_size_by_its_own_wavelength() -> None:
     """Kills: the extent of the domain as the length of everything."""
     w = sympy.Function("w")(x)

@@ -163,3 +163,35 @@ def test_lengths_shrink_and_grow() -> None:
     assert near.next == 1.0
     near.succeeds()
     assert near.next == 2.0
+
+
+@pytest.mark.slow
+def test_what_has_decayed_does_not_hold_the_windows_short() -> None:
+    """A -> B -> C with one fast step, long after it. Kills: a residual relative to what is left of
+    A, 1e-400 in the end, and steps of b by the size of what feeds it."""
+    t = sympy.Symbol("t")
+    a, b, c = (sympy.Function(name)(t) for name in "abc")
+    fast, slow = 100, sympy.Rational(1, 2)
+    equations = (
+        sympy.Eq(a.diff(t), -fast * a),
+        sympy.Eq(b.diff(t), fast * a - slow * b),
+        sympy.Eq(c.diff(t), slow * b),
+    )
+    kinetics = Problem(
+        "kinetics",
+        (t,),
+        (a, b, c),
+        equations,
+        Box(t=(0, 10)),
+        tuple(Condition(sympy.Eq(f, v), on="t=0") for f, v in ((a, 1), (b, 0), (c, 0))),
+        exact={
+            a: sympy.exp(-fast * t),
+            b: fast * (sympy.exp(-slow * t) - sympy.exp(-fast * t)) / (fast - slow),
+            c: 1 - (fast * sympy.exp(-slow * t) - slow * sympy.exp(-fast * t)) / (fast - slow),
+        },
+    )
+    solved = pinn.solve(kinetics, progress=False)
+    assert solved.verdict.converged
+    assert solved.errors is not None
+    assert solved.errors.relative_l2 < 1e-8
+    assert solved.training["windows"]["number"] < 20
