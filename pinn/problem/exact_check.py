@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import sympy
@@ -13,9 +13,11 @@ from pinn.references.exact import largest, substitute
 from sciformer.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-    from pinn.problem.problem import Problem
+    from pinn.geometry.base import Domain
 
     Array = NDArray[np.float64]
 
@@ -29,7 +31,26 @@ INWARD, DIGITS = 1e-20, 100
 INSIDE, ON_PART = 64, 16
 
 
-def check_exact(problem: Problem) -> None:
+class Posed(Protocol):
+    """What is looked at of a problem, which checks itself when it is made."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def domain(self) -> Domain: ...
+    @property
+    def coordinates(self) -> tuple[Any, ...]: ...
+    @property
+    def equations(self) -> tuple[Any, ...]: ...
+    @property
+    def conditions(self) -> tuple[Any, ...]: ...
+    @property
+    def exact(self) -> Mapping[Any, Any]: ...
+    @property
+    def parameters(self) -> Mapping[Any, float]: ...
+
+
+def check_exact(problem: Posed) -> None:
     """Refuses a closed form that misses an equation inside, or a condition on its part.
 
     Raises:
@@ -62,7 +83,7 @@ def check_exact(problem: Problem) -> None:
             )
 
 
-def _limit(problem: Problem, gap: Any, symbols: tuple[Any, ...], where: Array) -> float:
+def _limit(problem: Posed, gap: Any, symbols: tuple[Any, ...], where: Array) -> float:
     """The largest size of an expression just beside points (p, c + normals), towards the middle."""
     import mpmath
 
