@@ -23,7 +23,8 @@ from torch import nn
 
 from benchmarks.jets import CASES, gradient, jacobian, nested, on_jets, perceptron
 from pinn.optimisers import FlatParameters, LevenbergMarquardt, Linearisation
-from sciformer.attention import RelativeTable, Universal, attend
+from sciformer.attention import Core, RelativeTable, Universal, attend
+from sciformer.attention.cores import Automatic, Flex, ToeplitzRows
 from sciformer.attention.toeplitz import toeplitz
 from sciformer.cli.console import print_table
 from sciformer.runs.processes import ALONE
@@ -177,8 +178,8 @@ def attention_rows(card: Card, sizes: Sequence[int]) -> list[Row]:
     def fused() -> torch.Tensor:
         return functional.scaled_dot_product_attention(*inputs, attn_mask=bias)
 
-    def universal() -> torch.Tensor:
-        return attend(*inputs, position=position)
+    # What `attend` chooses, and both cores that it may choose from; a target is for the choice.
+    cores: dict[str, Core] = {"chosen": Automatic(), "flex": Flex(), "rows": ToeplitzRows()}
 
     def forward(way: Callable[[], torch.Tensor]) -> None:
         with torch.no_grad():
@@ -191,9 +192,11 @@ def attention_rows(card: Card, sizes: Sequence[int]) -> list[Row]:
     for label, run, limit in zip(
         ("forward", "forward and backward"), (forward, both), ATTENTION_TARGETS, strict=True
     ):
-        slow, ours = card.medians(partial(run, fused), partial(run, universal))
-        work = f"universal attention, {label}, n = {n}"
-        rows.append(Row(work, slow, ours, None, f"<= {limit}x fused", ours <= limit * slow))
+        for name, core in cores.items():
+            ours_by_core = partial(attend, *inputs, position=position, core=core)
+            slow, ours = card.medians(partial(run, fused), partial(run, ours_by_core))
+            work = f"universal attention, {name}, {label}, n = {n}"
+            rows.append(Row(work, slow, ours, None, f"<= {limit}x fused", ours <= limit * slow))
     return rows
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from sciformer.attention import Core, Rotary, Universal
 from sciformer.attention.cores import (
     Automatic,
+    Flex,
     Fused,
     LearnedMass,
     Materialised,
@@ -129,6 +130,7 @@ CORES: dict[str, Callable[[], Core]] = {
     "materialised": Materialised,
     "row-blocks": RowBlocks,
     "toeplitz-rows": ToeplitzRows,
+    "flex": Flex,
     "fused": Fused,
     "split-keys": SplitKeys,
 }

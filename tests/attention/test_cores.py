@@ -29,6 +29,7 @@ from sciformer.attention import (
 from sciformer.attention.cores import (
     Automatic,
     ExactMass,
+    Flex,
     Fused,
     FusedLogSumExp,
     LearnedMass,
@@ -73,6 +74,17 @@ class TestToeplitzRows(CoreContract):
 
     def is_table(self, made: Tensor, n: int) -> bool:
         return made.dim() == 1 and made.numel() > 2 * n - 1  # a buffer, no table by offset
+
+
+class TestFlex(CoreContract):
+    """Evaluated by torch without its compiler, which wants an accelerator."""
+
+    fits = BY_OFFSET
+    masks: ClassVar[tuple[type[Mask], ...]] = (Causal, Window)
+    counts_products = counts_tables = False
+
+    def make(self) -> Core:
+        return Flex(4)
 
 
 class TestFused(CoreContract):

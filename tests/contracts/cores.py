@@ -100,6 +100,8 @@ class CoreContract:
     """Whether queries may be elsewhere than keys."""
     counts_products = True
     """Whether torch's counter sees its products."""
+    counts_tables = True
+    """Whether it makes here the tables of pairs that it makes where it is meant for."""
 
     def make(self) -> Core:
         raise AssertionError("a subclass makes the core")
@@ -221,6 +223,8 @@ class CoreContract:
     ) -> None:
         """Tables of pairs alive at once. Kills: a forgotten table, blocks that are all kept."""
         if name not in self.fits or (kind is not None and kind not in self.masks):
+            return
+        if not self.counts_tables:
             return
         core, position, width = self.make_for(1), ONE_HEAD[name]().double(), 7
         mask = None if kind is None else self.mask(kind, n, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sciformer.attention.cores.automatic import Automatic as Automatic
 from sciformer.attention.cores.core import Core as Core
+from sciformer.attention.cores.flex import Flex as Flex
 from sciformer.attention.cores.fused import Fused as Fused
 from sciformer.attention.cores.fused_log_sum_exp import FusedLogSumExp as FusedLogSumExp
 from sciformer.attention.cores.materialised import Materialised as Materialised

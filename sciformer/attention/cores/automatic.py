@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sciformer.attention.cores.core import Core
+from sciformer.attention.cores.flex import Flex, is_trusted
 from sciformer.attention.cores.fused import Fused
 from sciformer.attention.cores.materialised import Materialised
 from sciformer.attention.cores.row_blocks import RowBlocks
@@ -19,14 +20,16 @@ MATERIALISED_PAIRS = 512 * 512
 FUSED_PAIRS = 256 * 256
 
 _WHOLE, _ROWS, _TOEPLITZ, _FUSED = Materialised(), RowBlocks(), ToeplitzRows(), Fused()
+_FLEX = Flex()
 
 
 class Automatic(Core):
     """The choice of `attend`: by size, by what is asked for, and never at the cost of correctness.
 
     Short sequences, jets and programs that torch traces get the whole matrix. Long ones get
-    Toeplitz rows where the scheme has tables by offset, fused attention where it has none and no
-    derivative is recorded, and blocks of rows otherwise. Derivatives of every order exist.
+    Toeplitz rows where the scheme has tables by offset (FlexAttention on a card where it compiles
+    and agrees with the matrix), fused attention where it has none and no derivative is recorded,
+    and blocks of rows otherwise. Derivatives of every order exist.
     """
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
@@ -54,7 +57,8 @@ class Automatic(Core):
         arguments = query, key, value, scoring
         if _has_tables(scoring):
             if pairs >= MATERIALISED_PAIRS and _TOEPLITZ.refusal(*arguments) is None:
-                return _TOEPLITZ
+                is_flex = query.is_cuda and _FLEX.refusal(*arguments) is None
+                return _FLEX if is_flex and is_trusted(query.device) else _TOEPLITZ
         elif not _records(*arguments) and _FUSED.refusal(*arguments) is None:
             return _FUSED
         return _WHOLE if pairs <= MATERIALISED_PAIRS else _ROWS

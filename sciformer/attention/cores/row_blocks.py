@@ -10,8 +10,10 @@ from sciformer.attention.cores.core import Core
 from sciformer.attention.cores.materialised import Materialised
 from sciformer.attention.scoring import Scoring
 from sciformer.errors import DomainError
+from sciformer.hardware import free_memory, hardware
 
 BLOCK_ROWS = 64
+TABLES = 6  # of pairs that a block holds with its derivatives, see `core.tables`
 _WHOLE = Materialised()
 
 
@@ -19,7 +21,7 @@ class RowBlocks(Core):
     """The matrix in blocks of rows, each over the keys that the block may reach.
 
     Args:
-        rows: rows in a block, >= 1.
+        rows: rows in a block, >= 1; by default 64 on a processor, elsewhere what fits.
 
     Raises:
         DomainError: rows < 1.
@@ -28,31 +30,41 @@ class RowBlocks(Core):
         visits n (n + rows) / 2 pairs, a window n (window + rows).
     """
 
-    def __init__(self, rows: int = BLOCK_ROWS) -> None:
-        if rows < 1:
+    def __init__(self, rows: int | None = None) -> None:
+        if rows is not None and rows < 1:
             raise DomainError(f"RowBlocks: a block has at least one row; got {rows}.")
         self.rows = rows
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        if self.rows >= scoring.patch.n:
+        rows = self._rows(query, scoring)
+        if rows >= scoring.patch.n:
             return _WHOLE.attend(query, key, value, scoring)
         outputs = [
             _attend_block(query[..., start:stop, :], key, value, scoring.rows(start, stop))
-            for start, stop in blocks(scoring.patch.n, self.rows)
+            for start, stop in blocks(scoring.patch.n, rows)
         ]
         return torch.cat(outputs, -2)
 
     def pairs(self, scoring: Scoring) -> int:
         return sum(
             _WHOLE.pairs(scoring.rows(start, stop))
-            for start, stop in blocks(scoring.patch.n, self.rows)
+            for start, stop in blocks(scoring.patch.n, self.rows or BLOCK_ROWS)
         )
 
     def peak(self, scoring: Scoring) -> int:
         return max(
             _WHOLE.peak(scoring.rows(start, stop))
-            for start, stop in blocks(scoring.patch.n, self.rows)
+            for start, stop in blocks(scoring.patch.n, self.rows or BLOCK_ROWS)
         )
+
+    def _rows(self, query: Tensor, scoring: Scoring) -> int:
+        device = hardware(query.device)
+        if self.rows is not None or not device.prefers_few_launches:
+            return self.rows or BLOCK_ROWS
+        row = query[..., 0, 0].numel() * scoring.patch.m  # pairs of one row of every head
+        size = TABLES * query.element_size()
+        pairs = device.pairs(row * scoring.patch.n, size, free_memory(query.device))
+        return max(BLOCK_ROWS, pairs // row)
 
 
 def blocks(n: int, rows: int) -> list[tuple[int, int]]:

@@ -2,12 +2,15 @@
 
 With the queries in reverse order a Toeplitz matrix becomes a Hankel matrix, which is a sliding
 window over its table. So neither the bias nor the gain is ever built: both are views of their
-tables. One head is computed at a time, in one reused buffer, because memory fresh from the system
-is slow to touch.
+tables. On a processor one head is computed at a time, in one reused buffer, because memory fresh
+from the system is slow to touch; an accelerator computes as many heads and rows as fit its memory.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,28 +25,27 @@ from sciformer.attention.positions.base import Position
 from sciformer.attention.scoring import Scoring
 from sciformer.attention.toeplitz import antidiagonal_sums, hankel
 from sciformer.errors import DomainError
+from sciformer.hardware import PROCESSOR, free_memory, hardware
 
-# Weights of one head built at a time: 2 MiB in float32, measured best at 512 and 2048 tokens on a
-# core with 512 KiB of its own cache. Fewer rows than LEAST_ROWS make products of matrices slow.
-BLOCK_PAIRS = 2**19
-LEAST_ROWS = 64
+LEAST_ROWS = 64  # fewer make products of matrices slow
+TABLES = 4  # of pairs that the backward pass holds, and one for what the allocator leaves unused
 
 
 class ToeplitzRows(Core):
-    """softmax(q k^T + relative) ∘ gain times v, a block of rows of one head at a time.
+    """softmax(q k^T + relative) ∘ gain times v, a block of rows at a time.
 
     First derivatives have a backward pass of their own. Where a second one is asked for
     (`create_graph=True`) the first is computed again by `RowBlocks`, so that all orders exist.
 
     Args:
-        rows: rows in a block, >= 1; by default as many as make 2^19 pairs, but at least 64.
+        rows: rows in a block, >= 1; by default as many as suit the device, but at least 64.
 
     Raises:
         DomainError: rows < 1; a scheme, mask or normaliser that is no table by offset.
 
     Accuracy: as `attend`, up to the order of sums.
     Cost: forward 2, backward 5 products of matrices over the reachable keys; memory (rows, m)
-        beside inputs and outputs, for one head.
+        beside inputs and outputs, for one head on a processor and for several elsewhere.
     Source: Luo et al. 2022, eq. 8.
     """
 
@@ -54,19 +56,14 @@ class ToeplitzRows(Core):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
         self.check(query, key, value, scoring)
-        patch, heads, reach = scoring.patch, query.shape[:-2], scoring.band()
+        patch, reach = scoring.patch, scoring.band()
         relative, gain = by_offset(scoring, query)
-        output: Tensor = _RowBlocks.apply(  # type: ignore[no-untyped-call]
-            query.reshape(-1, *query.shape[-2:]),
-            key.reshape(-1, *key.shape[-2:]),
-            value.reshape(-1, *value.shape[-2:]),
-            relative,
-            gain,
-            patch,
-            reach,
-            self._rows(patch),
+        flat = [part.reshape(-1, *part.shape[-2:]) for part in (query, key, value)]
+        plan = Plan.fitting(flat[0], patch, self.rows)
+        output: Tensor = ByRows.apply(  # type: ignore[no-untyped-call]
+            *flat, relative, gain, patch, reach, plan
         )
-        return output.reshape(*heads, *output.shape[-2:])
+        return output.reshape(*query.shape[:-2], *output.shape[-2:])
 
     def refusal(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> str | None:
         if not are_plain(query, key, value):
@@ -92,7 +89,8 @@ class ToeplitzRows(Core):
         return max(map(_size, _cuts(scoring.patch, reach, self._rows(scoring.patch))))
 
     def _rows(self, patch: Patch) -> int:
-        return max(LEAST_ROWS, BLOCK_PAIRS // patch.m) if self.rows is None else self.rows
+        """Rows in a block on a processor."""
+        return _rows_of_a_head(patch) if self.rows is None else self.rows
 
 
 def refuse_tables(scoring: Scoring) -> str | None:
@@ -126,8 +124,8 @@ def by_offset(scoring: Scoring, query: Tensor) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-class _RowBlocks(torch.autograd.Function):
-    """A head at a time, its queries in reverse order: see `_Head`."""
+class ByRows(torch.autograd.Function):
+    """Blocks of rows of some heads at a time, queries in reverse order: see `_Heads`."""
 
     @staticmethod
     def forward(
@@ -139,35 +137,39 @@ class _RowBlocks(torch.autograd.Function):
         gain: Tensor,
         patch: Patch,
         reach: Reach,
-        rows: int,
+        plan: Plan,
     ) -> Tensor:
         output = value.new_empty(*query.shape[:-1], value.shape[-1])
         parts = query, key, value, relative, gain
-        cuts = _cuts(patch, reach, rows)
-        buffer = query.new_empty(max(map(_size, cuts)))
-        for found, head in zip(output, zip(*parts, strict=True), strict=True):
-            found.copy_(_Head(head, cuts, buffer).output().flip(0))
-        ctx.save_for_backward(*parts, output)
-        ctx.patch, ctx.reach, ctx.rows = patch, reach, rows
+        for some, heads in plan.heads_of(parts, patch, reach):
+            output[some] = heads.output().flip(1)
+        ByRows.keep(ctx, parts, output, patch, reach, plan)
         return output
+
+    @staticmethod
+    def keep(
+        ctx: Any, parts: tuple[Tensor, ...], output: Tensor, patch: Patch, reach: Reach, plan: Plan
+    ) -> None:
+        """What the backward pass needs."""
+        ctx.save_for_backward(*parts, output)
+        ctx.patch, ctx.reach, ctx.plan = patch, reach, plan
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         *parts, output = ctx.saved_tensors
+        patch, plan = ctx.patch, ctx.plan
         if torch.is_grad_enabled():
-            return *_differentiable_slopes(parts, gradient, ctx.patch, ctx.rows), None, None, None
+            return *_differentiable_slopes(parts, gradient, patch, plan.rows), None, None, None
         slopes = [torch.empty_like(part) for part in parts]
-        cuts = _cuts(ctx.patch, ctx.reach, ctx.rows)
-        buffer = gradient.new_empty(max(map(_size, cuts)))
-        for index, head in enumerate(zip(*parts, strict=True)):
-            found = _Head(head, cuts, buffer).slopes(output[index].flip(0), gradient[index].flip(0))
+        for some, heads in plan.heads_of(parts, patch, ctx.reach):
+            found = heads.slopes(output[some].flip(1), gradient[some].flip(1))
             for slope, part in zip(slopes, found, strict=True):
-                slope[index] = part
+                slope[some] = part
         return *slopes, None, None, None
 
 
 def _differentiable_slopes(
-    parts: list[Tensor], gradient: Tensor, patch: Patch, rows: int
+    parts: Sequence[Tensor], gradient: Tensor, patch: Patch, rows: int
 ) -> tuple[Tensor | None, ...]:
     """The gradients as functions that can be differentiated again."""
     query, key, value, relative, gain = parts
@@ -211,50 +213,93 @@ def _size(cut: tuple[slice, slice]) -> int:
     return int((rows.stop - rows.start) * (keys.stop - keys.start))
 
 
-class _Head:
-    """One head with its queries, outputs and their gradients in reverse order.
+@dataclass(frozen=True)
+class Plan:
+    """What is built at one time.
+
+    Attributes:
+        heads: number of heads.
+        rows: rows of their matrices.
+    """
+
+    heads: int
+    rows: int
+
+    @classmethod
+    def fitting(cls, query: Tensor, patch: Patch, rows: int | None) -> Plan:
+        """The plan of queries (g, n, d): on a processor a head at a time, else what fits."""
+        device = hardware(query.device)
+        if not device.prefers_few_launches:
+            return cls(1, _rows_of_a_head(patch) if rows is None else rows)
+        heads, free = len(query), free_memory(query.device)
+        bytes_per_pair = TABLES * query.element_size()
+        pairs = device.pairs(heads * patch.n * patch.m, bytes_per_pair, free)
+        least = min(patch.n, LEAST_ROWS) if rows is None else rows
+        heads = max(1, min(heads, pairs // (least * patch.m)))
+        return cls(heads, max(least, pairs // (heads * patch.m)) if rows is None else rows)
+
+    def heads_of(
+        self, parts: Sequence[Tensor], patch: Patch, reach: Reach
+    ) -> Iterator[tuple[slice, _Heads]]:
+        """Some heads at a time, which share a buffer, and which they are."""
+        cuts = _cuts(patch, reach, self.rows)
+        size, whole = max(map(_size, cuts)), len(parts[0])
+        buffer = parts[0].new_empty(min(self.heads, whole) * size)
+        for start, stop in blocks(whole, self.heads):
+            some = slice(start, stop)
+            yield some, _Heads([part[some] for part in parts], cuts, buffer)
+
+
+def _rows_of_a_head(patch: Patch) -> int:
+    return max(LEAST_ROWS, PROCESSOR.pairs(patch.n * patch.m, 1, None) // patch.m)
+
+
+class _Heads:
+    """Heads (g, n, d) with their queries, outputs and their gradients in reverse order.
 
     Entry (r, j) of a table's matrix is then table[r + j]. `buffer` holds a block of weights.
     """
 
     def __init__(
-        self, parts: tuple[Tensor, ...], cuts: list[tuple[slice, slice]], buffer: Tensor
+        self, parts: Sequence[Tensor], cuts: list[tuple[slice, slice]], buffer: Tensor
     ) -> None:
         query, key, value, relative, gain = parts
-        n, m = len(query), len(key)
-        self.query, self.key, self.value = query.flip(0), key, value
+        n, m = query.shape[1], key.shape[1]
+        self.query, self.key, self.value = query.flip(1), key, value
         self.bias, self.factor = hankel(relative, n, m), hankel(gain, n, m)
         self.cuts, self.buffer = cuts, buffer
 
     def output(self) -> Tensor:
-        output = self.value.new_empty(len(self.query), self.value.shape[1])
+        output = self.value.new_empty(*self.query.shape[:2], self.value.shape[2])
         for rows, keys in self.cuts:
-            weights = self.softmax(rows, keys).mul_(self.factor[rows, keys])
-            torch.mm(weights, self.value[keys], out=output[rows])
+            weights = self.softmax(rows, keys).mul_(self.factor[:, rows, keys])
+            torch.bmm(weights, self.value[:, keys], out=output[:, rows])
         return output
 
     def slopes(self, output: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
         """The gradients of query, key, value, relative and gain, all in their usual order."""
         inner = (gradient * output).sum(-1, keepdim=True)
         query, key, value = (torch.zeros_like(x) for x in (self.query, self.key, self.value))
-        relative, gain = (key.new_zeros(len(query) + len(key) - 1) for _ in range(2))
+        diagonals = query.shape[1] + key.shape[1] - 1
+        relative, gain = (key.new_zeros(len(key), diagonals) for _ in range(2))
         for rows, keys in self.cuts:
-            softmax, factor = self.softmax(rows, keys), self.factor[rows, keys]
-            outer = gradient[rows]
+            softmax, factor = self.softmax(rows, keys), self.factor[:, rows, keys]
+            outer = gradient[:, rows]
             # softmax ∘ d(out)/d(weights), from which all the rest follows
-            both = (outer @ self.value[keys].T).mul_(softmax)
-            diagonals = slice(rows.start + keys.start, rows.stop + keys.stop - 1)
-            gain[diagonals] += antidiagonal_sums(both)
-            logits = both.mul_(factor).addcmul_(softmax, inner[rows], value=-1)
-            relative[diagonals] += antidiagonal_sums(logits)
-            query[rows] = logits @ self.key[keys]
-            key[keys].addmm_(logits.T, self.query[rows])
-            value[keys].addmm_(softmax.mul_(factor).T, outer)
-        return query.flip(0), key, value, relative, gain
+            both = torch.bmm(outer, self.value[:, keys].mT).mul_(softmax)
+            among = slice(rows.start + keys.start, rows.stop + keys.stop - 1)
+            gain[:, among] += antidiagonal_sums(both)
+            logits = both.mul_(factor).addcmul_(softmax, inner[:, rows], value=-1)
+            relative[:, among] += antidiagonal_sums(logits)
+            query[:, rows] = torch.bmm(logits, self.key[:, keys])
+            key[:, keys].baddbmm_(logits.mT, self.query[:, rows])
+            value[:, keys].baddbmm_(softmax.mul_(factor).mT, outer)
+        return query.flip(1), key, value, relative, gain
 
     def softmax(self, rows: slice, keys: slice) -> Tensor:
         """The softmax of some rows over some keys, in the buffer."""
-        shape = rows.stop - rows.start, keys.stop - keys.start
-        logits = self.buffer[: shape[0] * shape[1]].view(shape)
-        torch.addmm(self.bias[rows, keys], self.query[rows], self.key[keys].T, out=logits)
+        shape = len(self.query), rows.stop - rows.start, keys.stop - keys.start
+        logits = self.buffer[: math.prod(shape)].view(shape)
+        query, key = self.query[:, rows], self.key[:, keys].mT
+        torch.baddbmm(self.bias[:, rows, keys], query, key, out=logits)
         return torch.softmax(logits, -1, out=logits)
