@@ -54,21 +54,21 @@ def answer(arguments: argparse.Namespace) -> int:
         "readings": list(map(str, arguments.readings)),
         "set": list(arguments.pairs),
     }
-    run = Run.create(arguments.out, learned.family.name, config)
-    run.write_array("solution.npz", **axes, **fields)
-    with run.file("figure.png") as path:
-        solution.plot().savefig(path, format="png")
-    summary: dict[str, Any] = {
-        "family": learned.family.name,
-        "network": learned.about["network"],
-        "doubts": list(solution.doubts),
-        "unknown": {n: found.unknown for n, found in solution.posterior.items()},
-        "band": solution.band(0.9) if learned.calibration is not None else None,
-        "points": int(np.prod([len(axis) for axis in axes.values()])),
-        "milliseconds": 1e3 * spent,
-        "run": str(run.path),
-    }
-    run.write_json("summary.json", summary)
+    with Run.whole(arguments.out, learned.family.name, config) as run:
+        run.write_array("solution.npz", **axes, **fields)
+        with run.file("figure.png") as path:
+            solution.plot().savefig(path, format="png")
+        summary: dict[str, Any] = {
+            "family": learned.family.name,
+            "network": learned.about["network"],
+            "doubts": list(solution.doubts),
+            "unknown": {n: found.unknown for n, found in solution.posterior.items()},
+            "band": solution.band(0.9) if learned.calibration is not None else None,
+            "points": int(np.prod([len(axis) for axis in axes.values()])),
+            "milliseconds": 1e3 * spent,
+            "run": str(run.path),
+        }
+        run.write_json("summary.json", summary)
     if arguments.json:
         print_json(summary)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -116,19 +117,22 @@ def _after(arguments: argparse.Namespace, pruned: Pruned) -> dict[str, Any]:
     edits = [*old.get("edits", []), *(asdict(edit) for edit in pruned.edits)]
     made: list[Run] = []
 
-    def start(decided: Settings) -> Run:
-        kept = {"problem": old["problem"], "parameters": old["parameters"]}
-        config = {**kept, "settings": decided.to_json(), "edits": edits}
-        made.append(create(arguments.out, pruned.solution.problem.name, config))
-        return made[0]
+    with contextlib.ExitStack() as begun:
 
-    solved = solve(
-        pruned.solution.problem,
-        pruned.solution.settings,
-        Limits(iterations=arguments.tune),
-        trial=pruned.solution.trial,
-        run=start,
-    )
+        def start(decided: Settings) -> Run:
+            kept = {"problem": old["problem"], "parameters": old["parameters"]}
+            config = {**kept, "settings": decided.to_json(), "edits": edits}
+            made.append(create(arguments.out, pruned.solution.problem.name, config))
+            begun.enter_context(made[0].or_nothing())
+            return made[0]
+
+        solved = solve(
+            pruned.solution.problem,
+            pruned.solution.settings,
+            Limits(iterations=arguments.tune),
+            trial=pruned.solution.trial,
+            run=start,
+        )
     summary = solved.summary()
     return {
         "error_after": summary.get("relative_l2"),

@@ -89,10 +89,16 @@ class Run:
             The run.
         """
         run = cls.create(directory, kind, config)
-        try:
+        with run.or_nothing():
             yield run
+
+    @contextlib.contextmanager
+    def or_nothing(self) -> Iterator[None]:
+        """Empties the directory where the block fails: see `whole`."""
+        try:
+            yield
         except BaseException:
-            for child in run.path.iterdir():
+            for child in self.path.iterdir():
                 remove(child)
             raise
 

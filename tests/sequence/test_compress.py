@@ -123,6 +123,27 @@ def test_sparse_maps_are_saved(
     assert report["macs"] == small.operations(12).macs
 
 
+@pytest.mark.parametrize("words", [["prune"], ["elastic", "--tune", "1"]])
+def test_a_full_disk_leaves_nothing_begun(
+    run: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the file size stands for the full disk; afterwards the same command works.
+
+    Kills: a configuration without weights, which keeps the directory from being used again.
+    """
+    resource = pytest.importorskip("resource")
+    command = ["compress", run, "--how", *words, "--out", str(tmp_path / "small")]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, hard))
+    try:
+        assert main(command) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "run: cannot write" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert main(command) == 0
+
+
 def test_a_loss_beyond_drop_is_a_failure(
     run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,19 +95,19 @@ def run(arguments: argparse.Namespace) -> int:
         name: getattr(arguments, name)
         for name in ("position", "task", "length", "vocabulary", "steps", "construct", "seed")
     }
-    folder = Run.create(arguments.out, kind="expressivity", config=config)
-    rows = [] if arguments.construct else _train(arguments, task, recipe)
-    rows += constructed_rows(task, arguments.seed)
     title = f"{TITLES[arguments.task]}, length {arguments.length}, {arguments.vocabulary} tokens"
-    with folder.file("figure.png") as path:
-        draw_survey(rows, title, path)
-    summary = {
-        **config,
-        "schemes": [asdict(row) for row in rows],
-        "wall_seconds": time.perf_counter() - start,
-        "run": str(folder.path),
-    }
-    folder.write_json("summary.json", summary)
+    with Run.whole(arguments.out, "expressivity", config) as folder:
+        rows = [] if arguments.construct else _train(arguments, task, recipe)
+        rows += constructed_rows(task, arguments.seed)
+        with folder.file("figure.png") as path:
+            draw_survey(rows, title, path)
+        summary = {
+            **config,
+            "schemes": [asdict(row) for row in rows],
+            "wall_seconds": time.perf_counter() - start,
+            "run": str(folder.path),
+        }
+        folder.write_json("summary.json", summary)
     if arguments.json:
         print_json(summary)
     else:

@@ -30,17 +30,17 @@ def run(arguments: argparse.Namespace) -> int:
     config["steps"] = arguments.steps or _STEPS
     survey = _cold_wall if arguments.task == "cold-wall" else _kernels
     rows, headers, cells, title, draw = survey(arguments, config["steps"])
-    folder = Run.create(arguments.out, kind="expressivity", config=config)
-    if draw is not None:
-        with folder.file("figure.png") as path:
-            draw(path)
-    summary = {
-        **config,
-        "rows": rows,
-        "wall_seconds": time.perf_counter() - start,
-        "run": str(folder.path),
-    }
-    folder.write_json("summary.json", summary)
+    with Run.whole(arguments.out, "expressivity", config) as folder:
+        if draw is not None:
+            with folder.file("figure.png") as path:
+                draw(path)
+        summary = {
+            **config,
+            "rows": rows,
+            "wall_seconds": time.perf_counter() - start,
+            "run": str(folder.path),
+        }
+        folder.write_json("summary.json", summary)
     if arguments.json:
         print_json(summary)
         return 0

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from sciformer.runs import Run
     from sciformer.sequence.compressing import Figures
     from sciformer.sequence.data import SequenceData
@@ -122,15 +125,16 @@ def _compress(
 
     way, before = WAYS[arguments.how](), figures(model, data)
 
-    wholes: list[Run] = []
+    with contextlib.ExitStack() as begun:
+        wholes: list[Run] = []
 
-    def trained(whole: SequenceClassifier) -> None:
-        wholes.append(_whole_run(arguments, choice))
-        _tune(whole, choice, data, wholes[0], arguments.tune)
+        def trained(whole: SequenceClassifier) -> None:
+            wholes.append(begun.enter_context(_whole_run(arguments, choice)))
+            _tune(whole, choice, data, wholes[0], arguments.tune)
 
-    start = ready(model, way, data, trained if arguments.tune else None)
-    for whole in wholes:
-        save_model(start, whole)
+        start = ready(model, way, data, trained if arguments.tune else None)
+        for whole in wholes:
+            save_model(start, whole)
     summaries = []
     for share, place in _places(arguments).items():
         summary = _smaller(arguments, (model, start), choice, data, (share, place))
@@ -188,25 +192,25 @@ def _smaller(
     (given, start), (budget, place), way = models, where, WAYS[arguments.how]()
     smaller, edits = shrink(start, way, budget, data)
     made = replace(choice, edits=(*choice.edits, *edits))
-    result = Run.create(place, KIND, made.record())
-    if arguments.tune and not way.trains_first:
-        _tune(smaller, made, data, result, arguments.tune)
-    after = figures(smaller, data)
-    save_model(smaller, result)
-    summary = {
-        "budget": budget,
-        "accuracy_after": after.accuracy,
-        "accuracy_after_low": after.low,
-        "accuracy_after_high": after.high,
-        "accuracy_of_plain_cut": _plain(given, budget, data),
-        "validation_after": after.validation_accuracy,
-        "parameters": after.parameters,
-        "macs": after.macs,
-        "acs": after.acs,
-        "bytes": (result.path / WEIGHTS).stat().st_size,
-        "run": str(result.path),
-    }
-    result.write_json("summary.json", {**_costs(smaller, data), **summary})
+    with Run.whole(place, KIND, made.record()) as result:
+        if arguments.tune and not way.trains_first:
+            _tune(smaller, made, data, result, arguments.tune)
+        after = figures(smaller, data)
+        save_model(smaller, result)
+        summary = {
+            "budget": budget,
+            "accuracy_after": after.accuracy,
+            "accuracy_after_low": after.low,
+            "accuracy_after_high": after.high,
+            "accuracy_of_plain_cut": _plain(given, budget, data),
+            "validation_after": after.validation_accuracy,
+            "parameters": after.parameters,
+            "macs": after.macs,
+            "acs": after.acs,
+            "bytes": (result.path / WEIGHTS).stat().st_size,
+            "run": str(result.path),
+        }
+        result.write_json("summary.json", {**_costs(smaller, data), **summary})
     return summary
 
 
@@ -238,14 +242,14 @@ def _tune(
     model.eval()
 
 
-def _whole_run(arguments: argparse.Namespace, choice: Choice) -> Run:
+def _whole_run(arguments: argparse.Namespace, choice: Choice) -> AbstractContextManager[Run]:
     """The run of what every budget is cut from, beside the smaller ones."""
     from sciformer.runs import Run
 
     out: Path | None = arguments.out
     if out is not None:
         out = out / "whole" if arguments.at else out.with_name(f"{out.name}-whole")
-    return Run.create(out, KIND, choice.record())
+    return Run.whole(out, KIND, choice.record())
 
 
 def _plain(model: SequenceClassifier, budget: float, data: SequenceData) -> float | None:
