@@ -37,7 +37,7 @@ class Ball:
         if isinstance(value, Fraction):
             middle = float(value)
             gap = abs(value - Fraction(middle))
-            return cls(np.array(middle), np.array(float(gap) * OUT if gap else 0.0))
+            return cls(np.array(middle), np.array(float(gap) * OUT + TINY if gap else 0.0))
         array = np.asarray(value, dtype=np.float64)
         return cls(array, np.zeros_like(array))
 

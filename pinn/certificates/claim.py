@@ -28,6 +28,8 @@ FUNCTIONS = ("sin", "cos", "exp")
 # Sizes beyond which a file is refused before any work: far above what a proof can afford.
 MOST_LAYERS, MOST_WIDTH, MOST_NEURONS = 12, 4096, 100_000
 MOST_CODES, MOST_NODES, MOST_DEGREE = 4_000_000, 2000, 20
+# Of a formula that is multiplied out: conditions are compared in that form, within seconds.
+MOST_TERMS, MOST_DIGITS, MOST_DEPTH = 2000, 20_000, 12
 COORDINATES = ("x", "t")
 
 Formula = Any
@@ -264,7 +266,29 @@ def _formula(given: Formula) -> Formula:
             stack.append(rest[0])
         else:
             raise ValueError(f"an unknown operation {head!r}")
+    _check_cost(given, 0)
     return given
+
+
+def _check_cost(formula: Formula, depth: int) -> tuple[int, int]:
+    """Bounds of the terms of a formula that is multiplied out, and of the digits of its numbers.
+
+    n factors, each a sum of m terms, have C(m + n - 1, n) different products.
+    """
+    if isinstance(formula, str):
+        return 1, len(formula)
+    head, *rest = formula
+    depth += head in FUNCTIONS
+    if head == "pow":
+        inner, digits = _check_cost(rest[0], depth)
+        terms, digits = math.comb(inner + rest[1] - 1, rest[1]), digits * rest[1]
+    else:
+        costs = [_check_cost(f, depth) for f in rest]
+        digits = sum(d for _, d in costs)
+        terms = (math.prod if head == "mul" else sum)(t for t, _ in costs)
+    if terms > MOST_TERMS or digits > MOST_DIGITS or depth > MOST_DEPTH:
+        raise ValueError("a formula that explodes when it is multiplied out")
+    return (1 if head in FUNCTIONS else terms), digits
 
 
 def _damaged(directory: Path, why: str) -> DataError:

@@ -105,12 +105,12 @@ class Disc:
 
     def sin(self) -> Disc:
         """|sin''| <= cosh |Im z|."""
-        bend = np.cosh(np.minimum(self._spread, 700.0)) / 2
+        bend = np.cosh(self._spread) / 2
         return self._taylor(np.sin(self.middle), np.cos(self.middle), bend)
 
     def cos(self) -> Disc:
         """|cos''| <= cosh |Im z|."""
-        bend = np.cosh(np.minimum(self._spread, 700.0)) / 2
+        bend = np.cosh(self._spread) / 2
         return self._taylor(np.cos(self.middle), -np.sin(self.middle), bend)
 
     def exp(self) -> Disc:

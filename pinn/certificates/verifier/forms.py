@@ -126,12 +126,12 @@ class Form:
 
     def sin(self) -> Form:
         """|sin z| <= cosh |Im z|."""
-        bend = np.cosh(np.minimum(self.distance(), 600.0)) * (0.5 + 1e-12)
+        bend = np.cosh(self.distance()) * (0.5 + 1e-12)
         return self._expanded(np.sin(self.centre), np.cos(self.centre), bend)
 
     def cos(self) -> Form:
         """|cos z| <= cosh |Im z|."""
-        bend = np.cosh(np.minimum(self.distance(), 600.0)) * (0.5 + 1e-12)
+        bend = np.cosh(self.distance()) * (0.5 + 1e-12)
         return self._expanded(np.cos(self.centre), -np.sin(self.centre), bend)
 
     def _expanded(self, value: Array, slope: Array, half_bend: Any) -> Form:

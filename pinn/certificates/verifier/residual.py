@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from pinn.certificates.verifier.forms import Form, U, side_by_side
+from pinn.certificates.verifier.forms import LEAST, Form, U, side_by_side
 from pinn.certificates.verifier.formulas import T, X, evaluate, expression
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _differentiated(formula: Any, word: Sequence[Any]) -> Any:
 
 def _quotient(unit: float) -> Form:
     value = 1 / float(unit)
-    return Form.number(value, abs(value) * 2 * U)
+    return Form.number(value, abs(value) * 2 * U + LEAST)
 
 
 def _rational(value: Fraction) -> Form:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pinn.certificates.verifier.forms import ULPS, UPWARD, U
+from sciformer.errors import CertificateError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,19 +20,24 @@ if TYPE_CHECKING:
 
 # Roundings of one function of the library, or of a number that is written into the program.
 ONE = 2 * ULPS * U
+# What one operation loses at most to underflow, also where subnormal numbers are read as 0.
+SUBNORMAL = 2.0**-1022
+# Beyond, exp overflows: float64 has no such number.
+MOST_EXPONENT = 700.0
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def evaluation_error(claim: Claim) -> float:
     """A bound of |v as float64 computes it - v| for points of float64 in the domain.
 
     Sums of n terms may be added in any order, and lose (n + 1) U of the sum of their sizes; sin,
     cos, exp, tanh and powers of the library are assumed right to `ULPS`. Layers lie behind each
     other, so that an error entering one leaves it times |W|, and tanh lets no error grow.
+
+    Returns:
+        The bound; infinite or NaN where a number may overflow.
     """
-    sizes = {
-        name: float(max(abs(a), abs(b))) * UPWARD
-        for name, a, b in zip(("x", "t"), claim.low, claim.high, strict=True)
-    }
+    sizes = _sizes(claim)
     most = np.array(list(sizes.values())) + np.abs(claim.origin)
     size = most / claim.unit * UPWARD
     error = 4 * U * size
@@ -54,11 +60,37 @@ def evaluation_error(claim: Claim) -> float:
     return _sum([offset, _product([factor, network])])[1] * UPWARD
 
 
+def check_sizes(claim: Claim) -> None:
+    """Refuses formulas with values that float64 does not have.
+
+    Raises:
+        CertificateError: a formula may overflow somewhere in the domain.
+    """
+    sizes = _sizes(claim)
+    named = {"start": claim.start, "offset": claim.offset}
+    named |= {"factor": claim.factor, "wall": claim.walls[0], "other wall": claim.walls[1]}
+    for name, formula in named.items():
+        if not math.isfinite(sum(_of(formula, sizes))):
+            raise CertificateError(
+                f"verify: the formula of its {name} may overflow in float64, so that nothing can "
+                "be said of it; scale the problem."
+            )
+
+
+def _sizes(claim: Claim) -> dict[str, float]:
+    """Bounds of |x| and |t|."""
+    return {
+        name: float(max(abs(a), abs(b))) * UPWARD
+        for name, a, b in zip(("x", "t"), claim.low, claim.high, strict=True)
+    }
+
+
 def _linear(weight: Array, bias: Array, size: Array, error: Array) -> tuple[Array, Array]:
     """Bounds of sizes and errors behind a linear layer."""
     count = weight.shape[1] + 2
     reach = np.abs(weight) @ (size + error) + np.abs(bias)
-    return reach * UPWARD, (np.abs(weight) @ error + 2 * count * U * reach) * UPWARD
+    lost = 2 * count * (U * reach + SUBNORMAL)
+    return reach * UPWARD, (np.abs(weight) @ error + lost) * UPWARD
 
 
 Pair = tuple[float, float]
@@ -82,7 +114,9 @@ def _of(formula: Formula, sizes: dict[str, float]) -> Pair:
         return _product(parts)
     [(size, error)] = parts
     if head == "exp":
-        top = math.exp(min(size + error, 700.0)) * UPWARD
+        if not size + error <= MOST_EXPONENT:
+            return math.inf, math.inf
+        top = math.exp(size + error) * UPWARD
         return top, top * (error * UPWARD + ONE)
     return 1.0, error + ONE
 
@@ -95,6 +129,6 @@ def _sum(parts: list[Pair]) -> Pair:
 def _product(parts: list[Pair]) -> Pair:
     size, error = 1.0, 0.0
     for s, e in parts:
-        error = (error * (s + e) + size * e + U * (size + error) * (s + e)) * UPWARD
-        size = size * s * UPWARD
+        error = (error * (s + e) + size * e + U * (size + error) * (s + e)) * UPWARD + SUBNORMAL
+        size = size * s * UPWARD + SUBNORMAL
     return size, error
