@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     Conditions = Callable[[Problem, float], HardConstraint]
 
 
+# Factor on some thousand points: beyond, no memory holds their coordinates.
+MOST_POINTS = 1e9
+
+
 class NetworkSizes(Protocol):
     """A value that makes networks, such as `PhysicsFormer.Sizes(width=16)`."""
 
@@ -110,8 +114,15 @@ class Settings:
                 names.check_type("solve", f.name, getattr(self, f.name), f.default)
         if self.dtype not in ("float64", "float32"):
             raise unknown_name("solve", "dtype", str(self.dtype), ("float64", "float32"))
-        if not self.points > 0:
-            raise UsageError(f"solve: points must be a factor > 0; got {self.points:g}.")
+        if not 0 < self.points <= MOST_POINTS:
+            raise UsageError(
+                f"solve: points must be a factor > 0 and <= {MOST_POINTS:g}; got {self.points:g}."
+            )
+        if not callable(self.conditions):
+            raise UsageError(
+                "solve: conditions must be auto, hard or soft of pinn.trial.conditions; got "
+                f"{self.conditions!r}."
+            )
         if self.harmonics < 1 or self.waves < 0:
             raise UsageError(
                 f"solve: harmonics must be >= 1 and waves >= 0; got {self.harmonics} and "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 NETWORK = "network.safetensors"
+LOOK = 64  # points at which a loaded network is looked at: what is damaged has no values anywhere
 BLOCK = 20_000  # points whose derivatives are in memory at once: some 100 MB for a small network
 
 
@@ -231,7 +233,8 @@ class Solution:
         from safetensors.torch import save_file
 
         with run.file(NETWORK) as path:
-            save_file({k: v.contiguous() for k, v in self.trial.state_dict().items()}, path)
+            tensors = {k: v.contiguous() for k, v in self.trial.state_dict().items()}
+            save_file(tensors, path, {"run": run.digest})
         axes, fields = self.on_grid()
         run.write_array("solution.npz", **axes, **fields)
 
@@ -265,8 +268,10 @@ class Solution:
         problem = find_problem(name_in(run, trust=trust), config["parameters"])
         given = {} if network is None else {"network": network}
         settings = Settings.from_json(config["settings"], **given)
+        settings = replace(settings, device=_available(settings.device))
         try:
-            found, _ = read_tensors(path, inside=run.path)
+            found, texts = read_tensors(path, inside=run.path)
+            run.refuse_foreign(path, texts.get("run", ""))
             trial = rebuilt(problem, settings, config, found)
             tensors, _ = read_tensors(path, trial.state_dict(), inside=run.path)
         except DataError as error:
@@ -275,7 +280,21 @@ class Solution:
                 f"solve again by --resume {directory}: {error}"
             ) from error
         trial.load_state_dict(tensors)
-        return cls(problem, trial, settings)
+        solution = cls(problem, trial, settings)
+        values = solution(problem.domain.sample(LOOK))
+        if not all(np.isfinite(np.asarray(value)).all() for value in values.values()):
+            raise DataError(
+                f"Solution: the network of {path} has no finite values; it is damaged, solve again."
+            )
+        return solution
+
+
+def _available(device: str) -> str:
+    """The device that a run was trained on, or the CPU where it is not here."""
+    try:
+        return device if torch.empty(1, device=device).isfinite().numel() else "cpu"
+    except (RuntimeError, AssertionError, NotImplementedError):
+        return "cpu"
 
 
 def open_solve(directory: str | Path) -> Run:

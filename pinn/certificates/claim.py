@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciformer.errors import DataError
+from sciformer.runs.files import atomic
 from sciformer.runs.reading import read_json, read_tensors
 
 if TYPE_CHECKING:
@@ -106,7 +107,6 @@ def write(claim: Claim, directory: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    directory.mkdir(parents=True, exist_ok=True)
     numbers = {
         "format": FORMAT,
         "low": [_spelled(v) for v in claim.low],
@@ -128,8 +128,10 @@ def write(claim: Claim, directory: Path) -> None:
     for name in ("codes", "orders", "ellipses"):
         arrays[name] = getattr(claim, name).astype(np.int64)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
-    save_file(tensors, directory / TENSORS)
-    (directory / CLAIM).write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+    with atomic(directory / TENSORS) as path:
+        save_file(tensors, path)
+    with atomic(directory / CLAIM) as path:
+        path.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
 
 
 def read(directory: Path) -> Claim:

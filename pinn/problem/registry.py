@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import math
 import types
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, SupportsFloat, TypeVar
 
 from pinn.problem.problem import Problem
 from pinn.problem.source import MOST_BYTES, is_file
@@ -45,7 +46,20 @@ def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Pr
     for key in given:
         if key not in inspect.signature(made).parameters:
             raise unknown_name(name, "parameter", key, inspect.signature(made).parameters)
+        default, value = inspect.signature(made).parameters[key].default, given[key]
+        if isinstance(default, int | float) and not _is_finite(value):
+            raise UsageError(f"{name}: {key} must be a finite number; got {str(value)[:60]!r}.")
     return made(**given)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether it is a finite number, of Python or of numpy."""
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (ValueError, OverflowError, TypeError, RuntimeError):
+        return False
 
 
 def parameters_of(name: str) -> dict[str, float]:

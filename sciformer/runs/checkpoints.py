@@ -28,11 +28,13 @@ class Checkpoint(NamedTuple):
         tensors: by name, on the CPU, with the dtype and shape they were saved with.
         state: everything else; NaN and infinities keep their values.
         metrics_bytes: size of the run's metrics when the checkpoint was written.
+        run: digest of the configuration of the run that it belongs to; empty where it is unknown.
     """
 
     tensors: dict[str, Tensor]
     state: dict[str, Any]
     metrics_bytes: int
+    run: str = ""
 
 
 def save(directory: Path, checkpoint: Checkpoint) -> Path:
@@ -93,7 +95,11 @@ def _tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def _state_bytes(checkpoint: Checkpoint) -> bytes:
-    record = {"metrics_bytes": checkpoint.metrics_bytes, "state": plain(checkpoint.state)}
+    record = {
+        "metrics_bytes": checkpoint.metrics_bytes,
+        "run": checkpoint.run,
+        "state": plain(checkpoint.state),
+    }
     # With Python's own NaN and Infinity: only `_read` reads this, and it must come back exactly.
     return json.dumps(record, indent=1).encode()
 
@@ -117,11 +123,11 @@ def _read(path: Path) -> Checkpoint | None:
         if expected != {name: _digest(content) for name, content in contents.items()}:
             return None
         record = json.loads(contents[STATE])
-        state, size = record["state"], record["metrics_bytes"]
+        state, size, run = record["state"], record["metrics_bytes"], record.get("run", "")
         tensors = from_bytes(contents[TENSORS])
     # A digest is no signature: a stranger can make one that fits whatever he wrote.
     except (ValueError, KeyError, TypeError, RecursionError, SafetensorError):
         return None
     if not isinstance(state, dict) or type(size) is not int or size < 0:
         return None
-    return Checkpoint(tensors, state, size)
+    return Checkpoint(tensors, state, size, str(run))

@@ -43,15 +43,30 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turns an `OSError` of the block into a `RunError` that names the path and the reason."""
+    """Turns what the operating system refuses in the block into a `RunError` that names the path
+    and the reason."""
     try:
         yield
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except Exception as error:
+        reason = _refusal(error)
+        if not reason:
+            raise
         raise RunError(
             f"run: cannot write {path} ({reason}); what was written before is whole, "
             "choose a directory with free space and write permission by --out."
         ) from error
+
+
+def _refusal(error: Exception) -> str:
+    """Why the operating system refused; empty for errors of other kinds.
+
+    The writer of safetensors files has an error of its own for it.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if type(error).__name__ == "SafetensorError" and "I/O error" in str(error):
+        return str(error).partition("I/O error: ")[2]
+    return ""
 
 
 def remove(path: Path) -> None:

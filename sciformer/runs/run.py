@@ -149,7 +149,7 @@ class Run:
         run = replace(run, _lock=lock(run.path))
         remove_leftovers(run.path)
         remove_leftovers(run.path / CHECKPOINTS)
-        last = checkpoints.load(run.path / CHECKPOINTS)
+        last = run._last_checkpoint()
         metrics.truncate(run.path / METRICS, last.metrics_bytes if last else 0)
         return run
 
@@ -168,7 +168,7 @@ class Run:
             RunError: the disk refused; earlier checkpoints are whole.
         """
         size = self._size(METRICS)
-        content = checkpoints.Checkpoint(dict(tensors), dict(state), size)
+        content = checkpoints.Checkpoint(dict(tensors), dict(state), size, self.digest)
         return checkpoints.save(self.path / CHECKPOINTS, content)
 
     def load_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -176,9 +176,43 @@ class Run:
 
         Raises:
             RunError: there are checkpoints and every one is damaged.
+            DataError: the checkpoint is another run's.
         """
-        last = checkpoints.load(self.path / CHECKPOINTS)
+        last = self._last_checkpoint()
         return (last.tensors, last.state) if last else None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that `config.json` says: what files that belong to this run carry."""
+        return _digest({key: getattr(self, key) for key in FIELDS})
+
+    def refuse_foreign(self, path: Path, digest: str) -> None:
+        """Refuses a file that carries the digest of another run; one without any is let through.
+
+        Args:
+            path: of the file.
+            digest: that it carries, or an empty text.
+
+        Raises:
+            DataError: the file was written by another run.
+        """
+        if digest and digest != self.digest:
+            raise DataError(
+                f"run: {path} was written by another run than the one of {CONFIG} beside it; "
+                "restore it, or start a new run."
+            )
+
+    def _last_checkpoint(self) -> checkpoints.Checkpoint | None:
+        folder = self.path / CHECKPOINTS
+        if not folder.resolve().is_relative_to(self.path.resolve()):
+            raise DataError(
+                f"run: {folder} leads out of {self.path} to {folder.resolve()}; copy the directory "
+                "itself into it."
+            )
+        last = checkpoints.load(folder)
+        if last is not None:
+            self.refuse_foreign(folder, last.run)
+        return last
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file; numbers that are not finite become null."""

@@ -220,7 +220,7 @@ def save_model(model: SequenceClassifier, run: Run) -> None:
 
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     with run.file(WEIGHTS) as path:
-        save_file(tensors, path)
+        save_file(tensors, path, {"run": run.digest})
 
 
 def load_model(directory: Path | str) -> tuple[SequenceClassifier, Choice]:
@@ -245,7 +245,8 @@ def load_model(directory: Path | str) -> tuple[SequenceClassifier, Choice]:
             f"run: {run.path} has a configuration that no training writes ({error}); name another."
         ) from error
     try:
-        tensors, _ = read_tensors(path, model.state_dict(), inside=run.path)
+        tensors, texts = read_tensors(path, model.state_dict(), inside=run.path)
+        run.refuse_foreign(path, texts.get("run", ""))
     except DataError as error:
         raise DataError(
             f"run: {path} does not hold the weights of {choice.model}, preset {choice.preset}, as "

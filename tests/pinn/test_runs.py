@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import sympy
 import torch
+from safetensors.torch import save_file
 
 import pinn
 from pinn.figures import Picture
@@ -29,6 +30,7 @@ from pinn.solution import Solution
 from pinn.solved import Solved
 from pinn.training.trainer import Limits, Progress
 from sciformer.cli.main import main
+from sciformer.errors import DataError, UsageError
 from sciformer.runs import Run
 
 SMALL = Settings(network=MLP.Sizes(width=6, layers=2), points=0.1)
@@ -66,6 +68,40 @@ def test_problems_are_pickled(name: str) -> None:
     found = again.reference(points) if again.reference else {}
     assert wanted.keys() == found.keys()
     assert all(np.array_equal(wanted[key], found[key]) for key in wanted)
+
+
+def test_weights_of_another_run_are_refused(heat: Solved, tmp_path: Path) -> None:
+    """Kills: a network swapped between runs, and one without finite values."""
+    runs = [Run.create(tmp_path / n, "heat", _config(n)) for n in ("a", "b")]
+    for run in runs:
+        heat.solution.save(run)
+    assert Solution.load(runs[0].path).settings.device == "cpu"
+    shutil.copy(runs[1].path / "network.safetensors", runs[0].path / "network.safetensors")
+    with pytest.raises(DataError, match=r"was written by another run"):
+        Solution.load(runs[0].path)
+    tensors = {name: 0 * t + 1e308 for name, t in heat.solution.trial.state_dict().items()}
+    save_file(tensors, runs[0].path / "network.safetensors")
+    with pytest.raises(DataError, match=r"has no finite values"):
+        Solution.load(runs[0].path)
+
+
+def _config(device: str) -> dict[str, Any]:
+    """Of a run on a device that is not here."""
+    settings = {**SMALL.to_json(), "device": f"no-{device}"}
+    return {"problem": "heat", "parameters": {}, "settings": settings}
+
+
+@pytest.mark.parametrize("value", ["1", None, [1], True, float("nan"), 10**400])
+def test_parameters_are_finite_numbers(value: Any) -> None:
+    """Kills: a text from somebody's configuration that reaches a comparison."""
+    with pytest.raises(UsageError, match=r"viscosity must be a finite number"):
+        pinn.find_problem("burgers", {"viscosity": value})
+
+
+@pytest.mark.parametrize("choice", [{"points": 1e308}, {"conditions": None}])
+def test_settings_that_no_training_can_have(choice: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"^solve: (points|conditions) must be"):
+        dataclasses.replace(SMALL, **choice)
 
 
 def test_an_interrupt_returns_the_best_network(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,21 @@ def test_resume_goes_back_to_the_checkpoint(tmp_path: Path) -> None:
     tensors, state = loaded
     assert torch.equal(tensors["w"], torch.tensor([2.0, 3.0]))
     assert state == {"step": 1}
+
+
+def test_checkpoints_of_another_run_are_refused(tmp_path: Path) -> None:
+    """Kills: files that are swapped between runs of equal shapes."""
+    runs = [Run.create(tmp_path / name, "burgers", {"seed": len(name)}) for name in ("a", "bb")]
+    for run in runs:
+        run.save_checkpoint({"w": torch.ones(2)}, {"step": 1})
+    shutil.rmtree(runs[0].path / "checkpoint")
+    shutil.copytree(runs[1].path / "checkpoint", runs[0].path / "checkpoint")
+    with pytest.raises(DataError, match=r"was written by another run"):
+        Run.resume(runs[0].path, {"seed": 1})
+    shutil.rmtree(runs[0].path / "checkpoint")
+    (runs[0].path / "checkpoint").symlink_to(runs[1].path / "checkpoint")
+    with pytest.raises(DataError, match=r"leads out of"):
+        Run.resume(runs[0].path, {"seed": 1})
 
 
 def test_resume_without_a_checkpoint_starts_over(tmp_path: Path) -> None:
