@@ -164,8 +164,10 @@ class Expressions:
             if heads and integral.has(*heads):
                 raise UsageError(
                     f"{self._who}: integrals of fields, such as {integral}, are not supported; "
-                    f"make the integral a field of its own, whose derivative is the integrand and "
-                    f"which is 0 where the integral begins."
+                    f"make the integral up to a point a field of its own, whose derivative is the "
+                    f"integrand and which is 0 where the integral begins. In one coordinate its "
+                    f"value at the end may be a number that a condition gives, or a parameter in "
+                    f"unknown=."
                 )
         elsewhere = [s for s in expression.atoms(sympy.Subs) if heads and s.has(*heads)]
         for value in expression.atoms(*heads) if heads else ():
@@ -177,7 +179,9 @@ class Expressions:
                 f"{self._who}: {elsewhere[0]} is a value at another place than the point "
                 f"({arguments}); delays, values at one place inside an equation and conditions "
                 f"that link two places are not supported. A value at a boundary belongs in a "
-                f'Condition on that part, and two ends that are one place in periodic=("x",).'
+                f'Condition on that part, and two ends that are one place in periodic=("x",). In '
+                f"one coordinate call a value at an end c, say c in the equation and in a "
+                f"condition there, and unknown={{c: Unknown(size=1)}}."
             )
 
     def _unknown(self, atom: Any, who: str) -> FieldDerivative:

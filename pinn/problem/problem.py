@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from pinn.geometry.box import Face
 from pinn.problem.exact_check import check_exact
 from pinn.problem.expressions import Expressions
 from pinn.problem.reading import (
@@ -267,10 +268,18 @@ class Problem:
         """Names of the fields, in order."""
         return tuple(str(f.func) for f in self.fields)
 
-    @property
+    @cached_property
     def time(self) -> str | None:
-        """The coordinate called "t" or "time", if there is one; causal weights march along it."""
-        return next((name for name in ("t", "time") if name in self.domain.coordinates), None)
+        """The coordinate called "t" or "time", if there is one; causal weights march along it.
+
+        One with conditions at both of its ends, as the retarded time of a pulse in a fibre, is a
+        direction like others.
+        """
+        names = self.domain.coordinates
+        found = next((name for name in ("t", "time") if name in names), None)
+        faces = [self.domain.part(c.on) for c in self.conditions]
+        ends = {f.outward for f in faces if isinstance(f, Face) and f.coordinate == found}
+        return found if len(ends) < 2 else None
 
     @property
     def order(self) -> int:

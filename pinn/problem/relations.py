@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import sympy
 import torch
 
 from pinn.problem.expressions import Expressions, FieldDerivative
@@ -81,6 +82,8 @@ class Statements:
             problem.parameter_values,
         )
         self.values = torch.stack([row.reshape(len(points), count) for row in rows])
+        unknown = set(problem.unknown)
+        self._is_open = [bool(unknown & sympy.sympify(form).free_symbols) for form in forms]
 
     def relations(self) -> list[Relation]:
         """Every statement that is a combination of earlier independent ones at all points."""
@@ -95,8 +98,11 @@ class Statements:
             if made is None:
                 independent.append(number)
                 continue
-            others, gap = made
-            found.append(Relation(number, others, self._gap(number, gap)))
+            others, weights = made
+            gap = self._gap(number, weights)
+            if gap and any(self._is_open[n] for n in (number, *others)):
+                continue  # an unknown parameter is what makes them agree
+            found.append(Relation(number, others, gap))
         return found
 
     def _made_of(

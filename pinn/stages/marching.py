@@ -49,8 +49,14 @@ STEPS = 60
 # Relative residual of a window. Errors of all windows add up and grow with the evolution, and the
 # wide layer reaches 1e-9 to 1e-13 wherever the window is short enough.
 ACCEPTED = 1e-7
+# The same where a shorter window is less than ten times as good: the network is at the end of what
+# it represents, and ever shorter windows would not reach the end of time. Windows after it are held
+# to three times what was accepted.
+LOOSELY_ACCEPTED, GAIN, FLOOR = 1e-5, 10.0, 3.0
 # A window that fails is divided, one that succeeds is followed by a longer one.
 SHRINK, GROW = 5.0, 2.0
+# A window that leaves so much is far too long, and divided twice at once.
+HOPELESS = 0.1
 # What has decayed to less than this share of its former size, as fast reactions do, is resolved no
 # finer than that: to follow it further would hold all windows as short as its life.
 DECAYED = 1e-10
@@ -212,10 +218,10 @@ class March:
             if attempt is None:
                 stopped = INTERRUPTED
                 break
-            if self.settings.windows or attempt.worst <= ACCEPTED:
+            if self.settings.windows or self._width.accepts(attempt.worst):
                 self._accept(attempt, end)
             else:
-                self._divide(end)
+                self._divide(end, attempt.worst)
                 if self._width.next < SHORTEST * (high - low):
                     stopped = f"windows of {self._width.next:.2g} do not converge either"
                     break
@@ -226,10 +232,10 @@ class March:
     def _now(self) -> float:
         return self.ends[-1] if self.ends else self._interval[0]
 
-    def _divide(self, end: float) -> None:
+    def _divide(self, end: float, worst: float) -> None:
         """Puts down that a window up to a time was too long."""
         self.totals["rejected"] += 1
-        self._width.fails(end - self._now)
+        self._width.fails(end - self._now, worst)
 
     def _end(self) -> float:
         """The end of the next window; what is left is not cut into a sliver."""
@@ -288,7 +294,7 @@ class March:
     def _accept(self, attempt: _Attempt, end: float) -> None:
         totals = self.totals
         if not self.settings.windows:
-            self._width.succeeds()
+            self._width.succeeds(attempt.worst)
         self.states.append(self._state or [0.0] * len(state_of(self.problem)))
         self.trials.append(attempt.solution.trial)
         self.ends.append(end)
@@ -397,21 +403,43 @@ class March:
 class _Width:
     """Length of the next window: a fifth after a failure, twice as long after a success.
 
-    Lengths that have just failed are tried again after two shorter windows only.
+    A length that fails by far is divided by 25. Lengths that have just failed are tried again after
+    two shorter windows only.
+
+    Attributes:
+        next: length to try.
+        failed: the last length that failed.
+        successes: since then.
+        worst: relative residual of the failure before this attempt; None after a success.
+        floor: relative residual below which the network is known not to come.
     """
 
     next: float
     failed: float | None = None
     successes: int = 0
+    worst: float | None = None
+    floor: float = 0.0
 
-    def succeeds(self) -> None:
+    def accepts(self, worst: float) -> bool:
+        """Whether a window with such a relative residual is good enough."""
+        if worst <= max(ACCEPTED, self.floor):
+            return True
+        gains_little = self.worst is not None and worst > self.worst / GAIN
+        return gains_little and worst <= LOOSELY_ACCEPTED
+
+    def succeeds(self, worst: float = 0.0) -> None:
+        if worst > ACCEPTED:
+            self.floor = max(self.floor, min(FLOOR * worst, LOOSELY_ACCEPTED))
         self.successes += 1
+        self.worst = None
         longer = GROW * self.next
         is_refuted = self.failed is not None and longer >= self.failed and self.successes < 2
         self.next = self.next if is_refuted else longer
 
-    def fails(self, length: float) -> None:
-        self.failed, self.successes, self.next = length, 0, length / SHRINK
+    def fails(self, length: float, worst: float) -> None:
+        shrink = SHRINK**2 if worst > HOPELESS else SHRINK
+        self.failed, self.successes, self.next = length, 0, length / shrink
+        self.worst = worst
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ MOST_FACES = 5
 HEADROOM = 4.0
 # Conditions agree at an edge up to this share of their size: rounding of the formulas there.
 ROUNDING = 1e-10
+# Share of its size by which an unknown parameter is moved, at which no formula happens to vanish.
+GENERIC = 0.618
 
 
 @dataclass(frozen=True)
@@ -260,9 +262,16 @@ class HardConstraint(nn.Module):
         parts = [gap, one.value.subs(coordinate, one.end), one.of(beside, coordinate)]
         sizes = [
             float(values.abs().max())
-            for values in Formulas(parts, self._problem)(points, self._problem.parameter_values)
+            for values in Formulas(parts, self._problem)(points, self._generic_numbers())
         ]
         return sizes[0] if sizes[0] > ROUNDING * max(sizes[1:]) else 0.0
+
+    def _generic_numbers(self) -> dict[str, float]:
+        """Parameters, unknown ones away from their start, at which what they give may be 0."""
+        found = self._problem.parameter_values
+        for symbol, unknown in self._problem.unknown.items():
+            found[str(symbol)] = unknown.start + GENERIC * unknown.size
+        return found
 
     def _check_explicit(self) -> None:
         """Refuses an explicit ansatz that misses a condition, with a smooth function as network."""

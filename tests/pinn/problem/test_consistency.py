@@ -50,6 +50,9 @@ SOUND = {
     "one condition for an unknown parameter": line(
         u.diff(x, 2) + k * u, (u, 0, 0), (u.diff(x), 1, 0), (u, 0, 1), unknown={k: Unknown(10.0)}
     ),
+    "a slope that decides a parameter": line(
+        u.diff(x) + k * u, (u, 3, 0), (u.diff(x), -6, 0), unknown={k: Unknown(1.0)}
+    ),
     "more conditions, which a closed form meets": moving(
         w.diff(t) + w.diff(x),
         (w, x, "t=0"),
@@ -84,7 +87,7 @@ def test_what_agrees_is_accepted(made: Problem) -> None:
 UNSOUND = [
     (line([u.diff(x, 2) + 1], (u, 0, 0), (u.diff(x), 5, 0), (u, 0, 1)), "3 conditions .* 1 too"),
     (line(u.diff(x) + u, (u, 1, 0), (u, 3, 1)), "order 1 in x and have 2 conditions"),
-    (moving(w.diff(t) - w.diff(x, 2), START, LATER, *WALLS), "order 1 in t and have 2 conditions"),
+    (moving(w.diff(t) - w.diff(x, 2), START, LATER, *WALLS), "flows out through t=1"),
     (
         line(u.diff(x, 2) + 1, (u, 0, 0), (2 * u, 3 * TINY, 0), (u, 0, 1)),
         "contradict each other by up to 3e-09",
@@ -167,6 +170,15 @@ def test_removable_singularities_of_a_closed_form_are_passed() -> None:
     assert sphere(0).exact
     with pytest.raises(DataError, match=r"residual is up to 0\.001"):
         sphere(0.001)
+
+
+def test_time_with_conditions_at_both_ends_is_a_direction() -> None:
+    """The retarded time of a pulse. Kills: the name alone, by which t is scaled from its start."""
+    assert moving(w.diff(t) - w.diff(x, 2), START, *WALLS).time == "t"
+    assert moving(w.diff(t) - w.diff(x, 2), LATER, *WALLS).time == "t"
+    pulse = moving(w.diff(x) - w.diff(t, 2), (w, t, "x=0"), (w, 0, "t=0"), (w, 1, "t=1"))
+    assert pulse.time is None
+    check_conditions(pulse)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "much"])

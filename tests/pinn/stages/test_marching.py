@@ -152,17 +152,35 @@ def test_what_has_no_windows_is_refused_or_solved_whole() -> None:
 def test_lengths_shrink_and_grow() -> None:
     """Kills: growth into a length that has just failed, one that never grows again."""
     width = _Width(1.0)
-    width.fails(1.0)
+    width.fails(1.0, 0.01)
     assert width.next == 0.2
     width.succeeds()
     assert width.next == 0.4
     width.succeeds()
     assert width.next == 0.8
+    width.fails(0.8, 0.7)
+    assert width.next == 0.8 / 25
     near = _Width(1.0, failed=1.5)
     near.succeeds()
     assert near.next == 1.0
     near.succeeds()
     assert near.next == 2.0
+
+
+def test_a_window_that_division_does_not_mend_is_accepted() -> None:
+    """Kills: windows divided down to nothing where the network is at its end, and a first failure
+    accepted for being small."""
+    width = _Width(8.0)
+    assert width.accepts(9e-8)
+    assert not width.accepts(2e-6)
+    width.fails(8.0, 2e-6)
+    assert not width.accepts(1.9e-7)  # ten times as good: a still shorter one may be better
+    assert width.accepts(1e-6)
+    width.succeeds(1e-6)
+    assert width.accepts(2.9e-6)  # the next window is held to what this one could be
+    assert not width.accepts(4e-6)
+    width.fails(1.0, 0.5)
+    assert not width.accepts(0.4)
 
 
 @pytest.mark.slow

@@ -11,13 +11,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pinn.assembly import build_trial
 from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
 from pinn.jets import Jet, Operators
 from pinn.loss.terms import boundary
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.problem import Condition, Problem, Unknown
 from pinn.problem.reading import normal
+from pinn.settings import Settings
 from pinn.trial.hard_constraint import HardConstraint, TrialSolution
 
 x, y, t = sympy.symbols("x y t")
@@ -184,6 +186,30 @@ def test_conditions_that_do_not_meet_leave_the_later_one_soft() -> None:
     constraint = HardConstraint(problem)
     assert [c.on for c in constraint.conditions] == ["t=2", "x=3"]
     assert "do not meet" in next(iter(constraint.soft.values()))
+
+
+def test_an_unknown_slope_that_starts_at_0_is_built_in() -> None:
+    """w' = a at one end, a to be found. Kills: what is 0 at the start of a parameter left out of
+    the form, by which any a is found beside a field that does not know of it."""
+    a, w = sympy.Symbol("a"), sympy.Function("w")(x)
+    problem = Problem(
+        name="made",
+        coordinates=(x,),
+        fields=(w,),
+        equations=(sympy.Eq(w.diff(x, 2), a),),
+        domain=Box(x=(0, 1)),
+        conditions=(Condition(sympy.Eq(w, 0), on="x=0"), Condition(sympy.Eq(w.diff(x), a), "x=0")),
+        unknown={a: Unknown(2.0)},
+    )
+    trial = build_trial(problem, Settings(network=MLP.Sizes(width=5, layers=1)))
+    assert trial.constraint is not None
+    assert len(trial.constraint.conditions) == 2
+    assert trial.values is not None
+    assert trial.values.unknown is not None
+    trial.values.unknown.write({"a": 7.0})
+    at = torch.zeros(1, 1, dtype=torch.float64, requires_grad=True)
+    [slope] = torch.autograd.grad(trial(at).sum(), at)
+    assert float(slope) == pytest.approx(7.0, rel=1e-12)
 
 
 def test_slopes_on_faces_of_two_coordinates_are_exact_on_one() -> None:
