@@ -44,6 +44,7 @@ axes.plot(time, signal, color="0.7", label="signal")
 axes.plot(299 - delays, recalled, "--", color=BLUE, label="read back from 12 numbers")
 axes.set(xlabel="step")
 axes.legend()
+plt.show()
 # %% [markdown]
 # ## A classifier on such memories
 #

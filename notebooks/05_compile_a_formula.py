@@ -64,6 +64,7 @@ for k, panel in enumerate(panels):
     )
     panel.set(xlabel="$x_1$", ylabel="$x_2$", title=f"error of token {k + 1}", aspect="equal")
 figure.colorbar(shown, ax=panels, label="error (top: the proven bound)")
+plt.show()
 # %% [markdown]
 # ## What does a formula need?
 #

@@ -92,6 +92,7 @@ for k, row in enumerate(rows):
 axes.set(yticks=range(3), yticklabels=[row.scheme for row in rows], xlim=(0, 1.05))
 axes.set(xlabel="accuracy; black: the ceiling on constant sequences")
 axes.legend()
+plt.show()
 # %%
 blind, universal = rows[1], rows[2]
 assert abs(blind.constant - 1 / 16) < 1e-9, "a blind scheme named positions on equal tokens"

@@ -49,6 +49,7 @@ figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
 shown = axes.scatter(table["t"], table["x"], c=table["u"], s=12)
 axes.set(xlabel="t", ylabel="x")
 figure.colorbar(shown, label="u")
+plt.show()
 # %% [markdown]
 # The problem is the equation, the domain and the unknowns with their typical sizes. Its conditions
 # are not known, and need not be: the samples determine the solution.

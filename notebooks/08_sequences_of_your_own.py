@@ -41,6 +41,7 @@ for k in (0, 1, 2):
     axes.plot(time, x[k, :, 0], label=f"frequency {frequency[k]:.2f}")
 axes.set(xlabel="frame")
 axes.legend()
+plt.show()
 # %% [markdown]
 # ## A class
 #
@@ -63,6 +64,7 @@ probability = [float(streamer.push(frame[None])[0, is_fast[0]]) for frame in fra
 figure, axes = plt.subplots(figsize=(7, 2.2), layout="constrained")
 axes.plot(time, probability)
 axes.set(xlabel="frame", ylabel="probability of the true class", ylim=(0, 1.02))
+plt.show()
 # %% [markdown]
 # ## A number
 #

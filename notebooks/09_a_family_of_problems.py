@@ -61,6 +61,7 @@ for time in (0.2, 1.0):
     axes.plot(grid, u, label=f"t = {time}")
 axes.set(xlabel="x", ylabel="u")
 axes.legend()
+plt.show()
 # %% [markdown]
 # ## A family of your own
 #

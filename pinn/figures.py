@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Shares of values whose range the colours span: a field may be unbounded at a corner.
 DARKEST, BRIGHTEST = 0.002, 0.998
 MOMENTS = (0.25, 0.5, 1.0)  # shares of the time span, and of other axes, that are shown
+APART = 0.1  # share of an axis that lies between two slices of a map
 SLENDER = 6.0  # domains longer than this times their width are stretched
 ROW, TOP, BOTTOM = 2.35, 0.85, 0.45  # inches: a row of panels, and the margins of the figure
 BEHIND: dict[str, Any] = {
@@ -186,8 +187,10 @@ class Picture:
         under = None if exact is None else _plane(self.axes, exact, self.fields[name])[0]
         (first, along), (second, across) = list(self.axes.items())[:2]
         chosen = _shares(len(across))
-        if second != self.time:
-            chosen = sorted({int(_peak(plane)[1]), *chosen[:2]})
+        if second != self.time:  # neighbours of the peak would be drawn on top of its curve
+            peak = int(_peak(plane)[1])
+            apart = [k for k in chosen[:2] if abs(k - peak) > APART * len(across)]
+            chosen = sorted({peak, *apart})
         for colour, index in zip(CYCLE, chosen, strict=False):
             if under is not None:
                 panel.plot(along, under[:, index], **BEHIND)

@@ -73,6 +73,11 @@ class Settings:
             for as many as it takes where the problem is made for it, and 1 for none.
         dtype: "float64" or "float32".
         device: a torch device.
+
+    Example:
+        >>> import pinn
+        >>> pinn.Settings(network=pinn.MLP.Sizes(width=24), seed=3).seed
+        3
     """
 
     network: NetworkSizes | nn.Module = field(

@@ -51,6 +51,12 @@ class Solution:
         problem: what was solved.
         trial: the trained network with its conditions, or several that follow each other in time.
         settings: how it was solved.
+
+    Example:
+        >>> import pinn
+        >>> solution = pinn.solve("heat", iterations=2).solution
+        >>> solution([[0.0, 0.5]])["u"].round(12)  # exact: the wall is built in
+        array([0.])
     """
 
     def __init__(self, problem: Problem, trial: TrialSolution, settings: Settings) -> None:

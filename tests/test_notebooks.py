@@ -14,6 +14,8 @@ import jupytext
 import nbclient
 import pytest
 
+from benchmarks import notebooks
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
 FAST = {
     "01_burgers": "iterations, wanted_error = 6, 1.0",
@@ -25,6 +27,7 @@ FAST = {
     "07_coefficients_from_a_csv": "iterations, wanted_error = 20, 1.0",
     "08_sequences_of_your_own": "epochs, wanted_accuracy, wanted_r2 = 1, 0.0, -9.0",
     "09_a_family_of_problems": "functions, seconds, wanted_error = 5, 1, 1e-2",
+    "10_attention_over_sensors": "largest, wanted_error = 1000, 1e-1",
 }
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -74,6 +77,16 @@ def test_it_runs_quickly(path: Path, tmp_path: Path) -> None:
     notebook = jupytext.read(path)
     code_cells(notebook)[0].source = FAST[path.stem]
     execute(notebook, tmp_path)
+
+
+@each
+def test_its_page_shows_the_outputs_of_this_text(path: Path) -> None:
+    """Kills: a notebook that was changed without `python -m benchmarks.notebooks`."""
+    page = (notebooks.PAGES / f"{path.stem}.md").read_text(encoding="utf-8")
+    assert f"<!-- {notebooks.fingerprint(path)} -->" in page
+    pictures = re.findall(r"!\[output\]\((\S+)\)", page)
+    assert pictures
+    assert all((notebooks.PAGES / name).exists() for name in pictures)
 
 
 @pytest.mark.slow

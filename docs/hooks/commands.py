@@ -97,4 +97,7 @@ def _epilog(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"<(\w+)>", r"&lt;\1&gt;", text)
+    """Text in which neither <word> nor an asterisk is markup; code in backticks stays."""
+    parts = re.split(r"(`[^`]*`)", text)
+    parts[::2] = [re.sub(r"<(\w+)>", r"&lt;\1&gt;", p).replace("*", r"\*") for p in parts[::2]]
+    return "".join(parts)

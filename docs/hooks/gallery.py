@@ -13,11 +13,22 @@ from typing import Any
 import sympy
 from mkdocs.structure.files import File, Files
 
-from pinn import find_problem
+from pinn import Box, find_problem
 from sciformer.cli.registry import entries
 
 PAGE = "gallery.md"
 FOLDER = Path(__file__).parents[1] / "figures" / "gallery"
+# Where sympy's own equation is too long to read, what it means.
+WRITTEN = {
+    "poisson": [
+        r"-\nabla^2 u = f, \quad f \text{ made for } u = "
+        r"\sin \pi x \, \sin 2 \pi y + x (1 - x) \, y (1 - y) \, e^x",
+    ],
+    "cavity": [
+        r"(u \cdot \nabla)\, u + \nabla p = \frac{1}{Re} \nabla^2 u",
+        r"u = \left(\frac{\partial \psi}{\partial y}, -\frac{\partial \psi}{\partial x}\right)",
+    ],
+}
 OURS = "sciformer"  # problems of other packages that happen to be installed are left out
 
 
@@ -53,10 +64,11 @@ def section(name: str, result: dict[str, Any] | None) -> str:
     """One problem: title, equations, parameters, and the picture if there is one."""
     problem = find_problem(name)
     parts = [f"## {name}\n", f"{problem.title or problem.name}.\n"]
-    parts += [f"$$ {latex(equation, problem)} $$\n" for equation in problem.equations]
+    written = [latex(equation, problem) for equation in problem.equations]
+    written = WRITTEN.get(name, written)
+    parts += [f"$$ {equation} $$\n" for equation in written]
     parameters = ", ".join(f"${sympy.latex(s)} = {v:.4g}$" for s, v in problem.parameters.items())
-    where = f"on {problem.domain!s}".replace("*", "×")
-    parts.append(f"{where}{', with ' + parameters if parameters else ''}.\n")
+    parts.append(f"for {where(problem.domain)}{', with ' + parameters if parameters else ''}.\n")
     if problem.source:
         parts.append(f"Source: {problem.source}\n")
     if result is None:
@@ -73,5 +85,17 @@ def latex(equation: Any, problem: Any) -> str:
     """An equation with its fields written without arguments."""
     text = sympy.latex(equation)
     for field in problem.fields:
-        text = text.replace(sympy.latex(field), sympy.latex(sympy.Symbol(str(field.func))))
+        name = sympy.latex(sympy.Symbol(str(field.func)))
+        text = text.replace(sympy.latex(field).removeprefix(name), "")  # also behind a power
     return text
+
+
+def where(domain: Any) -> str:
+    """A domain in words: a box by its intervals."""
+    if not isinstance(domain, Box):
+        return str(domain).replace("*", "×")
+    sides = (
+        rf"${sympy.latex(sympy.Symbol(name))} \in [{low:g}, {high:g}]$"
+        for name, (low, high) in domain.intervals.items()
+    )
+    return ", ".join(sides)

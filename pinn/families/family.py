@@ -47,6 +47,20 @@ class Family:
         UsageError: something given has no distribution, or the other way round; a function of
             several coordinates; a distribution of numbers for a function.
         DomainError: a domain that is no box.
+
+    Example:
+        >>> import pinn, sympy
+        >>> x, t = sympy.symbols("x t")
+        >>> u, start = sympy.Function("u")(x, t), sympy.Function("start")(x)
+        >>> problem = pinn.Problem(
+        ...     name="cooling", coordinates=(x, t), fields=u,
+        ...     equations=sympy.Eq(u.diff(t), u.diff(x, 2) / 10),
+        ...     domain=pinn.Box(x=(0, 1), t=(0, 1)), periodic=("x",),
+        ...     conditions=pinn.Condition(sympy.Eq(u, start), on="t=0"), given=start,
+        ... )
+        >>> family = pinn.Family(problem, draws={start: pinn.GaussianField(length=0.2)})
+        >>> family.instance(seed=3).name  # a member, ready for pinn.solve
+        'cooling'
     """
 
     def __init__(

@@ -55,6 +55,13 @@ class Learned:
         answer: start and trained network.
         sensors: what the network reads: "fixed" uniform sensors, or readings as they come.
         about: how it was learned, as JSON values.
+
+    Example:
+        >>> import pinn
+        >>> burgers = pinn.learn("burgers-family")  # known in closed form: nothing is trained
+        >>> solution = burgers(start=([0.0, 0.25, 0.5, 0.75], [0.0, 1.0, 0.0, -1.0]))
+        >>> sorted(solution([[0.5, 0.25]]))
+        ['u']
     """
 
     def __init__(self, answer: Answer, sensors: str, about: Mapping[str, Any]) -> None:

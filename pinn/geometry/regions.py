@@ -97,6 +97,13 @@ def from_shapely(geometry: Any, coordinates: tuple[str, str] = ("x", "y")) -> Do
 
     Raises:
         DomainError: no single polygon, or an empty one.
+
+    Example:
+        >>> import pinn
+        >>> from shapely import Point
+        >>> ring = pinn.from_shapely(Point(0, 0).buffer(2).difference(Point(0, 0).buffer(1)))
+        >>> list(ring.coordinates)
+        ['x', 'y']
     """
     if getattr(geometry, "geom_type", "") != "Polygon" or geometry.is_empty:
         raise DomainError(

@@ -213,6 +213,20 @@ def identify(
 
     Source: unknown parameters trained with the network as in Raissi, Perdikaris, Karniadakis 2019;
         the least squares, the schedule and the intervals are our choice.
+
+    Example:
+        >>> import numpy as np, pinn, sympy
+        >>> t, k = sympy.symbols("t k")
+        >>> y = sympy.Function("y")(t)
+        >>> cooling = pinn.Problem(
+        ...     name="cooling", coordinates=t, fields=y, equations=sympy.Eq(y.diff(t), -k * y),
+        ...     domain=pinn.Box(t=(0, 2)), unknown={k: pinn.Unknown(size=1.0)},
+        ... )
+        >>> times = np.linspace(0, 2, 40)
+        >>> readings = pinn.Cloud(times[:, None], {"y": np.exp(-0.7 * times)})
+        >>> found = pinn.identify(cooling, readings, iterations=25)
+        >>> round(found.values["k"], 3)
+        0.7
     """
     began = time.perf_counter()
     if data is not None:

@@ -28,6 +28,11 @@ class MLP(nn.Module):
             `pinn.trial.inputs.Inputs`; None gives it the coordinates themselves.
 
     Weights are Xavier normal, biases zero.
+
+    Example:
+        >>> import pinn
+        >>> pinn.Settings(network=pinn.MLP.Sizes(width=8, layers=2)).network.width
+        8
     """
 
     @dataclass(frozen=True)

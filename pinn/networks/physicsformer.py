@@ -52,6 +52,11 @@ class PhysicsFormer(nn.Module):
         abstract); block layout of PINNsFormer (arXiv 2307.11833).
     Deviates: the paper's sizes, activation and step are not known to us; those here were chosen
         by measurement on Burgers' equation.
+
+    Example:
+        >>> import pinn
+        >>> pinn.Settings(network=pinn.PhysicsFormer.Sizes(steps=3)).network.steps
+        3
     """
 
     @dataclass(frozen=True)

@@ -141,6 +141,11 @@ class Adam(FirstOrder):
         horizon: steps over which the rate decays.
 
     Source: Kingma, Ba 2015, by `torch.optim.Adam`.
+
+    Example:
+        >>> import pinn
+        >>> pinn.Settings(optimiser=pinn.Adam(learning_rate=1e-3)).optimiser.learning_rate
+        0.001
     """
 
     learning_rate: float = 3e-3

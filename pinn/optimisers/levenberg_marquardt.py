@@ -65,6 +65,11 @@ class LevenbergMarquardt:
         evaluations.
     Source: damping after Nielsen 1999; geodesic acceleration after Transtrum, Sethna 2012
         (arXiv 1201.5885).
+
+    Example:
+        >>> import pinn
+        >>> pinn.Settings(optimiser=pinn.LevenbergMarquardt(damping=0.1)).optimiser.damping
+        0.1
     """
 
     damping: float = 1.0

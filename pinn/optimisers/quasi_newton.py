@@ -245,6 +245,11 @@ class LBFGS(QuasiNewton):
         evaluations: most function evaluations in one search.
 
     Source: Nocedal 1980; Nocedal, Wright 2006, algorithm 7.4.
+
+    Example:
+        >>> import pinn
+        >>> pinn.Settings(optimiser=pinn.LBFGS(history=20)).optimiser.history
+        20
     """
 
     history: int = 50
@@ -265,6 +270,11 @@ class SelfScaledBroyden(QuasiNewton):
 
     Memory: P^2 numbers.
     Source: the self-scaled Broyden method of Urban, Stefanou, Pons 2025, after Al-Baali.
+
+    Example:
+        >>> import pinn
+        >>> pinn.Settings(optimiser=pinn.SelfScaledBroyden()).optimiser.curvature
+        0.9
     """
 
     curvature: float = 0.9

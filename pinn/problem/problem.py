@@ -47,6 +47,13 @@ class Condition:
     Args:
         equation: sympy `Eq` of the fields, their derivatives and the normal there.
         on: the part's name in the domain, for example "t=0".
+
+    Example:
+        >>> import pinn, sympy
+        >>> x, t = sympy.symbols("x t")
+        >>> u = sympy.Function("u")(x, t)
+        >>> pinn.Condition(sympy.Eq(u.diff(x), 0), on="x=1").on  # an insulated end
+        'x=1'
     """
 
     equation: Any
@@ -55,7 +62,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Ansatz:
-    """field = offset + factor * network, both expressions of the coordinates and parameters."""
+    """field = offset + factor * network, both expressions of the coordinates and parameters.
+
+    Example:
+        >>> import pinn, sympy
+        >>> x = sympy.symbols("x")
+        >>> pinn.Ansatz(offset=1 - x, factor=x * (1 - x)).factor
+        x*(1 - x)
+    """
 
     offset: Any = 0
     factor: Any = 1
@@ -71,6 +85,11 @@ class Unknown:
 
     Raises:
         UsageError: size <= 0.
+
+    Example:
+        >>> import pinn
+        >>> pinn.Unknown(size=0.1, start=0.05).start
+        0.05
     """
 
     size: float
@@ -126,6 +145,23 @@ class Problem:
         UsageError: names of coordinates and domain differ, an equation holds an unknown symbol, or
             a condition is on a part that the domain does not have.
         DataError: the exact solution does not satisfy an equation or a condition.
+
+    Example:
+        >>> import pinn, sympy
+        >>> x, t = sympy.symbols("x t")
+        >>> u = sympy.Function("u")(x, t)
+        >>> rod = pinn.Problem(
+        ...     name="rod", coordinates=(x, t), fields=u,
+        ...     equations=sympy.Eq(u.diff(t), 0.1 * u.diff(x, 2)),
+        ...     domain=pinn.Box(x=(0, 1), t=(0, 1)),
+        ...     conditions=[
+        ...         pinn.Condition(sympy.Eq(u, sympy.sin(sympy.pi * x)), on="t=0"),
+        ...         pinn.Condition(sympy.Eq(u, 0), on="x=0"),
+        ...         pinn.Condition(sympy.Eq(u, 0), on="x=1"),
+        ...     ],
+        ... )
+        >>> rod.time
+        't'
     """
 
     name: str

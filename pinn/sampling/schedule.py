@@ -35,6 +35,11 @@ class Stage:
         tolerance: where noisy data are fitted, the residual that counts as much as one standard
             deviation of noise, as a share of the standard deviation of the data.
         is_trusting: whether equations count less where the network cannot satisfy them.
+
+    Example:
+        >>> import pinn
+        >>> pinn.Stage(start=40, points=2000, every=10).every
+        10
     """
 
     start: int
@@ -57,6 +62,12 @@ class Schedule:
         stages: at least one.
         final: a last stage, whose start does not count; None for none.
         late: the share of the time or of the iterations after which it begins.
+
+    Example:
+        >>> import pinn
+        >>> few, many = pinn.Stage(start=0, points=300), pinn.Stage(start=40, points=2000)
+        >>> pinn.Schedule((few, many)).stages[1].points
+        2000
     """
 
     stages: tuple[Stage, ...]

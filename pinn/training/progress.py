@@ -78,6 +78,11 @@ class Limits:
         ripeness: ends a training earlier, where a refinement does the rest better.
         share: of the budget that the training may take; the rest is left for what comes after.
         plateau: ends a training earlier, where it has come to rest.
+
+    Example:
+        >>> import pinn
+        >>> pinn.solve("heat", limits=pinn.Limits(iterations=2)).stopped
+        '2 iterations done'
     """
 
     budget: float | None = None

@@ -60,6 +60,12 @@ def attend(
     Cost: by default memory (..., h, 64, m) from 512 x 512 pairs on, where the backward pass builds
         each block again.
     Source: Vaswani et al. 2017, eq. 1 (softmax attention); Luo et al. 2022, eq. 8 (the gain C).
+
+    Example:
+        >>> import sciformer, torch
+        >>> key = torch.zeros(1, 3, 2)  # one head; equal keys, so the mean of the values
+        >>> sciformer.attend(torch.ones(1, 1, 2), key, torch.tensor([[[1.0], [2.0], [6.0]]]))
+        tensor([[[3.]]])
     """
     position = NO_POSITION if position is None else position
     check_shapes("attend", query, key, value, position)

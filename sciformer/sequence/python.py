@@ -44,6 +44,15 @@ def train(
     Raises:
         UsageError: a directory that holds something, or a name that does not exist.
         DataError: targets that do not fit the task.
+
+    Example:
+        >>> import numpy as np, sciformer, tempfile
+        >>> labels = np.arange(60) % 2
+        >>> waves = np.random.default_rng(0).normal(size=(60, 16)) + 3 * labels[:, None]
+        >>> folder = tempfile.mkdtemp() + "/run"
+        >>> trained = sciformer.train(sciformer.own_data(waves, labels), epochs=1, out=folder)
+        >>> trained.path.name
+        'run'
     """
     settings: dict[str, Any] = {
         "model": "lmuformer",

@@ -34,6 +34,14 @@ class Streamer:
 
     Cost: memory and time a frame do not grow with the stream (with an attention mixer they do).
         A single stream on a CPU runs by `Kernels`, whose time is that of reading the weights.
+
+    Example:
+        >>> import sciformer, torch
+        >>> from sciformer.sequence.presets import make_model
+        >>> model = make_model("lmuformer", "small")
+        >>> streamer = sciformer.Streamer(model)
+        >>> [streamer.push(torch.zeros(1, 1)).shape for _ in range(2)]
+        [torch.Size([1, 10]), torch.Size([1, 10])]
     """
 
     def __init__(self, model: SequenceClassifier, batch: int = 1) -> None:

@@ -96,6 +96,12 @@ def blindness(
         DomainError: fewer than two tokens, where there is nothing to tell apart.
 
     Source: Luo et al. 2022: the negative result, and the condition on row sums.
+
+    Example:
+        >>> import theory
+        >>> from sciformer.attention import Rotary
+        >>> theory.blindness(Rotary()).is_blind
+        True
     """
     generator = torch.Generator().manual_seed(seed)
     if isinstance(subject, Position):

@@ -124,6 +124,14 @@ def compile_flow(
     Accuracy: the bound holds for the float64 forward pass, in outward-rounded arithmetic.
     Source: Strang 1968 for the method; the constants and the reading of it as a Transformer are
         our own.
+
+    Example:
+        >>> import theory
+        >>> from theory.flows.named import NAMED
+        >>> equation, starts = NAMED["fisher-kpp"]
+        >>> flow = theory.compile_flow(equation, epsilon=0.1, starts=starts)
+        >>> flow.certificate.bound <= 0.1
+        True
     """
     equation = problem if isinstance(problem, ReactionDiffusion) else recognise(problem)
     _check(equation, epsilon, starts, tokens)

@@ -73,6 +73,12 @@ def certify(
         DataError, UnknownNameError, ShapeError: a formula or layer that cannot be read.
         DomainError: a formula that is not defined on the whole domain, or epsilon <= 0.
         ConvergenceError: the error is proven to be larger, or there is no proof within the boxes.
+
+    Example:
+        >>> import theory
+        >>> layer = theory.compile("x1*x2; x1", tokens=2, epsilon=0.1).module
+        >>> theory.certify(layer, "x1*x2; x1").certificate.bound <= 0.1
+        True
     """
     weights, arithmetic = _read_layer(layer, heads)
     target = _target_for(weights, formula, domain)
@@ -118,6 +124,12 @@ def derivatives(
     Raises:
         DomainError: a formula whose slopes are not proven to be finite on the whole domain.
         DataError, UnknownNameError, ShapeError: as for `certify`.
+
+    Example:
+        >>> import theory
+        >>> layer = theory.compile("x1*x2; x1", tokens=2, epsilon=0.1).module
+        >>> theory.derivatives(layer, "x1*x2; x1").lipschitz.shape
+        (2, 1)
     """
     weights, _ = _read_layer(layer, heads)
     return bound_derivatives(weights, _target_for(weights, formula, domain))

@@ -72,6 +72,12 @@ def compile(  # noqa: A001 (the verb of this room)
     Source: theorems T1-T3 of docs/theory/single-layer-theorem.md.
     Deviates: the ridge functions are found by fitting, not by the explicit formula of theorem T0,
         which needs 100 to 10000 times as many units; the certificate does not care.
+
+    Example:
+        >>> import theory
+        >>> compiled = theory.compile("x1*x2; sin(2*x1+x2)", tokens=2, epsilon=0.1)
+        >>> compiled.certificate.bound <= 0.1
+        True
     """
     target = read_target(formula, tokens, width, domain, simplify=simplify)
     if not (math.isfinite(epsilon) and epsilon > 0):

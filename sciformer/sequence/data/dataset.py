@@ -18,6 +18,11 @@ class Split:
         inputs: (N, n, c), float32; padded with zeros at the end.
         labels: (N,), int64 classes; or (N, k), numbers to be found.
         lengths: (N,), frames that are there, or None if all are.
+
+    Example:
+        >>> import sciformer, torch
+        >>> sciformer.Split(torch.zeros(5, 8, 1), torch.zeros(5, dtype=torch.int64)).inputs.shape
+        torch.Size([5, 8, 1])
     """
 
     inputs: Tensor
@@ -118,7 +123,14 @@ class SymbolSplit(Split):
 
 @dataclass(frozen=True)
 class SequenceData:
-    """A data set: training, validation and test split, and the names of the classes or outputs."""
+    """A data set: training, validation and test split, and the names of the classes or outputs.
+
+    Example:
+        >>> import numpy as np, sciformer
+        >>> data = sciformer.own_data(np.ones((20, 8)), np.arange(20) % 2)
+        >>> len(data.train.labels), len(data.validation.labels), len(data.test.labels)
+        (13, 3, 4)
+    """
 
     name: str
     classes: tuple[str, ...]

@@ -87,6 +87,13 @@ def verify(
 
     Accuracy: the bound holds if float64 rounds as IEEE 754 says, numpy's elementary functions are
         within 64 ulp, the layer's exp within 4 ulp, and sympy reads and expands rightly.
+
+    Example:
+        >>> import tempfile, theory
+        >>> folder = tempfile.mkdtemp()
+        >>> _ = theory.compile("x1*x2; x1", tokens=2, epsilon=0.1).save(folder)
+        >>> theory.verify(folder).share
+        1.0
     """
     if not 0.0 < share <= 1.0:
         raise DataError(f"verify: the share must be above 0 and at most 1; got {share:g}.")
