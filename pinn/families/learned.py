@@ -57,9 +57,10 @@ class Learned:
         about: how it was learned, as JSON values.
 
     Example:
-        >>> import pinn
+        >>> import numpy as np, pinn
         >>> burgers = pinn.learn("burgers-family")  # known in closed form: nothing is trained
-        >>> solution = burgers(start=([0.0, 0.25, 0.5, 0.75], [0.0, 1.0, 0.0, -1.0]))
+        >>> places = np.linspace(0, 1, 60, endpoint=False)
+        >>> solution = burgers(start=(places, np.sin(2 * np.pi * places)))
         >>> sorted(solution([[0.5, 0.25]]))
         ['u']
     """
