@@ -53,7 +53,8 @@ class Learned:
 
     Args:
         answer: start and trained network.
-        sensors: what the network reads: "fixed" uniform sensors, or readings as they come.
+        reads_tokens: whether the network takes readings as they come; others read what is found
+            from them at uniform places.
         about: how it was learned, as JSON values.
 
     Example:
@@ -65,8 +66,8 @@ class Learned:
         ['u']
     """
 
-    def __init__(self, answer: Answer, sensors: str, about: Mapping[str, Any]) -> None:
-        self.answer, self.sensors, self.about = answer, sensors, dict(about)
+    def __init__(self, answer: Answer, reads_tokens: bool, about: Mapping[str, Any]) -> None:
+        self.answer, self.reads_tokens, self.about = answer, reads_tokens, dict(about)
         self.family: Family = answer.family
         self.calibration: Calibration | None = None
         answer.eval()
@@ -116,11 +117,11 @@ class Learned:
         for doubt in doubts:
             warnings.warn(f"{family.name}: {doubt}.", stacklevel=2)
         told = Told(readings, posterior, tuple(doubts))
-        return LearnedSolution(self.answer, self.sensors, members, told, self.calibration)
+        return LearnedSolution(self.answer, self.reads_tokens, members, told, self.calibration)
 
     def solution(self, members: Members) -> LearnedSolution:
         """The solution of the first of some members, whose functions are known exactly."""
-        return LearnedSolution(self.answer, self.sensors, members[:1], None, self.calibration)
+        return LearnedSolution(self.answer, self.reads_tokens, members[:1], None, self.calibration)
 
     def errors(self, functions: int = 100, seed: int = UNSEEN) -> FamilyErrors:
         """Errors over members that were never seen, against the family's reference.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 class Sizes(Protocol):
     """Sizes of a network of families."""
 
-    sensors: str
+    reads_tokens: bool
+    """Whether it takes readings as they come; others read what is found from them at uniform
+    places."""
 
     def build(self, family: Family) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
@@ -40,6 +42,20 @@ class Sizes(Protocol):
 
 
 Loss = Literal["residual", "data", "both"]
+
+
+class Stages(NamedTuple):
+    """What a family is learned from: pairs of data first, the equations after."""
+
+    uses_data: bool
+    uses_residual: bool
+
+
+STAGES: dict[Loss, Stages] = {
+    "residual": Stages(uses_data=False, uses_residual=True),
+    "data": Stages(uses_data=True, uses_residual=False),
+    "both": Stages(uses_data=True, uses_residual=True),
+}
 BUDGET = 60.0  # seconds of CPU time
 DATA_SHARE = 0.4
 """Of a budget that goes to data where the residual comes after them."""
@@ -94,7 +110,7 @@ def learn(
     """
     if isinstance(family, str):
         family = find_family(family)
-    if loss not in ("residual", "data", "both") or (data is not None and loss == "residual"):
+    if loss not in STAGES or (data is not None and not STAGES[loss].uses_data):
         raise UsageError(
             f"learn: loss must be 'residual' (without data), 'data' or 'both'; got {loss!r}"
             f"{' with data' if data is not None else ''}."
@@ -105,7 +121,7 @@ def learn(
     chosen = start or start_for(family, solved=network is None)
     about = describe(family, network, chosen, loss, budget, seed, schedule)
     if network is None and not chosen.leaves_out:
-        learned = Learned(Answer(family, chosen, None), "any", {**about, "network": "compiled"})
+        learned = Learned(Answer(family, chosen, None), False, {**about, "network": "compiled"})
     else:
         sizes = network or SpectralBranch()
         with limit_threads(1), kept_memory():
@@ -135,9 +151,10 @@ def _train(
         torch.manual_seed(seed)
         network = sizes.build(family)
         answer = Answer(family, start, network)
-    objective = Objective(answer, schedule, seed, sizes.sensors)
+    objective = Objective(answer, schedule, seed, sizes.reads_tokens)
     history: History | None = None
-    if loss != "residual":
+    stages = STAGES[loss]
+    if stages.uses_data:
         pairs = data if isinstance(data, Pairs) else _pairs(family, data, seed)
         on_pairs = DataObjective(
             answer,
@@ -147,12 +164,12 @@ def _train(
             seed,
         )
         # Making the pairs is part of the price.
-        share = DATA_SHARE if loss == "both" else 1
+        share = DATA_SHARE if stages.uses_residual else 1
         limit = _limit(share * budget - (time.process_time() - begun), budget, schedule, share)
         fit = Fit(family.name, network, on_pairs, on_pairs.validation)
         history = train(fit, schedule.rate, limit, observe)
-    if loss != "data":
-        share = 1 - DATA_SHARE if loss == "both" else 1
+    if stages.uses_residual:
+        share = 1 - DATA_SHARE if stages.uses_data else 1
         limit = _limit(budget - (time.process_time() - begun), budget, schedule, share)
         fit = Fit(family.name, network, objective, objective.validation)
         history = train(fit, schedule.rate, limit, observe, history)
@@ -163,7 +180,7 @@ def _train(
         "validation": history.curve[-1][3],
         "curve": [list(point) for point in history.curve],
     }
-    return Learned(answer, sizes.sensors, about)
+    return Learned(answer, sizes.reads_tokens, about)
 
 
 def _limit(left: float, budget: float, schedule: Schedule, share: float) -> Limit:

@@ -117,7 +117,7 @@ def load(directory: Path | str, *, trust: bool = False) -> Learned:
     answer = Answer(family, find_start(about["start"], family), network)
     state, _ = read_tensors(run.path / WEIGHTS, answer.state_dict(), inside=run.path)
     answer.load_state_dict(state)
-    learned = Learned(answer, "any" if sizes is None else sizes.sensors, about)
+    learned = Learned(answer, sizes is not None and sizes.reads_tokens, about)
     if (run.path / CALIBRATION).exists():
         learned.calibration = _calibration(run, len(family.problem.fields))
     return learned

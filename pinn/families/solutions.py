@@ -72,12 +72,14 @@ class Member(nn.Module):
 
     Args:
         answer: of the family.
-        sensors: what its network reads.
+        reads_tokens: whether its network takes readings as they come.
         members: one member, as it was drawn or read.
         told: readings of its functions, for a network that takes them as they are.
     """
 
-    def __init__(self, answer: Answer, sensors: str, members: Members, told: Told | None) -> None:
+    def __init__(
+        self, answer: Answer, reads_tokens: bool, members: Members, told: Told | None
+    ) -> None:
         super().__init__()
         self.values = None  # the parameters of the problem are numbers
         self._answer, family = answer, answer.family
@@ -85,7 +87,7 @@ class Member(nn.Module):
         self._inputs: Inputs | None = None
         if answer.network is not None:
             dtype = next(answer.parameters()).dtype
-            if told is None or sensors != "mixed":
+            if told is None or not reads_tokens:
                 self._inputs = uniform_inputs(family, self._members, dtype)
             else:
                 self._inputs = self._read(family, told.readings, dtype)
@@ -134,7 +136,7 @@ class LearnedSolution(Solution):
     def __init__(
         self,
         answer: Answer,
-        sensors: str,
+        reads_tokens: bool,
         members: Members,
         told: Told | None,
         calibration: Calibration | None,
@@ -142,7 +144,7 @@ class LearnedSolution(Solution):
         self._family, self._member, self._calibration = answer.family, members, calibration
         self.posterior = {} if told is None else dict(told.posterior)
         self.doubts = () if told is None else told.doubts
-        trial: Any = Member(answer, sensors, members, told)
+        trial: Any = Member(answer, reads_tokens, members, told)
         self.trial = trial
         self.settings = Settings(network=answer)
 

@@ -110,10 +110,11 @@ class Objective:
         answer: whose network is trained.
         schedule: sizes of a step.
         seed: of members, readings and points.
+        reads_tokens: whether the network takes readings as they come, at random places too.
     """
 
-    def __init__(self, answer: Answer, schedule: Schedule, seed: int, sensors: str) -> None:
-        self.answer, self._schedule, self._sensors = answer, schedule, sensors
+    def __init__(self, answer: Answer, schedule: Schedule, seed: int, reads_tokens: bool) -> None:
+        self.answer, self._schedule, self._reads_tokens = answer, schedule, reads_tokens
         self._residual = Residual(answer.family)
         self._generator = torch.Generator().manual_seed(seed)
         # Seeds of members: those of the validation are drawn first, all differ.
@@ -146,7 +147,7 @@ class Objective:
 
     def inputs(self, members: Members, dtype: torch.dtype) -> Inputs:
         """Readings of members as this network wants them."""
-        if self._sensors == "mixed":
+        if self._reads_tokens:
             return random_inputs(self.answer.family, members, dtype, self._generator)
         return uniform_inputs(self.answer.family, members, dtype)
 

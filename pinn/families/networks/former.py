@@ -108,7 +108,7 @@ class FamilyFormer:
     heads: int = 2
     encoder: int = 1
     decoder: int = 2
-    sensors = "mixed"
+    reads_tokens = True
 
     def build(self, family: Family) -> nn.Module:
         """The network, freshly initialised from torch's random state."""

@@ -146,7 +146,7 @@ class SpectralBranch:
 
     width: int = 64
     depth: int = 3
-    sensors = "any"
+    reads_tokens = False
 
     def build(self, family: Family) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
@@ -168,7 +168,7 @@ class DeepONet:
 
     width: int = 64
     depth: int = 3
-    sensors = "fixed"
+    reads_tokens = False
 
     def build(self, family: Family) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
@@ -192,7 +192,7 @@ class PooledTokens:
     depth: int = 3
     tokens: int = 32
     heads: int = 2
-    sensors = "mixed"
+    reads_tokens = True
 
     def build(self, family: Family) -> nn.Module:
         """The network, freshly initialised from torch's random state."""
