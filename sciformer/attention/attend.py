@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from sciformer.attention.cores.automatic import Automatic
 from sciformer.attention.cores.core import Core
 from sciformer.attention.masks import Mask, as_mask
+from sciformer.attention.nonfinite import hide_nonfinite
 from sciformer.attention.normalisers import SOFTMAX, Normaliser
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import Position
@@ -43,7 +45,8 @@ def attend(
         position: position scheme; None means none.
         mask: `Causal()`, `Window(...)`, `Padding(...)`, `Mass(...)`, a boolean tensor (True may
             attend) or a floating tensor (added to the logits), broadcast to (..., h, n, m);
-            combine objects with `&`. Keys and values that no query may see are not read.
+            combine objects with `&`. A key or value that is not finite makes nan of the outputs
+            that may see it and, on a processor, of no others; one that nobody sees is not read.
         query_start: position of the first query, as when keys are cached.
         key_start: position of the first key.
         scale: factor of the logits; 1 / sqrt(d) by default.
@@ -77,9 +80,8 @@ def attend(
         None if mask is None else as_mask(mask),
         SOFTMAX if normaliser is None else normaliser,
     )
-    return (AUTOMATIC if core is None else core).attend(
-        scaled_query(query, position, query_start, scale),
-        position.rotate(key, key_start),
-        value,
-        scoring,
+    key, value, sees_nonfinite = hide_nonfinite(position.rotate(key, key_start), value, scoring)
+    output = (AUTOMATIC if core is None else core).attend(
+        scaled_query(query, position, query_start, scale), key, value, scoring
     )
+    return output if sees_nonfinite is None else torch.where(sees_nonfinite, torch.nan, output)

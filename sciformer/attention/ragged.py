@@ -21,10 +21,10 @@ class Ragged:
 
     Attributes:
         tokens: shape (N, d), N the sum of the lengths.
-        lengths: length of each sequence, >= 1.
+        lengths: length of each sequence, >= 0; at least one sequence.
 
     Raises:
-        ShapeError: lengths that do not add up to N, or a sequence without tokens.
+        ShapeError: lengths that do not add up to N, or no sequence.
     """
 
     tokens: Tensor
@@ -34,10 +34,10 @@ class Ragged:
         if (
             self.tokens.dim() != 2
             or sum(self.lengths) != len(self.tokens)
-            or min(self.lengths, default=0) < 1
+            or min(self.lengths, default=-1) < 0
         ):
             raise ShapeError(
-                "Ragged: tokens (N, d) need lengths >= 1 that add up to N; got tokens "
+                "Ragged: tokens (N, d) need lengths >= 0 that add up to N; got tokens "
                 f"{tuple(self.tokens.shape)} and {len(self.lengths)} lengths that add up to "
                 f"{sum(self.lengths)}, the shortest {min(self.lengths, default=0)}."
             )
@@ -90,7 +90,8 @@ def attend_ragged(
     query, key, value = layer.project_placed(placed, placed)  # (h, N, d)
     starts: dict[int, list[int]] = defaultdict(list)
     for start, length in zip(sequences.offsets, sequences.lengths, strict=False):
-        starts[length].append(start)
+        if length:
+            starts[length].append(start)
     found: dict[int, Tensor] = {}
     for length, places in starts.items():
         parts = [
@@ -99,5 +100,7 @@ def attend_ragged(
         ]  # (sequences of this length, h, n, d)
         heads = layer.attend(parts[0], parts[1], parts[2], mask=mask)
         found |= dict(zip(places, heads.unbind(0), strict=True))
-    ordered = [found[start] for start in sequences.offsets[:-1]]
+    ordered = [found[start] for start in sorted(found)]
+    if not ordered:  # no sequence has tokens
+        return sequences.with_tokens(layer.merge(value))
     return sequences.with_tokens(layer.merge(torch.cat(ordered, -2)))

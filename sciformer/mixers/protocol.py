@@ -159,8 +159,8 @@ def check_causal(who: str, mixer: TokenMixer, state: State | None) -> None:
 
 
 def silence(x: Tensor, mask: Tensor | None) -> Tensor:
-    """x with zeros where no token is."""
-    return x if mask is None else x * mask.unsqueeze(-1).to(x.dtype)
+    """x with zeros where no token is, nan and all."""
+    return x if mask is None else torch.where(mask.unsqueeze(-1), x, 0.0)
 
 
 def map_state(function: Callable[[Tensor], Tensor], state: State) -> State:

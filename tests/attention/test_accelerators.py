@@ -131,6 +131,7 @@ def test_double_precision_on_a_card_goes_elsewhere() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of torch's compiler, its own
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles by g++ on a processor")
 def test_the_compiled_kernel_visits_the_blocks_within_reach(
     monkeypatch: pytest.MonkeyPatch,

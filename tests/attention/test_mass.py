@@ -122,13 +122,17 @@ def test_ragged_sequences_are_each_alone(position: str, mask: Causal | None) -> 
     generator = torch.Generator().manual_seed(3)
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter, std=0.5, generator=generator)
-    lengths = (4, 1, 7, 4, 2, 7, 4)
+    lengths = (4, 1, 7, 0, 4, 2, 7, 4, 0)
     alone = [torch.randn(n, 8, generator=generator, dtype=torch.float64) for n in lengths]
     sequences = Ragged.of(alone)
     got = attend_ragged(layer, sequences, mask=mask)
     assert got.lengths == lengths
     for found, tokens in zip(got.sequences(), alone, strict=True):
-        torch.testing.assert_close(found, layer(tokens, mask=mask), rtol=1e-12, atol=1e-13)
+        assert found.shape == tokens.shape
+        if len(tokens):
+            torch.testing.assert_close(found, layer(tokens, mask=mask), rtol=1e-12, atol=1e-13)
+    nobody = attend_ragged(layer, Ragged(sequences.tokens[:0], (0, 0)), mask=mask)
+    assert nobody.tokens.shape == (0, 8)
     changed = Ragged.of([alone[0], *(tokens + torch.nan for tokens in alone[1:])])
     first = attend_ragged(layer, changed, mask=mask).sequences()[0]
     torch.testing.assert_close(first, got.sequences()[0], rtol=1e-12, atol=1e-13)
@@ -139,9 +143,9 @@ def test_ragged_sequences_are_each_alone(position: str, mask: Causal | None) -> 
 
 def test_ragged_refuses_what_does_not_add_up() -> None:
     """Kills: tokens of a sequence counted to the next."""
-    for tokens, lengths in ((torch.zeros(5, 2), (2, 2)), (torch.zeros(5, 2), (5, 0))):
-        with pytest.raises(ShapeError, match=r"lengths >= 1 that add up to N; got tokens \(5, 2\)"):
-            Ragged(tokens, lengths)
+    for lengths in ((2, 2), (6, -1), ()):
+        with pytest.raises(ShapeError, match=r"lengths >= 0 that add up to N; got tokens \(5, 2\)"):
+            Ragged(torch.zeros(5, 2), lengths)
     assert Ragged(torch.zeros(5, 2), (2, 3)).offsets == (0, 2, 5)
 
 

@@ -190,6 +190,64 @@ class CoreContract:
             assert all(bool(slope.isfinite().all()) for slope in slopes)
 
     @EXAMPLES
+    @given(seed=SEEDS, n=st.integers(2, 70), data=st.data())
+    def test_what_is_not_finite_stays_with_those_who_see_it(
+        self, seed: int, n: int, data: st.DataObject
+    ) -> None:
+        """In outputs and gradients. Kills: 0 times nan, a nan that is made a number."""
+        kind = data.draw(st.sampled_from([kind for kind in self.masks if kind in (Causal, Window)]))
+        mask, where = self.mask(kind, n, seed), data.draw(st.integers(0, n - 1))
+        query, key, value = (heads(n, seed + k, 1) for k in range(3))
+        wanted = attend(query, key, value, mask=mask, core=self.make())
+        odd = data.draw(st.sampled_from([torch.nan, torch.inf]))
+        data.draw(st.sampled_from([key, value]))[:, 1, where, 2] = odd
+        parts = [part.requires_grad_() for part in (query, key, value)]
+        output = attend(*parts, mask=mask, core=self.make())
+        allowed = mask.allowed(Patch(n, n), torch.device("cpu"))
+        sees = torch.ones(n, dtype=torch.bool) if allowed is None else allowed[:, where]
+        assert bool(output[:, 1, sees].isnan().all())
+        torch.testing.assert_close(output[:, 1, ~sees], wanted[:, 1, ~sees], **CLOSE)
+        torch.testing.assert_close(output[:, 0], wanted[:, 0], **CLOSE)
+        if output.requires_grad:
+            slopes = torch.autograd.grad(output[:, 1, ~sees].square().sum(), parts)
+            assert all(bool(slope.isfinite().all()) for slope in slopes)
+
+    @pytest.mark.parametrize("kind", [Causal, Window, Padding, Mass])
+    @pytest.mark.parametrize("count", [1, 2])
+    @pytest.mark.parametrize("n", [1, 6])
+    def test_edges_in_single_precision(self, n: int, count: int, kind: type[Mask]) -> None:
+        """One head, one token, all keys masked, with second derivatives where smooth.
+
+        Kills: an axis of size 1 that is dropped, a nan from a row that sees nothing."""
+        if kind not in self.masks:
+            return
+        generator = torch.Generator().manual_seed(n)
+        parts = [torch.randn(2, count, n, WIDTH, generator=generator) for _ in range(3)]
+        mask = self.mask(kind, n, 3)
+        empty = kind is Padding
+        if empty:
+            mask = Padding(torch.tensor([0, n]))
+        core = self.make_for(count)
+        if isinstance(core, torch.nn.Module):
+            core.float()
+        inputs = [part.requires_grad_() for part in parts]
+        output = attend(*inputs, mask=mask, core=core)
+        assert output.shape == parts[2].shape
+        assert output.dtype == torch.float32
+        if core.exact:
+            wanted = attend(*inputs, mask=mask, core=Materialised())
+            torch.testing.assert_close(output, wanted, rtol=1e-5, atol=1e-5)
+        if empty:
+            assert bool((output[0] == 0).all())
+        if not output.requires_grad:
+            return
+        slopes = torch.autograd.grad(output.cos().sum(), inputs, create_graph=core.smooth)
+        if core.smooth:
+            twice = sum(slope.square().sum() for slope in slopes)
+            slopes += torch.autograd.grad(twice, inputs, allow_unused=True)
+        assert all(slope is None or bool(slope.isfinite().all()) for slope in slopes)
+
+    @EXAMPLES
     @given(seed=SEEDS, n=st.integers(2, 23), data=st.data())
     def test_causal_outputs_ignore_the_future(self, seed: int, n: int, data: st.DataObject) -> None:
         """Bit for bit. Kills: a mask off by one, a sum over all keys before the mask."""

@@ -63,7 +63,7 @@ class Fading(TokenMixer):
     ) -> tuple[Tensor, State]:
         check_sequence("Fading", x, self.readout.in_features)
         if mask is not None:
-            x = x * mask.unsqueeze(-1)
+            x = torch.where(mask.unsqueeze(-1), x, 0.0)
         memories, memory = [], None if state is None else state[0]
         for token in x.unbind(1):
             memory = (
