@@ -91,7 +91,7 @@ def _learned(
 
     family = find_family(name)
     if network is None:
-        return Learned(Answer(family, find_start(start, family), None), "any", {})
+        return Learned(Answer(family, find_start(start, family), None), False, {})
     return learn(
         family,
         network=network,

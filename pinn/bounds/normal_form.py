@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VALUE = sympy.Symbol("_value", real=True)
 """Stands for the field in coefficients."""
+LONG = 50
+"""Operations beyond which a coefficient is not simplified: sympy takes minutes for 20 waves."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,19 @@ def normal_form(problem: Problem) -> NormalForm:
     _refuse_kinks(problem, diffusion, drift)
     return NormalForm(
         inertia=int(second != 0),
-        rate=sympy.simplify(factor * first),
-        diffusion={c: sympy.simplify(a) for c, a in diffusion.items()},
-        drift={c: sympy.simplify(b) for c, b in drift.items()},
+        rate=_simplified(factor * first),
+        diffusion={c: _simplified(a) for c, a in diffusion.items()},
+        drift={c: _simplified(b) for c, b in drift.items()},
         reaction=reaction,
         factor=factor,
         time=time,
     )
+
+
+def _simplified(coefficient: Any) -> Any:
+    """A shorter form where that is found soon; the series of a drawn function stays as it is."""
+    found = sympy.sympify(coefficient)
+    return sympy.simplify(found) if sympy.count_ops(found) <= LONG else found
 
 
 def _plain(problem: Problem) -> tuple[Any, dict[tuple[tuple[Any, int], ...], Any]]:

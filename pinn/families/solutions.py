@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from pinn.solution import Solution
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
+    from pinn.bounds.error_bound import ErrorBound
     from pinn.families.answer import Answer
     from pinn.families.calibration import Calibration
     from pinn.families.family import Family
@@ -125,6 +126,10 @@ class Member(nn.Module):
         return moved(self._answer.family, points.double()[None], -self._shift)[0]
 
 
+def _member(reads_tokens: bool, members: Members, told: Told | None, answer: Answer) -> Member:
+    return Member(answer, reads_tokens, members, told)
+
+
 class LearnedSolution(Solution):
     """The solution of one member: fields at any points, plots and files as of any solution.
 
@@ -142,9 +147,10 @@ class LearnedSolution(Solution):
         calibration: Calibration | None,
     ) -> None:
         self._family, self._member, self._calibration = answer.family, members, calibration
+        self._answer, self._made = answer, partial(_member, reads_tokens, members, told)
         self.posterior = {} if told is None else dict(told.posterior)
         self.doubts = () if told is None else told.doubts
-        trial: Any = Member(answer, reads_tokens, members, told)
+        trial: Any = self._made(answer)
         self.trial = trial
         self.settings = Settings(network=answer)
 
@@ -181,12 +187,16 @@ class LearnedSolution(Solution):
             return columns
         return {name: column.numpy() for name, column in columns.items()}
 
-    def error_bound(self, norm: str | None = None) -> NoReturn:
-        raise UsageError(
-            f"{self._family.name}: a learned answer has bands, by learned.calibrate() and "
-            "solution.band(), and no bound; for one, solve the member: "
-            "pinn.solve(solution.problem).solution.error_bound()."
+    def error_bound(self, norm: str | None = None) -> ErrorBound:
+        from pinn.families.bound import bound_answer
+
+        open_ones = [name for name, found in self.posterior.items() if found.unknown > 0]
+        left = tuple(
+            f"{name} is the mean of what its readings leave open, and the bound is that of the "
+            "member with this mean"
+            for name in open_ones
         )
+        return bound_answer(self.problem, self._made, self._answer, norm, left)
 
     def band(self, level: float = 0.9) -> dict[str, float]:
         """Half widths that hold each whole field with a probability, by calibration.
