@@ -87,14 +87,15 @@ class _Fused(ByRows):
         mask = None if reach == EVERYWHERE else _blocks_within(patch, reach, query.device)
         # A batch of one; the backward pass is ours.
         heads = [part.detach()[None] for part in (query, key, value)]
+        table, factor = relative.detach(), gain.detach()
         output: Tensor
         if not has_gain:
-            output = kernel(*heads, relative, mask, False)[0][0]
+            output = kernel(*heads, table, mask, False)[0][0]
         else:
-            plain, below = kernel(*heads, relative, mask, True)
+            plain, below = kernel(*heads, table, mask, True)
             # The least positive number, so that a gain of 0 everywhere has a logarithm.
-            shift = (2 * gain.abs().max()).clamp(min=torch.finfo(gain.dtype).tiny)
-            raised, above = kernel(*heads, relative + (gain + shift).log(), mask, True)
+            shift = (2 * factor.abs().max()).clamp(min=torch.finfo(factor.dtype).tiny)
+            raised, above = kernel(*heads, table + (factor + shift).log(), mask, True)
             ratio = (above - below).exp()[..., None].to(plain.dtype)
             output = (raised * ratio - shift * plain)[0]
         ByRows.keep(ctx, (query, key, value, relative, gain), output, patch, reach, plan)
