@@ -10,6 +10,7 @@ from torch import Tensor
 from sciformer.attention.cores.core import are_plain
 from sciformer.attention.cores.row_blocks import BLOCK_ROWS, blocks
 from sciformer.attention.scoring import Scoring
+from sciformer.hardware import hardware
 
 
 def hide_nonfinite(
@@ -46,6 +47,6 @@ def _can_be_asked(*tensors: Tensor) -> bool:
     return (
         are_plain(*tensors)
         and not torch.compiler.is_compiling()
-        and all(tensor.device.type == "cpu" for tensor in tensors)
+        and not any(hardware(tensor.device).prefers_few_launches for tensor in tensors)
         and not any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors))
     )
