@@ -97,8 +97,14 @@ def find_optimiser(name: str) -> Any:
     """A registered optimiser, or one of the package pytorch_optimizer."""
     from pinn import names
     from pinn.optimisers.first_order import FromLibrary, find_in_library
+    from sciformer.errors import UsageError
 
     known = names.known("optimiser")
+    if name == "library":
+        raise UsageError(
+            f"{WHO}: library stands for the package pytorch_optimizer; name one of its methods, "
+            "such as soap."
+        )
     if name in known:
         return names.make("optimiser", name)
     find_in_library(name, tuple(known))

@@ -19,6 +19,7 @@ from sciformer.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from pinn.optimisers.protocol import Objective
 
+BY_COLUMNS = "by columns"  # mark of a matrix in a saved state that is stored transposed
 Maker = Callable[[Sequence[nn.Parameter], float], torch.optim.Optimizer]
 
 
@@ -96,7 +97,7 @@ class FirstOrder:
         state = self._optimiser.state_dict()
         return {
             "steps": self._steps,
-            "parameters": {str(key): _copied(kept) for key, kept in state["state"].items()},
+            "parameters": {str(key): _kept(kept) for key, kept in state["state"].items()},
             "common": _common(state["param_groups"][0]),
         }
 
@@ -122,7 +123,7 @@ class FirstOrder:
                 # Not by load_state_dict, which casts float32 counters to the parameters' dtype.
                 for key, kept in self._saved["parameters"].items():
                     owner: Any = tensors[int(key)] if key.isdecimal() else key
-                    self._optimiser.state[owner] = _copied(kept)
+                    self._optimiser.state[owner] = _given_back(kept)
                 self._optimiser.param_groups[0].update(_copied(self._saved["common"]))
         return self._optimiser
 
@@ -232,6 +233,33 @@ def _copied(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_copied(inner) for inner in value]
     return value
+
+
+def _kept(value: Any) -> Any:
+    """A copy that tells how matrices lie in memory, which products of them round by.
+
+    Orthogonal factors come column by column, and files hold rows.
+    """
+    if isinstance(value, torch.Tensor):
+        if value.ndim > 1 and not value.is_contiguous() and value.mT.is_contiguous():
+            return {BY_COLUMNS: value.mT.clone()}
+        return value.clone()
+    if isinstance(value, Mapping):
+        return {key: _kept(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_kept(inner) for inner in value]
+    return value
+
+
+def _given_back(value: Any) -> Any:
+    """What `_kept` was made of."""
+    if isinstance(value, Mapping):
+        if set(value) == {BY_COLUMNS}:
+            return value[BY_COLUMNS].clone().mT
+        return {key: _given_back(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_given_back(inner) for inner in value]
+    return _copied(value)
 
 
 def _common(group: Mapping[str, Any]) -> dict[str, Any]:

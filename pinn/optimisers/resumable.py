@@ -14,7 +14,9 @@ from sciformer.runs.state import pack, unpack
 
 # Longer than the periods of the methods of the library that renew something every ten steps.
 STEPS, STOPS = 24, (0, 3, 9, 10, 17)
-SHAPES = ((4, 2), (4,), (1, 4), (1,))  # those of the weights and biases of a network
+# Those of the weights and biases of a network; products of matrices of four rows round alike
+# however they lie in memory, those of twenty do not.
+SHAPES = ((20, 2), (20,), (20, 20), (1, 20), (1,))
 
 
 class Stored(Protocol):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pinn.optimisers import Adam, FromLibrary
-from pinn.optimisers.first_order import FirstOrder
+from pinn.optimisers.first_order import FirstOrder, _given_back, _kept
 from pinn.optimisers.resumable import _Trial
 from sciformer.errors import UsageError
 from sciformer.runs.encoding import plain
@@ -45,6 +45,18 @@ def test_stopped_at_random_steps_it_ends_with_the_same_bits(name: str) -> None:
     assert make().resumes
     stops = set(random.Random(name).sample(range(20), 4))
     assert torch.equal(trained(make, 20, set()), trained(make, 20, stops))
+
+
+def test_matrices_come_back_as_they_lay_in_memory() -> None:
+    """Kills: orthogonal factors of soap that come back row by row, and round otherwise after it."""
+    pytest.importorskip("pytorch_optimizer")
+    factor = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))[0]
+    assert factor.stride() == (1, 6)
+    packed, rest = pack({"0": _kept({"GG": [factor, factor.mT.contiguous()]})})
+    found = _given_back(unpack(packed, json.loads(json.dumps(plain(rest)))))["0"]["GG"]
+    assert [f.stride() for f in found] == [(1, 6), (6, 1)]
+    assert torch.equal(found[0], factor)
+    assert FromLibrary("soap").resumes, "with layers of twenty units, where layouts matter"
 
 
 @pytest.mark.parametrize("name", ["gravity", "stablespam"])
