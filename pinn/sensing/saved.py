@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from pinn.names import check_type
 from pinn.sensing.baselines import Setup
@@ -19,7 +20,7 @@ from pinn.sensing.sensed import SensedFlow
 from sciformer.errors import DataError, UsageError
 from sciformer.runs import Run
 from sciformer.runs.arrays import read_arrays
-from sciformer.runs.reading import read_tensors
+from sciformer.runs.reading import digest_of_tensors, read_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,8 @@ def save(sensed: SensedFlow, run: Run) -> None:
     run.write_array(MODES, sensors=sensed.setup.sensors, **arrays)
     with run.file(WEIGHTS) as path:
         state = sensed.network.state_dict()
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+        tensors = {name: tensor.contiguous() for name, tensor in state.items()}
+        save_file(tensors, path, {"run": run.digest, "modes": _digest(sensed.setup)})
     run.write_json(ABOUT, {**sensed.about, "names": list(modes.names)})
 
 
@@ -75,9 +77,22 @@ def load(directory: Path | str) -> SensedFlow:
             f"sensors: {run.path} holds what no `sciformer learn wake-sensors` writes ({error}); "
             "name another run."
         ) from error
-    state, _ = read_tensors(run.path / WEIGHTS, network.state_dict(), inside=run.path)
+    path = run.path / WEIGHTS
+    state, texts = read_tensors(path, network.state_dict(), inside=run.path)
+    run.refuse_foreign(path, texts.get("run", ""))
+    if texts.get("modes") != _digest(setup):
+        raise DataError(
+            f"sensors: {path} was trained on other modes or sensors than {MODES} beside it holds; "
+            "restore it, or learn anew."
+        )
     network.load_state_dict(state)
     return SensedFlow(setup, network, about)
+
+
+def _digest(setup: Setup) -> str:
+    """SHA-256 over modes, units and sensors in their order, which the weights were trained for."""
+    arrays = {name: getattr(setup.modes, name) for name in _SHAPES} | {"sensors": setup.sensors}
+    return digest_of_tensors({k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
 
 
 def _made(about: Mapping[str, Any], key: str, kind: Any) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pinn.sensing.saved import ABOUT, KIND, MODES, load, save
+from pinn.sensing.saved import ABOUT, KIND, MODES, WEIGHTS, load, save
 from pinn.sensing.sensed import SensedFlow
 from sciformer.errors import DataError
 from sciformer.runs import Run
@@ -99,6 +99,20 @@ def test_configurations_that_no_training_writes_are_refused(
     about[key] = {**about[key], **value} if isinstance(value, dict) else value
     (run.path / ABOUT).write_text(json.dumps(about))
     with pytest.raises(DataError):
+        load(run.path)
+
+
+def test_files_of_another_run_are_refused(sensed: SensedFlow, run: Run, tmp_path: Path) -> None:
+    """Kills: weights and sensors swapped between runs of equal shapes, taken without a word."""
+    other = Run.create(tmp_path / "twin", KIND, {"seed": 2})
+    save(sensed, other)
+    weights = (run.path / WEIGHTS).read_bytes()
+    (run.path / WEIGHTS).write_bytes((other.path / WEIGHTS).read_bytes())
+    with pytest.raises(DataError, match="another run"):
+        load(run.path)
+    (run.path / WEIGHTS).write_bytes(weights)
+    edited(run, sensors=lambda s: s[::-1].copy())
+    with pytest.raises(DataError, match="other modes or sensors"):
         load(run.path)
 
 
