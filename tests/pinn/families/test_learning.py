@@ -46,7 +46,7 @@ def solved() -> Learned:
 
 def test_learning_by_the_residual_lowers_the_error_of_the_start(trained: Learned) -> None:
     """Kills: a residual with a wrong sign, a trial solution that ignores its network."""
-    start = Learned(Answer(trained.family, trained.answer.start, None), "any", {})
+    start = Learned(Answer(trained.family, trained.answer.start, None), False, {})
     before, after = start.errors(30), trained.errors(30)
     assert after.median < 0.85 * before.median
     assert after.median <= after.q95 <= after.worst
@@ -61,7 +61,7 @@ def test_learning_by_data_lowers_the_error() -> None:
     learned = pinn.learn(
         family, network=SMALL, schedule=STEP, loss="data", data=pairs, start=Faded(family)
     )
-    start = Learned(Answer(family, Faded(family), None), "any", {})
+    start = Learned(Answer(family, Faded(family), None), False, {})
     assert learned.errors(20).median < 0.7 * start.errors(20).median
     assert learned.about["loss"] == "data"
 
