@@ -23,9 +23,9 @@ Window = tuple[float, float, float, float]
 class Size:
     """Sizes of the compact form: harmonics of the period, polynomials in x and in y (even)."""
 
-    harmonics: int = 12
-    x_terms: int = 60
-    y_terms: int = 40
+    harmonics: int = 14
+    x_terms: int = 80
+    y_terms: int = 48
 
 
 def compress(recording: Recording, window: Window, reynolds: float, size: Size) -> Wake:

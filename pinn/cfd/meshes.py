@@ -22,7 +22,7 @@ class WakeMesh:
 
     box: tuple[float, float, float, float] = (-15.0, 25.0, -8.0, 8.0)
     surface: float = 0.15
-    wake: float = 0.5
+    wake: float = 0.35
     far: float = 1.6
 
     def build(self, order: int) -> Any:

@@ -45,7 +45,7 @@ def describe_wake(
 def describe_cavity(path: Path, flow: SteadyFlow, cavity: Cavity) -> dict[str, Any]:
     """Results and licence of a stored cavity, as JSON values."""
     return {
-        **_origin(path, "sciformer cavity --generate"),
+        **_origin(path, f"sciformer cavity --reynolds {cavity.reynolds:g} --generate"),
         "reynolds": cavity.reynolds,
         "unknowns": flow.unknowns,
         "nodes": len(cavity.axis),

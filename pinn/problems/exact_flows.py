@@ -1,4 +1,4 @@
-"""Incompressible flows with exact solutions: Kovasznay, Taylor-Green, Ethier-Steinman."""
+"""Incompressible flows with known solutions: Kovasznay, Taylor-Green, Ethier-Steinman."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sympy
 from pinn.geometry.box import Box
 from pinn.networks import PhysicsFormer
 from pinn.problem.problem import Condition, Problem
+from pinn.references.taylor_green import MOST_REYNOLDS, TaylorGreen
 from sciformer.errors import DomainError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 x, y, z, t = sympy.symbols("x y z t")
 nu = sympy.Symbol("nu")
+_TURN = (0, 2 * math.pi)
 
 
 def kovasznay(reynolds: float = 40.0) -> Problem:
@@ -100,6 +102,52 @@ def taylor_green(viscosity: float = 0.01) -> Problem:
         parameters={nu: viscosity},
         gauge=("p",),
         exact=exact,
+        source="Taylor, Green 1937",
+    )
+
+
+def taylor_green_3d(reynolds: float = 20.0) -> Problem:
+    """Vortices that stretch each other, (0, 2 pi)^3, t in [0, 1], periodic.
+
+    u_t + (u.grad) u + grad p = lap u / Re, div u = 0;   at t = 0
+    u = sin x cos y cos z,   v = -cos x sin y cos z,   w = 0
+
+    p is determined up to a function of time. There is no closed form: the reference is a Fourier
+    method of its own.
+
+    Args:
+        reynolds: 0 < Re <= 100; waves of larger ones are finer than the reference's.
+
+    Raises:
+        DomainError: another Reynolds number.
+
+    Source: Taylor, Green 1937, in space; units as Brachet and others 1983.
+    """
+    if not 0 < reynolds <= MOST_REYNOLDS:
+        raise DomainError(
+            f"taylor-green-3d: reynolds must lie in (0, {MOST_REYNOLDS:g}]; got {reynolds:g}."
+        )
+    space = (x, y, z)
+    velocity, p = _fields("uvw", (*space, t))
+    start = (
+        sympy.sin(x) * sympy.cos(y) * sympy.cos(z),
+        -sympy.cos(x) * sympy.sin(y) * sympy.cos(z),
+        sympy.Integer(0),
+    )
+    return Problem(
+        name="taylor-green-3d",
+        title="Taylor-Green vortices in space",
+        coordinates=(*space, t),
+        fields=(*velocity, p),
+        equations=_navier_stokes(space, velocity, p, t),
+        domain=Box(x=_TURN, y=_TURN, z=_TURN, t=(0, 1)),
+        conditions=tuple(
+            Condition(sympy.Eq(v, s), on="t=0") for v, s in zip(velocity, start, strict=True)
+        ),
+        periodic=("x", "y", "z"),
+        parameters={nu: 1 / reynolds},
+        gauge=("p",),
+        reference=TaylorGreen(float(reynolds)),
         source="Taylor, Green 1937",
     )
 

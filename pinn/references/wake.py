@@ -201,7 +201,11 @@ def load_wake(path: Path = STORED) -> Wake:
 
 @cache
 def embedded_wake() -> Wake:
-    """The wake of the package, read once."""
+    """The wake of the package, read once; see `wake_re100.json`.
+
+    It is that of one cylinder in a row of them 16 diameters apart, as Raissi's is: the neighbours
+    raise the Strouhal number to 0.1703, where a free stream has 0.164 to 0.167.
+    """
     return load_wake()
 
 

@@ -49,10 +49,34 @@ def test_stokes_equations_in_the_corner(corner: int) -> None:
         assert np.abs(second).max() < 20 * r * np.abs(alone).max()
 
 
-def test_the_reference_is_for_reynolds_100() -> None:
-    assert cavity(100.0).reference is not None
+def test_the_regularised_lid_moves_and_the_walls_rest() -> None:
+    """Kills: a lid of another shape, flow through a wall, a lid with a sliding one's weight."""
+    problem = cavity(lid="regularised")
+    u, v = (problem.quantities[name] for name in "uv")
+    bare = dict.fromkeys(problem.fields, 0)
+    u, v = (sympy.expand(form.subs(bare).doit()) for form in (u, v))
+    assert sympy.expand(u.subs(Y, 1) - 16 * X**2 * (1 - X) ** 2) == 0
+    for wall in ({Y: 0}, {X: 0}, {X: 1}):
+        assert u.subs(wall) == v.subs(wall) == 0
+    assert v.subs(Y, 1) == 0
+    assert not any(
+        equation.has(sympy.Pow(X**2 + (1 - Y) ** 2, -1)) for equation in problem.equations
+    )
+
+
+def test_references_are_for_what_they_were_computed_for() -> None:
+    assert [cavity(re).reference is None for re in (100.0, 400.0, 1000.0, 40.0)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
     assert cavity(40.0, form="velocity").reference is None
+    assert cavity(250.0, lid="regularised").reference is not None
+    assert cavity(1001.0, lid="regularised").reference is None
     with pytest.raises(DomainError, match="reynolds must be > 0"):
         cavity(-1.0)
     with pytest.raises(UnknownNameError, match="unknown form 'vorticity'"):
         cavity(form="vorticity")
+    with pytest.raises(UnknownNameError, match="unknown lid 'polished'"):
+        cavity(lid="polished")

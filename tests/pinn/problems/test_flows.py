@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import pinn
+from pinn.data.embedded import embedded_wake_data
+from pinn.data.flow import FlowData
 from pinn.networks import MLP
 from pinn.problems.cavity import cavity
 from pinn.problems.cylinder_wake import cylinder_wake
@@ -51,6 +53,43 @@ def test_the_cavity_says_nothing_of_its_corners() -> None:
     found = reference(np.array([[0.01, 0.99], [0.99, 0.995], [0.03, 0.99], [0.01, 0.01]]))
     for values in found.values():
         assert np.isnan(values).tolist() == [True, True, False, False]
+
+
+def test_the_channel_keeps_its_mass() -> None:
+    """What enters leaves, through every section, and is developed at the open end.
+
+    Kills: a wall that leaks, continuity left out, a condition of the open end on the wrong face.
+    """
+    schedule = Schedule((Stage(0, 150), Stage(15, 300)), final=Stage(0, 300))
+    network = MLP.Sizes(width=10, layers=2)
+    choices = {"network": network, "schedule": schedule, "iterations": 40, "digits": None}
+    solution = pinn.solve("channel", progress=False, **choices).solution
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    y = (nodes + 1) / 2
+    for x in (0.0, 0.4, 1.0, 2.0, 3.0):
+        speed = solution(np.column_stack([np.full_like(y, x), y]))["u"]
+        assert speed @ weights / 2 == pytest.approx(1.0, rel=0.01)
+    assert speed == pytest.approx(6 * y * (1 - y), abs=0.02)
+
+
+def test_a_wake_of_ones_own_leaves_out_a_snapshot_that_came_late() -> None:
+    """Kills: the package's reference compared with another wake, or the first snapshot kept."""
+    whole = embedded_wake_data()
+    late = np.delete(np.arange(len(whole.time)), 1)
+    data = FlowData(
+        "late",
+        whole.points,
+        whole.time[: len(late)],
+        whole.velocity[..., late],
+        whole.pressure[:, late] if whole.pressure is not None else None,
+    )
+    assert data.has_late_start
+    problem = cylinder_wake(samples=300, data=data)
+    assert problem.reference is None
+    assert problem.domain.intervals["t"] == (data.time[1], data.time[-1])
+    assert problem.data[0].points[:, 2].min() >= data.time[1]
+    punctual = cylinder_wake(samples=300, data=whole)
+    assert punctual.domain.intervals["t"] == (whole.time[0], whole.time[-1])
 
 
 def test_the_wake_is_reconstructed_from_what_is_seen() -> None:
