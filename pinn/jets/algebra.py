@@ -164,9 +164,10 @@ class Operators:
             weights = inverse.T @ split @ inverse
             # The rounding of each entry, however small the coefficients of an operator are.
             rounding = _NOISE * (np.abs(inverse).T @ np.abs(split) @ np.abs(inverse))
-            size = np.abs(basis).T @ np.abs(weights) @ np.abs(basis)
+            sizes = _ROUNDING * np.abs(weights) + rounding
             gap = np.abs(basis.T @ weights @ basis - split)
-            assert (gap <= _ROUNDING * (size + np.abs(split))).all(), "not closed"
+            allowed = np.abs(basis).T @ sizes @ np.abs(basis) + _ROUNDING * np.abs(split)
+            assert (gap <= allowed).all(), "not closed"
             table.append(
                 {
                     (int(a), int(b)): float(f"{rows[a] * weights[a, b] * rows[b]:.15g}")

@@ -75,7 +75,15 @@ def test_a_wake_that_stops_goes_on_bit_for_bit() -> None:
     pytest.importorskip("ngsolve")
     from pinn.cfd.wake import WakeMaker, WakeSettings
 
-    settings = WakeSettings(develop=0.05, settle=0.05, record=0.05, sample_steps=2, nodes=(6, 5))
+    settings = WakeSettings(
+        develop=0.05,
+        settle=0.05,
+        record=0.05,
+        sample_steps=2,
+        nodes=(6, 5),
+        step=0.01,
+        fine_order=4,
+    )
     straight = WakeMaker(settings)
     forces = [straight.advance() for _ in range(15)]
     for stop in (3, 8):

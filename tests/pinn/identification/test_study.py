@@ -96,7 +96,7 @@ def test_what_the_network_knew_is_said() -> None:
 
 
 def test_the_command_with_a_network_has_the_promised_keys(capsys) -> None:
-    quick = ["--method", "network", "--iterations", "2", "--samples", "300", "--threads", "1"]
+    quick = ["--method", "network", "--iterations", "2", "--samples", "600", "--threads", "1"]
     arguments = ["identify", "navier-stokes", *quick, "--periodic-in-time", "--json"]
     assert main([*arguments, "--noise", "0.01", "--seeds", "2"]) == 3
     result = json.loads(capsys.readouterr().out)
@@ -106,7 +106,7 @@ def test_the_command_with_a_network_has_the_promised_keys(capsys) -> None:
         "relative_l2_p cramer_rao_2 over_seeds"
     )
     assert set(promised.split()) <= set(result)
-    assert (result["samples"], result["noise"], result["method"]) == (300, 0.01, "network")
+    assert (result["samples"], result["noise"], result["method"]) == (600, 0.01, "network")
     assert [run["seed"] for run in result["runs"]] == [0, 1]
 
 
