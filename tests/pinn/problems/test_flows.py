@@ -93,7 +93,8 @@ def test_a_wake_of_ones_own_leaves_out_a_snapshot_that_came_late() -> None:
 
 
 def test_the_wake_is_reconstructed_from_what_is_seen() -> None:
-    """A few steps on few samples fit velocity, and pressure follows from the equations.
+    """A few steps on few samples fit velocity; pressure, which only the equations know, is found to
+    its order of magnitude (.55 to 1.1 over seeds, 2.4 and more against a forgotten gauge).
 
     Kills: samples of the wrong component, a trained coefficient, a gauge that is forgotten.
     """
@@ -113,9 +114,9 @@ def test_the_wake_is_reconstructed_from_what_is_seen() -> None:
     )
     assert solved.errors is not None
     by_field = solved.errors.relative_l2_by_field
-    assert by_field["u"] < 0.05
-    assert by_field["v"] < 0.15
-    assert by_field["p"] < 0.7
+    assert by_field["u"] < 0.02
+    assert by_field["v"] < 0.05
+    assert by_field["p"] < 1.5
     assert solved.solution.parameters == {"lambda_1": 1.0, "lambda_2": 0.01}
 
 
