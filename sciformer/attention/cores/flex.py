@@ -139,6 +139,7 @@ def by_table(
 
 @functools.cache
 def kernel_for(device: str) -> Kernel:
+    """`by_table`, compiled for an accelerator and evaluated operation by operation on a CPU."""
     from torch.nn.attention import flex_attention
 
     if device != "cpu":

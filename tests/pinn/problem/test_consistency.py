@@ -12,24 +12,12 @@ from pinn.geometry.box import Box
 from pinn.problem.problem import Condition, Problem, Unknown
 from pinn.problem.wellposed import check_conditions
 from sciformer.errors import DataError, UsageError
+from tests.pinn.problem.small import line, moving
 
 x, t, r, k = sympy.symbols("x t r k")
 u, v = (sympy.Function(name)(x) for name in "uv")
 w = sympy.Function("w")(x, t)
 TINY = 1e-9
-
-
-def line(equations: Any, *conditions: tuple[Any, Any, Any], **more: Any) -> Problem:
-    """On 0 < x < 1; conditions are (left side, value, end)."""
-    given = tuple(Condition(sympy.Eq(left, value), on=f"x={e}") for left, value, e in conditions)
-    fields = more.pop("fields", (u,))
-    return Problem("mine", (x,), fields, equations, Box(x=(0, 1)), given, **more)
-
-
-def moving(equation: Any, *conditions: tuple[Any, Any, str], **more: Any) -> Problem:
-    """On 0 < x < 1, 0 < t < 1."""
-    given = tuple(Condition(sympy.Eq(left, value), on=on) for left, value, on in conditions)
-    return Problem("mine", (x, t), (w,), (equation,), Box(x=(0, 1), t=(0, 1)), given, **more)
 
 
 START, LATER = (w, 1 + x, "t=0"), (w, 1 + x, "t=1")

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 import sympy
 
 from pinn.geometry.box import Box
 from pinn.problem.orders import conditions_needed
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.problem import Problem
 from pinn.problem.wellposed import check_conditions
 from sciformer.errors import UsageError
+from tests.pinn.problem.small import line, moving
 
 x, t, z = sympy.symbols("x t z")
 u, v = (sympy.Function(name)(x) for name in "uv")
 w = sympy.Function("w")(x, t)
 HALF = sympy.Rational(1, 2)
 LAYERS = sympy.Piecewise((1, x < HALF), (10, True))
-
-
-def line(equations: Any, *conditions: tuple[Any, Any, Any], **more: Any) -> Problem:
-    """On 0 < x < 1; conditions are (left side, value, end)."""
-    given = tuple(Condition(sympy.Eq(left, value), on=f"x={e}") for left, value, e in conditions)
-    fields = more.pop("fields", (u,))
-    return Problem("mine", (x,), fields, equations, Box(x=(0, 1)), given, **more)
-
-
-def moving(equation: Any, *conditions: tuple[Any, Any, str], **more: Any) -> Problem:
-    """On 0 < x < 1, 0 < t < 1."""
-    given = tuple(Condition(sympy.Eq(left, value), on=on) for left, value, on in conditions)
-    return Problem("mine", (x, t), (w,), (equation,), Box(x=(0, 1), t=(0, 1)), given, **more)
 
 
 ENDS = [(u, 0, 0), (u, 1, 1)]
