@@ -134,9 +134,9 @@ def _learned(
     arguments: argparse.Namespace, family: Family, network: Any, start: Any, schedule: Any
 ) -> Learned:
     from pinn.families.learning import learn
-    from sciformer.cli.console import Progress
+    from sciformer.cli.console import training_progress
 
-    with Progress(total=1.0, label=family.name) as progress:
+    with training_progress(family.name) as observe:
         return learn(
             family,
             network=network,
@@ -146,7 +146,7 @@ def _learned(
             budget=arguments.budget,
             seed=arguments.seed,
             schedule=schedule,
-            observe=lambda share, figures: progress.update(share, **figures),
+            observe=observe,
         )
 
 

@@ -172,9 +172,9 @@ def _learned(
     arguments: argparse.Namespace, record: Record, sensors: Any, sizes: Any, schedule: Any
 ) -> SensedFlow:
     from pinn.sensing.learning import learn_sensors
-    from sciformer.cli.console import Progress
+    from sciformer.cli.console import training_progress
 
-    with Progress(total=1.0, label=arguments.family) as progress:
+    with training_progress(arguments.family) as observe:
         return learn_sensors(
             record,
             sensors=sensors,
@@ -183,7 +183,7 @@ def _learned(
             budget=arguments.budget,
             seed=arguments.seed,
             schedule=schedule,
-            observe=lambda share, figures: progress.update(share, **figures),
+            observe=observe,
         )
 
 

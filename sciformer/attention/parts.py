@@ -110,9 +110,7 @@ def scored_part(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> 
     """`part` of scaled and rotated queries and keys."""
     key, value, scoring = within_reach(key, value, scoring)
     key, value = hide_unseen(key, value, scoring)
-    logits, weights = _masked_softmax(
-        scored_logits(query, key, scoring), scoring.allowed(query.device)
-    )
+    logits, weights = _logits_and_softmax(query, key, scoring)
     gain = gain_matrix(scoring)
     if gain is not None:
         weights = weights * gain.to(weights.dtype)
@@ -121,8 +119,14 @@ def scored_part(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> 
     return Part(logits.logsumexp(-1), output if extra is None else output + extra)
 
 
-def _masked_softmax(logits: Tensor, allowed: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Logits of finite mass, and their softmax, which is 0 where nothing is allowed."""
+def _logits_and_softmax(query: Tensor, key: Tensor, scoring: Scoring) -> tuple[Tensor, Tensor]:
+    """Logits of finite mass, and their softmax, which is 0 where nothing is allowed.
+
+    The logits without a mask are made here and not handed over: up to Python 3.10 a caller keeps
+    its arguments until the function returns, which would be one table of pairs more.
+    """
+    logits = scored_logits(query, key, scoring)
+    allowed = scoring.allowed(query.device)
     if allowed is None:
         return logits, logits.softmax(-1)
     logits = torch.where(allowed, logits, lowest_mass(logits.dtype))

@@ -6,7 +6,8 @@ import numbers
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,13 @@ class Progress:
 
     def _done(self, position: float) -> str:
         return _cell(position) if self._total is None else f"{position / self._total:.0%}"
+
+
+@contextmanager
+def training_progress(label: str) -> Iterator[Callable[[float, dict[str, float]], None]]:
+    """Progress of a training, as the function that it calls with its share and its numbers."""
+    with Progress(total=1.0, label=label) as progress:
+        yield lambda share, figures: progress.update(share, **figures)
 
 
 def note(text: str) -> None:

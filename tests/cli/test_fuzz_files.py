@@ -79,8 +79,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (
         contextlib.redirect_stdout(silent),
         contextlib.redirect_stderr(silent),
-        contextlib.chdir(folder),
+        pytest.MonkeyPatch.context() as patch,
     ):
+        patch.chdir(folder)
         for line in made:
             assert main(line.split()) in (0, 3), line
     return folder
@@ -255,7 +256,8 @@ def spoilt_file(shelf: Path, path: Path, seed: int) -> None:
     name, spoil, words = CASES[seed % len(CASES)]
     shutil.copytree(shelf, path)
     spoil(path / name, random.Random(seed))
-    with contextlib.chdir(path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
         try:
             check(words)
         except AssertionError as error:
@@ -263,17 +265,12 @@ def spoilt_file(shelf: Path, path: Path, seed: int) -> None:
     shutil.rmtree(path)
 
 
-def test_files_as_they_are(shelf: Path, tmp_path: Path) -> None:
+def test_files_as_they_are(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unspoilt files are accepted, so that refusals say something."""
     shutil.copytree(shelf, tmp_path / "copy")
-    with contextlib.chdir(tmp_path / "copy"):
-        for words in (
-            ["show", "run"],
-            ["verify", "layer"],
-            ["verify", "heat"],
-            ["verify", "burgers"],
-        ):
-            check(words)
+    monkeypatch.chdir(tmp_path / "copy")
+    for words in (["show", "run"], ["verify", "layer"], ["verify", "heat"], ["verify", "burgers"]):
+        check(words)
 
 
 # Found by the slow search: a summary without counts, states, samples and sequences beyond single

@@ -233,12 +233,12 @@ def _tune(
 ) -> None:
     from dataclasses import replace
 
-    from sciformer.cli.console import Progress
+    from sciformer.cli.console import training_progress
     from sciformer.sequence.training import train
 
     recipe = replace(choice.recipe(), epochs=epochs, rate=TUNING_RATE * choice.rate)
-    with Progress(total=1.0, label="tune") as shown:
-        train(model, data, recipe, run, lambda done, seen: shown.update(done, **seen))
+    with training_progress("tune") as observe:
+        train(model, data, recipe, run, observe)
     model.eval()
 
 

@@ -122,7 +122,7 @@ def run(arguments: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from sciformer.cli.arguments import resolve_device, resolve_dtype, set_threads
-    from sciformer.cli.console import Progress, note
+    from sciformer.cli.console import note, training_progress
     from sciformer.sequence.training import train
 
     set_threads(arguments.threads)
@@ -133,10 +133,8 @@ def run(arguments: argparse.Namespace) -> None:
     model = choice.make().to(device)
     choice.fit_statistics(model, data)
     note(f"{choice.model} on {choice.dataset}: {model.parameter_count():,} parameters, {run.path}")
-    with Progress(total=1.0, label=choice.dataset) as shown:
-        progress = train(
-            model, data, choice.recipe(), run, lambda done, figures: shown.update(done, **figures)
-        )
+    with training_progress(choice.dataset) as observe:
+        progress = train(model, data, choice.recipe(), run, observe)
     _finish(arguments, model, data, run, progress)
 
 
