@@ -26,6 +26,11 @@ class Position(nn.Module):
     is_toeplitz: bool = True
     splits_keys: bool = True
 
+    @property
+    def sees_offsets_only(self) -> bool:
+        """Whether all positions may be shifted together, because tokens() adds nothing."""
+        return type(self).tokens is Position.tokens
+
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
         """Tokens (..., n, width) at positions start, start + 1, ..., before the projections."""
         return tokens

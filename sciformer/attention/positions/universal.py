@@ -70,6 +70,10 @@ class Universal(Position):
             )
         self.table.copy_(torch.stack([toeplitz_diagonals(matrix) for matrix in gain]))
 
+    @property
+    def sees_offsets_only(self) -> bool:
+        return self.base.sees_offsets_only
+
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
         """See `Position.tokens`."""
         return self.base.tokens(tokens, start)

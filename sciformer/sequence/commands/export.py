@@ -12,7 +12,8 @@ EPILOG = """examples:
 Inputs and outputs are in the units of the training data: normalisation is part of the program. A
 whole program takes frames (1, N, features) and gives logits (1, classes). A step takes a frame
 (1, features) and the tensors of the state, which begin as zeros, and gives logits and the tensors
-of the next state in the same order; it needs a causal model whose state does not grow."""
+of the next state in the same order; it needs a causal model. Keys and values of attention begin
+without frames, (1, heads, 0, width), and grow by one with each step; a window has a fixed size."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

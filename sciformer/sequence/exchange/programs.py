@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sciformer.errors import UsageError
 from sciformer.mixers.protocol import State
+from sciformer.sequence.exchange.caches import Growing, with_program_caches
 from sciformer.sequence.folding import fold
 from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.streaming import flatten
@@ -65,34 +66,51 @@ def step_program(model: SequenceClassifier) -> Any:
     """One step of a causal model, a `torch.export.ExportedProgram`.
 
     Inputs `frame` (1, c) and the tensors of the state, which begin as zeros; outputs logits
-    (1, classes) and the tensors of the next state, in the same order.
+    (1, classes) and the tensors of the next state, in the same order. Keys and values of attention
+    to all earlier frames begin without frames, (1, h, 0, d), and get one more with every step.
 
     Raises:
-        UsageError: the model looks ahead, so it has no steps, or its state grows with the stream.
+        UsageError: the model looks ahead, so it has no steps, or a mixer of another package has a
+            state that grows.
     """
+    stepped, caches = _stepped(model)
+    start = _start(stepped)
+    # Two frames in, so that counts, memories and lengths are no special values.
+    step, state = Step(stepped), start
+    with torch.no_grad():
+        for frame in _example(stepped, 2).unbind(1):
+            _, *state = step(frame, state)
+    most = min((cache.most for cache in caches if cache.most is not None), default=None)
+    frames = torch.export.Dim("frames", min=0, max=most)
+    axes = [{2: frames} if tensor.numel() == 0 else None for tensor in start]
+    shapes = (None, axes) if any(axes) else None
+    return torch.export.export(step, (_example(stepped, 1)[:, 0], state), dynamic_shapes=shapes)
+
+
+def _stepped(model: SequenceClassifier) -> tuple[SequenceClassifier, list[Growing]]:
+    """A copy of a causal model whose state a program can hold, and its caches that grow."""
     if not model.body.causal:
         raise UsageError(
             "export: this model looks at later frames, so it has no step; export the whole, or "
             "train a causal preset."
         )
     folded = fold(model).requires_grad_(False)
-    state = initial_state(folded)
-    if any(tensor.numel() == 0 for tensor in state):
+    caches = with_program_caches(folded)
+    if 2 * len(caches) != sum(tensor.numel() == 0 for tensor in _start(folded)):
         raise UsageError(
-            "export: the state of attention grows with the stream, which a program of fixed sizes "
-            "cannot hold; export the whole, or train with --mixer lmu."
+            "export: the state of this mixer grows with the stream, which a program of fixed sizes "
+            "cannot hold; export the whole, or train with a mixer of this package."
         )
-    # Two frames in, so that counts and memories are no special values.
-    step = Step(folded)
-    with torch.no_grad():
-        for frame in _example(folded, 2).unbind(1):
-            _, *state = step(frame, state)
-    return torch.export.export(step, (_example(folded, 1)[:, 0], state))
+    return folded, caches
 
 
 def initial_state(model: SequenceClassifier) -> list[Tensor]:
     """The tensors that the first step takes, in the order of its inputs."""
-    return list(flatten(model.init_state(1)).values())
+    return _start(_stepped(model)[0])
+
+
+def _start(stepped: SequenceClassifier) -> list[Tensor]:
+    return list(flatten(stepped.init_state(1)).values())
 
 
 def write_torch(program: Any, path: Path) -> None:
