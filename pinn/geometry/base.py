@@ -119,8 +119,11 @@ class Domain(Region):
         return low + (high - low) * unit
 
     # Bound in the package's `__init__`: the domains they make are built on this class.
-    __sub__: Callable[[Domain, Domain], Domain]
-    __mul__: Callable[[Domain, Domain], Domain]
+    __sub__: Callable[[Domain, Any], Domain]
+    __mul__: Callable[[Domain, Any], Domain]
+    __or__: Callable[[Domain, Any], Domain]
+    __and__: Callable[[Domain, Any], Domain]
+    __add__: Callable[[Domain, Any], Domain]
 
     def named_parts(self) -> dict[str, Part]:
         """All parts of the boundary by names that differ: those that share one are numbered.

@@ -116,7 +116,11 @@ class Face(Part):
     def is_called(self, name: str) -> bool:
         coordinate, _, text = name.partition("=")
         value = _number(text) if coordinate.strip() == self.coordinate else None
-        return value is not None and abs(value - self.value) <= SPELLING * self._width
+        return value is not None and self.is_at(value)
+
+    def is_at(self, value: float) -> bool:
+        """Whether a number means the value that is held, however it is rounded."""
+        return abs(value - self.value) <= SPELLING * self._width
 
     @property
     def _width(self) -> float:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pinn.problem.functions import compiled
+from pinn.problem.places import refuse_elsewhere
 from pinn.references.exact import evaluate
 from sciformer.errors import UsageError
 
@@ -60,7 +61,7 @@ class Expressions:
         self._who = who
         given = [sympy.sympify(e) for e in expressions]
         for expression in given:
-            self._refuse_elsewhere(expression)
+            refuse_elsewhere(who, expression, _heads(self._fields), self._arguments)
         plain, unknowns = self._name_unknowns([evaluate(e) for e in given], who)
         self.parameter_symbols: tuple[Any, ...] = tuple(parameters)
         self.parameters: tuple[str, ...] = tuple(p.name for p in parameters)
@@ -156,33 +157,6 @@ class Expressions:
         # A field found only inside its own derivatives is not needed by itself.
         used = set().union(*(e.free_symbols for e in plain)) if plain else set()
         return plain, {u: s for u, s in unknowns.items() if s in used}
-
-    def _refuse_elsewhere(self, expression: Any) -> None:
-        """Refuses values of a field at other places than the point itself."""
-        heads = _heads(self._fields)
-        for integral in expression.atoms(sympy.Integral):
-            if heads and integral.has(*heads):
-                raise UsageError(
-                    f"{self._who}: integrals of fields, such as {integral}, are not supported; "
-                    f"make the integral up to a point a field of its own, whose derivative is the "
-                    f"integrand and which is 0 where the integral begins. In one coordinate its "
-                    f"value at the end may be a number that a condition gives, or a parameter in "
-                    f"unknown=."
-                )
-        elsewhere = [s for s in expression.atoms(sympy.Subs) if heads and s.has(*heads)]
-        for value in expression.atoms(*heads) if heads else ():
-            if any(not argument.is_Symbol for argument in value.args):
-                elsewhere.append(value)
-        if elsewhere:
-            arguments = ", ".join(map(str, self._arguments))
-            raise UsageError(
-                f"{self._who}: {elsewhere[0]} is a value at another place than the point "
-                f"({arguments}); delays, values at one place inside an equation and conditions "
-                f"that link two places are not supported. A value at a boundary belongs in a "
-                f'Condition on that part, and two ends that are one place in periodic=("x",). In '
-                f"one coordinate call a value at an end c, say c in the equation and in a "
-                f"condition there, and unknown={{c: Unknown(size=1)}}."
-            )
 
     def _unknown(self, atom: Any, who: str) -> FieldDerivative:
         base = atom.expr if isinstance(atom, sympy.Derivative) else atom

@@ -58,6 +58,15 @@ _PRINTED = (
     sympy.Piecewise,
 )
 _DIGITS = 17
+_ARITHMETIC = (
+    sympy.Add,
+    sympy.Mul,
+    sympy.Pow,
+    sympy.Atom,
+    sympy.Function,
+    sympy.Tuple,
+    sympy.logic.boolalg.Boolean,
+)
 
 
 def _sinc(x: Any) -> Any:
@@ -120,10 +129,25 @@ def compiled(
     ready = [_translated(_numeric(form), unknown, table, who) for form in forms]
     numeric = [_numeric(form) for form in ready]
     printer = _Printer({"fully_qualified_modules": False, "inline": True, "user_functions": {}})
-    function: Callable[..., list[Any]] = sympy.lambdify(
-        arguments, numeric, modules=[table, "torch"], printer=printer, cse=True
-    )
+    try:
+        function: Callable[..., list[Any]] = sympy.lambdify(
+            arguments, numeric, modules=[table, "torch"], printer=printer, cse=True
+        )
+    except (NotImplementedError, TypeError, ValueError, AttributeError, SyntaxError) as error:
+        strange = next((part for form in forms if (part := _without_value(form))), forms[0])
+        raise UsageError(
+            f"{who}: {type(strange).__name__} in {strange} has no value at a point; write it by "
+            f"functions of coordinates, fields and parameters."
+        ) from error
     return function
+
+
+def _without_value(form: Any) -> Any | None:
+    """The first part of a form that is no sum, product, power, number or function."""
+    for part in sympy.preorder_traversal(form):
+        if not isinstance(part, _ARITHMETIC):
+            return part
+    return None
 
 
 class _Printer(TorchPrinter):  # type: ignore[misc]  # untyped in sympy
@@ -204,6 +228,8 @@ def refuse_strange(form: Any, who: str) -> None:
             f"the jump as a condition. If it is the derivative of a coefficient that jumps, make "
             f"the flux a field of its own, q = coefficient * slope."
         )
+    if form.has(sympy.Lambda):
+        raise UsageError(f"{who}: {form} is a function and no equation; write what it returns.")
     for integral in form.atoms(sympy.Integral):
         raise UsageError(
             f"{who}: sympy finds no closed form of {integral}; give its values by an "

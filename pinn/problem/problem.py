@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Face
+from pinn.problem.agreement import check_formulas, check_kinds, check_names, check_sizes
 from pinn.problem.exact_check import check_exact
 from pinn.problem.expressions import Expressions
+from pinn.problem.places import carried_out, on_face
 from pinn.problem.reading import (
     as_tuple,
     by_field,
@@ -26,10 +28,10 @@ from pinn.problem.reading import (
     symbols_of,
 )
 from pinn.references.exact import ClosedForm, substitute
-from sciformer.errors import DataError, DomainError, UsageError, unknown_name
+from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -189,48 +191,13 @@ class Problem:
 
     def __post_init__(self) -> None:
         self._read()
-        names = tuple(str(c) for c in self.coordinates)
-        if names != self.domain.coordinates:
-            raise DomainError(
-                f"{self.name}: the domain has coordinates {self.domain.coordinates}, the problem "
-                f"{names}; give both the same names in the same order."
-            )
-        if not self.equations:
-            raise UsageError(f"{self.name}: needs at least one equation.")
-        for equation in self.equations:
-            if not difference(equation).has(*[f.func for f in self.fields]):
-                raise UsageError(
-                    f"{self.name}: the equation {equation} holds no field; write it in "
-                    f"{', '.join(map(str, self.fields))} and their derivatives."
-                )
+        check_names(self)
+        check_sizes(self)
+        check_formulas(self)
         for condition in self.conditions:
-            self.domain.part(condition.on)
             self.condition_residual(condition)
-        _refuse_unknown(self.name, "coordinate", self.periodic, names)
-        measurable, kind = tuple(self.expressions), "quantity" if self.quantities else "field"
-        _refuse_unknown(self.name, kind, self.gauge, measurable)
-        _refuse_unknown(self.name, "field", map(str, self.ansatz), tuple(map(str, self.fields)))
-        _refuse_unknown(self.name, "parameter", map(str, self.unknown), self._free_names())
-        if self.residual_sizes and (
-            len(self.residual_sizes) != len(self.equations) or not min(self.residual_sizes) > 0
-        ):
-            raise UsageError(
-                f"{self.name}: residual_sizes must be {len(self.equations)} numbers > 0, one for "
-                f"each equation; got {self.residual_sizes}."
-            )
-        if self.scales and set(self.scales) != set(names):
-            raise UsageError(
-                f"{self.name}: scales of {', '.join(self.scales)} do not match the coordinates "
-                f"{', '.join(names)}; give one length for each."
-            )
-        for cloud in self.data:
-            _refuse_unknown(f"{self.name}: {cloud.name}", kind, cloud.values, measurable)
-            if cloud.points.shape[1] != len(names):
-                raise DataError(
-                    f"{self.name}: {cloud.name} has points with {cloud.points.shape[1]} "
-                    f"coordinates; needs {len(names)}, {', '.join(names)}."
-                )
-        self.residual  # noqa: B018  compiled here, so that mistakes show at once
+        self.compile(list(self.expressions.values()))  # so that mistakes show at once
+        self.residual  # noqa: B018  the same
         if self.exact:
             check_exact(self)
             formulas = {
@@ -252,6 +219,9 @@ class Problem:
             "given",
         ):
             self._set(name, as_tuple(getattr(self, name)))
+        plain = (sympy.Symbol(c) if isinstance(c, str) else c for c in self.coordinates)
+        self._set("coordinates", tuple(plain))
+        check_kinds(self, Condition)
         self._set("equations", self._equations(self.equations))
         self._set(
             "conditions",
@@ -267,14 +237,14 @@ class Problem:
         written = tuple(map(same, self.fields))
         self._set("fields", fields_of(self.name, written, self.coordinates))
         ordered = in_order(written, self.coordinates)
+        carry_out = carried_out(self.name, self.coordinates)
 
         def renamed(form: Any) -> Any:
-            return ordered(same(form))
+            return carry_out(ordered(same(form)))
 
         self._set("given", tuple(map(renamed, self.given)))
         self._set("equations", tuple(map(renamed, self.equations)))
-        conditions = (replace(c, equation=renamed(c.equation)) for c in self.conditions)
-        self._set("conditions", tuple(conditions))
+        self._set("conditions", tuple(self._placed(c, renamed) for c in self.conditions))
         for name in ("exact", "ansatz"):
             given = {
                 renamed(k) if isinstance(k, sympy.Basic) else k: v
@@ -283,6 +253,13 @@ class Problem:
             self._set(name, by_field(self.name, given, self.fields))
         self._set("exact", {field: renamed(formula) for field, formula in self.exact.items()})
         self._set("quantities", {key: renamed(form) for key, form in self.quantities.items()})
+
+    def _placed(self, condition: Condition, renamed: Callable[[Any], Any]) -> Condition:
+        """A condition in fields at the point, also where it was written at its face's value."""
+        face, form = self.domain.part(condition.on), renamed(condition.equation)
+        if isinstance(face, Face):
+            form = on_face(form, self.fields, self.coordinates, face)
+        return replace(condition, equation=form)
 
     def _equations(self, given: Any) -> tuple[Any, ...]:
         return tuple(e for one in as_tuple(given) for e in equations_of(self.name, one))
@@ -367,11 +344,6 @@ class Problem:
             who=self.name,
         )
 
-    def _free_names(self) -> tuple[str, ...]:
-        """Names of symbols that equations hold beside coordinates, and of the parameters."""
-        held = {s for e in self.equations for s in difference(e).free_symbols}
-        return tuple(map(str, {*held, *self.parameters} - set(self.coordinates)))
-
     def latex(self) -> str:
         """The equations and conditions in LaTeX, one line each."""
         lines = [sympy.latex(e) for e in self.equations]
@@ -380,9 +352,3 @@ class Problem:
 
     def _repr_latex_(self) -> str:
         return f"$$\\begin{{gathered}}\n{self.latex()}\n\\end{{gathered}}$$"
-
-
-def _refuse_unknown(who: str, kind: str, given: Iterable[str], known: tuple[str, ...]) -> None:
-    for name in given:
-        if name not in known:
-            raise unknown_name(who, kind, name, known)

@@ -67,8 +67,14 @@ def equations_of(who: str, given: Any) -> Iterator[Any]:
         yield from (sympy.Eq(*pair) for pair in zip(*map(tuple, sides), strict=True))
     elif isinstance(form, sympy.core.relational.Relational):
         raise UsageError(f"{who}: {form} is an inequality; write equations, Eq(left, right).")
+    elif isinstance(form, sympy.MatrixBase):
+        yield from form
+    elif isinstance(form, sympy.Expr):
+        yield form
     else:
-        yield from tuple(form) if isinstance(form, sympy.MatrixBase) else (form,)
+        raise UsageError(
+            f"{who}: {form} is a {type(form).__name__} and no equation; write Eq(left, right)."
+        )
 
 
 def refuse_program(who: str, given: Any, what: str) -> None:

@@ -36,7 +36,22 @@ SHAPES: dict[str, tuple[Domain, shapely.Polygon]] = {
         shapely.Point(0, 0).buffer(1, quad_segs=2000)
         - shapely.Point(0.1, 0).buffer(0.5, quad_segs=2000),
     ),
+    "two boxes": (
+        Box(x=(0, 3), y=(0, 1)) | Box(x=(0, 1), y=(1, 2.5)),
+        shapely.Polygon(L_SHAPE),
+    ),
+    "disc or box": (
+        Disc(1.0, x=0, y=0) | Box(x=(0, 2), y=(-0.6, 0.6)),
+        shapely.Point(0, 0).buffer(1, quad_segs=2000) | shapely.box(0, -0.6, 2, 0.6),
+    ),
+    "disc and box": (
+        Disc(1.0, x=0, y=0) & Box(x=(0.6, 2), y=(-1, 1)),
+        shapely.Point(0, 0).buffer(1, quad_segs=2000) & shapely.box(0.6, -1, 2, 1),
+    ),
 }
+BITTEN = ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (-1.0, 2.0), (-1.0, 0.0), (1.0, 0.0), (2.0, 1.0))
+CUT = ((0.8, -0.6), (0.8, 0.6), (2.0, -0.6), (2.0, 0.6), (0.6, -0.8), (0.6, 0.8))
+CORNERS = shapely.MultiPoint([*BITTEN, *CUT, *L_SHAPE])
 each = pytest.mark.parametrize("name", SHAPES)
 
 
@@ -101,9 +116,7 @@ def test_normals_have_length_one_and_point_out(name: str) -> None:
         assert torch.allclose(normal.norm(dim=-1), torch.ones(len(points)).double(), atol=1e-9)
         step = 1e-4
         # Not at corners, where a step may leave the neighbourhood of the edge.
-        corners = shapely.MultiPoint([(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (-1.0, 2.0), *L_SHAPE])
-        corners = corners | shapely.MultiPoint([(-1.0, 0.0), (1.0, 0.0), (2.0, 0.0), (2.0, 1.0)])
-        away = shapely.distance(corners, points_of(points)) > 1e-2
+        away = shapely.distance(CORNERS, points_of(points)) > 1e-2
         outer = shapely.contains(oracle, points_of(points + step * normal))
         inner = shapely.contains(oracle, points_of(points - step * normal))
         assert not outer[away].any()
@@ -185,11 +198,27 @@ def test_time_may_come_first() -> None:
         (lambda: Disc(1, x=0, y=0) * Box(x=(0, 1)), "must have different coordinates"),
         (lambda: Disc(1, x=0, y=0).part("rim"), "no boundary part 'rim'; the parts are circle"),
         (lambda: (Disc(1, x=0, y=0) - Disc(2, x=0, y=0)).sample(10), "is empty, or too thin"),
+        (lambda: Box(x=(0, 1)) | (0, 1), r"both must be domains, such as a Box"),
+        (lambda: Box(x=(0, 1)) - 1, "both must be domains"),
+        (lambda: Box(x=(0, 1)) | Box(y=(0, 1)), "same coordinates in the same order"),
+        (lambda: Box(x=(0, 1)) + Box(x=(1, 2)), r"write one \| other for all points of both"),
+        (lambda: Box(x=(0, 1)) & Box(x=(1, 2)), "is empty; no x belongs to both"),
+        (lambda: Box(x=(0, 1)) | Box(x=(2, 3)), "the two do not touch; .* solve two problems"),
     ],
 )
 def test_regions_that_cannot_be(make: object, sentence: str) -> None:
     with pytest.raises(DomainError, match=sentence):
         make()  # type: ignore[operator]
+
+
+def test_boxes_that_make_a_box_are_one_and_faces_of_one_value_are_one_part() -> None:
+    """Kills: the seam of two boxes kept as a boundary; y=0 of both in two parts of one name."""
+    assert repr(Box(x=(0, 1), y=(0, 1)) | Box(x=(1, 2), y=(0, 1))) == "Box(x=(0, 2), y=(0, 1))"
+    assert repr(Box(x=(0, 2), y=(0, 1)) & Box(x=(1, 3), y=(0, 1))) == "Box(x=(1, 2), y=(0, 1))"
+    step = Box(x=(0, 1), y=(0, 1)) | Box(x=(1, 2), y=(0, 2))
+    assert sorted(step.named_parts()) == ["x=0", "x=1", "x=2", "y=0", "y=1", "y=2"]
+    assert float(step.part("x=1").sample(50)[:, 1].min()) > 1
+    assert float(step.part("y=0").sample(200)[:, 0].max()) > 1.9
 
 
 def test_a_hole_that_touches_nothing_changes_nothing() -> None:

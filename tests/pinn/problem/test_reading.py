@@ -113,3 +113,80 @@ def test_what_is_no_mathematics_gets_a_sentence(changes: dict[str, Any], sentenc
     }
     with pytest.raises(UsageError, match=f"mine: .*{sentence}"):
         Problem(**{**given, **changes})
+
+
+X, T = sympy.symbols("x t")
+W = sympy.Function("w")
+
+
+def rod(*conditions: Condition, **changes: Any) -> Problem:
+    given: dict[str, Any] = {
+        "coordinates": (X, T),
+        "fields": W(X, T),
+        "equations": sympy.Eq(W(X, T).diff(T), W(X, T).diff(X, 2)),
+        "domain": Box(x=(0, 1), t=(0, sympy.pi)),
+        "conditions": conditions,
+        **changes,
+    }
+    return Problem("mine", **given)
+
+
+def test_a_condition_may_name_its_own_face() -> None:
+    """u(x, 0) on t=0 is u(x, t) there, and so are slopes; at another face it is refused.
+
+    Kills: a value taken for one at the point wherever it stands; the wrong coordinate replaced.
+    """
+    w = W(X, T)
+    made = rod(
+        Condition(sympy.Eq(W(X, 0), X), on="t=0"),
+        Condition(sympy.Eq(w.diff(X).subs(X, 0), W(0, T)), on="x=0"),
+        Condition(sympy.Eq(sympy.Subs(w.diff(T), T, sympy.pi), 1), on="t=pi"),
+    )
+    assert [c.equation for c in made.conditions] == [
+        sympy.Eq(w, X),
+        sympy.Eq(w.diff(X), w),
+        sympy.Eq(w.diff(T), 1),
+    ]
+    for wrong, on in (
+        (W(1, T), "x=0"),
+        (W(0, T) - W(1, T), "x=0"),
+        (W(T, 0), "t=0"),
+        (w.diff(X).subs(X, 1), "x=0"),
+        (w.diff(X).subs(X, 0), "t=0"),
+    ):
+        with pytest.raises(UsageError, match=r"at another place|is not a derivative of a field"):
+            rod(Condition(sympy.Eq(wrong, 0), on=on))
+
+
+def test_derivatives_of_products_and_by_other_things_are_carried_out() -> None:
+    """Kills: a flux form that only sympy can read, a variation that stays unevaluated."""
+    k, w = sympy.Symbol("k"), W(X, T)
+    flux = sympy.Derivative(k * X * sympy.Derivative(w, X), X)
+    made = rod(equations=sympy.Eq(w.diff(T), flux), parameters={k: 2})
+    assert made.equations[0].rhs.expand() == k * w.diff(X) + k * X * w.diff(X, 2)
+    reaction = sympy.Derivative(w**2, w) + sympy.Derivative(k * w, k)
+    made = rod(equations=sympy.Eq(w.diff(T), reaction), parameters={k: 2})
+    assert made.equations[0].rhs == 3 * w
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"conditions": [(W(X, T), "t=0")]}, r"is no condition; write Condition\(Eq.* on=\"x=0\""),
+        ({"conditions": sympy.Eq(W(X, 0), 0)}, r"is no condition; write Condition"),
+        ({"domain": (0, 1)}, r"\(0, 1\) is no domain; give for example Box\(x=\(0, 1\)\)"),
+        ({"coordinates": (1, 2)}, "1 is no coordinate; give symbols"),
+        ({"parameters": {"x": 2}}, "x is a coordinate and has a value in parameters"),
+        ({"exact": {"w": W(X, T)}}, r"w\(x, t\) is given for w\(x, t\) and holds a field"),
+        ({"quantities": {"q": W(0, T)}}, r"w\(0, t\) is a value at another place"),
+        ({"equations": sympy.Tuple(W(X, T), 1)}, "is a Tuple and no equation"),
+    ],
+)
+def test_what_is_not_of_its_kind_gets_a_sentence(changes: dict[str, Any], sentence: str) -> None:
+    """Kills: an AttributeError of a tuple where a condition or a domain belongs."""
+    with pytest.raises(UsageError, match=f"^mine: .*{sentence}"):
+        rod(**changes)
+
+
+def test_names_of_coordinates_are_enough() -> None:
+    assert rod(coordinates=("x", "t")).coordinates == (X, T)

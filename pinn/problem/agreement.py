@@ -1,0 +1,184 @@
+"""Whether the parts of a problem agree with each other: names, kinds and numbers of things."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import sympy
+
+from pinn.geometry.base import Domain
+from pinn.problem.reading import difference
+from sciformer.errors import DataError, DomainError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pinn.data.cloud import Cloud
+
+
+class Stated(Protocol):
+    """What is looked at of a problem, which checks itself when it is made."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def coordinates(self) -> tuple[Any, ...]: ...
+    @property
+    def fields(self) -> tuple[Any, ...]: ...
+    @property
+    def equations(self) -> tuple[Any, ...]: ...
+    @property
+    def domain(self) -> Domain: ...
+    @property
+    def conditions(self) -> tuple[Any, ...]: ...
+    @property
+    def parameters(self) -> Mapping[Any, float]: ...
+    @property
+    def periodic(self) -> tuple[str, ...]: ...
+    @property
+    def gauge(self) -> tuple[str, ...]: ...
+    @property
+    def data(self) -> tuple[Cloud, ...]: ...
+    @property
+    def exact(self) -> Mapping[Any, Any]: ...
+    @property
+    def quantities(self) -> Mapping[str, Any]: ...
+    @property
+    def ansatz(self) -> Mapping[Any, Any]: ...
+    @property
+    def unknown(self) -> Mapping[Any, Any]: ...
+    @property
+    def scales(self) -> Mapping[str, float]: ...
+    @property
+    def residual_sizes(self) -> tuple[float, ...]: ...
+    @property
+    def symbols(self) -> tuple[Any, ...]: ...
+    @property
+    def expressions(self) -> dict[str, Any]: ...
+
+
+def check_kinds(problem: Stated, condition: type[Any]) -> None:
+    """Refuses what is no coordinate, domain or condition, before anything is read of it.
+
+    Args:
+        problem: as its user gave it.
+        condition: what a condition has to be.
+
+    Raises:
+        UsageError: the sentence says what was wanted.
+    """
+    who = problem.name
+    for coordinate in problem.coordinates:
+        if not isinstance(coordinate, sympy.Symbol):
+            raise UsageError(
+                f"{who}: {coordinate!r} is no coordinate; give symbols, such as sympy.Symbol('x')."
+            )
+    if not isinstance(problem.domain, Domain):
+        raise UsageError(
+            f"{who}: {problem.domain!r} is no domain; give for example "
+            f"Box({problem.coordinates[0]}=(0, 1))."
+        )
+    for given in problem.conditions:
+        if not isinstance(given, condition):
+            part = problem.domain.parts()[0].name
+            raise UsageError(
+                f'{who}: {given!r} is no condition; write Condition(Eq(left, right), on="{part}").'
+            )
+
+
+def check_names(problem: Stated) -> None:
+    """Refuses names that a problem uses and does not have, or has for two things.
+
+    Raises:
+        UsageError: a name of a field, parameter, coordinate or quantity.
+        DomainError: the domain has other coordinates.
+        DataError: data of other quantities, or of points with other coordinates.
+    """
+    who, names = problem.name, tuple(str(c) for c in problem.coordinates)
+    if names != problem.domain.coordinates:
+        raise DomainError(
+            f"{who}: the domain has coordinates {problem.domain.coordinates}, the problem {names}; "
+            f"give both the same names in the same order."
+        )
+    for symbol in problem.symbols:
+        if str(symbol) in names:
+            raise UsageError(
+                f"{who}: {symbol} is a coordinate and has a value in parameters or unknown, too; "
+                f"call one of them otherwise."
+            )
+    if not problem.equations:
+        raise UsageError(f"{who}: needs at least one equation.")
+    for equation in problem.equations:
+        if not difference(equation).has(*[f.func for f in problem.fields]):
+            raise UsageError(
+                f"{who}: the equation {equation} holds no field; write it in "
+                f"{', '.join(map(str, problem.fields))} and their derivatives."
+            )
+    for condition in problem.conditions:
+        if not difference(condition.equation).has(*[f.func for f in problem.fields]):
+            raise UsageError(
+                f"{who}: the condition {condition.equation} on {condition.on} holds no field; "
+                f"write it in {', '.join(map(str, problem.fields))} and their derivatives."
+            )
+    measurable, kind = tuple(problem.expressions), "quantity" if problem.quantities else "field"
+    _refuse_unknown(who, "coordinate", problem.periodic, names)
+    _refuse_unknown(who, kind, problem.gauge, measurable)
+    _refuse_unknown(who, "field", map(str, problem.ansatz), tuple(map(str, problem.fields)))
+    _refuse_unknown(who, "parameter", map(str, problem.unknown), _free_names(problem))
+    for cloud in problem.data:
+        _refuse_unknown(f"{who}: {cloud.name}", kind, cloud.values, measurable)
+        if cloud.points.shape[1] != len(names):
+            raise DataError(
+                f"{who}: {cloud.name} has points with {cloud.points.shape[1]} coordinates; needs "
+                f"{len(names)}, {', '.join(names)}."
+            )
+
+
+def check_sizes(problem: Stated) -> None:
+    """Refuses sizes and scales that are not one for each equation and coordinate.
+
+    Raises:
+        UsageError: the sentence says how many are wanted.
+    """
+    sizes, names = problem.residual_sizes, problem.domain.coordinates
+    if sizes and (len(sizes) != len(problem.equations) or not min(sizes) > 0):
+        raise UsageError(
+            f"{problem.name}: residual_sizes must be {len(problem.equations)} numbers > 0, one for "
+            f"each equation; got {sizes}."
+        )
+    if problem.scales and set(problem.scales) != set(names):
+        raise UsageError(
+            f"{problem.name}: scales of {', '.join(problem.scales)} do not match the coordinates "
+            f"{', '.join(names)}; give one length for each."
+        )
+
+
+def check_formulas(problem: Stated) -> None:
+    """Refuses closed forms and forms of solutions that are made of the fields themselves.
+
+    Raises:
+        UsageError: the sentence names the formula.
+    """
+    heads = [field.func for field in problem.fields]
+    given = {field: [form] for field, form in problem.exact.items()}
+    for field, form in problem.ansatz.items():
+        given.setdefault(field, []).extend([form.offset, form.factor])
+    for field, forms in given.items():
+        for form in map(sympy.sympify, forms):
+            if form.has(*heads):
+                raise UsageError(
+                    f"{problem.name}: {form} is given for {field} and holds a field; write it in "
+                    f"coordinates and parameters."
+                )
+
+
+def _free_names(problem: Stated) -> tuple[str, ...]:
+    """Names of symbols that equations hold beside coordinates, and of the parameters."""
+    held = {s for e in problem.equations for s in difference(e).free_symbols}
+    return tuple(map(str, {*held, *problem.parameters} - set(problem.coordinates)))
+
+
+def _refuse_unknown(who: str, kind: str, given: Iterable[str], known: tuple[str, ...]) -> None:
+    for name in given:
+        if name not in known:
+            raise unknown_name(who, kind, name, known)
