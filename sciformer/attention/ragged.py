@@ -6,13 +6,22 @@ import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from sciformer.attention.cores.automatic import Automatic
+from sciformer.attention.cores.variable_length import VariableLength, is_trusted
 from sciformer.attention.masks import Mask
 from sciformer.attention.multihead import MultiheadAttention
+from sciformer.attention.patch import Patch
+from sciformer.attention.scoring import Scoring
 from sciformer.errors import ShapeError
+from sciformer.hardware import hardware
+
+Heads: TypeAlias = "tuple[Tensor, Tensor, Tensor]"
+VARIABLE_LENGTH = VariableLength()
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,8 @@ def attend_ragged(
     """Self-attention of each sequence as if it were alone, whatever the others hold.
 
     Positions restart at 0 in each sequence. The projections see all N tokens at once; sequences of
-    one length attend together.
+    one length attend together. On a card, in half precision and without derivatives, all attend by
+    one launch of torch's `varlen_attn`, if it agrees with the matrix there.
 
     Args:
         layer: the attention layer.
@@ -88,19 +98,51 @@ def attend_ragged(
     """
     placed = torch.cat([layer.position.tokens(one, 0) for one in sequences.sequences()])
     query, key, value = layer.project_placed(placed, placed)  # (h, N, d)
+    if not len(sequences.tokens):
+        return sequences.with_tokens(layer.merge(value))
+    attend = _by_one_launch if _is_one_launch(layer, query, sequences, mask) else _by_length
+    return sequences.with_tokens(layer.merge(attend(layer, (query, key, value), sequences, mask)))
+
+
+def _is_one_launch(
+    layer: MultiheadAttention, query: Tensor, sequences: Ragged, mask: Mask | None
+) -> bool:
+    """Whether all sequences may go to the device at once, by a kernel that is right there."""
+    records = torch.is_grad_enabled() and query.requires_grad
+    is_free = isinstance(layer.core, Automatic) and not torch.compiler.is_compiling()
+    if records or not is_free or not hardware(query.device).prefers_few_launches:
+        return False
+    longest = max(sequences.lengths)
+    scoring = Scoring(Patch(longest, longest), longest, layer.position, mask, layer.normaliser)
+    way = VARIABLE_LENGTH
+    return way.refusal(query, scoring) is None and is_trusted(way, query.device, query.dtype)
+
+
+def _by_one_launch(
+    layer: MultiheadAttention, heads: Heads, sequences: Ragged, mask: Mask | None
+) -> Tensor:
+    query, key, value = heads
+    query, key = (
+        torch.cat([layer.position.rotate(one, 0) for one in part.split(sequences.lengths, -2)], -2)
+        for part in (query * query.shape[-1] ** -0.5, key)
+    )
+    return VARIABLE_LENGTH.attend(query, key, value, sequences.lengths, mask)
+
+
+def _by_length(
+    layer: MultiheadAttention, heads: Heads, sequences: Ragged, mask: Mask | None
+) -> Tensor:
+    """Sequences of one length attend together."""
     starts: dict[int, list[int]] = defaultdict(list)
     for start, length in zip(sequences.offsets, sequences.lengths, strict=False):
         if length:
             starts[length].append(start)
     found: dict[int, Tensor] = {}
     for length, places in starts.items():
-        parts = [
+        query, key, value = (
             torch.stack([part[..., start : start + length, :] for start in places])
-            for part in (query, key, value)
-        ]  # (sequences of this length, h, n, d)
-        heads = layer.attend(parts[0], parts[1], parts[2], mask=mask)
-        found |= dict(zip(places, heads.unbind(0), strict=True))
-    ordered = [found[start] for start in sorted(found)]
-    if not ordered:  # no sequence has tokens
-        return sequences.with_tokens(layer.merge(value))
-    return sequences.with_tokens(layer.merge(torch.cat(ordered, -2)))
+            for part in heads
+        )  # (sequences of this length, h, n, d)
+        together = layer.attend(query, key, value, mask=mask)
+        found |= dict(zip(places, together.unbind(0), strict=True))
+    return torch.cat([found[start] for start in sorted(found)], -2)

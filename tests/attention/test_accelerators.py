@@ -5,6 +5,7 @@ A CPU stands in for the accelerator: its entry in the table of devices is exchan
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections import Counter
 from typing import Any
@@ -14,16 +15,33 @@ import torch
 from torch import Tensor
 
 from sciformer.attention import (
+    ALiBi,
     Causal,
     Core,
     Mask,
+    Mass,
+    MultiheadAttention,
     Position,
+    Ragged,
     RelativeTable,
+    Rotary,
+    Sigmoid,
     Universal,
     Window,
     attend,
+    attend_ragged,
+    ragged,
 )
-from sciformer.attention.cores import Automatic, Flex, Materialised, RowBlocks, ToeplitzRows, flex
+from sciformer.attention.cores import (
+    Automatic,
+    Flex,
+    Materialised,
+    RowBlocks,
+    ToeplitzRows,
+    VariableLength,
+    flex,
+)
+from sciformer.attention.cores.variable_length import is_trusted
 from sciformer.attention.scoring import Patch, Scoring
 from sciformer.hardware import ACCELERATOR, DEVICES, Hardware
 from tests.launches import Launches, stays_on_its_device
@@ -146,3 +164,100 @@ def test_the_compiled_kernel_visits_the_blocks_within_reach(
     wanted = attend(*inputs, position=position, mask=Window(70), core=Materialised())
     found = attend(*inputs, position=position, mask=Window(70), core=Flex())
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+
+
+def packed_by_loop(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    starts: Tensor,
+    key_starts: Tensor,
+    longest: int,
+    longest_keys: int,
+    *,
+    scale: float,
+    window_size: tuple[int, int],
+) -> Tensor:
+    """What torch's documentation says of `varlen_attn`, one query at a time."""
+    assert starts.dtype == key_starts.dtype == torch.int32
+    assert longest == longest_keys == int(starts.diff().max())
+    before, after = window_size
+    outputs = []
+    for start, stop in itertools.pairwise(starts.tolist()):
+        for i in range(start, stop):
+            first = start if before < 0 else max(start, i - before)
+            last = stop if after < 0 else min(stop, i + after + 1)
+            logits = scale * torch.einsum("hd,jhd->hj", query[i], key[first:last])
+            outputs.append(torch.einsum("hj,jhd->hd", logits.softmax(-1), value[first:last]))
+    return torch.stack(outputs)
+
+
+@pytest.mark.usefixtures("accelerator")
+@pytest.mark.parametrize("mask", MASKS, ids=["all", "causal", "window"])
+@pytest.mark.parametrize("position", [None, Rotary()], ids=["none", "rotary"])
+def test_unequal_sequences_take_one_launch(
+    mask: Mask | None, position: Position | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for the kernel of torch, which runs on CUDA alone.
+
+    Kills: heads and tokens exchanged, offsets without the end, positions that do not restart, a
+    query scaled twice, a window of the other side; a kernel that records no second derivative where
+    one may be asked for."""
+    layer = MultiheadAttention(16, 2, position=position).double()
+    lengths = (12, 1, 0, 30)
+    sequences = Ragged(torch.randn(sum(lengths), 16, dtype=torch.float64), lengths)
+    wanted = attend_ragged(layer, sequences, mask=mask)
+    calls: list[tuple[int, ...]] = []
+
+    def kernel(*heads: Tensor, **options: Any) -> Tensor:
+        calls.append(tuple(heads[0].shape))
+        return packed_by_loop(*heads, **options)  # type: ignore[arg-type]
+
+    way = VariableLength(kernel, "cpu", (torch.float64,))
+    monkeypatch.setattr(ragged, "VARIABLE_LENGTH", way)
+    recorded = attend_ragged(layer, sequences, mask=mask)
+    assert not calls
+    with torch.no_grad():
+        found = attend_ragged(layer, sequences, mask=mask)
+        assert calls[-1] == (sum(lengths), 2, 8)
+        nobody = attend_ragged(layer, Ragged(sequences.tokens[:0], (0,)), mask=mask)
+    assert nobody.tokens.shape == (0, 16)
+    torch.testing.assert_close(recorded.tokens, wanted.tokens)
+    torch.testing.assert_close(found.tokens, wanted.tokens, rtol=1e-11, atol=1e-12)
+
+
+def test_an_odd_kernel_of_unequal_sequences_is_not_trusted() -> None:
+    """Kills: a wrong kernel chosen, one that lets a sequence see the next, one that fails."""
+    cpu, half = torch.device("cpu"), torch.bfloat16
+
+    def across(*heads: Any, **options: Any) -> Tensor:
+        return packed_by_loop(*heads, **options) + 0 * heads[2].sum()
+
+    def missing(*heads: Any, **options: Any) -> Tensor:
+        raise RuntimeError("no kernel image is available")
+
+    def doubled(*heads: Any, **options: Any) -> Tensor:
+        return 1.1 * packed_by_loop(*heads, **options)
+
+    assert is_trusted(VariableLength(packed_by_loop, "cpu"), cpu, half)
+    for kernel in (across, missing, doubled):
+        assert not is_trusted(VariableLength(kernel, "cpu"), cpu, half)
+
+
+def test_the_kernel_of_unequal_sequences_says_what_it_cannot_do() -> None:
+    """Kills: a bias, a gain, a mass or double precision that is left out in silence."""
+    way, there = VariableLength(), VariableLength(device="cpu")
+    query, patch = torch.zeros(2, 5, 8, dtype=torch.bfloat16), Patch(5, 5)
+    plain = Scoring(patch, 5, Rotary(), Window(2))
+    assert there.refusal(query, plain) is None
+    refusals: list[tuple[VariableLength, Tensor, Scoring, str]] = [
+        (way, query, plain, "runs on cuda, not on cpu"),
+        (there, query.double(), plain, "for torch.float16 and torch.bfloat16, not torch.float64"),
+        (there, query[..., :6], plain, "up to 256, not 6"),
+        (there, query, Scoring(patch, 5, ALiBi(2)), "ALiBi does more than rotate"),
+        (there, query, Scoring(patch, 5, Universal(Rotary(), 2, 5)), "Universal does more"),
+        (there, query, Scoring(patch, 5, mask=Mass(torch.ones(5))), "not by Mass"),
+        (there, query, Scoring(patch, 5, normaliser=Sigmoid()), "a softmax, not Sigmoid"),
+    ]
+    for one, heads, scoring, reason in refusals:
+        assert reason in str(one.refusal(heads, scoring))

@@ -14,3 +14,4 @@ from sciformer.attention.cores.regions import Regions as Regions
 from sciformer.attention.cores.row_blocks import RowBlocks as RowBlocks
 from sciformer.attention.cores.split_keys import SplitKeys as SplitKeys
 from sciformer.attention.cores.toeplitz_rows import ToeplitzRows as ToeplitzRows
+from sciformer.attention.cores.variable_length import VariableLength as VariableLength
