@@ -26,6 +26,7 @@ MOMENTS = (0.25, 0.5, 1.0)  # shares of the time span, and of other axes, that a
 APART = 0.1  # share of an axis that lies between two slices of a map
 SLENDER = 6.0  # domains longer than this times their width are stretched
 ROW, TOP, BOTTOM = 2.35, 0.85, 0.45  # inches: a row of panels, and the margins of the figure
+SNAPSHOT, LABELS = 1.35, 0.9  # inches: width of one of four maps; its title and labels
 BEHIND: dict[str, Any] = {
     "color": BLACK,
     "lw": 3.0,
@@ -67,7 +68,8 @@ class Picture:
         from matplotlib.figure import Figure
 
         rows = self._rows()
-        height = ROW * len(rows) + TOP + BOTTOM
+        shares = [self._share(len(row)) for row in rows]
+        height = ROW * sum(shares) + TOP + BOTTOM
         figure = Figure(figsize=(WIDTH, height))
         # Fixed margins: an automatic layout takes longer than all the drawing.
         lines = figure.add_gridspec(
@@ -77,6 +79,7 @@ class Picture:
             bottom=BOTTOM / height,
             top=1 - TOP / height,
             hspace=0.42,
+            height_ratios=shares,
         )
         for k, row in enumerate(rows):
             places = lines[k].subgridspec(1, len(row), wspace=0.36)
@@ -89,6 +92,14 @@ class Picture:
                     axes.tick_params(labelleft=False)
         figure.suptitle(self.title, x=0.065, ha="left", y=1 - 0.12 / height, va="top")
         return figure
+
+    def _share(self, panels: int) -> float:
+        """Height of a row as a share of `ROW`: snapshots of a wide domain need less."""
+        if self.time is None or len(self.axes) < 3 or panels < 3:
+            return 1.0
+        along, across = list(self.axes.values())[:2]
+        ratio = (along[-1] - along[0]) / (across[-1] - across[0])
+        return float(min(1.0, (SNAPSHOT / ratio + LABELS) / ROW))
 
     def _rows(self) -> list[list[Panel]]:
         """Panels by row; a row that one field fills in part takes the others, too."""
@@ -152,7 +163,7 @@ class Picture:
         if exact is not None:
             gap, said = _plane(space, frames[-1] - np.moveaxis(exact, place, 0)[-1])
             where = ", ".join([f"{self.time} = {moments[-1]:.3g}", *said])
-            title = f"error of ${name}$, {where}"
+            title = f"error, {where}"  # the row names the field, and the colour bar needs the space
             panels.append(partial(_map, space, gap, title, _around_zero(gap), True))
         return panels
 
