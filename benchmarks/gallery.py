@@ -2,9 +2,9 @@
 
     python -m benchmarks.gallery [--budget 15] [NAME ...]
 
-Each solve is the command that the gallery prints. Pictures and results.json lie in
-docs/figures/gallery; what is there already is replaced name by name. Errors of one seed and a short
-budget are a look at each problem, not a benchmark.
+Each solve is the command that the gallery prints, and so is each export of a film. Pictures, films
+and results.json lie in docs/figures/gallery; what is there already is replaced name by name. Errors
+of one seed and a short budget are a look at each problem, not a benchmark.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 from sciformer.cli.registry import entries
 
 FOLDER = Path(__file__).parents[1] / "docs" / "figures" / "gallery"
+FILMS = ("burgers", "cylinder-wake", "kdv", "taylor-green")  # a few, each some 0.3 MB
 DPI, COLOURS = 80, 128  # 680 px wide; a palette of this size makes a picture of some 40 KB
 
 
@@ -37,6 +38,9 @@ def solved(name: str, budget: float) -> dict[str, Any]:
             raise SystemExit(f"{name}: {done.stderr.splitlines()[-1]}")
         found = json.loads(done.stdout)
         draw(run, FOLDER / f"{name}.png")
+        if name in FILMS:
+            export = [sys.executable, "-m", "sciformer", "export", str(run), "--format", "gif"]
+            subprocess.run([*export, "--out", str(FOLDER / f"{name}.gif")], check=True)
     return {
         "command": " ".join(["sciformer", *words]),
         "relative_l2": found.get("relative_l2"),

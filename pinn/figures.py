@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciformer.pictures import BLACK, CYCLE, FIELD, RED, SIGNED, WIDTH, styled
+from pinn.maps import (
+    BETWEEN,
+    LEFT,
+    RIGHT,
+    draw_map,
+    error_colours,
+    field_colours,
+    height_of,
+    peak_of,
+    plane_of,
+)
+from sciformer.pictures import BLACK, CYCLE, RED, WIDTH, styled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,15 +29,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-    Panel = Callable[[Figure, Axes], None]
+    Panel = Callable[[Figure, Axes], object]
 
-# Shares of values whose range the colours span: a field may be unbounded at a corner.
-DARKEST, BRIGHTEST = 0.002, 0.998
 MOMENTS = (0.25, 0.5, 1.0)  # shares of the time span, and of other axes, that are shown
 APART = 0.1  # share of an axis that lies between two slices of a map
-SLENDER = 6.0  # domains longer than this times their width are stretched
-ROW, TOP, BOTTOM = 2.35, 0.85, 0.45  # inches: a row of panels, and the margins of the figure
-SNAPSHOT, LABELS = 1.35, 0.9  # inches: width of one of four maps; its title and labels
+ROW, GAP = 1.65, 0.7  # inches: height of a row, and of the titles and labels between two rows
+TOP, BOTTOM = 0.65, 0.45  # inches: margins of the figure
 BEHIND: dict[str, Any] = {
     "color": BLACK,
     "lw": 3.0,
@@ -68,21 +76,20 @@ class Picture:
         from matplotlib.figure import Figure
 
         rows = self._rows()
-        shares = [self._share(len(row)) for row in rows]
-        height = ROW * sum(shares) + TOP + BOTTOM
+        height = TOP + sum(high for _, high in rows) + GAP * (len(rows) - 1) + BOTTOM
         figure = Figure(figsize=(WIDTH, height))
         # Fixed margins: an automatic layout takes longer than all the drawing.
-        lines = figure.add_gridspec(
-            len(rows),
-            left=0.065,
-            right=0.935,
-            bottom=BOTTOM / height,
-            top=1 - TOP / height,
-            hspace=0.42,
-            height_ratios=shares,
-        )
-        for k, row in enumerate(rows):
-            places = lines[k].subgridspec(1, len(row), wspace=0.36)
+        top = height - TOP
+        for row, high in rows:
+            places = figure.add_gridspec(
+                1,
+                len(row),
+                left=LEFT,
+                right=RIGHT,
+                bottom=(top - high) / height,
+                top=top / height,
+                wspace=BETWEEN,
+            )
             drawn = [figure.add_subplot(places[j]) for j in range(len(row))]
             for panel, axes in zip(row, drawn, strict=True):
                 panel(figure, axes)
@@ -90,24 +97,23 @@ class Picture:
                 if axes.images:
                     axes.set_ylabel("")
                     axes.tick_params(labelleft=False)
-        figure.suptitle(self.title, x=0.065, ha="left", y=1 - 0.12 / height, va="top")
+            top -= high + GAP
+        figure.suptitle(self.title, x=LEFT, ha="left", y=1 - 0.12 / height, va="top")
         return figure
 
-    def _share(self, panels: int) -> float:
-        """Height of a row as a share of `ROW`: snapshots of a wide domain need less."""
-        if self.time is None or len(self.axes) < 3 or panels < 3:
-            return 1.0
-        along, across = list(self.axes.values())[:2]
-        ratio = (along[-1] - along[0]) / (across[-1] - across[0])
-        return float(min(1.0, (SNAPSHOT / ratio + LABELS) / ROW))
-
-    def _rows(self) -> list[list[Panel]]:
-        """Panels by row; a row that one field fills in part takes the others, too."""
+    def _rows(self) -> list[tuple[list[Panel], float]]:
+        """Panels and height of each row; a row that one field fills in part takes the others."""
         rows = [self._panels(name) for name in self.fields]
         others = self._others()
         if len(rows) == 1 and len(rows[0]) + len(others) <= 3:
-            return [rows[0] + others]
-        return [*rows, *(others[k : k + 3] for k in range(0, len(others), 3))]
+            return [(rows[0] + others, ROW)]
+        threes = [others[k : k + 3] for k in range(0, len(others), 3)]
+        return [(row, self._height(len(row))) for row in rows] + [(row, ROW) for row in threes]
+
+    def _height(self, panels: int) -> float:
+        """Height of a row of fields in inches: maps of equal scales may need less than `ROW`."""
+        spatial = [axis for name, axis in self.axes.items() if name != self.time][:2]
+        return ROW if len(spatial) < 2 else min(ROW, height_of(panels, *spatial) or ROW)
 
     def _panels(self, name: str) -> list[Panel]:
         values = self.fields[name]
@@ -153,34 +159,34 @@ class Picture:
         place = list(self.axes).index(self.time)
         frames, moments = np.moveaxis(values, place, 0), self.axes[self.time]
         space = {key: axis for key, axis in self.axes.items() if key != self.time}
-        colours = _colours(values)
-        chosen = _shares(len(moments))
+        colours = field_colours(values)
+        largest = np.nanmax(np.abs(np.nan_to_num(frames)), axis=0)  # one plane for all moments
         panels: list[Panel] = []
-        for index in chosen:
-            plane, said = _plane(space, frames[index])
+        for index in _shares(len(moments)):
+            plane, said = plane_of(space, frames[index], largest)
             where = ", ".join([f"{self.time} = {moments[index]:.3g}", *said])
-            panels.append(partial(_map, space, plane, f"${name}$, {where}", colours, True))
+            panels.append(partial(draw_map, space, plane, f"${name}$, {where}", colours, True))
         if exact is not None:
-            gap, said = _plane(space, frames[-1] - np.moveaxis(exact, place, 0)[-1])
-            where = ", ".join([f"{self.time} = {moments[-1]:.3g}", *said])
-            title = f"error, {where}"  # the row names the field, and the colour bar needs the space
-            panels.append(partial(_map, space, gap, title, _around_zero(gap), True))
+            gap, said = plane_of(space, frames[-1] - np.moveaxis(exact, place, 0)[-1])
+            # The row names the field; its name here would run into the next panel.
+            where = ", ".join([f"error, {self.time} = {moments[-1]:.3g}", *said])
+            panels.append(partial(draw_map, space, gap, where, error_colours(gap), True))
         return panels
 
     def _maps(self, name: str, values: Array, exact: Array | None) -> list[Panel]:
         axes, (values, *others) = self._turned(values, exact)
-        plane, said = _plane(axes, values)
+        plane, said = plane_of(axes, values)
         where = "".join(f", {word}" for word in said)
         equal = self.time is None
         if not others:
             title = f"${name}$, {self.label}{where}"
-            return [partial(_map, axes, plane, title, _colours(plane), equal)]
-        shown, _ = _plane(axes, others[0], values)
-        colours, gap = _colours(np.stack([plane, shown])), plane - shown
+            return [partial(draw_map, axes, plane, title, field_colours(plane), equal)]
+        shown, _ = plane_of(axes, others[0], values)
+        colours, gap = field_colours(np.stack([plane, shown])), plane - shown
         return [
-            partial(_map, axes, plane, f"${name}$, {self.label}{where}", colours, equal),
-            partial(_map, axes, shown, f"${name}$, reference{where}", colours, equal),
-            partial(_map, axes, gap, f"error of ${name}$", _around_zero(gap), equal),
+            partial(draw_map, axes, plane, f"${name}$, {self.label}{where}", colours, equal),
+            partial(draw_map, axes, shown, f"${name}$, reference{where}", colours, equal),
+            partial(draw_map, axes, gap, f"error of ${name}$", error_colours(gap), equal),
         ]
 
     def _turned(self, *values: Array | None) -> tuple[dict[str, Array], list[Array]]:
@@ -194,12 +200,12 @@ class Picture:
     def _slices(self, name: str, figure: Figure, panel: Axes) -> None:
         """Curves along space at three times, or along x where the field is largest."""
         exact = None if self.reference is None else self.reference[name]
-        plane, _ = _plane(self.axes, self.fields[name])
-        under = None if exact is None else _plane(self.axes, exact, self.fields[name])[0]
+        plane, _ = plane_of(self.axes, self.fields[name])
+        under = None if exact is None else plane_of(self.axes, exact, self.fields[name])[0]
         (first, along), (second, across) = list(self.axes.items())[:2]
         chosen = _shares(len(across))
         if second != self.time:  # neighbours of the peak would be drawn on top of its curve
-            peak = int(_peak(plane)[1])
+            peak = int(peak_of(plane)[1])
             apart = [k for k in chosen[:2] if abs(k - peak) > APART * len(across)]
             chosen = sorted({peak, *apart})
         for colour, index in zip(CYCLE, chosen, strict=False):
@@ -233,61 +239,3 @@ def _training(history: Sequence[tuple[int, float, float]], figure: Figure, panel
 def _shares(length: int) -> list[int]:
     """Indices of the shown moments on an axis."""
     return sorted({round(share * (length - 1)) for share in MOMENTS})
-
-
-def _peak(values: Array) -> tuple[int, ...]:
-    """Index of the largest size of a field; NaN counts as 0."""
-    return tuple(map(int, np.unravel_index(np.nan_to_num(np.abs(values)).argmax(), values.shape)))
-
-
-def _plane(
-    axes: Mapping[str, Array], values: Array, like: Array | None = None
-) -> tuple[Array, list[str]]:
-    """The first two coordinates of a field, the others where it (or another) is largest."""
-    place = _peak(values if like is None else like)[2:]
-    others = zip(list(axes.items())[2:], place, strict=True)
-    said = [f"{name} = {axis[i]:.3g}" for (name, axis), i in others]
-    whole = slice(None)
-    index: tuple[Any, ...] = (whole, whole, *place)
-    return values[index], said
-
-
-def _colours(values: Array) -> dict[str, Any]:
-    low, high = np.nanquantile(values, [DARKEST, BRIGHTEST])
-    return {"cmap": FIELD, "vmin": low, "vmax": high}
-
-
-def _around_zero(values: Array) -> dict[str, Any]:
-    limit = max(map(abs, np.nanquantile(values, [DARKEST, BRIGHTEST]))) or 1.0
-    return {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
-
-
-def _map(
-    axes: Mapping[str, Array],
-    values: Array,
-    title: str,
-    colours: Mapping[str, Any],
-    equal: bool,
-    figure: Figure,
-    panel: Axes,
-) -> None:
-    """A map with the first coordinate to the right and the second one up."""
-    from mpl_toolkits.axes_grid1 import make_axes_locatable
-
-    (first, along), (second, across) = list(axes.items())[:2]
-    ratio = (along[-1] - along[0]) / (across[-1] - across[0])
-    equal = equal and 1 / SLENDER < ratio < SLENDER
-    image = panel.imshow(
-        values.T,
-        origin="lower",
-        aspect="equal" if equal else "auto",
-        extent=(along[0], along[-1], across[0], across[-1]),
-        interpolation="bilinear",
-        **colours,
-    )
-    # As high as the map itself, whatever its aspect makes of it.
-    beside = make_axes_locatable(panel).append_axes("right", size="6%", pad=0.06)
-    bar = figure.colorbar(image, cax=beside)
-    bar.outline.set_visible(False)
-    panel.set(xlabel=first, ylabel=second)
-    panel.set_title(title)

@@ -78,6 +78,12 @@ def section(name: str, result: dict[str, Any] | None) -> str:
     parts.append(f"    {result['command']}\n")
     parts.append(f"{said}, {result['cpu_seconds']:.0f} s of CPU time, {result['verdict']}.\n")
     parts.append(f"![{name}](figures/gallery/{name}.png)\n")
+    if (FOLDER / f"{name}.gif").exists():
+        parts.append(
+            f"The same as a film, by `{result['command']} --out runs/{name}` and "
+            f"`sciformer export runs/{name} --format gif`:\n"
+        )
+        parts.append(f"![{name} as a film](figures/gallery/{name}.gif)\n")
     return "\n".join(parts)
 
 

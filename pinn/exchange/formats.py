@@ -36,7 +36,8 @@ class Format(Protocol):
         Args:
             solution: what to write.
             path: of the file; others of the same stem may be made beside it.
-            most: about how many points a grid has; formats without a grid take no notice.
+            most: about how many points a grid has, in films that of one frame; formats without a
+                grid take no notice.
 
         Raises:
             DataError: the format cannot hold this solution.

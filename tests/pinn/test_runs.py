@@ -268,7 +268,7 @@ def test_each_kind_of_problem_has_its_picture() -> None:
     assert [word for word in titles(film) if word.startswith("$u$, t =")] == [
         "$u$, t = 1", "$u$, t = 1.5", "$u$, t = 3",
     ]  # fmt: skip
-    assert "error of $u$, t = 3" in titles(film)
+    assert "error, t = 3" in titles(film)
     assert "phase plot (dot: start)" in titles(picture("t", "t"))
     # 2 x + x + y + z is largest at the end of z.
     assert any("z = 3" in word for word in titles(picture("xyz", None)))
