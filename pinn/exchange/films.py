@@ -96,7 +96,7 @@ def _panels(
         top=1 - TOP / height,
         wspace=BETWEEN,
     )
-    panels = [figure.add_subplot(place) for place in places]
+    panels = [figure.add_subplot(places[k]) for k in range(len(frames))]
     draw = _curve if len(axes) == 1 else _map
     updates = [
         draw(figure, panel, axes, name, values)
