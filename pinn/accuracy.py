@@ -87,7 +87,9 @@ def _relative(gap: Tensor, values: Tensor) -> float:
 
 
 class _Gauge:
-    """Subtracts, at each time, the mean over points of the fields that are free by a constant."""
+    """Subtraction, at each time, of the mean over points from fields that are determined only up to
+    a constant.
+    """
 
     def __init__(self, problem: Problem, points: Tensor) -> None:
         names = list(problem.expressions)
@@ -108,7 +110,9 @@ class _Gauge:
 
 
 def in_gauge(problem: Problem, name: str, found: Array, exact: Array) -> Array:
-    """A field on a grid; one that is free by a constant gets the reference's mean over space."""
+    """A field on a grid, shifted to the reference's mean over space if it is determined only up to
+    a constant.
+    """
     if name not in problem.gauge:
         return found
     coordinates = problem.domain.coordinates

@@ -60,7 +60,7 @@ def build_trial(problem: Problem, settings: Settings) -> TrialSolution:
 def rebuilt(
     problem: Problem, settings: Settings, config: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> TrialSolution:
-    """A trial solution of the form that a saved state has, whose numbers are still to be loaded.
+    """A trial solution with the structure of a saved state, whose numbers are still to be loaded.
 
     Args:
         problem: what it solves.
@@ -79,7 +79,7 @@ def rebuilt(
 
 
 def rebuilt_windows(problem: Problem, settings: Settings, state: Mapping[str, Tensor]) -> Windows:
-    """Windows in time of the form that a saved state has.
+    """Trial solutions in windows of time with the structure of a saved state.
 
     Raises:
         DataError: ends and states that are no windows of the problem.
@@ -124,7 +124,7 @@ def _spread(network: nn.Module, inputs: Inputs, problem: Problem) -> None:
 
 
 def kept_trial(problem: Problem, settings: Settings, config: Mapping[str, Any]) -> TrialSolution:
-    """A fresh trial solution of the form that a run's configuration keeps: pruned, if it was.
+    """A fresh trial solution with the structure of a run's configuration, pruned if the run was.
 
     Raises:
         DataError: edits that do not fit the network, or are none.

@@ -1,4 +1,4 @@
-"""What the PhysicsFormer paper claims, and the commands that measure it.
+"""Claims of the PhysicsFormer paper, and the commands that measure them.
 
 Only the abstracts and a short public summary of the paper were available to us. A limit that no
 published number gives is ours; its claim says so.

@@ -1,4 +1,4 @@
-"""Solutions with fewer hidden units: which go, and how the rest is trained on."""
+"""Pruning of solutions: which hidden units are removed, and further training of the rest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 class Sensitivity(Removal):
-    """Hidden units that change the residuals least for the numbers they take go first.
+    """The order of pruning: hidden units whose removal changes the residuals least per number go
+    first.
 
     importance_i = |J g_i|^2 / numbers of the unit,   J g_i = sum over weights w that read i of
     w dr/dw: the derivative of all weighted residuals r by a factor of the unit.
@@ -57,7 +58,7 @@ class Sensitivity(Removal):
 
 
 def numbers_of_a_unit(model: nn.Module, name: str) -> int:
-    """Trained numbers that go with one unit of a site, by its name."""
+    """Number of trained numbers that belong to one unit of a site, by its name."""
     smaller = copy.deepcopy(model)
     site = next(site for site in sites(smaller) if site.name == name)
     if site.count == 1:
@@ -68,7 +69,7 @@ def numbers_of_a_unit(model: nn.Module, name: str) -> int:
 
 @dataclass(frozen=True)
 class Pruned:
-    """A smaller network, not trained on yet.
+    """A smaller network before its further training.
 
     Attributes:
         solution: without wide layers.
@@ -120,7 +121,7 @@ def prune(solution: Solution, budget: float) -> Pruned:
 
 
 def count(model: nn.Module) -> int:
-    """Trained numbers."""
+    """Number of trained numbers."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 

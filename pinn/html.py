@@ -1,4 +1,4 @@
-"""A solution in words, for notebooks and titles."""
+"""Solutions in words, for notebooks and titles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST = 110  # characters of LaTeX that fit above a figure
 
 
 class Shown(Protocol):
-    """What is shown of a solution; `pinn.Solution` is one, which this module is a part of."""
+    """All that is shown of a solution; a protocol that `pinn.Solution` satisfies."""
 
     problem: Problem
 

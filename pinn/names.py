@@ -133,7 +133,7 @@ def describe(kind: str, thing: Any) -> str | dict[str, Any]:
 
 
 def label(kind: str, thing: Any) -> str:
-    """A word for an object in tables: its registered name, or that of its class."""
+    """A label for an object in tables: its registered name, or that of its class."""
     record = describe(kind, thing)
     if isinstance(record, str):
         return record

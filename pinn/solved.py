@@ -1,4 +1,4 @@
-"""What a solve comes to: a solution, its verdict, its errors, and how it came about."""
+"""Results of a solve: a solution, its verdict, its errors, and how it was found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttentionUse:
-    """How much a trained PhysicsFormer uses its attention.
+    """Measures of how much a trained PhysicsFormer uses its attention.
 
     Attributes:
         entropy: entropy of the weights over log k for each attention layer; 1 is uniform.
@@ -34,7 +34,7 @@ class AttentionUse:
 
 @dataclass(frozen=True)
 class Solved:
-    """A solution and how it came about.
+    """A solution, and how it was found.
 
     Attributes:
         solution: callable at points.
@@ -108,7 +108,7 @@ class Solved:
 
 
 def attention_use(solution: Solution, points: int = 2000) -> AttentionUse | None:
-    """How much attention a solution uses; None if it has no sequence to attend to."""
+    """Measures of the attention that a solution uses; None if it has no sequence to attend to."""
     former = trunk(solution.trial.network)
     if not isinstance(former, PhysicsFormer) or former.steps == 1:
         return None

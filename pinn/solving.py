@@ -266,7 +266,7 @@ def chosen(
 
 
 def _built_in(solution: Solution) -> dict[str, Any]:
-    """How the conditions are met."""
+    """Report of how the conditions are met."""
     problem, constraint = solution.problem, solution.trial.constraint
     hard = [] if constraint is None else [c.on for c in constraint.conditions]
     soft = [c.on for c in problem.conditions if constraint is None or c in constraint.soft]
@@ -275,7 +275,7 @@ def _built_in(solution: Solution) -> dict[str, Any]:
 
 
 def _told(solution: Solution, digits: Refined | None) -> dict[str, Any]:
-    """What the wide layer did, or why it is left out."""
+    """Report of the wide layer, or why it is left out."""
     if digits is not None:
         return {"digits": digits.summary()}
     said = why_not(solution)
@@ -307,7 +307,7 @@ def _write(run: Run, solved: Solved) -> None:
 
 
 def _offer(problem: Problem, settings: Settings) -> str:
-    """Causal weights, for an evolution that is trained at all times at once.
+    """The offer of causal weights, for an evolution that is trained at all times at once.
 
     A field that is wrong early can satisfy the equation later, and no training leaves it there.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def make_trainer(solution: Solution, limits: Limits, processes: Processes = ALONE) -> Trainer:
-    """What trains a solution's network in place, by the solution's settings."""
+    """The trainer of a solution's network, in place, by the solution's settings."""
     settings = solution.settings
     parameters = FlatParameters(list(solution.trial.parameters()))
     problem = solution.problem

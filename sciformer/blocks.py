@@ -1,4 +1,4 @@
-"""How a token mixer and a channel mixer become a layer."""
+"""Layers made of a token mixer and a channel mixer."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import torch
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a device does well.
+    """Block sizes and code paths of a device.
 
     Attributes:
         block_entries: entries of a tensor that are worked through at a time by elementwise kernels;

@@ -43,7 +43,7 @@ def write_onnx(
 
 @contextlib.contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Lets a logger say errors only."""
+    """Restricts a logger to errors while it is open."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""One look for all pictures: colours that colour-blind readers can tell apart, legible at 700 px.
+"""One style for all pictures: colours that colour-blind readers can tell apart, legible at 700 px.
 
 Figures are drawn inside `with styled():`, or by functions decorated with `@styled()`. A notebook
 takes the same look by `plt.style.use(sciformer.pictures.STYLE)`.

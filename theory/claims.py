@@ -1,4 +1,4 @@
-"""What the two theory papers claim, and the constructions, bounds and trainings that test it."""
+"""Claims of the two theory papers, and the constructions, bounds and trainings that test them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a solved problem to a bound of its error."""
+"""Bounds of the error of a solved problem."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def bound_error(
 
 
 def known_bound(problem: Problem, trial: TrialSolution) -> ErrorBound | None:
-    """The same, or None where no theorem applies."""
+    """The bound of `bound_error`, or None where no theorem applies."""
     try:
         return bound_error(problem, trial)
     except (UsageError, ConvergenceError):
@@ -106,7 +106,7 @@ def _named(norm: Norm | str) -> Norm:
 def _state(
     case: Case, samples: Samples, norms: list[Norm], reasons: dict[Norm, str]
 ) -> dict[Norm, Statement]:
-    """What the theorem of the class says in each norm; reasons where it says nothing."""
+    """Statements of the theorem of the class in each norm, and reasons where it makes none."""
     if case.form.time is None:
         theorem = bound_stationary
     elif case.form.inertia:

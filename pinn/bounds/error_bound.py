@@ -1,4 +1,4 @@
-"""What a theorem says about the error of a solution."""
+"""Statements of theorems about the error of a solution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Kind(str, Enum):
-    """How a bound was computed."""
+    """Ways to compute a bound."""
 
     ESTIMATE = "estimate"
     PROVEN = "proven"
@@ -84,7 +84,7 @@ class ErrorBound:
         return self.bound / self.size if self.size > 0 else float("inf")
 
     def __str__(self) -> str:
-        """One line."""
+        """The bound in one line."""
         when = "" if self.times is None else " at every time"
         return (
             f"{self.norm} error{when} is at most {self.bound:.2e}, {self.relative:.2e} of the "
@@ -92,7 +92,7 @@ class ErrorBound:
         )
 
     def summary(self) -> dict[str, Any]:
-        """JSON values."""
+        """The bound as JSON values."""
         return {
             "bound": self.bound,
             "relative": self.relative if np.isfinite(self.relative) else None,

@@ -206,7 +206,7 @@ def _rate_of(case: Case, norm: Norm, near: Samples, values: Array) -> float:
 
 
 def _pointwise(case: Case, samples: Samples, norm: Norm) -> Statement:
-    """Without derivatives in space every point is an equation of its own."""
+    """The bound without derivatives in space, where every point has an equation of its own."""
     rate = rate_max(case.form)
     error = np.abs(_start_gap(case, samples))[0]
     growth = [error]
@@ -239,7 +239,7 @@ def _start_gap(case: Case, samples: Samples) -> Array:
 
 
 def _kinks(case: Case, samples: Samples) -> float:
-    """What the jump of a slope where periodic ends meet adds to the L1 norm of the residual."""
+    """Part of the L1 norm of the residual added by the jump of a slope where periodic ends meet."""
     domain, total = case.domain, 0.0
     for axis, jump in case.boundary.kinks.items():
         c = case.problem.coordinates[axis]

@@ -126,7 +126,9 @@ def _plain(problem: Problem) -> tuple[Any, dict[tuple[tuple[Any, int], ...], Any
 
 
 def _factor(problem: Problem, in_time: tuple[Any, Any], in_space: list[Any]) -> Any:
-    """What makes the leading coefficient 1, or those of the second derivatives negative."""
+    """The factor that makes the leading coefficient 1, or those of the second derivatives
+    negative.
+    """
     second, first = in_time
     lead = second if second != 0 else first
     if lead == 0:
@@ -142,7 +144,7 @@ def _factor(problem: Problem, in_time: tuple[Any, Any], in_space: list[Any]) -> 
 
 
 def _refuse_kinks(problem: Problem, diffusion: Mapping[Any, Any], drift: Mapping[Any, Any]) -> None:
-    """Derivatives of coefficients are taken, which those with jumps do not have."""
+    """Refuses coefficients with jumps, because their derivatives are needed."""
     for kind, given, order in (("diffusion", diffusion, 3), ("drift", drift, 2)):
         for coefficient in given.values():
             if not is_smooth(coefficient, problem.coordinates, order):

@@ -1,4 +1,4 @@
-"""Rates at which errors grow, from an equation's normal form, and what walls ask for."""
+"""Growth rates of errors from an equation's normal form, and the conditions on its walls."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Rate:
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is one number everywhere."""
+        """Whether the rate is the same everywhere."""
         return bool(self._known.is_number) and not self._tilts
 
     def within(self, samples: Samples, distance: Array | float) -> Array:
@@ -133,7 +133,7 @@ def wall_trouble(form: NormalForm, boundary: Boundary, samples: Samples, kept: f
 
 
 def seam_trouble(form: NormalForm, boundary: Boundary, samples: Samples) -> str | None:
-    """Why a periodic coordinate is none for the coefficients; None if it is."""
+    """Why the coefficients are not periodic along a periodic coordinate; None if they are."""
     symbols = list(samples.columns)
     for axis in boundary.periodic:
         c = symbols[axis]

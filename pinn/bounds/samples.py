@@ -112,7 +112,7 @@ class Samples:
         return np.broadcast_to(np.asarray(found, dtype=np.float64), given.shape)
 
     def part(self, slices: slice) -> Samples:
-        """Some slices of time."""
+        """The samples of some slices of time."""
         columns = {c: column[slices] for c, column in self.columns.items()}
         slopes = {c: slope[slices] for c, slope in self.slopes.items()}
         value, residual = self.value[slices], self.residual[slices]
@@ -151,12 +151,14 @@ class Sampler:
         self._term = EquationTerm("bound", trial, problem.compile(wanted), names, values)
 
     def uniform(self, count: int) -> Samples:
-        """On `count` equal cells a coordinate."""
+        """Samples on `count` equal cells per coordinate."""
         ends = self._problem.domain.intervals.values()
         return self._on([Cells.uniform(low, high, count) for low, high in ends])
 
     def denser(self, coarse: Samples, count: int) -> Samples:
-        """On `count` cells a coordinate, half of them where the residual was found to be large."""
+        """Samples on `count` cells per coordinate, half of them where the residual was found to be
+        large.
+        """
         sizes = [len(coarse.cells[c].widths) for c in self._order()]
         size = np.abs(coarse.residual).reshape(sizes)
         found = {}
@@ -166,7 +168,7 @@ class Sampler:
         return self._on([found[c] for c in self._problem.coordinates])
 
     def _order(self) -> list[Any]:
-        """Coordinates, time first."""
+        """The coordinates, time first."""
         time = self._form.time
         return [*([] if time is None else [time]), *self._space]
 

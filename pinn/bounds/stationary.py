@@ -96,7 +96,7 @@ def _stability(case: Case, samples: Samples) -> tuple[float, Theorem, dict[str, 
 
 
 def _spectral(case: Case) -> tuple[float, Theorem, dict[str, float]] | None:
-    """For constant coefficients without drift; None if they are none."""
+    """The constant by eigenvalues for constant coefficients without drift; None for others."""
     form, domain = case.form, case.domain
     shift = form.reaction.diff(VALUE)
     is_constant = shift.is_number and all(a.is_number for a in form.diffusion.values())
@@ -122,7 +122,9 @@ def _spectral(case: Case) -> tuple[float, Theorem, dict[str, float]] | None:
 
 
 def _by_barrier(case: Case, samples: Samples) -> Statement:
-    """A parabola over one coordinate between two walls with values lies above the error."""
+    """The constant by a barrier: a parabola over one coordinate between two walls with values lies
+    above the error.
+    """
     form, domain = case.form, case.domain
     if any(case.boundary.kinks.values()):
         raise NotApplicable("the slope of the trial solution jumps where its periodic ends meet")

@@ -1,4 +1,4 @@
-"""A theorem's result on one grid, and when it does not apply."""
+"""Result of a theorem on one grid, and the error for theorems that do not apply."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class NotApplicable(Exception):
-    """A theorem says nothing about this problem; the text says why."""
+    """Raised where a theorem does not apply to a problem; the text says why."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What a theorem gives on one grid.
+    """Statement of a theorem on one grid.
 
     Attributes:
         bound: of the error.
@@ -55,7 +55,7 @@ class Case:
 
     @property
     def domain(self) -> Box:
-        """The box, which is all that boundaries are read from."""
+        """The box, from which alone the boundaries are read."""
         domain = self.problem.domain
         assert isinstance(domain, Box), "other domains are refused with their boundary"
         return domain

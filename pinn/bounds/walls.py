@@ -1,4 +1,4 @@
-"""What holds at the ends of each coordinate, exactly by the form of the trial solution or not."""
+"""Conditions at the ends of each coordinate, met exactly by the trial solution or not."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Wall:
 
 @dataclass(frozen=True)
 class Boundary:
-    """Everything that the theorems ask of a boundary.
+    """All that the theorems need to know of a boundary.
 
     Attributes:
         walls: faces of space where a condition holds exactly, by name.
@@ -68,7 +68,7 @@ class Boundary:
 
 
 def boundary_of(problem: Problem, trial: TrialSolution) -> Boundary:
-    """What holds at the ends of all coordinates.
+    """The conditions that hold at the ends of all coordinates.
 
     Raises:
         UsageError: the domain is no box, a slope at a wall or an initial condition is left to the

@@ -1,1 +1,1 @@
-"""Proven errors of solutions, with certificates that need not be believed."""
+"""Proven error bounds of solutions, with certificates that anybody can check."""

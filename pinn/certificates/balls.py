@@ -58,26 +58,26 @@ class Ball:
         return Ball(middle, (radius + UNIT * np.abs(middle)) * OUT + TINY)
 
     def power(self, exponent: int) -> Ball:
-        """x^n for n >= 1."""
+        """The power x^n for n >= 1."""
         result = self
         for _ in range(exponent - 1):
             result = result * self
         return result
 
     def sin(self) -> Ball:
-        """|sin'| <= 1."""
+        """The sine, by |sin'| <= 1."""
         return self._by(np.sin(self.middle), 1.0)
 
     def cos(self) -> Ball:
-        """|cos'| <= 1."""
+        """The cosine, by |cos'| <= 1."""
         return self._by(np.cos(self.middle), 1.0)
 
     def tanh(self) -> Ball:
-        """|tanh'| <= 1."""
+        """The hyperbolic tangent, by |tanh'| <= 1."""
         return self._by(np.tanh(self.middle), 1.0)
 
     def exp(self) -> Ball:
-        """The slope at the upper end is the largest."""
+        """The exponential, whose slope is largest at the upper end."""
         value = np.exp(self.middle)
         return self._by(value, value * (1 + 2 * LIBM * UNIT) * (1 + 2 * self.radius))
 
@@ -86,7 +86,7 @@ class Ball:
         return Ball(value, (slope * self.radius + 2 * LIBM * UNIT * np.abs(value)) * OUT + TINY)
 
     def linear(self, weight: Array, bias: Array | None) -> Ball:
-        """x W^T + b for rows x (p, n); sums in any order lose at most gamma_(n+1)."""
+        """The product x W^T + b for rows x (p, n); sums in any order lose at most gamma_(n+1)."""
         count = weight.shape[1] + 1
         gamma = count * UNIT / (1 - count * UNIT)
         sizes = np.abs(weight).T
@@ -97,12 +97,12 @@ class Ball:
         return Ball(middle, (self.radius @ sizes + gamma * lost) * OUT + TINY)
 
     def wide(self, count: int, width: int) -> Ball:
-        """Spread over (count, width)."""
+        """The ball spread over (count, width)."""
         shape = (count, width)
         return Ball(np.broadcast_to(self.middle, shape), np.broadcast_to(self.radius, shape))
 
     def beside(self, others: Sequence[Ball]) -> Ball:
-        """Further columns behind its own."""
+        """The ball with further columns appended."""
         every = [self, *others]
         return Ball(
             np.concatenate([b.middle for b in every], -1),
@@ -111,10 +111,10 @@ class Ball:
 
     @property
     def above(self) -> Array:
-        """A bound of |x|."""
+        """An upper bound of |x|."""
         return np.asarray((np.abs(self.middle) + self.radius) * OUT)
 
 
 def pi() -> Ball:
-    """float(pi) is below pi by 1.2e-16."""
+    """A ball around pi: float(pi) is below pi by 1.2e-16."""
     return Ball(np.array(np.pi), np.array(2.0**-52))

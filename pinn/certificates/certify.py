@@ -55,7 +55,7 @@ class Boxes:
         return Boxes(place, depth), Boxes(above, depth)
 
     def chosen(self, which: Any) -> Boxes:
-        """Some of them."""
+        """The boxes of some indices."""
         return Boxes(self.place[which], self.depth[which])
 
 
@@ -75,18 +75,18 @@ class Frame:
         self.area = float(area) * OUT
 
     def centres(self, boxes: Boxes) -> Array:
-        """Centres (n, 2), right up to `slack`."""
+        """Centres (n, 2), up to `slack`."""
         return self._low + self.halves(boxes) * (2 * boxes.place + 1)
 
     def halves(self, boxes: Boxes) -> Array:
-        """Half-widths (n, 2), right up to a rounding."""
+        """Half-widths (n, 2), up to rounding."""
         found: Array = np.ldexp(self._width, -(boxes.depth + 1))
         return found
 
 
 @dataclass
 class _Tree:
-    """A box, and what was made of it."""
+    """A box and its subdivision."""
 
     code: int = -1
     lower: int = -1

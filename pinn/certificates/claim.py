@@ -1,4 +1,4 @@
-"""What a certificate claims, and its files: data that is checked and never executed."""
+"""The claim of a certificate and its files: data that is checked and never executed."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def _fraction(text: Any) -> Fraction:
 
 
 def _formula(given: Formula) -> Formula:
-    """The formula itself, if it is one."""
+    """A value of the file as a formula, if it is one."""
     stack, seen = [given], 0
     while stack:
         node = stack.pop()

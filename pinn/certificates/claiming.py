@@ -29,7 +29,7 @@ _HEADS = {sympy.sin: "sin", sympy.cos: "cos", sympy.exp: "exp"}
 
 
 def claim_of(problem: Problem, trial: TrialSolution) -> Claim:
-    """What is to be proven of a trial solution; its boxes are empty, its bound infinite.
+    """The claim to be proven of a trial solution; its boxes are empty, its bound infinite.
 
     Args:
         problem: u_t + f(u)_x = a u_xx + source on an interval of x with values at both ends.

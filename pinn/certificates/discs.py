@@ -39,13 +39,13 @@ class Disc:
         return Disc(ball.middle, zero, zero, ball.radius, self.reach)
 
     def wide(self, count: int, width: int) -> Disc:
-        """Spread over (count, width)."""
+        """The disc spread over (count, width)."""
         names = ("middle", "first", "second", "radius")
         spread = [np.broadcast_to(getattr(self, name), (count, width)) for name in names]
         return Disc(spread[0], spread[1], spread[2], spread[3], self.reach)
 
     def beside(self, others: Sequence[Disc]) -> Disc:
-        """Further columns behind its own."""
+        """The disc with further columns appended."""
         every = [self, *others]
         names = ("middle", "first", "second", "radius")
         joined = [np.concatenate([getattr(d, n) for d in every], -1) for n in names]
@@ -63,7 +63,9 @@ class Disc:
         return np.where(np.isfinite(found), found, np.inf)
 
     def _made(self, middle: Any, first: Any, second: Any, radius: Any) -> Disc:
-        """Widens by the rounding of its own numbers, each computed by at most four operations."""
+        """The disc widened by the rounding of its own numbers, each computed by at most four
+        operations.
+        """
         sizes = np.abs(middle) + self.reach * (np.abs(first) + np.abs(second))
         rest = (radius + 4 * UNIT * sizes) * OUT + TINY
         return Disc(middle, first, second, rest, self.reach)
@@ -97,29 +99,31 @@ class Disc:
         )
 
     def power(self, exponent: int) -> Disc:
-        """z^n for n >= 1."""
+        """The power z^n for n >= 1."""
         result = self
         for _ in range(exponent - 1):
             result = result * self
         return result
 
     def sin(self) -> Disc:
-        """|sin''| <= cosh |Im z|."""
+        """The sine, by |sin''| <= cosh |Im z|."""
         bend = np.cosh(self._spread) / 2
         return self._taylor(np.sin(self.middle), np.cos(self.middle), bend)
 
     def cos(self) -> Disc:
-        """|cos''| <= cosh |Im z|."""
+        """The cosine, by |cos''| <= cosh |Im z|."""
         bend = np.cosh(self._spread) / 2
         return self._taylor(np.cos(self.middle), -np.sin(self.middle), bend)
 
     def exp(self) -> Disc:
-        """|exp''| = exp(Re z)."""
+        """The exponential, by |exp''| = exp(Re z)."""
         value = np.exp(self.middle)
         return self._taylor(value, value, np.exp(self.middle + self._spread) / 2)
 
     def tanh(self) -> Disc:
-        """|tanh''| = 2 |tanh| |1 / cosh^2|, with |cosh z|^2 = cosh^2(Re z) - sin^2(Im z)."""
+        """The hyperbolic tangent, by |tanh''| = 2 |tanh| |1 / cosh^2|, with |cosh z|^2 = cosh^2(Re
+        z) - sin^2(Im z).
+        """
         spread = self._spread
         nearest = np.clip(np.abs(self.middle) - spread, 0.0, FARTHEST)
         wide = np.sin(np.minimum(spread, np.pi / 2)) ** 2

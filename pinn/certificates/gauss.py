@@ -1,4 +1,4 @@
-"""Points and weights of Gauss and Legendre, enclosed by exact arithmetic."""
+"""Gauss-Legendre points and weights, enclosed by exact arithmetic."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def gauss_points(count: int) -> tuple[Array, Array]:
 
 
 def _legendre(order: int, x: Fraction) -> tuple[Fraction, Fraction]:
-    """P_(order-1) and P_order."""
+    """The Legendre polynomials P_(order-1) and P_order."""
     before, now = Fraction(1), x
     for k in range(1, order):
         before, now = now, ((2 * k + 1) * x * now - k * before) / (k + 1)

@@ -1,4 +1,4 @@
-"""From a solution to a proven error and its certificate."""
+"""Proofs of the error of a solution, and their certificates."""
 
 from __future__ import annotations
 

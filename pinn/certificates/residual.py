@@ -50,7 +50,7 @@ class Jet:
         )
 
     def chain(self, value: Number, slope: Number, bend: Number) -> Jet:
-        """f of it, with f, f' and f'' at its value."""
+        """The composition with f, from f, f' and f'' at the value."""
         square = _product(self.x, self.x)
         return Jet(
             value,
@@ -60,7 +60,7 @@ class Jet:
         )
 
     def linear(self, weight: Any, bias: Any) -> Jet:
-        """Rows times W^T, plus b."""
+        """The product of rows with W^T, plus b."""
         return Jet(
             self.value.linear(weight, bias),
             *(None if c is None else c.linear(weight, None) for c in (self.x, self.xx, self.t)),

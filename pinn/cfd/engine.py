@@ -1,4 +1,4 @@
-"""The finite-element library, asked for only where a flow is computed."""
+"""The finite-element library, imported only where a flow is computed."""
 
 from __future__ import annotations
 

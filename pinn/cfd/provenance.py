@@ -1,4 +1,4 @@
-"""What made a shipped reference, and how good it is."""
+"""Provenance and accuracy of a shipped reference."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _distances(wake: Wake, recording: Recording, settings: WakeSettings) -> dict
 
 
 def momentum_residual(wake: Wake, seed: int = 0) -> dict[str, float]:
-    """How well a wake satisfies the equations at 2,000 random points inside its window.
+    """Residual of the equations in a wake at 2,000 random points inside its window.
 
     The divergence is that of the streamfunction form, so it is rounding. The residual of momentum
     is compared with the convective and with the viscous term, all as root mean squares.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shedding:
-    """What a periodic wake is compared by.
+    """Quantities by which periodic wakes are compared.
 
     Args:
         strouhal: f D / U of the last period.

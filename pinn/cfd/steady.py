@@ -11,7 +11,7 @@ TOLERANCE, MAX_STEPS = 1e-12, 15
 
 
 class SteadyFlow:
-    """(u.grad) u + grad p = viscosity lap u, div u = 0 on a mesh.
+    """The equations (u.grad) u + grad p = viscosity lap u, div u = 0 on a mesh.
 
     Args:
         mesh: NGSolve mesh.
@@ -40,7 +40,8 @@ class SteadyFlow:
         self.field, self.unknowns = ngs.GridFunction(space), int(space.ndof)
 
     def solve(self) -> int:
-        """Newton's method from `field`, whose boundary values stay; the number of steps.
+        """Solves by Newton's method from `field`, whose boundary values stay; returns the number of
+        steps.
 
         Raises:
             ConvergenceError: the residual is not below 1e-12 after 15 steps.

@@ -27,7 +27,7 @@ DIVERGED_DRAG = 1e3
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a flow is discretised.
+    """Discretisation of a flow.
 
     Args:
         order: degree k of the velocity, k - 1 of the pressure.
@@ -97,7 +97,7 @@ class UnsteadyFlow:
         self._remember()
 
     def advance(self) -> tuple[float, float]:
-        """One step of time; the drag and lift coefficients after it.
+        """Takes one step of time; returns the drag and lift coefficients after it.
 
         Raises:
             ConvergenceError: the flow blew up; the step is too long for the mesh.
@@ -132,7 +132,7 @@ class UnsteadyFlow:
         return np.hstack([np.asarray(velocity(places)), np.asarray(pressure(places))])
 
     def state(self) -> dict[str, Array]:
-        """Everything that the next step needs, as arrays."""
+        """All that the next step needs, as arrays."""
         vectors = [*self._velocities, *self._convections]
         return {
             "time": np.array(self.time),
@@ -140,7 +140,7 @@ class UnsteadyFlow:
         }
 
     def restore(self, state: dict[str, Array]) -> None:
-        """Continues where `state` was taken, on a mesh made with the same numbers."""
+        """Continues from a `state`, on a mesh made with the same numbers."""
         self.time = float(state["time"])
         vectors = []
         for values in state["history"]:

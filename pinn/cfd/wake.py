@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WakeSettings:
-    """What makes a wake, all of it; the defaults make that of the package in six CPU minutes.
+    """All settings of a wake computation; the defaults make the wake of the package in six CPU
+    minutes.
 
     Args:
         mesh: of the cylinder in its stream.
@@ -102,7 +103,7 @@ class WakeMaker:
         return self._flow.unknowns
 
     def advance(self) -> tuple[float, float]:
-        """One step; the drag and lift coefficients after it."""
+        """Takes one step of time; returns the drag and lift coefficients after it."""
         to_fine, to_record, _ = self.settings.steps
         if self.taken == 0:
             self._flow.start()
@@ -125,13 +126,13 @@ class WakeMaker:
         return shedding(time, drag, lift)
 
     def recording(self) -> Recording:
-        """What was recorded so far."""
+        """The recording so far."""
         shape = (len(self._times), *self.settings.nodes, 3)
         values = np.array(self._snapshots).reshape(shape)
         return Recording(np.array(self._times), values, self.shedding())
 
     def state(self) -> dict[str, Array]:
-        """Everything that the next step needs, as arrays."""
+        """All that the next step needs, as arrays."""
         return {
             **self._flow.state(),
             "forces": np.array(self._forces).reshape(-1, 3),
@@ -140,7 +141,7 @@ class WakeMaker:
         }
 
     def restore(self, state: dict[str, Array]) -> None:
-        """Goes on where `state` was taken with the same settings."""
+        """Continues from a `state` with the same settings."""
         self._forces = [tuple(row) for row in state["forces"].tolist()]
         self._times, self._snapshots = state["times"].tolist(), list(state["snapshots"])
         self.taken = len(self._forces)

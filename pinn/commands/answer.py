@@ -1,4 +1,4 @@
-"""`sciformer solve FAMILY --from RUN`: one member of a family by what was learned of all."""
+"""`sciformer solve FAMILY --from RUN`: the solution of one member of a learned family."""
 
 from __future__ import annotations
 

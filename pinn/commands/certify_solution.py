@@ -1,4 +1,4 @@
-"""What `sciformer solve --certify` does beside a solve."""
+"""The part of `sciformer solve` that estimates and proves errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH, LAYERS, NEURONS = 16, 2, 300
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds what is known of errors without a reference."""
+    """Adds the arguments on errors without a reference."""
     from sciformer.cli.arguments import positive_number
 
     parser.add_argument(
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def provable(advised: Settings) -> Settings:
-    """The settings with a network whose error is soon proven."""
+    """The settings with a network for which a proof is quick."""
     from pinn.networks import MLP
     from pinn.refinement.refine import Refiner
 
@@ -47,7 +47,7 @@ def provable(advised: Settings) -> Settings:
 
 
 def refuse_unprovable(problem: Problem, settings: Settings) -> None:
-    """Refuses before any training what no proof is known for.
+    """Refuses, before any training, problems for which no proof is known.
 
     Raises:
         UsageError: the equation, a condition or the network.

@@ -1,4 +1,4 @@
-"""Choices of a solve from the words of a command line: here names become objects."""
+"""Choices of a solve from the words of a command line, where names become objects."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def find_optimiser(name: str) -> Any:
 
 
 def one_token(settings: Settings) -> Settings:
-    """The same with a single token for each point.
+    """The settings with a single token per point.
 
     Raises:
         UsageError: the network reads no sequence.

@@ -1,4 +1,4 @@
-"""Make the network of a solution smaller, and say what that costs in accuracy."""
+"""Make the network of a solution smaller, and report the loss of accuracy."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _before(solution: Solution, pruned: Pruned) -> dict[str, Any]:
-    """Errors and residuals of what was given and of what is trained on."""
+    """Errors and residuals of the given network and of the one that is trained further."""
     from pinn.compression import bare, count, validation
 
     whole = bare(solution)

@@ -27,14 +27,14 @@ def network_settings(arguments: argparse.Namespace, **choices: Any) -> Settings:
 
 
 def limits(arguments: argparse.Namespace) -> Limits:
-    """When a fit ends."""
+    """Limits of a fit from the arguments."""
     from pinn.training.trainer import Limits
 
     return Limits(arguments.budget, arguments.iterations)
 
 
 def shower(progress: Any, done: int, arguments: argparse.Namespace) -> Callable[[Progress], None]:
-    """Shows a fit about once a second."""
+    """An observer that shows a fit about once a second."""
     last = [-1.0]
 
     def show(report: Progress) -> None:

@@ -162,7 +162,8 @@ def _noise(text: str) -> float:
 
 
 def _is_own(arguments: argparse.Namespace) -> bool:
-    """Whether samples of one's own are fitted, and no flow or exact solution of the package.
+    """Whether samples of the user's own are fitted, rather than a flow or exact solution of the
+    package.
 
     Raises:
         UnknownNameError: the problem is neither known here nor a file.
@@ -202,7 +203,9 @@ def _flow(arguments: argparse.Namespace) -> Study:
 
 
 def _weak(arguments: argparse.Namespace, truth: Truth) -> Method:
-    """Without torch, which would take longer to import than the method takes."""
+    """The study of a flow by the weak form, without torch, which would take longer to import than
+    the method takes.
+    """
     from pinn.data.embedded import embedded_wake_grid
     from pinn.data.files import load_flow
     from pinn.identification.weak.navier_stokes import identify_weak

@@ -100,7 +100,7 @@ def _starts(words: Sequence[str]) -> dict[str, float | None]:
 def _samples(
     arguments: argparse.Namespace, coordinates: Sequence[str], quantities: Sequence[str]
 ) -> Cloud:
-    """The samples of a file, with the noise that was said, or that they say themselves."""
+    """The samples of a file, with the noise level that was given or is estimated from them."""
     from pinn.data.samples import load_samples
     from pinn.identification.asking import with_noise
     from sciformer.errors import UsageError

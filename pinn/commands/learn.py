@@ -29,7 +29,7 @@ reference; the classical method that computes it may well be as fast as the answ
 
 
 def choose(words: Sequence[str]) -> Any:
-    """The command for what is no family of problems; None for families."""
+    """The command for a name that is not a family of problems; None for families."""
     from sciformer.cli.registry import entries
 
     learners = entries("learners")
@@ -236,7 +236,7 @@ def _summary(arguments: argparse.Namespace, family: Family, learned: Learned) ->
 
 
 def _ablation(arguments: argparse.Namespace, family: Family, schedule: Any) -> list[dict[str, Any]]:
-    """Every network from the best start and from the faded one, at equal seconds."""
+    """Results of every network from the best start and from the faded one, in equal seconds."""
     from pinn.families.learning import learn
     from pinn.families.starts import Faded, start_for
     from pinn.names import known, make

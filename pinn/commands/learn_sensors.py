@@ -1,4 +1,4 @@
-"""Learn to answer a flow from a stream of few velocity sensors, beside gappy POD and regression."""
+"""Learn to reconstruct a flow from a stream of a few velocity sensors; compare with gappy POD."""
 
 from __future__ import annotations
 

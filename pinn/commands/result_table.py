@@ -1,4 +1,4 @@
-"""The table that `sciformer solve` ends with."""
+"""The final table of `sciformer solve`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOT_CONVERGED = 3
 
 
 def print_results(results: list[dict[str, Any]]) -> None:
-    """Prints the solution beside its ablation, if there is one, a row for each figure."""
+    """Prints the solution beside its ablation, if there is one, in one row per result."""
     from sciformer.cli.console import print_table
 
     shown = {
@@ -51,7 +51,7 @@ def print_results(results: list[dict[str, Any]]) -> None:
 
 
 def warn(results: list[dict[str, Any]]) -> None:
-    """Says on stderr, one sentence each, which results are not to be trusted, and why."""
+    """Prints on stderr, in one sentence each, which results are not to be trusted, and why."""
     from sciformer.cli.console import note
 
     for result in results:
@@ -66,7 +66,9 @@ def warn(results: list[dict[str, Any]]) -> None:
 
 
 def status_of(results: list[dict[str, Any]]) -> int:
-    """3 if one of the results has not converged or was not proven as asked, 0 otherwise."""
+    """The exit status: 3 if one of the results has not converged or was not proven as asked, 0
+    otherwise.
+    """
     has_failed = any(
         result.get("verdict") == "not converged" or result.get("not_proven") for result in results
     )

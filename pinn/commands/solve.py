@@ -177,7 +177,7 @@ def _show_results(arguments: argparse.Namespace, results: list[dict[str, Any]]) 
 
 
 class _Request:
-    """What the arguments ask for, after a resumed run's own choices."""
+    """The request of the arguments, after a resumed run's own choices."""
 
     def __init__(self, arguments: argparse.Namespace, processes: Processes) -> None:
         from pinn.commands.choices import chosen_settings, problem_parameters
@@ -214,7 +214,7 @@ class _Request:
             self._config["edits"] = self._old.config["edits"]
 
     def solve(self, settings: Settings, directory: Any) -> dict[str, Any]:
-        """What one solve found; the first process tells how it goes, and writes."""
+        """The result of one solve; the first process shows the progress, and writes."""
         from pinn.solving import solve
         from pinn.training.trainer import INTERRUPTED
         from sciformer.cli.console import Progress as Bar
@@ -291,8 +291,9 @@ class _Request:
         return Limits(budget, iterations)
 
     def _base(self) -> Settings:
-        """The resumed run's choices, or what the problem advises; not its network, if the user
-        chooses tokens per point."""
+        """The choices of the resumed run, or what the problem advises; without its network, if the
+        user chooses tokens per point.
+        """
         import dataclasses
 
         from pinn.networks import Race

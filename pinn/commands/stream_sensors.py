@@ -1,4 +1,4 @@
-"""Answer a flow frame by frame from the readings of its sensors."""
+"""Reconstruct a flow frame by frame from the readings of its sensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Re-check the certificate of a solution, by code that shares nothing with its prover."""
+"""Re-check the certificate of a solution, with code that shares nothing with its prover."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _settings(pairs: list[str]) -> tuple[WakeSettings, Size]:
 
 
 class _Observer:
-    """Shows how far it is, keeps a checkpoint now and then, and watches the clock."""
+    """Progress display, checkpoints and time limit of a computation."""
 
     def __init__(
         self, maker: WakeMaker, run: Run, progress: Progress, budget: float | None

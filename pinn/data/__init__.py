@@ -1,4 +1,4 @@
-"""Measured or computed flows that a user brings, and the forms in which they come.
+"""Measured or computed data of users, and the files in which they come.
 
 Public names are imported on first use.
 """

@@ -30,7 +30,7 @@ def embedded_wake_grid() -> FlowGrid:
 
 
 def embedded_wake_data() -> FlowData:
-    """The same with its pressure, as points and snapshots."""
+    """The package's own wake with its pressure, as points and snapshots."""
     grid = embedded_wake_grid()
     fields = embedded_wake().grid(grid.x, grid.y, grid.t)
     points = np.stack(np.meshgrid(grid.x, grid.y, indexing="ij"), -1).reshape(-1, 2)

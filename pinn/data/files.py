@@ -150,7 +150,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
 
 def _npy_shape(name: str, key: str, archive: zipfile.ZipFile, member: str) -> tuple[int, ...]:
-    """The shape that the header of an array tells, if the array has the size that follows."""
+    """The shape in the header of an array, if the array has the size that follows from it."""
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         if version not in NPY_HEADERS:

@@ -64,12 +64,12 @@ class FlowData:
 
     @property
     def samples(self) -> int:
-        """Points times snapshots."""
+        """Number of samples: points times snapshots."""
         return len(self.points) * len(self.time)
 
     @property
     def has_late_start(self) -> bool:
-        """Whether whole snapshots are missing after the first, which its time does not tell.
+        """Whether whole snapshots are missing after the first although its time does not show it.
 
         The first two then differ as much as snapshots 2, 3, ... steps apart do, and the next ones
         evenly again. So it is in the wake of a cylinder by Raissi, Perdikaris, Karniadakis.
@@ -86,14 +86,14 @@ class FlowData:
         return steps > 2 - TELLING and abs(steps - round(steps)) < TELLING
 
     def from_snapshot(self, first: int) -> FlowData:
-        """Without the snapshots before one."""
+        """The data without the snapshots before one."""
         pressure = None if self.pressure is None else self.pressure[:, first:]
         return FlowData(
             self.name, self.points, self.time[first:], self.velocity[..., first:], pressure
         )
 
     def grid(self) -> FlowGrid:
-        """The same flow on the grid its points form, in whatever order they come.
+        """The flow on the grid that its points form, in whatever order they come.
 
         Raises:
             DataError: the points are no full grid of equal spacing, or the snapshots not equally
@@ -178,7 +178,7 @@ class FlowGrid:
 
     @property
     def samples(self) -> int:
-        """Points times snapshots."""
+        """Number of samples: points times snapshots."""
         return self.u.size
 
     @property
@@ -189,7 +189,7 @@ class FlowGrid:
 
 
 def _axis(values: Array) -> tuple[Array, NDArray[np.intp]]:
-    """Different values, rising, and which of them each point has; rounding is forgiven."""
+    """Distinct values in rising order, and the index of each point's value, up to rounding."""
     tolerance = 1e-6 * (np.ptp(values) or 1.0)
     order = np.argsort(values)
     group = np.concatenate([[0], np.cumsum(np.diff(values[order]) > tolerance)])

@@ -1,4 +1,4 @@
-"""How noisy data are, found in the data themselves."""
+"""Noise levels of data, estimated from the data themselves."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def noise_on_grid(field: Array) -> float:
 
 
 def noise_in_time(series: Array, time: Array) -> float:
-    """The same from scattered points, each on its own.
+    """Standard deviation of the noise of scattered points, from the series of each.
 
     Differences of order n leave binomial(2 n, n)^(1/2) times white noise for every n, and of a
     smooth signal ever less. Where the orders 6 and 12 disagree, it was signal.
@@ -111,7 +111,7 @@ def _evidence(z: Array, squares: Array, values: Array) -> tuple[float, float]:
 
 
 def signal_under(name: str, label: str, noise: float, deviation: float) -> float:
-    """Standard deviation of what lies under the noise.
+    """Standard deviation of the signal beneath the noise.
 
     Args:
         name: of the data, for the message.
@@ -132,7 +132,9 @@ def signal_under(name: str, label: str, noise: float, deviation: float) -> float
 
 
 def _level(field: Array, order: int, axes: tuple[int, ...]) -> float:
-    """White noise that would leave the differences of an order along some axes."""
+    """Standard deviation of white noise that would leave the differences of an order along some
+    axes.
+    """
     for axis in axes:
         field = np.diff(field, order, axis=axis)
     return float(np.sqrt(np.mean(field**2) / math.comb(2 * order, order) ** len(axes)))

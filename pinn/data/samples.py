@@ -236,7 +236,7 @@ def _real(name: str, key: str, value: Any) -> Array:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turns whatever the reader of a library raises into one sentence."""
+    """Turns any exception of a library's reader into one sentence."""
     if not path.is_file():  # nor a device or a pipe
         raise DataError(f"samples: there is no file {path}; check the path.")
     try:

@@ -34,7 +34,8 @@ HIGH, TOP, BOTTOM = 2.0, 0.75, 0.5  # inches: a panel of curves, and the margins
 
 @dataclass(frozen=True)
 class Film:
-    """One panel a field: a curve over one coordinate, a map over two, with the time above.
+    """A film with one panel per field: a curve over one coordinate, a map over two, with the time
+    above.
 
     Attributes:
         suffix: of the file.
@@ -47,7 +48,7 @@ class Film:
 
     @styled()
     def write(self, solution: Solution, path: Path, most: int) -> None:
-        """See `Format.write`; `most` counts the points of one frame."""
+        """?; `most` counts the points of one frame."""
         from matplotlib import animation
 
         time = solution.problem.time
@@ -83,7 +84,7 @@ class Film:
 def _panels(
     axes: dict[str, Array], frames: dict[str, Array], height: float
 ) -> tuple[Figure, list[Update]]:
-    """The first frame, and what draws the others, field by field."""
+    """The first frame, and the functions that draw the others, field by field."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, height))

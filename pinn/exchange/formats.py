@@ -1,4 +1,4 @@
-"""What a solution can be written as; every format is an object."""
+"""Formats in which a solution can be written, each an object."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ FORMATS: dict[str, Format] = {
 
 
 def require(name: str, form: Format) -> None:
-    """Sees to it that the packages of a format are there.
+    """Checks that the packages of a format are installed.
 
     Raises:
         UsageError: one is missing; the sentence says how to get it.

@@ -20,7 +20,6 @@ class Npz:
     packages: tuple[str, ...] = ()
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
-        """See `Format.write`."""
         axes, fields = solution.on_grid(most)
         with path.open("wb") as file:
             arrays: dict[str, Any] = {**axes, **fields}
@@ -35,5 +34,4 @@ class NetCDF:
     packages: tuple[str, ...] = ("xarray", "h5netcdf")
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
-        """See `Format.write`."""
         solution.to_xarray(most).to_netcdf(path, engine="h5netcdf")

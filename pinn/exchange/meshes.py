@@ -49,7 +49,6 @@ class VTK:
     packages: tuple[str, ...] = ("meshio",)
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
-        """See `Format.write`."""
         axes, fields = solution.on_grid(most)
         time = solution.problem.time
         if time is None or len(axes) <= 2:

@@ -52,19 +52,18 @@ def program(solution: Solution) -> Any:
 
 @dataclass(frozen=True)
 class TorchProgram:
-    """For `torch.export.load`, in Python or C++."""
+    """A program for `torch.export.load`, in Python or C++."""
 
     suffix: str = ".pt2"
     packages: tuple[str, ...] = ()
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
-        """See `Format.write`."""
         torch.export.save(program(solution), path)
 
 
 @dataclass(frozen=True)
 class ONNX:
-    """For onnxruntime and others; one input `points`, one output `fields`.
+    """A program for onnxruntime and others; one input `points`, one output `fields`.
 
     Accuracy: about 1e-7, because torch's exporter keeps scalar constants in single precision.
     """
@@ -73,5 +72,4 @@ class ONNX:
     packages: tuple[str, ...] = ("onnx", "onnxscript")
 
     def write(self, solution: Solution, path: Path, most: int) -> None:
-        """See `Format.write`."""
         write_onnx(program(solution), path, inputs=["points"], outputs=["fields"])

@@ -1,4 +1,4 @@
-"""The answer of a family: a start in closed form, and what a network adds."""
+"""The answer of a family: a start in closed form, and a network's correction."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Answer(nn.Module):
     def combined(
         self, started: tuple[list[Any], list[Any]], inputs: Inputs | None, where: Where
     ) -> list[Any]:
-        """The same from offset and factor that are known already."""
+        """The fields from an offset and a factor that are known already."""
         offset, factor = started
         if self.network is None or inputs is None:
             return offset
@@ -54,7 +54,9 @@ class Answer(nn.Module):
         ]
 
     def exactly(self, members: Members, inputs: Inputs | None, where: Where) -> list[Tensor]:
-        """Fields (q, b) without derivatives, float64: the start loses no digits to the network."""
+        """Fields (q, b) without derivatives in float64, so that the start loses no digits to the
+        network.
+        """
         with torch.no_grad():
             offset, factor = self.start(members, where)
             if self.network is None or inputs is None:

@@ -1,4 +1,4 @@
-"""What theorems say of the error of a learned answer, from its residual alone."""
+"""Error bounds of a learned answer by theorems, from its residual alone."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from sciformer.errors import DomainError
 
 @dataclass(frozen=True)
 class Calibration:
-    """Scores of members that were neither learned from nor will be asked about.
+    """Scores of members that were used neither for learning nor for any other choice.
 
     The score of a member is the largest |error| of a field anywhere on a grid over the root mean
     square of the answer, so that a band of half width q times that holds the whole field at once.

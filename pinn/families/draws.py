@@ -1,4 +1,4 @@
-"""What one step of training is made of: fresh members, fresh readings, fresh points."""
+"""Random draws of one training step: members, readings and points."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def uniform_inputs(family: Family, members: Members, dtype: torch.dtype) -> Inpu
 def random_inputs(
     family: Family, members: Members, dtype: torch.dtype, generator: torch.Generator
 ) -> Inputs:
-    """Inputs from uniform or random places of a number by chance."""
+    """Inputs from a random number of uniform or random places."""
     pick = int(torch.randint(2 * len(COUNTS), (1,), generator=generator))
     count = COUNTS[pick // 2]
     places = {}

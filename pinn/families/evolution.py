@@ -1,4 +1,4 @@
-"""What kind of evolution equation a family has, read from its sympy form."""
+"""The evolution equation of a family, read from its sympy form."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Family:
 
     @property
     def name(self) -> str:
-        """The problem's name."""
+        """The name of the problem."""
         return self.problem.name
 
     def __repr__(self) -> str:
@@ -111,7 +111,7 @@ class Family:
         return f"Family({self.name}: {', '.join(self.problem.field_names)} for any {varied})"
 
     def draw(self, count: int, seed: int) -> Members:
-        """Members by chance; a seed gives the same ones again.
+        """Random members; the same seed gives the same ones.
 
         Raises:
             DomainError: count < 1.
@@ -175,7 +175,7 @@ class Family:
         return {name: torch.as_tensor(found[name]) for name in self.problem.field_names}
 
     def centred(self, members: Members) -> tuple[Members, Tensor]:
-        """The members moved along the periodic coordinate until a common phase, and by how much.
+        """The members moved along the periodic coordinate to a common phase, and the shifts.
 
         Equations that hold alike at every place of a periodic coordinate give moved solutions for
         moved functions. With the first wave of the first function at phase 0, a network has one
@@ -242,12 +242,12 @@ def _name(given: Any) -> str:
 
 
 def _written(equation: Any, formulas: Mapping[Any, Any]) -> Any:
-    """An equation with formulas for its given functions, derivatives of theirs taken."""
+    """An equation with formulas in place of its given functions, derivatives carried out."""
     found = equation.subs(formulas)
     kept = {d for d in found.atoms(sympy.Derivative) if not d.has(sympy.core.function.AppliedUndef)}
     return found.xreplace({derivative: derivative.doit() for derivative in kept})
 
 
 def _one(reference: FamilyReference, member: Members, points: Array) -> dict[str, Array]:
-    """The reference of one member, as a problem has it."""
+    """The reference of one member, in the form that a problem takes."""
     return {name: values[0] for name, values in reference(member, points).items()}

@@ -1,4 +1,4 @@
-"""Functions from readings at any places: a Gaussian posterior, and what it cannot know."""
+"""Functions from readings at any places: a Gaussian posterior, and its doubts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN = 0.02
 
 @dataclass(frozen=True)
 class Posterior:
-    """What readings tell of one function.
+    """The Gaussian posterior of one function given its readings.
 
     Attributes:
         coefficients: of the mean, (k,).
@@ -39,7 +39,7 @@ class Posterior:
     noise: float
 
     def doubts(self, name: str) -> list[str]:
-        """What speaks against trusting an answer to these readings, one half-sentence each."""
+        """Reasons against trusting an answer to these readings, one half-sentence each."""
         found = []
         if self.unknown > UNKNOWN:
             found.append(
@@ -62,7 +62,7 @@ class Posterior:
 def krige(
     who: str, field: BoundField, places: Tensor, values: Tensor, noise: float = 0.0
 ) -> Posterior:
-    """The function of a field that readings tell of.
+    """The posterior of a function of a field given readings.
 
     Args:
         who: for messages: the function's name.

@@ -1,4 +1,4 @@
-"""What was learned of a family: a solution for any member, with an error that is stated."""
+"""A learned family: a solution for any member, with an error that is stated."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FamilyErrors:
 
 
 class Learned:
-    """A family that was learned: `learned(start=(places, values), nu=0.01)` is a solution.
+    """A learned family: `learned(start=(places, values), nu=0.01)` is a solution.
 
     Args:
         answer: start and trained network.

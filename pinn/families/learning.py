@@ -45,7 +45,7 @@ Loss = Literal["residual", "data", "both"]
 
 
 class Stages(NamedTuple):
-    """What a family is learned from: pairs of data first, the equations after."""
+    """Stages of learning: pairs of data first, the equations after."""
 
     uses_data: bool
     uses_residual: bool
@@ -184,7 +184,9 @@ def _train(
 
 
 def _limit(left: float, budget: float, schedule: Schedule, share: float) -> Limit:
-    """A stage of so many seconds, but a tenth of the budget at least, or of its share of steps."""
+    """The limit of a stage: its seconds, but at least a tenth of the budget, or its share of
+    steps.
+    """
     return Limit(max(left, 0.1 * budget), round(share * schedule.steps))
 
 

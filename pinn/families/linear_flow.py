@@ -1,4 +1,4 @@
-"""Linear equations with constant coefficients solved in closed form: a start without its rest."""
+"""Closed-form solutions of linear equations with constant coefficients, as starts of a family."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NODES = 512
 
 
 class LinearFlow:
-    """The flow of the linear part, by waves between which nothing is coupled.
+    """The flow of the linear part, by uncoupled waves.
 
         u_t = sum_n c_n d^n u / dx^n + s(x)
         U_k' = lambda_k U_k + S_k,   lambda_k = sum_n c_n (i k)^n

@@ -63,7 +63,7 @@ class Members:
         return replace(self, coefficients=turned)
 
     def white(self, standardised: Mapping[str, Tensor]) -> Tensor:
-        """What is known of each member as one row (b, n) of numbers of unit size or less.
+        """All that is known of each member as one row (b, n) of numbers of unit size or less.
 
         Coefficients whose size is s of the largest one have the size sqrt(s): between white ones,
         among which a network would have to find out which matter, and raw ones, whose small waves

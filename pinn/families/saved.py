@@ -37,7 +37,7 @@ def describe(
     seed: int,
     schedule: Schedule | None,
 ) -> dict[str, Any]:
-    """How a family is learned, as JSON values."""
+    """Description of how a family is learned, as JSON values."""
     from pinn.families.training import Schedule as Default
 
     return {
@@ -54,7 +54,7 @@ def describe(
 
 
 def distributions(family: Family) -> dict[str, str]:
-    """What members are drawn from, in words that change with it."""
+    """A text of the distributions of members, which changes whenever they do."""
     fields = {
         name: f"{field.mean:.12g} + {field.std:.12g} on {field.interval}, "
         f"{[float(f'{size:.9g}') for size in field.sizes.tolist()]}"
@@ -81,7 +81,7 @@ def save(learned: Learned, run: Run) -> None:
 
 
 def load(directory: Path | str, *, trust: bool = False) -> Learned:
-    """What a finished run of `sciformer learn` left.
+    """The learned family of a finished run of `sciformer learn`.
 
     Args:
         directory: of the run.

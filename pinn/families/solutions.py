@@ -50,7 +50,7 @@ def grid(family: Family) -> Tensor:
 
 @dataclass(frozen=True)
 class Told:
-    """What a user gave for a member.
+    """The functions and numbers of a member as a user gave them.
 
     Attributes:
         readings: places, values and noise of each function.

@@ -1,4 +1,4 @@
-"""Where the answer of a family starts from, before anything is learned."""
+"""Starts of the answer of a family, before anything is learned."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Start(Protocol):
 
 
 class Faded:
-    """The initial value, which fades: offset = e^{-4 tau} g + boundary values.
+    """The initial value, faded out: offset = e^{-4 tau} g + boundary values.
 
     Args:
         family: whose conditions are built in.
@@ -55,7 +55,7 @@ class Faded:
 
 
 def find_start(name: str, family: Family) -> Start:
-    """The start of a name: faded, linear-flow, cole-hopf or cole-hopf-layers.
+    """The start of a given name: faded, linear-flow, cole-hopf or cole-hopf-layers.
 
     Raises:
         UnknownNameError: no such name.

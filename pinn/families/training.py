@@ -36,7 +36,7 @@ WARM, WARM_SHARE = 100, 0.05
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a network is trained.
+    """Schedule of the training of a network.
 
     Args:
         members: fresh members a step.
@@ -70,7 +70,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Limit:
-    """When a stage of training ends.
+    """Limit of a stage of training.
 
     Attributes:
         seconds: of CPU time.
@@ -81,14 +81,14 @@ class Limit:
     steps: int = 0
 
     def share(self, seconds: float, steps: int) -> float:
-        """What is done, from 0 to 1."""
+        """The completed share, from 0 to 1."""
         done = steps / self.steps if self.steps else seconds / self.seconds
         return min(1.0, done)
 
 
 @dataclass
 class History:
-    """What a training did.
+    """Record of a training.
 
     Attributes:
         optimiser: its name.
@@ -187,7 +187,7 @@ def _dtype(answer: Answer) -> torch.dtype:
 
 @dataclass(frozen=True)
 class Fit:
-    """What is trained.
+    """A network under training.
 
     Attributes:
         name: what messages call it.
@@ -209,7 +209,7 @@ def train(
     observe: Callable[[float, dict[str, float]], None],
     history: History | None = None,
 ) -> History:
-    """Takes steps until the limit is reached; the network that validates best is left.
+    """Takes steps until the limit is reached, and leaves the network that validates best.
 
     Args:
         fit: network, loss and validation.

@@ -1,4 +1,4 @@
-"""Points that all members share, and what is known there: coordinates, functions, parameters."""
+"""Points that all members share, with coordinates, functions and parameters there."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Formula:
 
 
 def given_functions(family: Family, members: Members, where: Where) -> Any:
-    """What `Expressions` asks for a given function or a derivative of it: (q, b)."""
+    """The values that `Expressions` asks for of a given function or its derivatives: (q, b)."""
     problem = family.problem
     axes = {str(c): i for i, c in enumerate(problem.coordinates)}
     letters = problem.residual.letters

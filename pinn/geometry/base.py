@@ -1,4 +1,4 @@
-"""Where a problem lives: regions of named coordinates and the named parts of their boundary."""
+"""Domains of problems: regions of named coordinates and the named parts of their boundary."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Domain(Region):
     __add__: Callable[[Domain, Any], Domain]
 
     def named_parts(self) -> dict[str, Part]:
-        """All parts of the boundary by names that differ: those that share one are numbered.
+        """All parts of the boundary under distinct names: those that share one are numbered.
 
         The rim of `Disc(2, x=0, y=0) - Disc(1, x=0, y=0)` is "circle 1", its hole "circle 2".
         """

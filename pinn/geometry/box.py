@@ -91,7 +91,7 @@ def _ends(name: str, ends: tuple[Any, Any]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Face(Part):
-    """Where the coordinate of `axis` is held at `value`, an end of the domain.
+    """The face where the coordinate of `axis` is held at `value`, an end of the domain.
 
     `outward` is +1 where the domain lies below the value and -1 where it lies above.
     """
@@ -108,7 +108,7 @@ class Face(Part):
 
     @property
     def name(self) -> str:
-        """For example "x=-1"."""
+        """The name, for example "x=-1"."""
         short = f"{self.value:g}"
         is_close = abs(float(short) - self.value) <= SPELLING * self._width
         return f"{self.coordinate}={short if is_close else f'{self.value:.17g}'}"
@@ -129,7 +129,7 @@ class Face(Part):
 
     @property
     def dimension(self) -> int:
-        """As many as the domain has; the one that is held is ignored."""
+        """The dimension of the domain; the coordinate that is held is ignored."""
         return self.domain.dimension
 
     def from_unit(self, unit: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class Difference(Domain):
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Those of the whole."""
+        """The ends of the whole, by coordinate."""
         return self.whole.intervals
 
     def contains(self, points: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class Difference(Domain):
         return self.whole.contains(points) & (~self.hole.contains(points) | edge)
 
     def parts(self) -> list[Part]:
-        """What is left of the parts of both."""
+        """The remainders of the parts of both."""
         outer: list[Part] = [Remainder(part, self, 1) for part in self.whole.parts()]
         return [*outer, *(Remainder(part, self, -1) for part in self.hole.parts())]
 
@@ -57,7 +57,7 @@ class Difference(Domain):
 
 @dataclass(frozen=True)
 class Remainder(Part):
-    """What a difference leaves of a part; `sense` -1 turns its normals round."""
+    """The remainder of a part in a difference; `sense` -1 turns its normals round."""
 
     part: Part
     domain: Difference
@@ -75,7 +75,7 @@ class Remainder(Part):
         return self.part.dimension
 
     def from_unit(self, unit: Tensor) -> Tensor:
-        """Over the whole part, of which some is cut away."""
+        """Maps points of the unit cube over the whole part, of which some is cut away."""
         return self.part.from_unit(unit)
 
     def contains(self, points: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ class Remainder(Part):
         return self.part.contains(points) & self.domain.contains(points)
 
     def normal(self, points: Tensor) -> Tensor:
-        """Out of the difference."""
+        """Unit normals that point out of the difference."""
         return self.sense * self.part.normal(points)
 
 
@@ -143,7 +143,7 @@ class Product(Domain):
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Those of both."""
+        """The ends of both factors, by coordinate."""
         return {**self.first.intervals, **self.second.intervals}
 
     def split(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,7 +157,7 @@ class Product(Domain):
         return self.first.contains(one) & self.second.contains(other)
 
     def parts(self) -> list[Part]:
-        """The parts of each, all over the other."""
+        """The parts of each factor, all over the other."""
         return [*map(self._extend, self.first.parts()), *map(self._extend, self.second.parts())]
 
     def _extend(self, part: Part) -> Part:
@@ -187,7 +187,7 @@ class Extension(Part):
 
     @property
     def dimension(self) -> int:
-        """That of the part and of the other factor."""
+        """The dimensions of the part and of the other factor together."""
         other = self.domain.second if self.is_first else self.domain.first
         return self.part.dimension + other.dimension
 

@@ -41,7 +41,7 @@ class Disc(Domain):
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """The square around it."""
+        """The square around the disc."""
         return {n: (c - self.radius, c + self.radius) for n, c in self.centre.items()}
 
     def contains(self, points: Tensor) -> Tensor:
@@ -68,28 +68,28 @@ class Circle(Part):
 
     @property
     def name(self) -> str:
-        """The name it was given."""
+        """The name that was given."""
         return self.label
 
     @property
     def dimension(self) -> int:
-        """The angle."""
+        """The dimension 1, that of the angle."""
         return 1
 
     def from_unit(self, unit: Tensor) -> Tensor:
-        """Evenly along the circle."""
+        """Maps the unit interval evenly along the circle."""
         angle = 2 * math.pi * unit[:, :1]
         middle = unit.new_tensor(list(self.disc.centre.values()))
         return middle + self.disc.radius * torch.cat([angle.cos(), angle.sin()], dim=-1)
 
     def contains(self, points: Tensor) -> Tensor:
-        """Which points are a radius from the centre."""
+        """Which points lie at the radius from the centre."""
         middle = points.new_tensor(list(self.disc.centre.values()))
         distance: Tensor = torch.linalg.vector_norm(points - middle, dim=-1)
         return (distance - self.disc.radius).abs() <= ROUNDING * self.disc.radius
 
     def normal(self, points: Tensor) -> Tensor:
-        """Away from the centre."""
+        """Unit vectors away from the centre."""
         middle = points.new_tensor(list(self.disc.centre.values()))
         return (points - middle) / self.disc.radius
 
@@ -132,23 +132,25 @@ class Polygon(Domain):
 
     @property
     def area(self) -> float:
-        """Positive for corners that run counter-clockwise, else negative (shoelace formula)."""
+        """The signed area: positive for corners that run counter-clockwise (shoelace formula)."""
         (x, y), (u, v) = (corners.unbind(-1) for corners in self.edges())
         return float((x * v - u * y).sum() / 2)
 
     @property
     def tolerance(self) -> float:
-        """How far from an edge rounding may put its points."""
+        """Distance from an edge within which rounding may put its points."""
         return ROUNDING * float((self.corners.max(0).values - self.corners.min(0).values).max())
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """The rectangle around it."""
+        """The rectangle around the polygon."""
         low, high = self.corners.min(0).values.tolist(), self.corners.max(0).values.tolist()
         return {n: (a, b) for n, a, b in zip(self._names, low, high, strict=True)}
 
     def contains(self, points: Tensor) -> Tensor:
-        """By the parity of the edges that a ray to the right crosses, and all boundary points."""
+        """Which points lie inside, by the parity of the edges that a ray to the right crosses, or
+        on the boundary.
+        """
         starts, ends = (e.to(points) for e in self.edges())
         x, y = points[:, :1], points[:, 1:]
         straddles = (starts[:, 1] > y) != (ends[:, 1] > y)
@@ -188,16 +190,16 @@ class Edges(Part):
 
     @property
     def name(self) -> str:
-        """The name it was given."""
+        """The name that was given."""
         return self.label
 
     @property
     def dimension(self) -> int:
-        """The length along the edges."""
+        """The dimension 1, that of the length along the edges."""
         return 1
 
     def from_unit(self, unit: Tensor) -> Tensor:
-        """Evenly along the edges, one after the other."""
+        """Maps the unit interval evenly along the edges, one after the other."""
         starts, ends = self._ends(unit)
         lengths = (ends - starts).norm(dim=-1)
         before = lengths.cumsum(0) - lengths
@@ -213,7 +215,7 @@ class Edges(Part):
         return near <= self.polygon.tolerance
 
     def normal(self, points: Tensor) -> Tensor:
-        """Across the nearest edge: to its right if the corners run counter-clockwise."""
+        """Unit normals of the nearest edge: to its right if the corners run counter-clockwise."""
         starts, ends = self._ends(points)
         along = (ends - starts) / (ends - starts).norm(dim=-1, keepdim=True)
         outward = torch.stack([along[:, 1], -along[:, 0]], dim=-1)

@@ -1,4 +1,4 @@
-"""What is asked of an identification: which parameters are unknown, and how noisy samples are."""
+"""The question of an identification: which parameters are unknown, and how noisy samples are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROUNDING = 1e-9  # of a domain's extent, by which a sample may lie outside
 
 
 def with_unknown(problem: Problem, starts: Mapping[str, float | None]) -> Problem:
-    """A problem some of whose parameters are to be found.
+    """The problem with some of its parameters to be found.
 
     Args:
         problem: whose equations hold the parameters.
@@ -54,7 +54,7 @@ def with_unknown(problem: Problem, starts: Mapping[str, float | None]) -> Proble
 
 
 def with_noise(cloud: Cloud, level: float | None = None) -> Cloud:
-    """The same samples with a noise level.
+    """The samples with a noise level.
 
     Args:
         cloud: whose noise is not known.

@@ -64,7 +64,7 @@ def burgers_problem(samples: Cloud, viscosity: float = VISCOSITY) -> Problem:
 
 
 def sample_burgers(count: int, noise: float, seed: int, viscosity: float = VISCOSITY) -> Cloud:
-    """u at uniformly random points, with noise of that share of its standard deviation."""
+    """Samples of u at uniformly random points, with noise relative to their standard deviation."""
     generator = np.random.default_rng(seed)
     low, high = np.array([-1.0, 0.0]), np.array([1.0, 1.0])
     points = low + (high - low) * generator.random((count, 2))
@@ -83,7 +83,7 @@ def identify_burgers(
     limits: Limits | None = None,
     observers: Sequence[Callable[[Progress], None]] = (),
 ) -> tuple[NetworkEstimate, Identification]:
-    """lambda_1 and lambda_2 from samples of the exact solution by Cole and Hopf.
+    """lambda_1 and lambda_2 from samples of the exact solution by the Cole-Hopf transformation.
 
     Args:
         samples: of u.

@@ -29,6 +29,6 @@ class Floor:
         return {name: factor * deviation for name, deviation in self.deviations.items()}
 
     def samples_for(self, name: str, deviation: float, noise: float) -> int:
-        """How many samples it takes before `name` can be known to a deviation > 0."""
+        """Number of samples before `name` can be known to a deviation > 0."""
         reference = self.deviations[name] * noise / self.noise
         return math.ceil(self.samples * (reference / deviation) ** 2)

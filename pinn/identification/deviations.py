@@ -1,4 +1,4 @@
-"""How far a fit of noisy data knows its unknown parameters."""
+"""Uncertainty of the unknown parameters in a fit of noisy data."""
 
 from __future__ import annotations
 

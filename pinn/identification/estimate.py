@@ -1,4 +1,4 @@
-"""Two coefficients of an equation, as every method gives them."""
+"""Estimates of two coefficients of an equation, in the form that all methods share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class Truth:
     def compare(
         self, values: tuple[float, float], intervals: Sequence[tuple[float, float]]
     ) -> dict[str, Any]:
-        """What an `Estimate` says of the two values: themselves, their errors, their intervals."""
+        """The entries of an `Estimate` for the two values: themselves, their errors, their
+        intervals.
+        """
         said: dict[str, Any] = {}
         wanted = (self.lambda_1, self.lambda_2)
         for number, value, right, ends in zip((1, 2), values, wanted, intervals, strict=True):
@@ -31,7 +33,7 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """One estimate; methods add what they know besides.
+    """One estimate; methods add further results.
 
     Attributes:
         method: how it was made.
@@ -57,5 +59,5 @@ class Estimate:
     wall_seconds: float
 
     def summary(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The estimate as JSON values."""
         return asdict(self)

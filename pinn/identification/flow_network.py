@@ -1,4 +1,4 @@
-"""lambda_1 and lambda_2 of a plane flow by a network, with what it makes of u, v and p."""
+"""lambda_1 and lambda_2 of a plane flow by a network, with its u, v and p."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SNAPSHOTS = 25  # at which errors of the fields are taken, at every point of the
 
 
 def default_settings(**choices: Any) -> Settings:
-    """What `identify` takes where the problem advises nothing, changed by some choices."""
+    """Default settings of `identify` where the problem advises nothing, changed by some choices."""
     return Settings(**{**{k: v for k, v in DEFAULTS.items() if k != "budget"}, **choices})
 
 
 @dataclass(frozen=True)
 class NetworkRequest:
-    """What is asked of the network.
+    """Request for an estimate by a network.
 
     Attributes:
         samples: velocities that it sees, each u and v at one point of one snapshot.
@@ -52,7 +52,7 @@ class NetworkRequest:
     truth: Truth = field(default_factory=Truth)
 
     def with_seed(self, seed: int) -> NetworkRequest:
-        """The same with other samples, noise, weights and points."""
+        """The request with other samples, noise, weights and points."""
         return replace(self, settings=replace(self.settings, seed=seed))
 
 

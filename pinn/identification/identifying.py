@@ -38,7 +38,7 @@ DEFAULTS: dict[str, Any] = {"network": MLP.Sizes(), "spread": True, "budget": 60
 
 @dataclass(frozen=True)
 class Identification:
-    """What a fit found.
+    """Result of a fit.
 
     Attributes:
         solution: all quantities, callable at points.
@@ -101,8 +101,9 @@ class Identification:
         return self.values[name] - half, self.values[name] + half
 
     def half_width(self, name: str) -> float:
-        """What the 95 % interval extends to each side of a value, by Student's quantile: the size
-        of the noise is itself found from `freedom` residuals."""
+        """Half-width of the 95 % interval by Student's quantile: the size of the noise is itself
+        found from `freedom` residuals.
+        """
         from scipy.stats import t
 
         parts = (self.curvature[name], self.misfit[name], self.tolerance[name])
@@ -121,7 +122,7 @@ class Identification:
         )
 
     def notes(self) -> list[str]:
-        """What has to be said beside the values."""
+        """Remarks that belong beside the values."""
         levels = ", ".join(f"{name} {level:.3g}" for name, level in self.noise.items())
         how = "estimated from the samples" if self.is_noise_estimated else "as given"
         said = [

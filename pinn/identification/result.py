@@ -1,4 +1,4 @@
-"""What the network found, as numbers for a table and for machines."""
+"""Results of the network, as numbers for a table and for machines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLEAN = 1e-3  # the noise that the rows of clean data are weighted by
 
 @dataclass(frozen=True)
 class FieldError:
-    """|f - f*| / |f*| in the Euclidean norm, and mean (f - f*)^2."""
+    """Errors |f - f*| / |f*| in the Euclidean norm, and mean (f - f*)^2."""
 
     relative_l2: float
     mse: float
@@ -39,7 +39,7 @@ class FieldError:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkEstimate(Estimate):
-    """By a network.
+    """An estimate by a network.
 
     Attributes:
         interval_1, interval_2: from curvature, misfit over boxes in space, and how far estimates
@@ -77,7 +77,7 @@ class NetworkEstimate(Estimate):
     def of(
         cls, found: Identification, fields: Mapping[str, FieldError], *, noise: float, seed: int
     ) -> NetworkEstimate:
-        """From a fit whose unknowns are lambda_1 and lambda_2."""
+        """The estimate of a fit whose unknowns are lambda_1 and lambda_2."""
         one, two = "lambda_1", "lambda_2"
         known = found.solution.problem.parameter_values
         truth = Truth(known[one], known[two])
@@ -106,7 +106,7 @@ class NetworkEstimate(Estimate):
         )
 
     def summary(self) -> dict[str, Any]:
-        """All of it as JSON values; errors of fields as relative_l2_u, mse_u and so on."""
+        """The estimate as JSON values; errors of fields as relative_l2_u, mse_u and so on."""
         values = super().summary() | self.verdict.summary()
         for name, error in values.pop("fields").items():
             values |= {f"{kind}_{name}": value for kind, value in error.items()}

@@ -34,7 +34,7 @@ LATE_START = (
 
 
 class Method(Protocol):
-    """One way to an estimate."""
+    """A method of estimation."""
 
     def __call__(self, seed: int, observers: Observers) -> Estimate:
         """The estimate of one seed."""
@@ -84,7 +84,7 @@ class Study:
         return {**runs[0], "data": self.data, "over_seeds": first, "methods": spread, "runs": runs}
 
     def table(self) -> tuple[list[tuple[Any, ...]], list[str]]:
-        """Rows and headers."""
+        """Rows and headers of the table."""
         rows = [
             (
                 method,
@@ -104,7 +104,7 @@ class Study:
         return rows, [*headers, "lambda_2", "95 % interval", "error, %", "time, s"]
 
     def notes(self) -> list[str]:
-        """What has to be said beside the table."""
+        """Remarks that belong beside the table."""
         said = [
             f"{self.data}: errors are against lambda_1 = {self.truth.lambda_1:g}, lambda_2 = "
             f"{self.truth.lambda_2:g}. The coefficient of u_t is taken as 1, which sets the scale."
@@ -138,7 +138,7 @@ def over_seeds(results: Sequence[Any], truth: Truth) -> dict[str, Any]:
 
 
 def with_ensemble(results: Sequence[Estimate]) -> list[Estimate]:
-    """The same estimates with the spread over seeds in their intervals, where there are several.
+    """The estimates with the spread over seeds in their intervals, where there are several.
 
     half-width = quantile * sqrt(own deviation^2 + variance over seeds), Student's quantile for as
     many runs: seeds differ in samples, noise, initial weights and points. The weak form counts
@@ -163,7 +163,7 @@ def with_ensemble(results: Sequence[Estimate]) -> list[Estimate]:
 
 
 def weak_notes(first: WeakEstimate) -> list[str]:
-    """On the weak form."""
+    """Remarks on the weak form."""
     u, v = first.noise_found
     return [
         f"weak: {first.samples} velocities seen, no pressure; noise found in u {u:.2%}, in v "
@@ -175,7 +175,7 @@ def weak_notes(first: WeakEstimate) -> list[str]:
 
 
 def sign_notes(first: Estimate) -> list[str]:
-    """On a viscosity that no fluid has."""
+    """Remarks on a viscosity that no fluid has."""
     if first.lambda_2 >= 0:
         return []
     certain = "" if first.interval_2[1] < 0 else ", though its interval reaches beyond 0"
@@ -188,7 +188,7 @@ def sign_notes(first: Estimate) -> list[str]:
 
 
 def network_notes(first: NetworkEstimate) -> list[str]:
-    """On the network: what it saw, and what nobody can know from that."""
+    """Remarks on the network: its data, and what nobody can know from them."""
     errors = ", ".join(f"{name} {error.relative_l2:.2e}" for name, error in first.fields.items())
     return [
         *([LATE_START] if first.left_out else []),
@@ -205,7 +205,7 @@ def network_notes(first: NetworkEstimate) -> list[str]:
 
 
 def wave_notes(first: NetworkEstimate) -> list[str]:
-    """On the wave whose phase the network is given."""
+    """Remarks on the wave whose phase the network is given."""
     if not first.wave:
         return []
     vector = ", ".join(f"{name} {k:+.4f}" for name, k in first.wave.items())
@@ -223,8 +223,9 @@ def wave_notes(first: NetworkEstimate) -> list[str]:
 
 
 def claim_notes(first: NetworkEstimate, published: Mapping[str, float]) -> list[str]:
-    """Which published errors at 1 % noise lie below the bound of this run at that noise, and what
-    they would take at the least."""
+    """Remarks on published errors at 1 % noise that lie below the bound of this run at that noise,
+    and the least data that they would take.
+    """
     said: list[str] = []
     if first.noise != PUBLISHED_NOISE:
         return said

@@ -1,4 +1,6 @@
-"""How far least squares knows its last few parameters: curvature, clusters, Cramer and Rao."""
+"""Uncertainty of the last few parameters of a least-squares fit: curvature, clusters, Cramer-Rao
+bound.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ RIDGE = 1e-7  # of the largest column: far below what noise and weights of a net
 
 
 class Information:
-    """What rows know of their last few parameters when all others are unknown too.
+    """Information of rows about their last few parameters when all others are unknown too.
 
     With J^T J = [[A, B], [B^T, C]] the Fisher information is C - B^T A^-1 B = L L^T, L the last
     block of the Cholesky factor of J^T J. A slight ridge keeps directions without any trace from
@@ -59,7 +61,8 @@ class Information:
         return np.asarray(np.sqrt(np.linalg.inv(self.matrix).diagonal()))
 
     def dispersion(self, rows: Tensor, samples: Tensor) -> tuple[float, float]:
-        """What measured rows are of their noise, and how many of them the fit leaves free.
+        """Dispersion of measured rows relative to their noise, and the number of them that the fit
+        leaves free.
 
         Equations that hold say nothing about noise: they count as rows, not as samples.
 
@@ -80,7 +83,7 @@ class Information:
         return (square / max(freedom, 1.0)) ** 0.5, freedom
 
     def influences(self, rows: Tensor) -> Array:
-        """What each row adds to the least-squares estimate, (R, count).
+        """Contribution of each row to the least-squares estimate, (R, count).
 
         -(J^T J)^-1 J^T r, row by row; at a minimum the sum vanishes.
         """
@@ -91,7 +94,7 @@ class Information:
 
 
 def reweighted_shift(jacobian: Tensor, rows: Tensor, factors: Tensor, count: int) -> Array:
-    """How far the last `count` parameters move, to first order, when rows count differently.
+    """Shift of the last `count` parameters, to first order, when rows count differently.
 
     Args:
         jacobian: (R, P), as in `Information`.

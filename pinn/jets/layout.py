@@ -1,4 +1,4 @@
-"""From the axes a caller sees, (p, ...), to the axes in memory, (operators, ..., p), and back."""
+"""Translation between the axes of a caller, (p, ...), and those in memory, (operators, ..., p)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that a training step frees is kept for the next step."""
+"""Reuse of memory that a training step frees by the next step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rule answers which torch function."""
+"""Registry of the rules that answer torch functions."""
 
 from __future__ import annotations
 

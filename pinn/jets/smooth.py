@@ -39,7 +39,7 @@ class Autonomous:
 
 
 class Sine:
-    """sin; the derivatives go round."""
+    """The sine, whose derivatives go round."""
 
     def value(self, x: Tensor) -> Tensor:
         return torch.sin(x)
@@ -50,7 +50,7 @@ class Sine:
 
 
 class Cosine:
-    """cos; the derivatives go round."""
+    """The cosine, whose derivatives go round."""
 
     def value(self, x: Tensor) -> Tensor:
         return torch.cos(x)
@@ -61,7 +61,7 @@ class Cosine:
 
 
 class Exponential:
-    """exp, its own derivative."""
+    """The exponential, its own derivative."""
 
     def value(self, x: Tensor) -> Tensor:
         return torch.exp(x)
@@ -72,7 +72,7 @@ class Exponential:
 
 @dataclass(frozen=True)
 class Power:
-    """x ** exponent; derivatives past a whole exponent are exactly zero, also at x = 0."""
+    """The power x ** exponent; derivatives past a whole exponent are exactly 0, also at x = 0."""
 
     exponent: float
 
@@ -89,7 +89,7 @@ class Power:
 
 
 class Logarithm:
-    """log."""
+    """The natural logarithm."""
 
     def value(self, x: Tensor) -> Tensor:
         return torch.log(x)
@@ -103,7 +103,7 @@ class Logarithm:
 
 
 class Erf:
-    """erf, whose derivatives are Hermite polynomials times a Gaussian."""
+    """The error function, whose derivatives are Hermite polynomials times a Gaussian."""
 
     def value(self, x: Tensor) -> Tensor:
         return torch.erf(x)
@@ -120,7 +120,9 @@ class Erf:
 
 @dataclass(frozen=True)
 class Softplus:
-    """log(1 + exp(beta x)) / beta, and x itself where beta x exceeds the threshold, as in torch."""
+    """The function log(1 + exp(beta x)) / beta, and x itself where beta x exceeds the threshold, as
+    in torch.
+    """
 
     beta: float
     threshold: float

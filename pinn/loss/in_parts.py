@@ -1,4 +1,4 @@
-"""A Jacobian that is larger than the memory: some points' rows at a time, added up."""
+"""Jacobians larger than the memory, computed for some points at a time and added up."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class JacobianInParts:
 
     @property
     def jacobian(self) -> Tensor:
-        """J itself, for those who need all of it."""
+        """The whole of J, for callers that need it."""
         whole = self._at.new_zeros(self.shape[1], self.shape[0])
         for part in self._parts():
             flat = part.jacobian.view(-1, *part.rows.shape)
@@ -100,21 +100,21 @@ class JacobianInParts:
         return whole.T
 
     def times(self, vector: Tensor) -> Tensor:
-        """J v, (R,)."""
+        """The product J v, (R,)."""
         found = torch.zeros_like(self.rows)
         for part in self._parts():
             part.of(found).copy_((vector @ part.jacobian).view(part.rows.shape))
         return found
 
     def back(self, rows: Tensor) -> Tensor:
-        """J^T r of other rows, (P,)."""
+        """The product J^T r with other rows, (P,)."""
         found = torch.zeros_like(self._at)
         for part in self._parts():
             found.addmv_(part.jacobian, part.of(rows).reshape(-1))
         return found
 
     def _parts(self) -> Iterator[_Part]:
-        """All parts, at the parameters of the beginning."""
+        """All parts, at the parameters of the first call."""
         now = self._parameters.read()
         self._parameters.write(self._at)
         try:

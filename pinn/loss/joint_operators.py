@@ -21,7 +21,7 @@ Symbols = dict[FieldDerivative, Any]
 
 
 def joined(expressions: Expressions, numbers: Mapping[str, float]) -> Expressions:
-    """The same expressions with fewer derivatives to propagate.
+    """Equivalent expressions with fewer derivatives to propagate.
 
     u_t + u u_x - nu u_xx needs u, u_x and (D_t - nu D_xx) u: three channels of a jet for four.
 
@@ -54,7 +54,7 @@ def joined(expressions: Expressions, numbers: Mapping[str, float]) -> Expression
 
 
 def _channels(coordinates: Sequence[str], symbols: Symbols) -> float:
-    """How many operators the product rule needs; infinite where one is a sum of others."""
+    """Number of operators that the product rule needs; infinite where one is a sum of others."""
     try:
         return len(Operators(coordinates, sorted({u.operator for u in symbols})))
     except DomainError:

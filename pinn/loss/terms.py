@@ -1,4 +1,4 @@
-"""The terms of a loss: which equation is imposed where."""
+"""Terms of a loss: equations and the points at which they are imposed."""
 
 from __future__ import annotations
 
@@ -112,8 +112,9 @@ class DataTerm:
 
 
 def _units(problem: Problem, cloud: Cloud) -> list[Any]:
-    """What each quantity's distance is divided by: its noise, or the size of a field, or of the
-    values themselves where a quantity is no field."""
+    """Divisor of each quantity's distance: its noise, or the size of a field, or of the values
+    themselves where a quantity is no field.
+    """
     if cloud.noise:
         return [cloud.noise[name] for name in cloud.values]
     sizes = {str(field.func): size for field, size in Scales(problem).fields.items()}

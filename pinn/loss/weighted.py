@@ -1,4 +1,4 @@
-"""A term on its points with its weight, and memory that the next Jacobian has again."""
+"""Weighted terms on points, and reusable memory for Jacobians."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Weighted:
 
     @classmethod
     def of(cls, term: Term, state: Mapping[str, Any], device: torch.device) -> Weighted:
-        """A term on points and weights as they were saved.
+        """A weighted term on points and weights as they were saved.
 
         Raises:
             ValueError: points and weights that do not belong together.
@@ -59,18 +59,18 @@ class Weighted:
 
     @cached_property
     def equations(self) -> int:
-        """Rows a point."""
+        """Number of residual rows per point."""
         with torch.no_grad():
             return self.term.residual(self.sample.points[:1]).numel()
 
     @property
     def factors(self) -> Tensor:
-        """What each point's rows are multiplied by, (p,)."""
+        """Factors of each point's rows, (p,)."""
         return (self.weight * self.sample.weights / len(self.sample)).sqrt()
 
 
 class Workspace:
-    """Memory for a Jacobian, which the next one of about its size has again.
+    """A reusable buffer for Jacobians.
 
     Fresh memory of hundreds of megabytes costs more than what is written there.
     """
@@ -79,14 +79,13 @@ class Workspace:
         self._held = torch.empty(0)
 
     def holds(self, parameters: int, rows: int, like: Tensor) -> bool:
-        """Whether `take` needs no fresh memory."""
+        """Whether `take` can do without fresh memory."""
         held = self._held
         fits = held.numel() >= parameters * rows
         return fits and held.dtype == like.dtype and held.device == like.device
 
     def take(self, parameters: int, rows: int, like: Tensor) -> Tensor:
-        """(parameters, rows), in no state that could be relied on, and the caller's until the next
-        call."""
+        """A buffer (parameters, rows): uninitialised, and valid until the next call."""
         size = parameters * rows
         if not self.holds(parameters, rows, like):
             self._held = like.new_empty(size)

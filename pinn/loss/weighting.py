@@ -23,7 +23,7 @@ LARGEST_WEIGHT = 1e6
 
 @dataclass(frozen=True)
 class TermDynamics:
-    """How a term L = mean |r|^2 moves the network at one moment.
+    """Effect of a term L = mean |r|^2 on the network at one moment.
 
     Attributes:
         gradient_norm: |dL / dtheta|.
@@ -169,7 +169,7 @@ class DynamicsWeightedLoss:
         self.weights: dict[str, float] = {}
 
     def observe(self, dynamics: Mapping[str, TermDynamics]) -> None:
-        """Moves the weights by what was measured."""
+        """Moves the weights by the measured dynamics."""
         self.weights = self.balance.weights(self.weights, dynamics)
 
 

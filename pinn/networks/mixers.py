@@ -1,4 +1,4 @@
-"""What may mix the tokens of a pseudo-sequence; every choice is smooth, so that jets go through."""
+"""Mixers of the tokens of a pseudo-sequence, all of them smooth, so that jets go through."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def attention(width: int, heads: int, steps: int) -> nn.Module:
-    """Multi-head self-attention without positions: what a PhysicsFormer has by default."""
+    """Multi-head self-attention without positions, the default of a PhysicsFormer."""
     return MultiheadAttention(width, heads)
 
 
 def universal(width: int, heads: int, steps: int) -> nn.Module:
-    """The same with a gain on the weights for each offset (Luo et al. 2022)."""
+    """Multi-head self-attention with a gain on the weights for each offset (Luo et al. 2022)."""
     return MultiheadAttention(width, heads, position=Universal(NoPosition(), heads, steps))
 
 
@@ -60,7 +60,7 @@ OWN: dict[str, Callable[[int, int, int], nn.Module]] = {
 
 
 def named(who: str, name: str) -> Callable[[int, int, int], nn.Module]:
-    """What makes the mixer of a name, from width, heads and number of tokens.
+    """The maker of a mixer by name, from width, heads and number of tokens.
 
     Raises:
         UnknownNameError: no such mixer; the sentence holds the nearest name.

@@ -1,4 +1,4 @@
-"""The baseline every physics-informed network is compared with."""
+"""The multilayer perceptron, the baseline with which every physics-informed network is compared."""
 
 from __future__ import annotations
 

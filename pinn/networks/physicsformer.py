@@ -200,7 +200,7 @@ class PhysicsFormer(nn.Module):
         return self.embedding
 
     def with_steps(self, steps: int) -> PhysicsFormer:
-        """The same weights reading a sequence of another length; the parameters are shared."""
+        """A network with shared weights that reads a sequence of another length."""
         _check(steps, self.step, len(self.decoder))
         other = copy.copy(self)
         other.steps = steps
@@ -217,7 +217,7 @@ def _check(steps: int, step: float, decoder_layers: int) -> None:
 
 
 def attention_entropy(network: nn.Module, points: torch.Tensor) -> dict[str, float]:
-    """How evenly each attention layer spreads its weights: mean entropy over log(number of keys).
+    """Evenness of each attention layer's weights: mean entropy over log(number of keys).
 
     H / log k,   H = -sum_j a_j log a_j averaged over points, heads and queries.
 

@@ -1,4 +1,4 @@
-"""What networks ask of the layers before their first one."""
+"""Protocol of the layers before the first one of a network."""
 
 from __future__ import annotations
 

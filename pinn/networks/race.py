@@ -1,4 +1,4 @@
-"""The choice of a network that is left to a short training of several."""
+"""Choice of a network by a short training of several."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Race:
-    """Networks of which a solve keeps the one with the least validation residual.
+    """Candidate networks, of which a solve keeps the one with the smallest validation residual.
 
     Until the race is run, as by `pinn.stages.race.decide`, it stands for its first candidate.
 

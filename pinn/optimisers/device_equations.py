@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class DeviceEquations:
-    """(J^T J + mu I) s = -J^T r on the device of J, with mu = damping * trace(J^T J) / P.
+    """The equations (J^T J + mu I) s = -J^T r on the device of J, with mu = damping * trace(J^T J)
+    / P.
 
     The smaller of J^T J and J J^T is used; of a Jacobian in parts the former, which is there. The
     same steps as `NormalEquations`, which uses LAPACK on the host. No method waits for the device:

@@ -64,7 +64,7 @@ class FirstOrder:
         return StepReport(value, value, True, 1, {"learning_rate": rate})
 
     def points_changed(self) -> None:
-        """Nothing to do: the moments are averages over samples anyhow."""
+        """Does nothing: the moments are averages over samples anyhow."""
 
     def state(self) -> dict[str, Any]:
         """Number of steps, and what the optimiser keeps if it can go on from that exactly."""
@@ -91,7 +91,7 @@ class FirstOrder:
         return resumes_exactly(lambda: FirstOrder(self._make, self._learning_rate, self._horizon))
 
     def full_state(self) -> dict[str, Any]:
-        """Number of steps, and what the optimiser keeps for each parameter and in common."""
+        """Number of steps, and all that the optimiser keeps for each parameter and in common."""
         if self._optimiser is None:
             return {"steps": self._steps, "parameters": {}, "common": {}}
         state = self._optimiser.state_dict()
@@ -107,7 +107,9 @@ class FirstOrder:
         self._saved = state if state["parameters"] or state["common"] else None
 
     def _first_step(self, optimiser: torch.optim.Optimizer) -> None:
-        """Methods of the library that want more than gradients fail here, each in its own way."""
+        """Takes the first step, at which methods of the library that want more than gradients fail,
+        each in its own way.
+        """
         try:
             optimiser.step()
         except Exception as error:  # the library raises as it pleases
@@ -135,7 +137,7 @@ class FirstOrder:
 
 @dataclass(eq=False)
 class Adam(FirstOrder):
-    """Adam.
+    """Adam (Kingma, Ba 2015) with the warm-up and decay of `FirstOrder`.
 
     Args:
         learning_rate: the largest rate.
@@ -236,7 +238,8 @@ def _copied(value: Any) -> Any:
 
 
 def _kept(value: Any) -> Any:
-    """A copy that tells how matrices lie in memory, which products of them round by.
+    """A copy that records how matrices lie in memory, on which the rounding of their products
+    depends.
 
     Orthogonal factors come column by column, and files hold rows.
     """
@@ -252,7 +255,7 @@ def _kept(value: Any) -> Any:
 
 
 def _given_back(value: Any) -> Any:
-    """What `_kept` was made of."""
+    """The state from which `_kept` was made."""
     if isinstance(value, Mapping):
         if set(value) == {BY_COLUMNS}:
             return value[BY_COLUMNS].clone().mT
@@ -263,7 +266,9 @@ def _given_back(value: Any) -> Any:
 
 
 def _common(group: Mapping[str, Any]) -> dict[str, Any]:
-    """What a group keeps beside its parameters and the rate, norms of earlier steps among it."""
+    """Values that a group keeps beside its parameters and the rate, norms of earlier steps among
+    them.
+    """
     kinds = (bool, int, float, str, torch.Tensor, list, tuple)
     found = {k: v for k, v in group.items() if isinstance(v, kinds) and k not in ("params", "lr")}
     return {key: _copied(value) for key, value in found.items()}

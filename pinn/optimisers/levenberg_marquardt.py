@@ -26,7 +26,7 @@ LEAST = 1e-16
 
 @dataclass
 class _Damping:
-    """Nielsen's rule: shrink smoothly with the gain, grow ever faster on failure."""
+    """Nielsen's rule of damping: shrink smoothly with the gain, grow ever faster on failure."""
 
     value: float
     growth: float = 2.0
@@ -41,13 +41,14 @@ class _Damping:
         self.growth *= 2.0
 
     def restart(self, value: float) -> None:
-        """Begins anew: what made no step possible here says nothing of the next points."""
+        """Begins anew: the failure of steps here says nothing of the next points."""
         self.value, self.growth, self.restarts = value, 2.0, self.restarts + 1
 
 
 @dataclass(eq=False)
 class LevenbergMarquardt:
-    """s = -(J^T J + mu I)^-1 J^T r, mu = damping trace(J^T J) / P, with a second-order correction.
+    """The step s = -(J^T J + mu I)^-1 J^T r, mu = damping trace(J^T J) / P, with a second-order
+    correction.
 
     Geodesic acceleration adds s2 = -1/2 (J^T J + mu I)^-1 J^T r_vv, where r_vv is the second
     derivative of the rows along s by a finite difference; it is used if 2 |s2| <= 0.75 |s|.

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class NormalEquations:
-    """(J^T J + mu I) s = -J^T r, mu = damping * trace(J^T J) / P, by the smaller of two matrices.
+    """The equations (J^T J + mu I) s = -J^T r, mu = damping * trace(J^T J) / P, by the smaller of
+    two matrices.
 
     The matrix is J^T J or J J^T: with fewer rows than parameters s = -J^T (J J^T + mu I)^-1 r is
     the same step. Several processes, each with its own rows, add up J^T J and J^T r.

@@ -1,4 +1,4 @@
-"""What an optimiser is given and what it answers."""
+"""Protocols of optimisers and of the objectives that they minimise."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did.
+    """Report of one step.
 
     Attributes:
         before: the objective before the step.

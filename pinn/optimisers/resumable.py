@@ -1,4 +1,4 @@
-"""Whether an optimiser goes on from its saved state bit for bit: tried out, not believed."""
+"""Test by trial of whether an optimiser resumes from its saved state bit for bit."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is solved: equations, conditions, domain, and the checks of them."""
+"""Problems: equations, conditions, domain, and the checks of them."""

@@ -1,4 +1,4 @@
-"""Whether equations and conditions have values at all, and agree with each other."""
+"""Checks that equations and conditions have values, and agree with each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which direction an equation in one field carries what is given at its ends."""
+"""Directions in which an equation in one field carries the values given at its ends."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def is_given(problem: Problem, face: Face) -> bool:
 
 
 def _check_flow(problem: Problem) -> None:
-    """A transported field is given at all places where it enters, or at all where it leaves."""
+    """Checks that a transported field is given at all places where it enters, or at all where it
+    leaves.
+    """
     entered, left = _passed(problem)
     missing = [face for face in entered if not is_given(problem, face)]
     unseen = [face for face in left if not is_given(problem, face)]
@@ -93,7 +95,8 @@ def _passed(problem: Problem) -> tuple[list[Face], list[Face]]:
 
 
 def _refuse_backwards(problem: Problem, coordinate: Any, name: str) -> None:
-    """Values at one end of a coordinate alone, towards the other of which they grow without bound.
+    """Refuses values at one end of a coordinate alone, towards the other of which they grow without
+    bound.
 
     a u_t + b u_xx = ... damps waves of short length if a and b have opposite signs, and blows them
     up the faster the shorter they are if they have the same; u_tt + u_xx = 0 blows them up both

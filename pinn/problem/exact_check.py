@@ -1,4 +1,4 @@
-"""Whether a closed form satisfies the equations and conditions of a problem."""
+"""Check of a closed form against the equations and conditions of a problem."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INSIDE, ON_PART = 64, 16
 
 
 class Posed(Protocol):
-    """What is looked at of a problem, which checks itself when it is made."""
+    """The parts of a problem that are looked at while it checks itself."""
 
     @property
     def name(self) -> str: ...

@@ -1,4 +1,4 @@
-"""From sympy to torch: expressions of coordinates, fields, derivatives and parameters."""
+"""Translation from sympy to torch: expressions of coordinates, fields, derivatives, parameters."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ BEFORE = sympy.Float(1e-20)
 
 
 def diffused_kink(distance: Any, diffusivity: Any, time: Any) -> Any:
-    """What diffusion has added to |s| after a time: D with (|s| + D)_t = a (|s| + D)_ss.
+    """The addition to |s| by diffusion after a time: D with (|s| + D)_t = a (|s| + D)_ss.
 
     D(s, t) = 2 sqrt(a t / pi) e^(-s^2 / (4 a t)) - s erfc(s / sqrt(4 a t)),   s >= 0
 

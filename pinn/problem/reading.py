@@ -1,4 +1,4 @@
-"""What a user writes for a problem, brought into the one form that everything else reads."""
+"""Reading of a user's problem into the one form that everything else uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def as_tuple(given: Any) -> tuple[Any, ...]:
-    """One thing without a tuple around it, such as an equation, a symbol or a name, is one."""
+    """A tuple of things; one thing without a tuple around it, such as an equation, is one."""
     if isinstance(given, (list, tuple, set)):
         return tuple(given)
     return (given,)

@@ -35,7 +35,7 @@ LEAST_SIZE = 0.01
 
 
 class ReferenceWarning(UserWarning):
-    """A reference does not satisfy the equations as far as differences can tell."""
+    """Warning that a reference does not satisfy the equations as far as differences can tell."""
 
 
 def check_reference(problem: Problem) -> None:

@@ -125,14 +125,14 @@ class Statements:
         return others, weights
 
     def _gap(self, number: int, weights: Tensor) -> float:
-        """What is left of a statement beside its combination; 0 if it is rounding."""
+        """Difference of a statement and its combination; 0 if it is rounding."""
         here, parts = self.values[number][:, 0], weights * self.values[..., 0].nan_to_num()
         left = (here - parts.sum(0)).abs()
         size = torch.maximum(here.abs() + parts.abs().sum(0), self._sizes(number))
         return float(torch.where(left > ROUNDING * size, left, 0.0).max())
 
     def _sizes(self, number: int) -> Tensor:
-        """How much the fields move a statement, (p,)."""
+        """Sizes of the fields' effect on a statement, (p,)."""
         values = self.values[number]
         return (values - values[:, :1]).abs().amax(-1)
 

@@ -233,7 +233,7 @@ class _Term:
         return total
 
     def degree(self, field: Any) -> float:
-        """How the product grows with a field and its derivatives: 2 for u u_x."""
+        """Growth of the product with a field and its derivatives: 2 for u u_x."""
         counts = self.fields
         once, twice = (
             self.size({f: (k if f == field else 1.0) for f in counts}) for k in (1.0, 2.0)

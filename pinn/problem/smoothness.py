@@ -1,4 +1,4 @@
-"""Where known functions of the coordinates jump or have kinks."""
+"""Jumps and kinks of known functions of the coordinates."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def jumps(expression: Any, coordinates: Sequence[Any]) -> Iterator[tuple[Any, st
 
 
 def planes(expression: Any, coordinates: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """Where an expression changes from case to case across planes coordinate = value.
+    """Planes coordinate = value across which an expression changes from case to case.
 
     Returns:
         Pairs of coordinate and value, sorted; boundaries of another form are left out.

@@ -1,4 +1,5 @@
-"""Problems of one's own as files: kept in the run that they made, and never executed unasked.
+"""Problems of one's own as files: kept in the run that they made, and never executed without
+permission.
 
 A Python file is a program. It is executed when the user has named it, on the command line or in a
 call. A run directory that names one is data, and may be somebody else's: its file is executed only
@@ -133,14 +134,16 @@ def _digest(content: bytes) -> str:
 
 
 def _memory() -> Path:
-    """Where the runs of this user are remembered."""
+    """The file in which the runs of this user are remembered."""
     given = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA")
     home = Path(given) if given else Path.home() / ".local" / "state"
     return home / "sciformer" / "own-runs"
 
 
 def _line(directory: Path, digest: str) -> str:
-    """The place and the digest, as one digest: the list tells nothing of what a user does."""
+    """One digest of the place and the content, so that the list reveals nothing of what a user
+    does.
+    """
     return _digest(f"{directory.resolve()}\0{digest}".encode(errors="surrogateescape"))
 
 

@@ -1,4 +1,4 @@
-"""Whether a problem has the conditions that its equations need, and what else it must not be."""
+"""Checks that a problem has the conditions that its equations need, and is not degenerate."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _check_ends(problem: Problem, field: Any, name: str, order: int) -> None:
 
 
 def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
-    """As many conditions at both ends together as the equations have orders."""
+    """Checks for as many conditions at both ends together as the equations have orders."""
     faces = faces_of(problem, name)
     needed = conditions_needed(problem, coordinate)
     if not faces or needed is None:
@@ -141,7 +141,7 @@ def _are_counted(problem: Problem) -> bool:
 
 
 def _refuse_free_constants(problem: Problem) -> None:
-    """A field of which only derivatives occur is determined up to a constant."""
+    """Refuses a field of which only derivatives occur, as it is determined up to a constant."""
     forms = [difference(e) for e in problem.equations]
     forms += [difference(c.equation) for c in problem.conditions]
     for field, name in zip(problem.fields, problem.field_names, strict=True):
@@ -159,7 +159,7 @@ def _without_derivatives(form: Any) -> Any:
 
 
 def _refuse_zero(problem: Problem) -> None:
-    """A homogeneous problem is solved by 0, and so would any network solve it."""
+    """Refuses a homogeneous problem, which is solved by 0, and would be by any network."""
     if problem.ansatz:
         return
     forms = [difference(e) for e in problem.equations]
@@ -175,7 +175,9 @@ def _refuse_zero(problem: Problem) -> None:
 
 
 def _refuse_jumps(problem: Problem) -> None:
-    """A coefficient that jumps loses its derivative where sympy applies the product rule."""
+    """Refuses a coefficient that jumps, which loses its derivative where sympy applies the product
+    rule.
+    """
     for equation in problem.equations:
         for term in summands(difference(equation)):
             known = [f for f in sympy.Mul.make_args(term) if not f.has(sympy.Derivative)]

@@ -119,7 +119,7 @@ class KnownCavity:
 
 @dataclass(frozen=True)
 class _Lid:
-    """What is known of a flow before it is solved.
+    """The part of a flow that is known before it is solved.
 
     Args:
         psi, p: a flow that moves as the lid does on it and rests on the other walls.
@@ -171,7 +171,7 @@ LIDS: dict[str, Callable[[], _Lid]] = {"sliding": _sliding, "regularised": _regu
 
 @dataclass(frozen=True)
 class _Walls:
-    """What vanishes on which wall, and the factor of each field that makes it so."""
+    """Fields that vanish on each wall, and the factor of each field that makes it so."""
 
     conditions: list[tuple[Any, str]]
     factors: dict[Any, Any]

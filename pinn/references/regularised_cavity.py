@@ -60,7 +60,7 @@ class RegularisedCavity:
 
 @dataclass(frozen=True)
 class Coefficients:
-    """Chebyshev coefficients of what the streamfunction adds to the lid's, and of the pressure."""
+    """Chebyshev coefficients of the streamfunction beyond the lid's part, and of the pressure."""
 
     stream: Array
     pressure: Array

@@ -79,7 +79,7 @@ class Spectral:
         self.equation, self._field = equation, field
 
     def settled(self, who: str, tolerance: float) -> Spectral:
-        """The same with as many modes and steps, from its own on, as the solution needs.
+        """The solution with as many modes and steps, from its own on, as it needs.
 
         Three gaps relative to max |u| are brought below the tolerance, at times from a quarter of
         the end on, when what is rough in the start has gone: that to half the steps (over 15, the
@@ -109,7 +109,8 @@ class Spectral:
         return found
 
     def _gaps(self, tolerance: float) -> tuple[float, float]:
-        """What is missing in time and in space, relative to max |u|; 0 where it is below tolerance.
+        """Missing parts in time and in space, relative to max |u|; 0 where they are below
+        tolerance.
 
         The cheap looks come first; where one finds too much, the others are left out.
         """

@@ -1,1 +1,1 @@
-"""Digits after training: one wide random layer on what a trained network has learned."""
+"""Refinement after training: one wide random layer on the features of a trained network."""

@@ -1,4 +1,4 @@
-"""Fields up to what a gauge leaves free in them."""
+"""Fields without the part that a gauge leaves free."""
 
 from __future__ import annotations
 

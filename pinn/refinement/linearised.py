@@ -159,7 +159,7 @@ class Linearised:
 
 @dataclass(frozen=True)
 class Local:
-    """Rows on a block of p points, and what their derivatives are made of.
+    """Rows on a block of p points, and the factors of their derivatives.
 
     A hard form may ask the network at the points and at their projections onto the boundary; all
     calls share the output weights.
@@ -239,7 +239,7 @@ def _data_terms(problem: Problem, trial: TrialSolution) -> list[terms.DataTerm]:
 
 
 class _Call(NamedTuple):
-    """What a network gave at some points: its output as a leaf of the graph, and its neurons."""
+    """A network's output at some points as a leaf of the graph, and its neurons."""
 
     output: Tensor
     neurons: Tensor

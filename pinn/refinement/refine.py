@@ -41,7 +41,7 @@ SHARES = (1.0, 0.5, 0.25)
 
 @dataclass(frozen=True)
 class Refiner:
-    """How a trained solution is refined.
+    """Settings of a refinement.
 
     Attributes:
         neurons: number of random neurons >= 0; 0 for what time and memory allow.
@@ -138,7 +138,7 @@ class _Work:
         self.begun = self.clock()
 
     def run(self, coefficients: dict[str, float], seconds: float | None) -> Refined:
-        """All of it."""
+        """Runs the whole refinement."""
         like = next(self.trial.parameters())
         if like.dtype != torch.float64:
             raise UsageError(
@@ -178,7 +178,7 @@ class _Work:
         return size
 
     def _points(self, size: Size) -> tuple[Imposed, Imposed]:
-        """What is fitted, and what is only looked at: dense where the fields vary quickly."""
+        """Points for the fit and for validation: dense where the fields vary quickly."""
         problem, seed = self.problem, self.refiner.seed
         # Seeds apart from each other and from those of the training.
         inside = UniformSobol(problem.domain, seed + 2000)
@@ -280,7 +280,7 @@ class _Work:
         return self.clock() - self.begun
 
     def _deadline(self, seconds: float | None) -> Callable[[], bool]:
-        """Whether the time that is left is over."""
+        """Whether no time is left."""
 
         def is_over() -> bool:
             over = seconds is not None and self._elapsed() > seconds

@@ -1,4 +1,4 @@
-"""What a refinement did, and what its steps tell of the error."""
+"""Report of a refinement, and the error estimated from its steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Iterate:
 
 @dataclass(frozen=True)
 class Report:
-    """What a refinement did.
+    """Report of a refinement.
 
     Attributes:
         neurons: number of them, 0 if there was no refinement.
@@ -57,12 +57,12 @@ class Report:
         return self.iterates[-1].validation if self.iterates else float("inf")
 
     def summary(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The report as JSON values."""
         return asdict(self)
 
 
 def estimate(iterates: tuple[Iterate, ...]) -> float | None:
-    """The error of the last iterate, from what the steps changed.
+    """The estimated error of the last iterate, from the changes of the steps.
 
     A step takes an iterate k to a much better one, so that the change is nearly the error of k.
     Its residual is known as well, and the ratio of both says how strongly this problem turns

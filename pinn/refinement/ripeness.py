@@ -1,4 +1,4 @@
-"""When a network is trained far enough for a wide layer to take over."""
+"""Decision when a network is trained far enough for a wide layer to take over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many neurons the time and the memory that are left allow."""
+"""Number of neurons that the remaining time and memory allow."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def _columns_in(seconds: float) -> float:
 
 
 def _columns_within(memory: int) -> int:
-    """Jacobian, Gram matrix and its factor: (rows per column + 2) C^2 numbers of 8 bytes."""
+    """Columns for which Jacobian, Gram matrix and its factor fit: (rows per column + 2) C^2 numbers
+    of 8 bytes.
+    """
     return int((memory / 8 / (ROWS_PER_COLUMN + 2)) ** 0.5)
 
 

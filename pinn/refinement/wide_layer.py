@@ -83,7 +83,7 @@ class WideLayer(nn.Module):
 
     @property
     def inputs(self) -> nn.Module:
-        """Points to what the neurons see beside hidden units."""
+        """Inputs of the neurons beside hidden units, from points."""
         inputs = self.network.inputs if self.own_inputs is None else self.own_inputs
         assert isinstance(inputs, nn.Module), "a network without inputs was given some"
         return inputs
@@ -186,7 +186,7 @@ def _count_units(network: nn.Module, layers: Tensor, inputs: Any) -> int | None:
 
 
 def _fit(weights: Tensor, bias: Tensor, output: Tensor, units: int) -> bool:
-    """Whether they are (m, n), (m,) and (f, m) with n units."""
+    """Whether the tensors are (m, n), (m,) and (f, m) with n units."""
     if (weights.ndim, bias.ndim, output.ndim) != (2, 1, 2):
         return False
     return weights.shape == (len(bias), units) and output.shape[1] == len(bias)

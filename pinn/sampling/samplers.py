@@ -29,13 +29,13 @@ class Sample:
         return len(self.points)
 
     def to(self, device: torch.device) -> Sample:
-        """The same sample on a device."""
+        """A copy of the sample on a device."""
         return Sample(self.points.to(device), self.weights.to(device))
 
 
 @dataclass(frozen=True)
 class Current:
-    """What a sampler may look at: the fields (p, f) and the size of the residual (p,)."""
+    """State that a sampler may look at: the fields (p, f) and the size of the residual (p,)."""
 
     fields: Evaluate
     residual: Evaluate
@@ -97,7 +97,7 @@ class UniformSobol:
         return weighted(points[:count], density[:count])
 
     def inside(self, points: Tensor, density: Tensor) -> tuple[Tensor, Tensor]:
-        """Those of the points that belong to the region."""
+        """The points that belong to the region."""
         belong = self.region.contains(points)
         return points[belong], density[belong]
 
@@ -108,7 +108,7 @@ class UniformSobol:
         return drawn.to(self.dtype)
 
     def state(self) -> dict[str, Any]:
-        """How many points have been drawn."""
+        """Number of points drawn so far."""
         return {"drawn": self._drawn}
 
     def restore(self, state: Mapping[str, Any]) -> None:

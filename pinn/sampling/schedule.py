@@ -86,11 +86,11 @@ class Schedule:
         return stages[number]
 
     def scaled(self, factor: float) -> Schedule:
-        """The same schedule with `factor` times the points."""
+        """The schedule with `factor` times the points."""
         return self._each(lambda stage: replace(stage, points=max(1, round(stage.points * factor))))
 
     def drawn_by(self, sampler: SamplerMaker) -> Schedule:
-        """The same schedule with one sampler throughout."""
+        """The schedule with one sampler throughout."""
         return self._each(lambda stage: replace(stage, sampler=sampler))
 
     def _each(self, change: Callable[[Stage], Stage]) -> Schedule:

@@ -1,1 +1,1 @@
-"""A flow from the stream of a few velocity sensors: records, modes, filters, baselines."""
+"""Flows from the stream of a few velocity sensors: records, modes, filters, baselines."""

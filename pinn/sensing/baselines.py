@@ -1,4 +1,4 @@
-"""What needs no network: gappy POD and linear stochastic estimation, from the same readings."""
+"""Baselines without a network: gappy POD and linear estimation from the same readings."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def error(modes: Modes, record: Record, coefficients: Array) -> Error:
 
 
 def _alike(present: NDArray[np.bool_]) -> list[tuple[NDArray[np.bool_], NDArray[np.intp]]]:
-    """Which readings are there, and the frames that have just these."""
+    """Sets of readings that are there, and the frames that have just these."""
     masks, inverse = np.unique(present, axis=0, return_inverse=True)
     flat = inverse.ravel()
     return [(mask, np.flatnonzero(flat == i)) for i, mask in enumerate(masks)]

@@ -1,4 +1,6 @@
-"""What was learned beside gappy POD and linear stochastic estimation, on the later part."""
+"""Comparison of a learned filter with gappy POD and linear stochastic estimation on the later
+part.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ class Outcome:
     choice: str = ""
 
     def summary(self) -> dict[str, Any]:
-        """JSON values."""
+        """The outcome as JSON values."""
         return {
             "method": self.method,
             "noise": self.corruption.noise,
@@ -130,7 +132,7 @@ def milliseconds(sensed: SensedFlow, record: Record, seed: int = 0) -> float:
 
 
 def verdict(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Where what was learned is better than every baseline, and where it is not, in words.
+    """Text that says where the learned filter is better than every baseline, and where it is not.
 
     "better" if it is so wherever readings are noisy, and no worse than gappy POD elsewhere;
     "not better" if some baseline is no worse under every noise; else "partly better".

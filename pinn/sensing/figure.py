@@ -1,4 +1,4 @@
-"""A picture of what sensors tell: the last frame, and the error frame by frame."""
+"""Picture of a reconstruction from sensors: the last frame, and the error frame by frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A filter whose forecast is a causal mixer's and whose analysis is Bayes' rule."""
+"""A filter that forecasts by a causal mixer and corrects by Bayes' rule."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAST_LOG_VARIANCE = -14.0
 
 @dataclass(frozen=True)
 class Sizes:
-    """The network between the frames.
+    """Sizes of the network between the frames.
 
     Attributes:
         mixer: a registered causal mixer: lmu, attention, window, linear, urpe, ...

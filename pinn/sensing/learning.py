@@ -1,4 +1,4 @@
-"""From the record of a flow to what answers the stream of a few sensors in it."""
+"""Learning of a filter for a few sensors from the record of a flow."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def learn_sensors(
     schedule: Schedule | None = None,
     observe: Callable[[float, dict[str, float]], None] = lambda share, figures: None,
 ) -> SensedFlow:
-    """Learns to answer u, v, p at any point from the stream of a few velocity sensors.
+    """Learns to reconstruct u, v, p at any point from the stream of a few velocity sensors.
 
         sensed = learn_sensors(sensors=16, budget=60)
         stream = sensed.stream(points)
@@ -123,6 +123,6 @@ def learn_sensors(
 
 
 def whitened(setup: Setup) -> torch.Tensor:
-    """What the readings see of modes of unit size, (2 m, r)."""
+    """The readings of modes of unit size, (2 m, r)."""
     _, modes = setup.seen()
     return torch.from_numpy(modes * setup.modes.sizes)

@@ -1,4 +1,4 @@
-"""Modes of a flow: what its snapshots are combinations of, at the points and between them."""
+"""Modes of a flow, of which its snapshots are combinations, at the points and between them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ class Modes:
         return found
 
     def seen_by(self, sensors: Numbers) -> tuple[Array, Array]:
-        """What sensors see: mean (m, 2) and modes (m, 2, r), in the units of the data."""
+        """The modes as sensors see them: mean (m, 2) and modes (m, 2, r), in the units of the
+        data.
+        """
         seen = self.scale[:2, None, None] * self.modes[:2, sensors]
         return self.mean[:2, sensors].T.copy(), seen.transpose(1, 0, 2).copy()
 

@@ -1,4 +1,4 @@
-"""How noisy the readings of a stream are, found in the stream itself."""
+"""Noise level of the readings of a stream, found in the stream itself."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class NoiseLevel(nn.Module):
         return FORGETTING * state + evidence
 
     def whole(self, state: Tensor, evidence: Tensor) -> Tensor:
-        """The same after each of n frames, (b, n, levels)."""
+        """The evidence after each of n frames, (b, n, levels)."""
         found = []
         for frame in evidence.unbind(1):
             state = self.update(state, frame)

@@ -1,4 +1,4 @@
-"""What a filter practises on: pieces of the record with noise and silent sensors, always fresh."""
+"""Training data of a filter: pieces of the record with noise and silent sensors, always fresh."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SELECTED_BY = (
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a filter is trained.
+    """Schedule of the training of a filter.
 
     Args:
         batch: pieces of the record a step.
@@ -132,7 +132,7 @@ class Practice:
         return self._ratio(values, present, self._targets[frames], begun)
 
     def validation(self) -> float:
-        """The same on the part that selects, under fixed corruption."""
+        """The loss on the part that selects, under fixed corruption."""
         with torch.no_grad():
             wanted = self._wanted.expand(len(SELECTED_BY), -1, -1)
             counted = torch.arange(wanted.shape[1]) >= self._length

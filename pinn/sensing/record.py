@@ -139,7 +139,7 @@ def _check_count(name: str, count: int, points: int) -> None:
 
 @dataclass(frozen=True)
 class Readings:
-    """What sensors say, frame by frame.
+    """Readings of sensors, frame by frame.
 
     Attributes:
         values: (n, m, 2), u and v of each sensor; of absent ones they may be anything.

@@ -1,4 +1,4 @@
-"""Sensors that were learned, as run directories: modes, weights, how it came about."""
+"""Learned sensors as run directories: modes, weights, and how they were learned."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def save(sensed: SensedFlow, run: Run) -> None:
 
 
 def load(directory: Path | str) -> SensedFlow:
-    """What a finished run of `sciformer learn wake-sensors` left.
+    """The learned sensors of a finished run of `sciformer learn wake-sensors`.
 
     Raises:
         DataError: no such run, one of another command, or a damaged one.

@@ -1,4 +1,4 @@
-"""What was learned of a flow and its sensors: fields at any point, frame by frame."""
+"""A flow that is reconstructed from its sensors: fields at any point, frame by frame."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class FlowStream:
 
     @property
     def state(self) -> FilterState:
-        """What the frames so far left behind, a value."""
+        """The state after the frames so far, a value."""
         return self._state
 
     @torch.inference_mode()

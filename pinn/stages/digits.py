@@ -26,7 +26,7 @@ SHAPELESS = 1e-2
 
 
 def can_refine(solution: Solution) -> bool:
-    """Whether a wide layer is wanted, and the numbers have the digits for it."""
+    """Whether a wide layer is wanted, and the arithmetic has the digits for it."""
     return solution.settings.digits is not None and not why_not(solution)
 
 

@@ -66,7 +66,7 @@ SHORTEST = 1e-12
 
 @dataclass
 class Marched:
-    """Windows of an evolution, and how they came about.
+    """Windows of an evolution, and how they were found.
 
     Attributes:
         trial: fields over the whole of time.
@@ -95,7 +95,7 @@ class Marched:
     evidence: Evidence
 
     def report(self) -> dict[str, Any]:
-        """JSON values for the summary."""
+        """Report for the summary, as JSON values."""
         return {
             "windows": {
                 "number": len(self.ends),
@@ -233,7 +233,7 @@ class March:
         return self.ends[-1] if self.ends else self._interval[0]
 
     def _divide(self, end: float, worst: float) -> None:
-        """Puts down that a window up to a time was too long."""
+        """Records that a window up to a time was too long."""
         self.totals["rejected"] += 1
         self._width.fails(end - self._now, worst)
 
@@ -374,7 +374,7 @@ class March:
         self._width = _Width(**state["width"])
 
     def _tell_of(self, end: float) -> Callable[[Progress], None]:
-        """An observer of one window's training, which tells of all windows."""
+        """An observer of one window's training that reports on all windows."""
         totals = self.totals
         done, elapsed = totals["iterations"], totals["elapsed"]
         low, high = self._interval

@@ -1,4 +1,4 @@
-"""Which network a solve trains: a short race where neither user nor problem says."""
+"""Choice of the network of a solve: a short race where neither user nor problem decides."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIRST_ORDER = 10
 
 @dataclass(frozen=True)
 class Choice:
-    """What a race decided.
+    """Outcome of a race.
 
     Attributes:
         settings: with the network that won.
@@ -45,7 +45,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Run:
-    """What one candidate reached."""
+    """Result of one candidate."""
 
     settings: Settings
     steps: int

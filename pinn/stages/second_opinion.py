@@ -1,4 +1,4 @@
-"""An error estimated where no reference exists: what a second look at a solution would change."""
+"""Error estimates where no reference exists, by a second look at a solution."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def second_opinion(
     seconds: float | None = None,
     processes: Processes = ALONE,
 ) -> Opinion | None:
-    """The distance to a better solution, or to one that is as good and made otherwise.
+    """The distance to a better solution, or to an equally good one that was found otherwise.
 
     A layer of fresh random neurons on the solution solves the equations linearised about it. Where
     that takes most of its residual away, what it changes is nearly the error. Otherwise the problem

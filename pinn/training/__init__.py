@@ -1,1 +1,1 @@
-"""The trainer, its schedule, and where a training stands."""
+"""The trainer, its schedule, and its progress."""

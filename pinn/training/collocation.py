@@ -118,7 +118,7 @@ class Collocation:
         return self._validation if self._is_settled() else None
 
     def unsettled(self) -> str:
-        """The curriculum, where it has not come to its end."""
+        """The curriculum, while it has not come to its end."""
         if self._is_settled() or self._curriculum is None:
             return ""
         name, ramp = self._curriculum.parameter, self._curriculum.ramp
@@ -126,7 +126,7 @@ class Collocation:
         return f"the curriculum ended at {name} = {reached:g} and not at {ramp.end:g}"
 
     def values(self) -> dict[str, float]:
-        """The unknown parameters as they stand."""
+        """The present values of the unknown parameters."""
         return self._numbers.found()
 
     def state(self) -> dict[str, Any]:
@@ -178,7 +178,7 @@ class Collocation:
         return said
 
     def _refuse_few(self, schedule: Schedule) -> None:
-        """Each process needs a point of its own."""
+        """Refuses fewer points than processes."""
         fewest = min(stage.points for stage in schedule.stages)
         if fewest < self._processes.size:
             raise UsageError(

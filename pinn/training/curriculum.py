@@ -1,4 +1,4 @@
-"""What changes with the iteration by plan: a parameter that grows, a time span that opens."""
+"""Planned changes during a training: a parameter that grows, a time span that opens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sciformer.errors import UsageError
 
 @dataclass(frozen=True)
 class Ramp:
-    """From `start` to `end` in equal steps over `iterations`, then `end`."""
+    """A ramp from `start` to `end` in equal steps over `iterations`, then `end`."""
 
     start: float
     end: float
@@ -37,7 +37,7 @@ class Curriculum:
 
     @classmethod
     def parse(cls, text: str, values: dict[str, float]) -> Curriculum:
-        """From "name:start:iterations", such as "beta:1:200".
+        """A curriculum from "name:start:iterations", such as "beta:1:200".
 
         Args:
             text: what the user wrote.

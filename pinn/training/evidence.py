@@ -1,4 +1,4 @@
-"""Evidence for a verdict: what a trial solution leaves of its equations, conditions and data."""
+"""Evidence for a verdict: residuals of a trial solution in its equations, conditions and data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VANISHING = 0.01
 def evidence_of(
     problem: Problem, trial: TrialSolution, trainer: Trainer, offer: str = ""
 ) -> Evidence:
-    """What a trained, or refined, trial solution leaves, and how its training went.
+    """The residuals of a trained, or refined, trial solution, and the course of its training.
 
     Args:
         problem: gives equations, conditions and data.

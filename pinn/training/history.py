@@ -38,7 +38,7 @@ class History:
 
     @property
     def comparable(self) -> list[tuple[int, float]]:
-        """Those on the present points."""
+        """The residuals on the present points."""
         return [pair for pair in self._pairs if pair[0] >= self._since]
 
     def add(self, step: int, value: float) -> None:

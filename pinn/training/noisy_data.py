@@ -103,15 +103,15 @@ class NoisyData:
         return self.present
 
     def held_out(self) -> LeastSquares | None:
-        """None: noise of other samples would tell less than the present rows do."""
+        """None: the noise of other samples would tell less than the present rows do."""
         return None
 
     def unsettled(self) -> str:
-        """Nothing: the equations are the problem's from the first step."""
+        """The empty text: the equations are the problem's from the first step."""
         return ""
 
     def values(self) -> dict[str, float]:
-        """The unknown parameters as they stand."""
+        """The present values of the unknown parameters."""
         return self._numbers.found()
 
     def report(self) -> dict[str, Any]:

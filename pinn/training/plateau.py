@@ -1,4 +1,4 @@
-"""When a training has come to rest, so that more of it would be wasted."""
+"""Decision when a training has come to rest, so that more of it would be wasted."""
 
 from __future__ import annotations
 

@@ -65,15 +65,17 @@ class Objectives(Protocol):
         ...
 
     def unsettled(self) -> str:
-        """What has not come to its end, in words; empty where the equations are the problem's."""
+        """Parts that have not come to their end, in words; empty where the equations are the
+        problem's.
+        """
         ...
 
     def values(self) -> dict[str, float]:
-        """Unknown parameters as they stand; empty where nothing is unknown."""
+        """Present values of unknown parameters; empty where nothing is unknown."""
         ...
 
     def report(self) -> dict[str, Any]:
-        """What was used and what it did, as JSON values for people."""
+        """Choices and their effects, as JSON values for people."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -159,7 +161,7 @@ class Trainer:
         return reason
 
     def report(self) -> dict[str, Any]:
-        """What was used in the training and what it did, as JSON values."""
+        """Choices of the training and their effects, as JSON values."""
         progress = self.progress
         steps = {"steps": progress.iteration, "residual_evaluations": progress.evaluations}
         if progress.failures:
@@ -206,7 +208,9 @@ class Trainer:
             self._validate()
 
     def _take_held_out(self) -> None:
-        """Values on other validation points cannot be compared: the best starts anew."""
+        """Takes new validation points; the best starts anew, as values on other points cannot be
+        compared.
+        """
         held_out = self.objectives.held_out()
         if held_out is not self._held_out:
             self._held_out = held_out
@@ -214,7 +218,7 @@ class Trainer:
             self.history.points_changed(self.progress.iteration)
 
     def _validate(self) -> None:
-        """Keeps the present iterate if its validation is the least so far."""
+        """Keeps the present iterate if its validation is the smallest so far."""
         progress = self.progress
         if self._held_out is None:
             return
@@ -269,7 +273,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _checkpoint_fits(self) -> Iterator[None]:
-        """Says of what fails inside that the checkpoint is of something else.
+        """Reports failures inside as a checkpoint of something else.
 
         A digest that fits is no signature, and another version may have written other things.
         """

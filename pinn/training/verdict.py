@@ -29,7 +29,7 @@ STUCK = 0.25
 
 
 class Outcome(str, Enum):
-    """What a training came to."""
+    """Outcome of a training."""
 
     CONVERGED = "converged"
     DOUBTFUL = "doubtful"
@@ -72,7 +72,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a training came to, why, and what to do next.
+    """The outcome of a training, the reasons, and what to do next.
 
     Attributes:
         outcome: converged, doubtful or not converged.
@@ -92,16 +92,16 @@ class Verdict:
         return self.outcome is Outcome.CONVERGED
 
     def adding(self, reason: str) -> Verdict:
-        """The same with a further reason, which changes nothing of the outcome."""
+        """The verdict with a further reason and the same outcome."""
         return replace(self, reasons=(*self.reasons, reason))
 
     def __str__(self) -> str:
-        """One line."""
+        """The verdict in one line."""
         said = f"{self.outcome}: {'; '.join(self.reasons)}."
         return f"{said} {self.remedy}" if self.remedy else said
 
     def summary(self) -> dict[str, Any]:
-        """JSON values."""
+        """The verdict as JSON values."""
         return {
             "converged": self.converged,
             "verdict": self.outcome.value,
@@ -171,7 +171,7 @@ def _graded(size: float, fine: float, bad: float, reason: str) -> _Check:
 
 
 def _course(evidence: Evidence) -> list[str]:
-    """What in the course of the training explains why something is left."""
+    """Reasons in the course of the training why something is left."""
     said = []
     if evidence.fall >= FALLING:
         said.append(
@@ -204,5 +204,5 @@ def _remedy(evidence: Evidence) -> str:
 
 
 def _by_size(value: float) -> float:
-    """Order in which what is no number comes last."""
+    """Sort key by size, with values that are no numbers last."""
     return value if math.isfinite(value) else math.inf

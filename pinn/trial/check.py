@@ -1,4 +1,4 @@
-"""What will be made of a problem, said before any training."""
+"""Report before any training of how a problem will be solved."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class Check:
 
 
 def check(problem: Problem) -> Check:
-    """What is built in, what is a term, orders, sizes, and whether something is missing."""
+    """Findings before any training: what is built in, what is a term, orders, sizes, and what is
+    missing.
+    """
     names = problem.domain.coordinates
     pairs = list(zip(problem.coordinates, names, strict=True))
     constraint = HardConstraint(problem)

@@ -44,7 +44,7 @@ class FaceCondition:
         return exact_number(self.face.value)
 
     def of(self, expression: Any, coordinate: Any) -> Any:
-        """What the left side makes of an expression that stands for the field."""
+        """The left side applied to an expression that stands for the field."""
         terms = [w * expression.diff(coordinate, n) for n, w in enumerate(self.weights) if w != 0]
         return sum(terms).subs(coordinate, self.end)
 

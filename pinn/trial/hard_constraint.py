@@ -246,7 +246,7 @@ class HardConstraint(nn.Module):
         return bool(self._fade) and is_start and len(here) == 1 and one.order == 0
 
     def _remaining(self, one: FaceCondition) -> Any:
-        """What is left of the initial values, from 1 at the start."""
+        """The share of the initial values that is left, from 1 at the start."""
         low, high = self._problem.domain.intervals[one.face.coordinate]
         time = self._problem.coordinates[one.face.axis]
         return sympy.exp(-self._fade * (time - one.end) / (exact_number(high) - exact_number(low)))
@@ -342,7 +342,9 @@ class TrialSolution(nn.Module):
 
 
 def _without_gaps(conditions: Sequence[FaceCondition]) -> list[FaceCondition]:
-    """Those that together give value, slope, ... at their face up to some order, none left out."""
+    """Conditions that together give value, slope, ... at their face up to some order, none left
+    out.
+    """
     kept: list[FaceCondition] = []
     for face, field in dict.fromkeys((c.face, c.field) for c in conditions):
         here = [c for c in conditions if c.face == face and c.field == field]
@@ -354,6 +356,8 @@ def _without_gaps(conditions: Sequence[FaceCondition]) -> list[FaceCondition]:
 
 
 def _tidy(factor: Any, axes: Mapping[int, AxisForm]) -> Any:
-    """Low powers are multiplied out; high ones would then lose digits near the upper end."""
+    """The expression with low powers multiplied out; high ones would lose digits near the upper
+    end.
+    """
     degrees = [sympy.degree(f.factor, next(iter(f.factor.free_symbols))) for f in axes.values()]
     return sympy.expand(factor) if max(degrees, default=0) <= 2 else factor

@@ -72,8 +72,9 @@ class AxisForm:
 
 
 def _of_size_one(polynomial: Any, coordinate: Any, start: Any, stop: Any) -> Any:
-    """Divided by about its largest size, looked for at 33 points: no polynomial here has more
-    than a few extrema."""
+    """A polynomial over about its largest size, looked for at 33 points: none here has more than a
+    few extrema.
+    """
     places = [start + (stop - start) * sympy.Rational(i, 32) for i in range(33)]
     sizes = [abs(float(polynomial.subs(coordinate, place))) for place in places]
     return polynomial / exact_number(float(f"{max(sizes):.3g}"))

@@ -68,7 +68,7 @@ class Inputs(nn.Module):
 
 
 class Rescale(nn.Module):
-    """(points - origin) / unit.
+    """The map (points - origin) / unit.
 
     Args:
         origin: the point that becomes 0, one number a coordinate.
@@ -208,7 +208,7 @@ class TravellingWave(nn.Module):
         return torch.cat([self._beside(scaled), torch.cos(phase), torch.sin(phase)], dim=-1)
 
     def _beside(self, scaled: Any) -> Any:
-        """What stands beside the phase: all coordinates."""
+        """The inputs beside the phase: all coordinates."""
         return scaled
 
 

@@ -28,7 +28,7 @@ class Coefficients(nn.Module):
         self.scaled = nn.Parameter(torch.tensor(scaled, dtype=torch.float64))
 
     def values(self) -> dict[str, float]:
-        """The unknowns as they stand."""
+        """The present values of the unknowns."""
         return {
             name: size * value
             for (name, size), value in zip(self.sizes.items(), self.scaled.tolist(), strict=True)
@@ -70,7 +70,7 @@ class Parameters(Mapping[str, Any]):
         return len(self._known)
 
     def found(self) -> dict[str, float]:
-        """The unknown parameters as they stand."""
+        """The present values of the unknown parameters."""
         return {} if self.unknown is None else self.unknown.values()
 
     def numbers(self) -> dict[str, float]:

@@ -83,7 +83,7 @@ class Windows(TrialSolution):
         return found.T if operators is None else Jet(found, operators)
 
     def _everywhere(self, points: Tensor, number: Tensor) -> Tensor:
-        """The same with all windows at all points, for a program whose shapes must be known."""
+        """The fields with all windows at all points, for a program whose shapes must be known."""
         fields: Tensor = self.trials[0](points)
         for k, trial in enumerate(self.trials):
             fields = torch.where((number == k)[:, None], trial(points), fields)
@@ -97,8 +97,9 @@ def _chosen(points: Any, here: Tensor) -> Any:
 
 
 def state_of(problem: Problem) -> list[Any]:
-    """What an evolution carries from window to window: fields and their time derivatives below
-    the order of the equations, as expressions."""
+    """State that an evolution carries from window to window: fields and their time derivatives
+    below the order of the equations, as expressions.
+    """
     [time] = problem.coordinates
     return [
         field.diff(time, order) if order else field
@@ -110,7 +111,7 @@ def state_of(problem: Problem) -> list[Any]:
 def window(
     problem: Problem, start: float, end: float, state: Sequence[float] | None = None
 ) -> Problem:
-    """The same equations from a time on with the state there.
+    """The problem with the same equations from a time on, and the state there.
 
     Args:
         problem: an evolution in one coordinate.

@@ -1,4 +1,4 @@
-"""Attention by regions, with how far each row can be from full attention."""
+"""Attention by regions, with a bound of each row's distance from full attention."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ EVERYWHERE: Reach = (-math.inf, math.inf)
 
 
 class Mask:
-    """What a mask may do; the default allows everything and adds nothing.
+    """A mask: the pairs that it allows and its additions; by default all pairs and none.
 
     Attributes:
         is_band: whether every pair within `reach()` is allowed.

@@ -144,7 +144,7 @@ class MultiheadAttention(nn.Module):
         return self.project_placed(asking, answering)
 
     def project_placed(self, asking: Tensor, answering: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`project` of tokens to which the position scheme has added what it adds."""
+        """The projections of tokens to which the position scheme has made its addition."""
         return (
             self._split(self.query(asking)),
             self._split(self.key(answering)),
@@ -152,7 +152,7 @@ class MultiheadAttention(nn.Module):
         )
 
     def merge(self, heads: Tensor) -> Tensor:
-        """What the heads found, (..., h, n, d), as one output (..., n, width)."""
+        """The outputs of the heads, (..., h, n, d), as one output (..., n, width)."""
         output: Tensor = self.output(heads.transpose(-3, -2).flatten(-2))
         return output
 

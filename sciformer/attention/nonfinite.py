@@ -43,7 +43,7 @@ def hide_nonfinite(
 
 
 def _can_be_asked(*tensors: Tensor) -> bool:
-    """Whether the host may look at numbers: not while a program is traced or mapped over."""
+    """Whether the host may look at values: not while a program is traced or mapped over."""
     return (
         are_plain(*tensors)
         and not torch.compiler.is_compiling()

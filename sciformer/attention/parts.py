@@ -39,7 +39,7 @@ class Part:
     output: Tensor
 
     def without(self, part: Part) -> Part:
-        """What is left when one of the parts that were merged into this one is taken out.
+        """The part without one of the parts that were merged into it.
 
         o' = (o - r o_p) / (1 - r),   r = exp(M_p - M)
 
@@ -157,7 +157,7 @@ def merge(*parts: Part) -> Part:
 
 
 class Sharing(Protocol):
-    """Who computes together; `sciformer.runs.processes` has such groups."""
+    """Processes that compute together; `sciformer.runs.processes` has such groups."""
 
     @property
     def rank(self) -> int: ...

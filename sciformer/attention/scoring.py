@@ -1,4 +1,4 @@
-"""What decides the attention matrix beside queries and keys, as one value that can be cut."""
+"""All that determines the attention matrix beside queries and keys, as a value that can be cut."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_POSITION = NoPosition()
 
 @dataclass(frozen=True)
 class Scoring:
-    """Where queries and keys are, what positions add, who may see whom, how logits become weights.
+    """Positions of queries and keys, the position scheme, the mask and the normaliser.
 
     Attributes:
         patch: the positions of queries and keys.
@@ -64,11 +64,9 @@ class Scoring:
         return int(first), int(last) + 1
 
     def allowed(self, device: torch.device) -> Tensor | None:
-        """See `Mask.allowed`."""
         return None if self.mask is None else self.mask.allowed(self.patch, device)
 
     def added(self) -> Tensor | None:
-        """See `Mask.added`."""
         return None if self.mask is None else self.mask.added(self.patch)
 
     def band(self) -> tuple[float, float] | None:

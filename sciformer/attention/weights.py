@@ -1,4 +1,4 @@
-"""From queries and keys to the matrix that multiplies the values."""
+"""The matrix that multiplies the values, made of queries and keys."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def scored_logits(query: Tensor, key: Tensor, scoring: Scoring) -> Tensor:
 
 
 def attention_logits(query: Tensor, key: Tensor, patch: Patch, position: Position) -> Tensor:
-    """What the softmax sees, before any mask; arguments as `attention_weights`.
+    """The logits before any mask; arguments as `attention_weights`.
 
     logits = q k^T + content(q) + relative[j - i]
     """

@@ -1,4 +1,4 @@
-"""Commands that are several, one for each kind of run, of which the run among the words chooses."""
+"""Commands with one implementation for each kind of run, chosen by the run among the words."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def of_run(group: str, words: Sequence[str], command: str, refusal: str) -> Any:
 
 
 def kinds(group: str, command: str) -> str:
-    """What the help of a call that names no run says."""
+    """Help text of a call that names no run."""
     lines = [f"  {kind:<8}{entry.summary()}" for kind, entry in entries(group).items()]
     last = f"`sciformer {command} RUN --help` shows its options."
     return "\n".join(["by the kind of the run:", *lines, last])

@@ -1,4 +1,4 @@
-"""What a command says: progress and notes on stderr, tables and JSON on stdout."""
+"""Output of commands: progress and notes on stderr, tables and JSON on stdout."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class OutputError(UsageError):
-    """Standard output that takes nothing: closed, or on a full disk."""
+    """Standard output that cannot be written: closed, or on a full disk."""
 
     def __init__(self, number: int | None) -> None:
         reason = os.strerror(number or errno.EIO)
@@ -77,7 +77,7 @@ class MemoryUsageError(UsageError):
 
 
 def _designed(error: Exception) -> Exception:
-    """The error, or the one of ours that says what it means wherever it came from."""
+    """The error itself, or the package's own error for the same cause."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
         return OutputError(error.errno)
     words = str(error)
@@ -159,7 +159,7 @@ def _add_debug(parser: Parser) -> None:
 
 
 def _sentence(error: Exception, debug: bool) -> str:
-    """The one line that a person sees of an error."""
+    """The one line of an error for a person."""
     if isinstance(error, SciformerError):
         return str(error)
     text = f"sciformer: unexpected {type(error).__name__}"

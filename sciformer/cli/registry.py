@@ -1,4 +1,4 @@
-"""What is installed under a name: commands, problems and claims, found without importing them."""
+"""Installed commands, problems and claims by name, found without importing them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Entry:
 
     @property
     def distribution(self) -> str:
-        """Name of the distribution that brings it."""
+        """Name of the distribution that provides it."""
         return self.point.dist.name if self.point.dist else ""
 
     def summary(self) -> str:

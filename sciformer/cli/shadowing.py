@@ -1,4 +1,4 @@
-"""Finding out whether a package of ours is the one that Python would import.
+"""Check that a package of ours is the one that Python would import.
 
 PyPI has an unrelated `pinn`; installed beside ours, or lying in a folder of PYTHONPATH, it would be
 imported in our place and fail far from the cause.

@@ -1,4 +1,4 @@
-"""Measuring anew what a transformed model no longer knows: the statistics of its normalisations."""
+"""Recalibration of a transformed model: the statistics of its normalisations are measured anew."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Pair:
 
 
 def pursue(weight: Tensor, rank: int, nonzeros: int, turns: int = TURNS) -> Pair:
-    """The best pair of factors that was found in some turns, from singular vectors on.
+    """The best pair of factors found in a number of turns, from singular vectors on.
 
     With `nonzeros` = `rank` it is the cut of that rank, which no pair beats.
 

@@ -1,4 +1,4 @@
-"""Changes of an architecture as data, by which a saved model is built again before its weights."""
+"""Changes of an architecture as data, from which a saved model is rebuilt before its weights."""
 
 from __future__ import annotations
 

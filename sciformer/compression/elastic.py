@@ -1,4 +1,4 @@
-"""One model of many widths: its first units are models by themselves, trained to be so."""
+"""One model of many widths: its first units are trained to be models by themselves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ SHARES = (1.0, 1 / 2, 1 / 4, 1 / 8)
 
 
 class Elastic(PlainCut):
-    """The first units of every place are kept, after a training in which every width took a turn.
+    """Reduction to the first units of every place, after a training in which every width took a
+    turn.
 
     `prepare` puts the most important units of each place first and changes nothing else; inside
     `training` a step of training is one of a width that is drawn, the same share everywhere. Then
@@ -66,7 +67,7 @@ class Elastic(PlainCut):
 
 
 def kept(count: int, share: float) -> int:
-    """Units that a share of them is: at least one."""
+    """Number of units in a share of them: at least one."""
     return max(1, round(share * count))
 
 

@@ -1,4 +1,6 @@
-"""What all ways share that replace maps by products of two cheaper ones: one error for all maps."""
+"""The common part of all ways that replace maps by products of two cheaper ones: one error for all
+maps.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from sciformer.mixers import Convolution
 
 @dataclass(frozen=True)
 class Option:
-    """One pair of maps in place of a map.
+    """One pair of maps that may replace a map.
 
     Attributes:
         products: that the pair costs for each token.
@@ -34,7 +36,7 @@ class Option:
 
 
 class Factorisation(Transformation):
-    """The same relative error of every map, as small as the budget allows.
+    """Replacement of maps with the same relative error of each, as small as the budget allows.
 
     Each map takes the cheapest of its options whose error is at most one bound for all maps, and
     stays as it is where none is cheaper; the bound is the least one that meets the budget.
@@ -69,7 +71,7 @@ class Factorisation(Transformation):
 
     @abstractmethod
     def options(self, stage: nn.Linear | Convolution) -> list[Option]:
-        """What may stand in place of a map."""
+        """The pairs that may replace a map."""
 
 
 def _replace(model: nn.Module, options: dict[str, list[Option]], bound: float) -> tuple[Edit, ...]:

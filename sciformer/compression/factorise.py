@@ -21,7 +21,7 @@ def factorisable(model: nn.Module) -> dict[str, nn.Linear | Convolution]:
 
 
 def low_rank(stage: nn.Linear | Convolution, rank: int) -> Pipeline:
-    """Two maps in place of one: W = U (S V^T) cut after `rank` singular values.
+    """Replaces one map by two: W = U (S V^T) cut after `rank` singular values.
 
     Accuracy: ||W - W_r||_F^2 is the sum of the squares of the singular values left out, and no map
         of that rank is nearer.
@@ -46,7 +46,7 @@ def low_rank(stage: nn.Linear | Convolution, rank: int) -> Pipeline:
 def dense_sparse(
     stage: nn.Linear | Convolution, dictionary: Tensor, rows: Tensor, values: Tensor
 ) -> Pipeline:
-    """Two maps in place of one: W = D S with a dense D (e, r) and `values` of S at `rows`."""
+    """Replaces one map by two: W = D S with a dense D (e, r) and `values` of S at `rows`."""
     rank, nonzeros = dictionary.shape[1], len(rows)
     if isinstance(stage, nn.Linear):
         down = SparseColumns(stage.in_features, rank, nonzeros=nonzeros)

@@ -14,7 +14,7 @@ from sciformer.mixers import Convolution
 
 
 class LowRank(Factorisation):
-    """Maps of the least ranks that meet one error; see `Factorisation`.
+    """Maps of the smallest ranks that meet one error; see `Factorisation`.
 
     A map (e, d) of rank r costs r (d + e) products instead of d e, and its error is the tail of the
     squared singular values over their sum.

@@ -1,4 +1,4 @@
-"""Removing units: hidden units, memory channels and heads, those first that matter least."""
+"""Removal of units: hidden units, memory channels and heads, the least important first."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Removal(Transformation):
 
 
 class Prune(Removal):
-    """Units of least importance to the loss for each operation that they cost go first.
+    """Removal of the units of least importance to the loss per operation that they cost.
 
     importance_i = sum over batches of (sum over the weights w that read unit i of w dL/dw)^2,
 
@@ -70,7 +70,7 @@ class Prune(Removal):
 
 
 class PlainCut(Removal):
-    """The last units of every place go, the same share everywhere: what costs no thought.
+    """Removal of the last units of every place, the same share everywhere: the trivial baseline.
 
     The baseline that every other way of removing units has to beat.
     """

@@ -1,4 +1,4 @@
-"""Where a model can be made smaller: groups of units that can go one by one."""
+"""Places where a model can be made smaller: groups of units that can go one by one."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class Site(ABC):
 
     @property
     def reader_weight(self) -> Tensor:
-        """That weight."""
+        """The weight through which alone the units are read."""
         weight = self.reader.weight
         assert isinstance(weight, Tensor)
         return weight
 
     @abstractmethod
     def by_unit(self, weight: Tensor) -> Tensor:
-        """A view of that weight, or of its gradient, whose first axis counts the units."""
+        """A view of the reader's weight, or of its gradient, whose first axis counts the units."""
 
     def gate_gradient(self) -> Tensor:
         """Derivative of the loss by a factor of each unit, 1 as it is, after a backward pass."""

@@ -1,4 +1,4 @@
-"""Taking units out of the modules that write, pass on and read them."""
+"""Removal of units from the modules that write, pass on and read them."""
 
 from __future__ import annotations
 

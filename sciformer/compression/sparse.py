@@ -1,4 +1,4 @@
-"""A linear map of a window of tokens whose weights are few: so many in every column."""
+"""A linear map of a window of tokens with few weights: the same number in every column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking units out of spiking neurons and spiking memories; an import is all that it needs."""
+"""Removal of units from spiking neurons and spiking memories; importing the module suffices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every way of making a model smaller offers."""
+"""Protocol of the ways to make a model smaller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sciformer.errors import DomainError
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is trained for, as far as a transformation needs to know it.
+    """The task of a model's training, as far as a transformation needs to know it.
 
     Attributes:
         cost: operations of a model for a sequence.
@@ -45,7 +45,7 @@ class Transformation(ABC):
         del model, task
 
     def training(self, model: nn.Module) -> AbstractContextManager[None]:
-        """What holds while a model is trained before the cut."""
+        """A context that lasts while a model is trained before the cut."""
         return nullcontext()
 
     def __call__(

@@ -74,7 +74,7 @@ class Attention(TokenMixer):
         return self.attention.merge(mixed), state_of(in_blocks(whole))
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; blocks of keys, values (b, h, 0, d/h), presence (b, 0)."""
+        """State before the first token: blocks of keys, values (b, h, 0, d/h), presence (b, 0)."""
         heads = self.attention.heads
         empty = self._empty(batch, heads, 0, self.attention.key.out_features // heads)
         seen = torch.ones(batch, 0, dtype=torch.bool, device=empty.device)
@@ -107,7 +107,7 @@ class Attention(TokenMixer):
         return y.squeeze(1), state_of(with_token(blocks, new))
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
-        """See `TokenMixer.operations`; what a position scheme adds is not counted."""
+        """Operations for `length` tokens; what a position scheme adds is not counted."""
         inner = self.attention.query.out_features
         projections = OpCount.synapses(3 * length * self.width * inner, spikes=spikes)
         return projections + OpCount(
@@ -189,7 +189,7 @@ class WindowAttention(Attention):
         return self.attention.merge(mixed), (*state_of([kept]), count + x.shape[1])
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; one block, and the number of tokens so far, (b,)."""
+        """State before the first token: one block, and the number of tokens so far, (b,)."""
         block = super().init_state(batch)[0]
         return block, torch.zeros(batch, dtype=torch.int64, device=self._empty(0).device)
 

@@ -60,7 +60,6 @@ class WindowMap(TokenMixer):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`."""
         check_sequence("Convolution", x, self.inputs)
         check_causal("Convolution", self, state)
         x = silence(x, mask)
@@ -73,17 +72,16 @@ class WindowMap(TokenMixer):
         return functional.linear(windows, self.matrix, self.bias), (padded[:, n:],)
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; the last kernel - 1 tokens, (b, kernel - 1, d)."""
+        """State before the first token: the last kernel - 1 tokens, (b, kernel - 1, d)."""
         return (self._empty(batch, self.kernel - 1, self.inputs),)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `TokenMixer.step`."""
         check_causal("Convolution", self, state)
         window = torch.cat([*_tensors(state), x_t.unsqueeze(1)], 1)
         return functional.linear(window.flatten(1), self.matrix, self.bias), (window[:, 1:],)
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
-        """See `TokenMixer.operations`; the zeros before the first token are counted too."""
+        """Operations for `length` tokens; the zeros before the first token are counted too."""
         return OpCount.synapses(length * self.products, spikes=spikes)
 
     def layers(self, length: int) -> list[Synapses]:

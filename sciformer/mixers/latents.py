@@ -1,4 +1,4 @@
-"""Few latent tokens between many: read, mix, write; and slices, which share both ways."""
+"""Few latent tokens between many: read, mix, write; and slices, whose shares serve both ways."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Latents(TokenMixer):
         state: State | None = None,
         masses: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`; `masses` (b, n) or (n,) are what the tokens stand for."""
+        """Mixes a sequence; `masses` (b, n) or (n,) are what the tokens stand for."""
         check_sequence("Latents", x, self.width)
         check_causal("Latents", self, state)
         never = torch.zeros((), dtype=torch.bool, device=x.device)
@@ -72,7 +72,7 @@ class Latents(TokenMixer):
         return ()
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
-        """See `TokenMixer.operations`; keys, values and queries of the tokens meet the inputs."""
+        """Operations for `length` tokens; their keys, values and queries meet the inputs."""
         linear, rounds = self.width**2, len(self.mix)
         tokens = OpCount.synapses(3 * length * linear, spikes=spikes)
         own = (length + (4 + 4 * rounds) * self.latents) * linear
@@ -137,7 +137,7 @@ class Slices(TokenMixer):
         state: State | None = None,
         masses: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`; `masses` (b, n) or (n,) are what the tokens stand for."""
+        """Mixes a sequence; `masses` (b, n) or (n,) are what the tokens stand for."""
         check_sequence("Slices", x, self.width)
         check_causal("Slices", self, state)
         shares = torch.softmax(self.assign(x), -1)  # (b, n, k)
@@ -172,7 +172,7 @@ class Slices(TokenMixer):
 
 
 def _keys(mask: Tensor | None, masses: Tensor | None) -> Mask | None:
-    """What is known of the tokens as keys."""
+    """The tokens as keys: which of them exist, and their masses."""
     found = None if masses is None else Mass(masses)
     if mask is None:
         return found

@@ -73,7 +73,7 @@ class LinearAttention(TokenMixer):
         return self._merge(mixed), before
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; (b, h, d, e) and (b, h, d)."""
+        """State before the first token: (b, h, d, e) and (b, h, d)."""
         width = self.width // self.heads
         return (
             self._empty(batch, self.heads, width, width),
@@ -89,7 +89,7 @@ class LinearAttention(TokenMixer):
         return [*layers_of_children(self, length), state]
 
     def _products(self, length: int) -> int:
-        """Products with the state: k v^T, q S and q z of every head."""
+        """Number of products with the state: k v^T, q S and q z of every head."""
         width = self.width // self.heads
         return length * self.heads * (2 * width * width + width)
 

@@ -34,7 +34,7 @@ MIXER_GROUP, CORE_GROUP = "sciformer.mixers", "sciformer.cores"
 
 @dataclass(frozen=True)
 class MixerSizes:
-    """What a mixer made by name may need to know.
+    """Sizes that a mixer made by name may need to know.
 
     Attributes:
         width: width of the tokens.

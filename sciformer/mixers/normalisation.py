@@ -17,7 +17,7 @@ class BatchNorm(nn.BatchNorm1d):
         return super().forward(x.reshape(-1, x.shape[-1])).reshape(x.shape)
 
     def affine_map(self) -> tuple[Tensor, Tensor]:
-        """Scale and shift, (d,) each, that it is with its running statistics."""
+        """Scale and shift, (d,) each, to which it amounts with its running statistics."""
         assert self.running_mean is not None
         assert self.running_var is not None
         scale = self.weight / torch.sqrt(self.running_var + self.eps)

@@ -45,7 +45,6 @@ class Pipeline(TokenMixer):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`."""
         check_causal("Pipeline", self, state)
         after: list[State] = []
         for index, stage in enumerate(self.stages):
@@ -58,14 +57,13 @@ class Pipeline(TokenMixer):
         return x, tuple(after)
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; one state a stage."""
+        """State before the first token: one state a stage."""
         return tuple(
             stage.init_state(batch) if isinstance(stage, TokenMixer) else ()
             for stage in self.stages
         )
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `TokenMixer.step`."""
         after: list[State] = []
         for stage, before in zip(self.stages, state, strict=True):
             if isinstance(stage, TokenMixer):
@@ -78,7 +76,7 @@ class Pipeline(TokenMixer):
         return x_t, tuple(after)
 
     def last_token(self, x: Tensor) -> Tensor:
-        """See `TokenMixer.last_token`; behind the last mixer there is one token only."""
+        """The last token; behind the last mixer there is one token only."""
         mixers = [i for i, stage in enumerate(self.stages) if isinstance(stage, TokenMixer)]
         if not mixers:  # its own forward would do, but that of a residual path adds x already
             x = x[:, -1]
@@ -95,7 +93,6 @@ class Pipeline(TokenMixer):
         return x
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
-        """See `TokenMixer.operations`."""
         count = OpCount()
         for stage in self.stages:
             count += stage_operations(stage, length, spikes=spikes)
@@ -111,16 +108,13 @@ class Residual(Pipeline):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`."""
         y, after = super().forward(x, mask=mask, state=state)
         return x + y, after
 
     def last_token(self, x: Tensor) -> Tensor:
-        """See `TokenMixer.last_token`."""
         return x[:, -1] + super().last_token(x)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `TokenMixer.step`."""
         y_t, after = super().step(x_t, state)
         return x_t + y_t, after
 

@@ -1,4 +1,4 @@
-"""What every token mixer offers: sequences, steps, state as a value, operation counts."""
+"""Protocol of token mixers: sequences, steps, state as a value, operation counts."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class TokenMixer(nn.Module, ABC):
         """
 
     def layers(self, length: int) -> list[Synapses]:
-        """What `operations` counts, layer by layer, so that rates of spikes can be observed.
+        """The layers that `operations` counts, so that their rates of spikes can be observed.
 
         Those of its children by default; a mixer that multiplies outside of them names the rest.
 
@@ -159,7 +159,7 @@ def check_causal(who: str, mixer: TokenMixer, state: State | None) -> None:
 
 
 def silence(x: Tensor, mask: Tensor | None) -> Tensor:
-    """x with zeros where no token is, nan and all."""
+    """x with zeros where there is no token, nan and all."""
     return x if mask is None else torch.where(mask.unsqueeze(-1), x, 0.0)
 
 

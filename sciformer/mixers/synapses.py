@@ -1,4 +1,4 @@
-"""What a mixer's layers do for a sequence, named by the mixer itself."""
+"""Operations of a mixer's layers for a sequence, named by the mixer itself."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Synapses:
     between_tokens: bool = False
 
     def below(self, name: str) -> Synapses:
-        """The same layer, named from the module above."""
+        """The layer under its name in the module above."""
         return replace(self, name=f"{name}.{self.name}" if self.name else name)
 
 

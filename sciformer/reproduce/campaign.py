@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What one trial gave.
+    """Result of one trial.
 
     Attributes:
         figures: results by name; empty if it failed.
@@ -59,7 +59,7 @@ class Campaign:
         self._failures: dict[tuple[str, int], Outcome] = {}
 
     def outcomes(self, experiment: Experiment) -> dict[int, Outcome]:
-        """By seed, what is known of an experiment so far."""
+        """Results of an experiment so far, by seed."""
         found = {
             seed: self._finished(experiment.name, seed)
             for seed in range(self.efforts[experiment.name].seeds)
@@ -77,7 +77,7 @@ class Campaign:
         return sorted(trials, key=lambda trial: trial[1])
 
     def forecast_minutes(self) -> float:
-        """What the open trials will take, by the estimates of their efforts."""
+        """Minutes that the open trials will take, by the estimates of their efforts."""
         return sum(self.efforts[experiment.name].minutes for experiment, _ in self.open_trials())
 
     def go(self) -> Iterator[tuple[Experiment, int, Outcome]]:
@@ -95,7 +95,7 @@ class Campaign:
             yield experiment, seed, outcome
 
     def _attempt(self, experiment: Experiment, seed: int) -> Outcome:
-        """A trial; one that raises must not take the others with it."""
+        """Runs a trial; one that raises must not take the others with it."""
         directory = self.run.path / "trials" / f"{experiment.name}-{seed}"
         shutil.rmtree(directory, ignore_errors=True)  # of an attempt that was killed
         directory.mkdir(parents=True)

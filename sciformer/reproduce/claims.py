@@ -1,4 +1,4 @@
-"""What a paper claims, and the experiment that measures it here."""
+"""Claims of papers, and the experiments that measure them here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Effort:
-    """How thoroughly an experiment is run.
+    """Thoroughness with which an experiment is run.
 
     Attributes:
         seeds: number of trials, with seeds 0, 1, …

@@ -1,4 +1,4 @@
-"""Experiments that are a command: what is measured is what a reader can type."""
+"""Experiments that are a command, so that a reader can type what is measured."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Command:
 
 
 def _passed_on(lines: IO[str] | None) -> str:
-    """Shows lines as they come; the last few of them as one."""
+    """Shows lines as they come, and returns the last few of them as one."""
     last: collections.deque[str] = collections.deque(maxlen=3)
     for line in lines or ():
         sys.stderr.write(line)

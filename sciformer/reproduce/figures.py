@@ -1,4 +1,4 @@
-"""One picture of a paper's verdicts: how far each figure is from its limit."""
+"""A picture of a paper's verdicts: the ratio of each result to its limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FARTHEST = 1e3  # what lies farther from the limit is drawn there, as a diamond
 
 @styled()
 def draw_verdicts(paper: Paper, rows: tuple[Row, ...], path: Path) -> None:
-    """A line per claim: the ratio of every seed to the limit, or the verdict in words.
+    """Draws one line per claim: the ratio of every seed to the limit, or the verdict in words.
 
     Args:
         paper: for the heading.

@@ -16,7 +16,7 @@ COLUMNS = ("claim", "where", "paper", "ours", "verdict", "by", "command", "minut
 
 @dataclass(frozen=True)
 class Row:
-    """One claim and what became of it.
+    """One claim and its verdict.
 
     Attributes:
         claim: of the paper.
@@ -47,16 +47,16 @@ class Row:
 
     @property
     def rule(self) -> str:
-        """What decided the verdict."""
+        """The rule that decided the verdict."""
         return str(self.claim.rule) if isinstance(self.claim, Claim) else "-"
 
     @property
     def command(self) -> str:
-        """What a reader types to see one trial."""
+        """The command that runs one trial."""
         return self.claim.experiment.command if isinstance(self.claim, Claim) else ""
 
     def summary(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The row as JSON values."""
         return {
             "claim": self.claim.statement,
             "where": self.claim.where,
@@ -88,7 +88,7 @@ class Report:
 
     @classmethod
     def of(cls, campaign: Campaign, effort: str) -> Report:
-        """What a campaign has found so far."""
+        """The report on a campaign so far."""
         sections = [
             (paper, tuple(_row(claim, campaign) for claim in paper.claims))
             for paper in campaign.papers
@@ -100,7 +100,7 @@ class Report:
         return any(row.verdict is Verdict.BROKEN for _, rows in self.sections for row in rows)
 
     def summary(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The report as JSON values."""
         papers = [
             {
                 "name": paper.name,
@@ -113,7 +113,7 @@ class Report:
         return {"effort": self.effort, "papers": papers}
 
     def markdown(self) -> str:
-        """One table a paper, with the remarks below it."""
+        """One table per paper, with the remarks below it."""
         return "\n".join(self._section(paper, rows) for paper, rows in self.sections)
 
     def _section(self, paper: Paper, rows: tuple[Row, ...]) -> str:
@@ -160,7 +160,7 @@ def _row(claim: Claim | Untestable, campaign: Campaign) -> Row:
 
 
 def _read(outcomes: dict[int, Outcome], claim: Claim) -> tuple[tuple[float, ...], list[str]]:
-    """The claim's figure of every seed, and what went wrong."""
+    """The claim's value for every seed, and the reasons for missing ones."""
     values, failures = [], []
     for seed, outcome in outcomes.items():
         value = outcome.figures.get(claim.figure)

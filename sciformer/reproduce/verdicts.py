@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Verdict(enum.Enum):
-    """What became of a claim."""
+    """Verdict on a claim."""
 
     BETTER = "better"
     HOLDS = "holds"
@@ -23,7 +23,7 @@ class Verdict(enum.Enum):
 
 
 class Rule(Protocol):
-    """Judges what was measured."""
+    """A rule that judges measured values."""
 
     def judge(self, values: Sequence[float]) -> Verdict:
         """The verdict on the values of all seeds, at least one."""
@@ -51,7 +51,7 @@ class AtMost:
         return _graded(median <= self.better, median <= self.limit)
 
     def ratio(self, value: float) -> float:
-        """value / limit."""
+        """The ratio value / limit."""
         return value / self.limit if self.limit else math.nan
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class AtLeast:
         return _graded(median >= self.better, median >= self.limit)
 
     def ratio(self, value: float) -> float:
-        """limit / value."""
+        """The ratio limit / value."""
         return self.limit / value if value else math.nan
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ class Between:
         return _graded(False, all(self.least <= value <= self.greatest for value in values))
 
     def ratio(self, value: float) -> float:
-        """Not a number: an interval has no distance that compares with the other rules'."""
+        """NaN: an interval has no distance that compares with the other rules'."""
         return math.nan
 
     def __str__(self) -> str:

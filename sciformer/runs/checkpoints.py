@@ -22,7 +22,7 @@ _MOST_DIGESTS = 4096  # two lines
 
 
 class Checkpoint(NamedTuple):
-    """What one checkpoint holds.
+    """Content of one checkpoint.
 
     Attributes:
         tensors: by name, on the CPU, with the dtype and shape they were saved with.

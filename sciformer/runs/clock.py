@@ -1,4 +1,4 @@
-"""The clock by which the budget of a training counts."""
+"""The clock of a training's budget."""
 
 from __future__ import annotations
 

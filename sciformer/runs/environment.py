@@ -1,4 +1,6 @@
-"""What a number depends on besides its configuration: versions, threads, machine, source."""
+"""Environment on which a result depends besides its configuration: versions, threads, machine,
+source.
+"""
 
 from __future__ import annotations
 

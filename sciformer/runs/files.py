@@ -1,4 +1,4 @@
-"""Writing so that a kill or a full disk leaves either the old file or the new one."""
+"""Atomic writing: a kill or a full disk leaves either the old file or the new one."""
 
 from __future__ import annotations
 

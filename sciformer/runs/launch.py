@@ -1,4 +1,4 @@
-"""What torchrun tells each process that it starts, read without importing torch."""
+"""Place of this process among those that torchrun started, read without importing torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Launch(NamedTuple):
 
 
 def launch() -> Launch | None:
-    """How torchrun started this process; None if it stands alone.
+    """The place of this process as torchrun states it; None if it stands alone.
 
     Batch systems and containers set WORLD_SIZE for purposes of their own: only all of `VARIABLES`
     together mean torchrun.

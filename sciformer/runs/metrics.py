@@ -1,4 +1,4 @@
-"""A file of one JSON object a line, to which a killed process may have written half a line."""
+"""Files with one JSON object per line, to which a killed process may have written half a line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_BYTES = 1 << 30
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:
-    """Adds one line; half a line at the end of the file is dropped first.
+    """Appends one line; half a line at the end of the file is dropped first.
 
     Raises:
         RunError: the line could not be written; the file then holds the earlier lines.

@@ -1,4 +1,4 @@
-"""One training by several processes: each takes a share of the points, sums are agreed upon."""
+"""One training by several processes: each takes a share of the points, and sums are common."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WAITING_SECONDS, LONGEST_WAIT = 5.0, datetime.timedelta(minutes=10)
 
 
 class Processes(Protocol):
-    """Who trains together.
+    """Processes that train together.
 
     Attributes:
         rank: 0 .. size - 1; the first one reports and writes.
@@ -47,7 +47,7 @@ class Processes(Protocol):
         ...
 
     def agree(self, value: Any) -> Any:
-        """The first process's value."""
+        """The value of the first process, in all of them."""
         ...
 
 
@@ -134,7 +134,7 @@ def joined() -> Iterator[Processes]:
 
 
 def backends() -> str:
-    """Which library sums what: NCCL where there are cards, gloo on the CPU."""
+    """The libraries that sum: NCCL where there are cards, gloo on the CPU."""
     has_cards = torch.cuda.is_available() and torch.distributed.is_nccl_available()
     return "cpu:gloo,cuda:nccl" if has_cards else "gloo"
 
@@ -165,7 +165,7 @@ def _meet(launched: Launch) -> None:
 
 
 def share(processes: Processes) -> slice:
-    """Which rows this process takes: every size-th, so that all see the whole domain."""
+    """Rows that this process takes: every size-th, so that all see the whole domain."""
     return slice(processes.rank, None, processes.size)
 
 

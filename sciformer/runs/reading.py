@@ -1,4 +1,4 @@
-"""Files that somebody else may have written: looked at before they are believed.
+"""Checked reading of files that somebody else may have written.
 
 A reader here opens regular files only, bounds their size before it reads, parses data and never
 code, and answers whatever is wrong by one `DataError`.
@@ -108,7 +108,7 @@ def parse_json(who: str, content: bytes) -> Any:
 
 
 def _depth(value: Any) -> int:
-    """How deep lists and objects are nested, without recursion."""
+    """Depth to which lists and objects are nested, without recursion."""
     deepest, level = 0, [value] if isinstance(value, (dict, list)) else []
     while level:
         deepest += 1

@@ -1,4 +1,4 @@
-"""The run directory: one place for all that a run read, measured and made."""
+"""The run directory: one place for all that a run reads, measures and makes."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Run:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that `config.json` says: what files that belong to this run carry."""
+        """SHA-256 of the content of `config.json`, which files that belong to this run carry."""
         return _digest({key: getattr(self, key) for key in FIELDS})
 
     def refuse_foreign(self, path: Path, digest: str) -> None:

@@ -1,4 +1,4 @@
-"""How many processors a training may use."""
+"""Limits on the processors that a training may use."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ class Augmentation(ABC):
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """A changed copy of x."""
+        """A changed copy of sequences x."""
 
 
 @dataclass(frozen=True)
 class Roll(Augmentation):
-    """Turns each sequence round by 0 .. steps places; its end enters at the start."""
+    """Rolls each sequence by 0 .. steps places; its end enters at the start."""
 
     steps: int
 

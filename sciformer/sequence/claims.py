@@ -1,4 +1,4 @@
-"""What the LMUFormer paper claims: sizes, operations, streaming, accuracy."""
+"""Claims of the LMUFormer paper: sizes, operations, streaming, accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trained sequence models made smaller, and what that did to them."""
+"""Compression of trained sequence models, and its effect on them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LEVEL_95 = 1.959964  # standard deviations that a normal number stays within in 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a model reaches and costs.
+    """Accuracy and costs of a model.
 
     Attributes:
         accuracy: on the test split.
@@ -69,7 +69,7 @@ def wilson(right: int, count: int) -> tuple[float, float]:
 
 
 def figures(model: SequenceClassifier, data: SequenceData) -> Figures:
-    """What a model reaches on the validation and the test split, and what it costs."""
+    """Accuracy of a model on the validation and the test split, and its costs."""
     score, count = evaluate(model, data.test), model.operations(data.length)
     low, high = wilson(round(score.accuracy * len(data.test)), len(data.test))
     return Figures(
@@ -84,7 +84,9 @@ def figures(model: SequenceClassifier, data: SequenceData) -> Figures:
 
 
 def task_of(train: Split, length: int) -> Task:
-    """What a transformation may know of a classification: its training split, nothing else."""
+    """The part of a classification that a transformation may know: its training split, nothing
+    else.
+    """
 
     def batches() -> Iterator[Split]:
         for index in torch.split(torch.arange(len(train)), BATCH):
@@ -117,7 +119,7 @@ def ready(
     data: SequenceData,
     tune: Callable[[SequenceClassifier], None] | None = None,
 ) -> SequenceClassifier:
-    """What the cuts of a way start from: the model itself, or one prepared and trained for them.
+    """The model from which the cuts of a way start: itself, or one prepared and trained for them.
 
     Args:
         model: stays as it is.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def learning_curve(
     metrics: Sequence[dict[str, Any]], best_epoch: int, name: str = "accuracy"
 ) -> Figure:
-    """Losses and the validation score of a name by epoch; the kept epoch is marked."""
+    """Draws losses and the validation score of a name by epoch; the kept epoch is marked."""
     figure = _figure(6.4, 3.6)
     left = figure.add_subplot()
     epochs = [row["epoch"] for row in metrics]
@@ -36,7 +36,9 @@ def learning_curve(
 
 @styled()
 def confusion_matrix(confusion: Tensor, classes: Sequence[str]) -> Figure:
-    """Rows are true classes, columns what the model says; counts, coloured by share of the row."""
+    """Draws true classes as rows and predicted ones as columns; counts, coloured by share of the
+    row.
+    """
     count = len(classes)
     side = max(4.0, 0.32 * count + 1.5)
     figure = _figure(side, side)
@@ -57,7 +59,7 @@ def confusion_matrix(confusion: Tensor, classes: Sequence[str]) -> Figure:
 
 @styled()
 def early_exit(curve: Tensor, needed: int) -> Figure:
-    """Accuracy of the streaming model against the share of the sequence it has seen."""
+    """Draws the accuracy of the streaming model against the share of the sequence it has seen."""
     figure = _figure(5.6, 3.6)
     axes = figure.add_subplot()
     seen = [100 * (t + 1) / len(curve) for t in range(len(curve))]

@@ -29,7 +29,7 @@ from sciformer.spiking import LIF, Sigmoid, SpikingLMU, Surrogate
 
 @dataclass(frozen=True)
 class Mixing:
-    """What the mixers of an LMUFormer need beside its sizes; each reads what concerns it.
+    """Options of the mixers of an LMUFormer beside its sizes; each reads its own.
 
     Attributes:
         window: frames that `window` reaches back.
@@ -94,11 +94,11 @@ class Architecture:
 
     @property
     def window(self) -> Window:
-        """What the memory remembers."""
+        """The window of the memory."""
         return Window(self.order, self.theta, self.channels)
 
     def neurons(self, width: int, threshold: float = 1.0) -> LIF:
-        """So many spiking neurons."""
+        """A layer of spiking neurons."""
         return LIF(width, self.tau, threshold=threshold, surrogate=self.surrogate)
 
 
@@ -252,7 +252,9 @@ def _channels(a: Architecture) -> Residual:
 
 
 def _spiking_embedding(a: Architecture) -> Pipeline:
-    """The last convolution stays real: its spikes only lead to the residual one."""
+    """The spiking embedding; its last convolution stays real, as its spikes only lead to the
+    residual one.
+    """
     stages: dict[str, nn.Module] = {}
     for i, convolution in enumerate(_convolutions(a)):
         if i:
@@ -319,11 +321,11 @@ def _check_spans(a: Architecture) -> None:
 
 
 def _convolution(a: Architecture) -> Convolution:
-    """Three taps on tokens."""
+    """A convolution with three taps on tokens."""
     return Convolution(a.width, a.width, 3, lookahead=a.lookahead, bias=False)
 
 
 def _convolutions(a: Architecture) -> list[Convolution]:
-    """Those of the embedding: one on frames, the others on tokens."""
+    """The convolutions of the embedding: one on frames, the others on tokens."""
     first = Convolution(a.features, a.width, a.kernel, lookahead=a.lookahead, bias=False)
     return [first, *(_convolution(a) for _ in range(a.convolutions - 1))]

@@ -83,7 +83,7 @@ def graph(lmu: LinearReadoutLMU) -> Any:
 
 
 def _lif(nir: Any, neuron: nn.Module, count: int) -> Any:
-    """tau dv/dt = -v + i; a step of Euler's rule is ours: v + (i - v) / tau."""
+    """The equation tau dv/dt = -v + i; a step of Euler's rule is ours: v + (i - v) / tau."""
     assert isinstance(neuron, LIF)
     return nir.LIF(
         tau=np.full(count, neuron.tau * STEP_S),

@@ -1,4 +1,4 @@
-"""What a model costs a frame: operations, spike rates, energy, memory; and the published claims."""
+"""Costs of a model per frame: operations, spike rates, energy, memory; and the published claims."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AST_PARAMETERS, AST_MACS = 85_395_491, 12.429e9
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer does for one frame.
+    """Operations of one layer for one frame.
 
     Attributes:
         name: its place in the model.
@@ -40,18 +40,18 @@ class Layer:
 
     @property
     def macs(self) -> float:
-        """Multiply-accumulates a frame; real inputs are counted whether 0 or not."""
+        """Multiply-accumulates per frame; real inputs are counted whether 0 or not."""
         return 0.0 if self.spikes else float(self.synapses)
 
     @property
     def acs(self) -> float:
-        """Accumulates a frame: one a weight and spike."""
+        """Accumulates per frame: one for each weight and spike."""
         return self.synapses * self.rate if self.spikes else 0.0
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a model costs a frame.
+    """Costs of a model per frame.
 
     Attributes:
         layers: one by one.
@@ -68,17 +68,19 @@ class Report:
 
     @property
     def macs(self) -> float:
-        """Multiply-accumulates a frame."""
+        """Multiply-accumulates per frame."""
         return sum(layer.macs for layer in self.layers) + self.pair_macs
 
     @property
     def acs(self) -> float:
-        """Accumulates a frame, by measured rates."""
+        """Accumulates per frame, by measured rates."""
         return sum(layer.acs for layer in self.layers)
 
     @property
     def energy_pj(self) -> float:
-        """Arithmetic alone, in picojoules a frame; reading weights costs more on most hardware."""
+        """Energy of the arithmetic alone, in picojoules per frame; reading weights costs more on
+        most hardware.
+        """
         return MAC_PJ * self.macs + AC_PJ * self.acs
 
 
@@ -134,7 +136,7 @@ def summary_of(model: SequenceClassifier, some: Tensor, length: int) -> dict[str
 
 @dataclass(frozen=True)
 class _Values:
-    """Whether all are 0 or 1, and the share of those that are not 0."""
+    """Statistics of values: whether all are 0 or 1, and the share of those that are not 0."""
 
     spikes: bool
     rate: float
@@ -148,7 +150,7 @@ def _layer(layer: Synapses, length: int, values: _Values) -> Layer:
 
 
 def _observe(layer: Synapses, found: dict[int, _Values]) -> RemovableHandle | None:
-    """Watches what the layer meets; None where that is real numbers."""
+    """Watches the inputs of the layer; None where they are real numbers."""
 
     def keep(values: Tensor) -> None:
         spikes = bool(((values == 0) | (values == 1)).all())
@@ -169,7 +171,7 @@ def _observe(layer: Synapses, found: dict[int, _Values]) -> RemovableHandle | No
 
 @dataclass(frozen=True)
 class Claim:
-    """A published ratio, and what the published sizes give."""
+    """A published ratio, and the ratio that the published sizes give."""
 
     statement: str
     published: float

@@ -1,4 +1,4 @@
-"""How the tokens of a sequence become the one vector that the head reads."""
+"""Pooling of the tokens of a sequence into the one vector that the head reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Number = TypeVar("Number", float, Tensor)
 
 
 class Pooling(ABC):
-    """From tokens to a vector, for whole sequences and for streams."""
+    """Pooling of tokens into a vector, for whole sequences and for streams."""
 
     @abstractmethod
     def whole(self, body: TokenMixer, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -34,7 +34,6 @@ class Mean(Pooling):
     """The mean of all tokens so far."""
 
     def whole(self, body: TokenMixer, x: Tensor, mask: Tensor | None) -> Tensor:
-        """See `Pooling.whole`."""
         tokens: Tensor = body(x, mask=mask)[0]
         if mask is None:
             return tokens.mean(1)
@@ -42,20 +41,17 @@ class Mean(Pooling):
         return (tokens * present).sum(1) / present.sum(1).clamp(min=1)
 
     def beginnings(self, tokens: Tensor) -> Tensor:
-        """See `Pooling.beginnings`."""
         counts = torch.arange(1, tokens.shape[1] + 1, dtype=tokens.dtype, device=tokens.device)
         return tokens.cumsum(1) / counts[:, None]
 
     def share(self, count: Number) -> Number:
-        """See `Pooling.share`."""
         return 1 / count
 
 
 class Last(Pooling):
-    """The last token; what other tokens would be is not computed for whole sequences."""
+    """The last token; for whole sequences no other token is computed."""
 
     def whole(self, body: TokenMixer, x: Tensor, mask: Tensor | None) -> Tensor:
-        """See `Pooling.whole`."""
         if mask is None:
             return body.last_token(x)
         tokens: Tensor = body(x, mask=mask)[0]
@@ -63,9 +59,7 @@ class Last(Pooling):
         return tokens[torch.arange(len(ends), device=ends.device), ends]
 
     def beginnings(self, tokens: Tensor) -> Tensor:
-        """See `Pooling.beginnings`."""
         return tokens
 
     def share(self, count: Number) -> Number:
-        """See `Pooling.share`."""
         return count / count

@@ -1,4 +1,4 @@
-"""A trained model in its run directory: what was chosen, the weights, reading them back."""
+"""Trained models in their run directories: the choices, the weights, and reading them back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What a training was asked for; with the data it determines the result.
+    """Choices of a training, which together with the data determine the result.
 
     Attributes:
         model: family, see `make_model`.
@@ -77,7 +77,7 @@ class Choice:
         return asdict(self)
 
     def targets(self) -> Targets:
-        """What is asked of the sequences of own data."""
+        """The targets of sequences of own data."""
         if self.task == "forecast":
             return NextFrames(self.horizon)
         return Numbers() if self.task == "regress" else Classes()
@@ -126,7 +126,7 @@ class Choice:
             stage.fit(data.train.inputs.flatten(0, 1) if mask is None else data.train.inputs[mask])
 
     def recipe(self) -> Recipe:
-        """How it is trained."""
+        """The recipe of the training."""
         return Recipe(
             epochs=self.epochs,
             batch=self.batch,
@@ -138,7 +138,7 @@ class Choice:
 
 
 def chosen(run: Run) -> Choice:
-    """The choice a run was made with.
+    """The choices with which a run was made.
 
     Raises:
         DataError: the run is no training of a sequence model.

@@ -1,4 +1,4 @@
-"""Reading a stream only until the answer is sure."""
+"""Early stopping of a stream once the answer is sure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH = 250  # sequences at once; only memory depends on it
 
 @dataclass(frozen=True)
 class Stopping:
-    """A stream may be left as soon as the probability of its class exceeds a threshold.
+    """The rule to leave a stream as soon as the probability of its class exceeds a threshold.
 
     Attributes:
         threshold: see `calibrate`.
@@ -32,7 +32,7 @@ class Stopping:
 
 @dataclass(frozen=True)
 class Saving:
-    """What stopping did on some sequences.
+    """Effect of stopping on some sequences.
 
     Attributes:
         frames_saved: share of all frames that were not read.
@@ -48,7 +48,7 @@ class Saving:
 
 
 def calibrate(model: SequenceClassifier, validation: Split, share: float) -> Stopping:
-    """The least threshold by which a new sequence gets the answer of its end.
+    """The smallest threshold by which a new sequence gets the answer of its end.
 
     A sequence is answered too early by every threshold below M, the largest of its probabilities
     that exceed all earlier ones while the class is not the one at the end. With n sequences whose
@@ -80,7 +80,7 @@ def calibrate(model: SequenceClassifier, validation: Split, share: float) -> Sto
 
 
 def measure(model: SequenceClassifier, split: Split, stopping: Stopping) -> Saving:
-    """What stopping saves and costs on a split that nothing was chosen by."""
+    """Savings and costs of stopping on a split by which nothing was chosen."""
     read = total = right = right_whole = same = 0
     rows = _rows(model, split)
     for (probabilities, classes), truth in zip(rows, split.labels.tolist(), strict=True):
@@ -95,7 +95,7 @@ def measure(model: SequenceClassifier, split: Split, stopping: Stopping) -> Savi
 
 
 def _too_early(probabilities: Tensor, classes: Tensor) -> float:
-    """M of one sequence; 0 if its class is that of the end from the first frame on."""
+    """The score M of one sequence; 0 if its class is that of the end from the first frame on."""
     highest = probabilities.cummax(0).values
     before = torch.cat([highest.new_zeros(1), highest[:-1]])
     wrong = probabilities[(probabilities > before) & (classes != classes[-1])]

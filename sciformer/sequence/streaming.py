@@ -1,4 +1,6 @@
-"""Running a classifier one frame at a time, in constant memory, with a state that can be kept."""
+"""Streaming of a classifier one frame at a time, in constant memory, with a state that can be
+kept.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ WEIGHTS_DIGEST = "weights_sha256"  # in the header of a saved state
 
 
 class Streamer:
-    """A classifier that takes frames one by one and says what it thinks after each.
+    """A classifier that takes frames one by one and answers after each.
 
     Args:
         model: whose body is causal; it is folded, the given one stays as it is.
@@ -64,7 +66,7 @@ class Streamer:
 
     @property
     def state(self) -> State:
-        """What the frames so far left behind, a value; give it to `restore` of another streamer."""
+        """The state after the frames so far, a value; give it to `restore` of another streamer."""
         return self._steps.state
 
     def restore(self, state: State) -> None:
@@ -160,7 +162,7 @@ class Steps(Protocol):
 
     @property
     def state(self) -> State:
-        """What the frames so far left behind, as `SequenceClassifier.step` returns it."""
+        """The state after the frames so far, as `SequenceClassifier.step` returns it."""
 
     def restore(self, state: State) -> None:
         """Goes on from a state."""
@@ -170,14 +172,13 @@ class Steps(Protocol):
 
 
 class Modules:
-    """By the model's own step: any device, dtype and number of streams."""
+    """Steps by the model itself: any device, dtype and number of streams."""
 
     def __init__(self, model: SequenceClassifier, batch: int) -> None:
         self._model = model
         self.state = model.init_state(batch)
 
     def restore(self, state: State) -> None:
-        """See `Steps.restore`."""
         self.state = state
 
     def __call__(self, frame: Tensor) -> Tensor:
@@ -186,7 +187,7 @@ class Modules:
 
 
 class Kernels:
-    """By kernels: one stream on a CPU, several times as fast."""
+    """Steps by kernels: one stream on a CPU, several times as fast."""
 
     def __init__(self, model: SequenceClassifier) -> None:
         self._body, self._head = kernel(model.body), kernel(model.head)
@@ -196,12 +197,10 @@ class Kernels:
 
     @property
     def state(self) -> State:
-        """See `Steps.state`."""
         pooled = torch.from_numpy(self._pooled.copy())
         return self._body.state, pooled.unsqueeze(0), pooled.new_tensor(self._count)
 
     def restore(self, state: State) -> None:
-        """See `Steps.restore`."""
         body, pooled, count = state
         assert isinstance(body, tuple)
         assert isinstance(pooled, Tensor)

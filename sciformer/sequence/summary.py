@@ -1,4 +1,4 @@
-"""What a training reached and what its model costs, as a run keeps it."""
+"""Summary of a training: its results and the costs of its model, as a run keeps it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sequence model is trained for: its loss, its score, and what it answers."""
+"""Tasks of sequence models: loss, score and answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """What a model does on a split.
+    """Score of a model on a split.
 
     Attributes:
         value: the figure of the task; the higher the better.
@@ -39,7 +39,7 @@ class Score:
 
 
 class Answering(Protocol):
-    """The parts of a model that a task has to do with; see `SequenceClassifier`."""
+    """The parts of a model that concern a task; see `SequenceClassifier`."""
 
     head: nn.Linear
     outputs: nn.Module
@@ -138,7 +138,8 @@ class Forecast(Regress):
 
 
 class Destandardise(nn.Module):
-    """mean + deviation * x, output by output, by statistics of training targets that are kept.
+    """The map mean + deviation * x, output by output, by statistics of training targets that are
+    kept.
 
     Args:
         outputs: number k of outputs.

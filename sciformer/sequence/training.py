@@ -21,7 +21,7 @@ from sciformer.sequence.tasks import Score as Score
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained.
+    """Recipe of a training.
 
     Attributes:
         epochs: passes over the training split.
@@ -47,7 +47,7 @@ class Recipe:
 
 @dataclass
 class Progress:
-    """Where a training stands; `best` holds the weights of the best epoch so far.
+    """Progress of a training; `best` holds the weights of the best epoch so far.
 
     `wall_seconds` is the time of its epochs, those before a resumption included.
     """
@@ -61,7 +61,9 @@ class Progress:
 
 
 def learning_rate(recipe: Recipe, fraction: float) -> float:
-    """Up along a cosine over the first fifth of the training, down to nothing over the rest."""
+    """The learning rate: up along a cosine over the first fifth of the training, down to 0 over the
+    rest.
+    """
     warm = 0.2
     if fraction < warm:
         return recipe.rate * (0.04 + 0.96 * (1 - math.cos(math.pi * fraction / warm)) / 2)
@@ -198,7 +200,7 @@ def _save(
 
 
 def _restore(model: SequenceClassifier, optimiser: torch.optim.Optimizer, run: Run) -> Progress:
-    """Where a run stopped; torch moves what is loaded to the device of the model.
+    """The progress where a run stopped; torch moves what is loaded to the device of the model.
 
     Raises:
         DataError: the checkpoint is one of something else.

@@ -55,7 +55,7 @@ class SpikingLMU(TokenMixer):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`; at absent tokens the signal is 0 and time goes on."""
+        """Mixes a sequence; at absent tokens the signal is 0 and time goes on."""
         check_sequence("SpikingLMU", x, self.width)
         x = silence(x, mask)
         signal_state, before, memory_state, output_state = state or (None, None, None, None)
@@ -68,7 +68,7 @@ class SpikingLMU(TokenMixer):
         return y, (signal_after, trace[:, -1], memory_after, output_after)
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; the neurons' membranes and the memory (b, c, q)."""
+        """State before the first token: the neurons' membranes and the memory (b, c, q)."""
         return (
             self.signal_neuron.init_state(batch),
             self._empty(batch, self.window.channels, self.window.order),
@@ -77,7 +77,6 @@ class SpikingLMU(TokenMixer):
         )
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `TokenMixer.step`."""
         signal_state, before, memory_state, output_state = state
         assert isinstance(before, Tensor)
         signal, signal_after = _step(self.signal_neuron, self.signal(x_t), signal_state)
@@ -89,7 +88,6 @@ class SpikingLMU(TokenMixer):
         return y_t, (signal_after, after, memory_after, output_after)
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
-        """See `TokenMixer.operations`."""
         inputs = self.width * (self.window.channels + self.direct.out_features)
         return (
             OpCount.synapses(length * inputs, spikes=spikes)

@@ -14,7 +14,7 @@ from sciformer.spiking.surrogate import Sigmoid, Surrogate
 
 
 class LIF(TokenMixer):
-    """Leaky integrate-and-fire neurons, one a channel.
+    """Leaky integrate-and-fire neurons, one per channel.
 
     h_t = v_{t-1} + (x_t - v_{t-1}) / tau,   s_t = [h_t >= threshold],   v_t = h_t (1 - s_t)
 
@@ -56,7 +56,7 @@ class LIF(TokenMixer):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`; an absent token gives its neurons no input."""
+        """Mixes a sequence; an absent token gives its neurons no input."""
         check_sequence("LIF", x, self.width)
         (membrane,) = self.init_state(x.shape[0]) if state is None else state
         assert isinstance(membrane, Tensor)
@@ -64,12 +64,12 @@ class LIF(TokenMixer):
         return spikes, (after,)
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; one tensor, the membranes v (b, d)."""
+        """State before the first token: one tensor, the membranes v (b, d)."""
         assert isinstance(self.rest, Tensor)
         return (self.rest.expand(batch, -1),)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `TokenMixer.step`; without gradient."""
+        """Mixes one token; without gradient."""
         (membrane,) = state
         assert isinstance(membrane, Tensor)
         h = torch.lerp(membrane, x_t, 1 / self.tau)
@@ -77,11 +77,9 @@ class LIF(TokenMixer):
         return spikes.to(h.dtype), (torch.where(spikes, 0.0, h),)
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
-        """See `TokenMixer.operations`."""
         return OpCount()
 
     def extra_repr(self) -> str:
-        """What torch prints of it."""
         return (
             f"{self.width}, tau={self.tau}, threshold={self.threshold}, surrogate={self.surrogate}"
         )

@@ -1,4 +1,4 @@
-"""Surrogate gradients: what stands in for the derivative of the step function at the threshold."""
+"""Surrogate gradients, which stand in for the derivative of the step function at the threshold."""
 
 from __future__ import annotations
 
@@ -40,7 +40,6 @@ class Sigmoid(Surrogate):
     sharpness: float = 4.0
 
     def derivative(self, v: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         s = torch.sigmoid(self.sharpness * v)
         return self.sharpness * s * (1 - s)
 
@@ -52,7 +51,6 @@ class ArcTan(Surrogate):
     sharpness: float = 2.0
 
     def derivative(self, v: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return self.sharpness / 2 / (1 + (math.pi / 2 * self.sharpness * v).square())
 
 
@@ -63,7 +61,6 @@ class Triangle(Surrogate):
     sharpness: float = 1.0
 
     def derivative(self, v: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return self.sharpness * torch.relu(1 - self.sharpness * v.abs())
 
 
@@ -74,5 +71,4 @@ class FastSigmoid(Surrogate):
     sharpness: float = 25.0
 
     def derivative(self, v: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return (1 + self.sharpness * v.abs()).square().reciprocal()

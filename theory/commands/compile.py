@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the formula and what is asked of the layer."""
+    """Adds the arguments of a formula and of its layer."""
     parser.add_argument(
         "formula",
         nargs="?",

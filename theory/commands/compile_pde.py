@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds what an equation needs beside epsilon, tokens and out."""
+    """Adds the arguments of an equation beside epsilon, tokens and out."""
     parser.add_argument(
         "--pde",
         metavar="NAME",

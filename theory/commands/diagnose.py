@@ -1,4 +1,4 @@
-"""Say what a formula needs of a network: positions, attention, heads, with lower bounds."""
+"""Report what a formula requires of a network: positions, attention, heads, with lower bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The option --domain: one interval for all coordinates, or one a coordinate by name."""
+"""The option --domain: one interval for all coordinates, or one per coordinate by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Re-check a certificate, of a layer, a flow or a solution, by code apart from its certifier."""
+"""Re-check a certificate of a layer, a flow or a solution, with code apart from its certifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What attention can say about positions: theorems as executable checks, constructions, tasks.
+"""Expressivity of attention about positions: theorems as executable checks, constructions, tasks.
 
 Public names are imported on first use.
 """

@@ -28,7 +28,7 @@ DEFAULT_HEAD_WIDTH = 8
 
 @dataclass(frozen=True)
 class Blindness:
-    """What a constant sequence became.
+    """Result of feeding a constant sequence.
 
     `spread` is the largest difference between two rows of the output, `size` the largest entry of
     the output, both in float64. `noise` is how much the differences of rows change when the token
@@ -156,7 +156,7 @@ def _differences(rows: Tensor) -> Tensor:
 def random_transformer(
     scheme: Position, width: int, heads: int, layers: int, generator: torch.Generator
 ) -> nn.Module:
-    """A float64 pre-norm transformer over a scheme, every parameter random, one scheme a layer."""
+    """A float64 pre-norm transformer over one scheme in each layer, every parameter random."""
     mixers = [
         MultiheadAttention(width, heads, position=copy.deepcopy(scheme)) for _ in range(layers)
     ]
@@ -210,7 +210,7 @@ class Layers(nn.Module):
 
 
 class _Watch:
-    """Follows a constant sequence through a network: who was the first to tell rows apart?"""
+    """Follows a constant sequence through a network, to the first module that tells rows apart."""
 
     def __init__(self, network: nn.Module) -> None:
         self._names = {module: name or "the module" for name, module in network.named_modules()}

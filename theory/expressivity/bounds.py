@@ -1,4 +1,4 @@
-"""How wrong a blind network must be, and how far finite precision carries position codes."""
+"""Least errors of blind networks, and the reach of position codes in finite precision."""
 
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def relative_ceiling(n: int, vocabulary: int, constant: float) -> float:
 
 
 def causal_relative_ceiling(n: int, vocabulary: int) -> float:
-    """The same for causal relative positions at position identification: (n + 1 - E[L]) / n.
+    """The best accuracy of causal relative positions at position identification: (n + 1 - E[L]) /
+    n.
 
     Within the constant prefix of length L one of L positions can be right; after it all.
     E[L] = (1 - V^-n) / (1 - 1/V).

@@ -1,4 +1,6 @@
-"""Relative positions can read off the exact position, unless the sequence is constant."""
+"""A network of relative positions that reads off the exact position, unless the sequence is
+constant.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figure of the survey: what each scheme reaches, under its ceiling."""
+"""The picture of the survey: the accuracy of each scheme, under its ceiling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EMPTY = 0.004  # below this share a bar has no visible length, and its number sa
 
 @styled()
 def draw_survey(rows: Sequence[Row], title: str, path: Path) -> None:
-    """Two bars a scheme, accuracy on constant and on random sequences, and their ceilings.
+    """Draws two bars per scheme, accuracy on constant and on random sequences, and their ceilings.
 
     Schemes stand in two groups, those that theory proves blind first.
 

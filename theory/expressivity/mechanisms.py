@@ -1,4 +1,4 @@
-"""Further attention mechanisms whose blindness to position the theory speaks about.
+"""Further attention mechanisms whose blindness to position the theory covers.
 
 Each maps tokens (..., n, width) to the same shape, takes `mask=`, and stands on the core's
 projections, so that it differs from plain attention in the one thing its name says.

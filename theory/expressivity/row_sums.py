@@ -1,4 +1,4 @@
-"""What the gain C must be so that uniform attention tells the positions apart.
+"""Conditions on the gain C under which uniform attention tells the positions apart.
 
 Under uniform attention the row sums of A∘C are linear in the table of C: v = M c, where row i of M
 holds 1/n at the n offsets that occur in that row. Everything here follows from M M^T = K / n^2 with

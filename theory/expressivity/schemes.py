@@ -1,4 +1,4 @@
-"""Every mechanism the theory speaks about, by name, as a mixer to put into a network."""
+"""Every mechanism that the theory covers, by name, as a mixer to put into a network."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Mechanism:
-    """One way to mix tokens, and what the theory says of it.
+    """One way to mix tokens, and the theory's statement on it.
 
     make: builds the mixer. is_blind: whether constant sequences stay constant, bidirectional and
     causal; None where there is no such form. is_symmetric: whether it commutes with reversal.
@@ -65,7 +65,9 @@ def _scheme(make: Callable[[Sizes], Position]) -> Callable[[Sizes], nn.Module]:
 
 
 def _table(sizes: Sizes) -> RelativeTable:
-    """Drawn with standard deviation 2: from 0 it does not learn to use position in good time."""
+    """A table drawn with standard deviation 2: from 0 it does not learn to use position in good
+    time.
+    """
     table = RelativeTable(sizes.heads, sizes.length)
     nn.init.normal_(table.table, std=2.0)
     return table

@@ -64,7 +64,7 @@ def selection_network(
     sharpness: float = 20.0,
     code: Callable[[int, float], Code] = quadratic_code,
 ) -> nn.Sequential:
-    """A two-layer network of one head a layer: out_i = x[sources[i]], or 0 where it is None.
+    """A two-layer network of one head per layer: out_i = x[sources[i]], or 0 where it is None.
 
     Args:
         sources: for each position the one to copy, counted from 0; None for a blank.
@@ -119,7 +119,7 @@ def even_token_sources(n: int) -> list[int | None]:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where things lie in a token: the token, its index, query code, key code, blank flag."""
+    """Places within a token: the token, its index, query code, key code, blank flag."""
 
     width: int
     code: int

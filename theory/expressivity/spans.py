@@ -1,4 +1,4 @@
-"""How many mixing matrices content-free heads reach: dimensions of spans, and head counts.
+"""Numbers of mixing matrices that content-free heads reach: dimensions of spans, and head counts.
 
 A content-free head mixes by one matrix A. Sums of heads with signed outputs reach the span.
 """

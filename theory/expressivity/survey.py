@@ -1,4 +1,4 @@
-"""Every scheme on one task: is it blind, what is its ceiling, what does it reach?"""
+"""Survey of every scheme on one task: blindness, ceiling, and accuracy reached."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def trained_row(
 
 
 def constructed_rows(task: Task, seed: int = 0) -> list[Row]:
-    """What weights written down achieve, without training.
+    """Rows of weights that are written down, without training.
 
     Position identification: the smallest C for URPE, and the decoder for RPE, which has no answer
     on constant sequences and is counted as a guess there. Even-token prediction: the two layers

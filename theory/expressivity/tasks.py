@@ -44,7 +44,7 @@ class Task(ABC):
 
 
 class PositionIdentification(Task):
-    """y_i = i: say where you are.
+    """The task y_i = i: to report the position of each token.
 
     Source: Luo et al. 2022, synthetic tasks.
     """
@@ -55,12 +55,11 @@ class PositionIdentification(Task):
         return self.length
 
     def targets(self, tokens: Tensor) -> Tensor:
-        """See `Task.targets`."""
         return torch.arange(self.length, device=tokens.device).expand_as(tokens)
 
 
 class EvenTokenPrediction(Task):
-    """y_i = x_{2i} for i <= n/2, counted from 1, and then an end token of its own class.
+    """The task y_i = x_{2i} for i <= n/2, counted from 1, and then an end token of its own class.
 
     Source: Luo et al. 2022, synthetic tasks.
     """
@@ -71,7 +70,6 @@ class EvenTokenPrediction(Task):
         return self.vocabulary + 1
 
     def targets(self, tokens: Tensor) -> Tensor:
-        """See `Task.targets`."""
         targets = torch.full_like(tokens, self.vocabulary)
         half = self.length // 2
         targets[:, :half] = tokens[:, 1 : 2 * half : 2]
@@ -107,7 +105,7 @@ class Ceiling:
 
 
 def ceiling(task: Task, *, is_blind: bool, is_symmetric: bool, is_exchangeable: bool) -> Ceiling:
-    """What no bidirectional network of a kind can exceed.
+    """The accuracy that no bidirectional network of a kind can exceed.
 
     Blind: one answer for all positions of a constant sequence. Exchangeable (no positions at all):
     equal tokens get equal answers, and seeing which token one is says nothing about where one is.

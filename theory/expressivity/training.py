@@ -17,7 +17,7 @@ from theory.expressivity.tasks import Task, constant_tokens, random_tokens
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train. width, heads, layers: of the network. steps: at most. batch: sequences.
+    """Recipe of a training. width, heads, layers: of the network. steps: at most. batch: sequences.
 
     learning_rate: peak of Adam; warm_up_steps, then constant, then falling from half of the steps
     to a fiftieth. enough: stop when the accuracy on random tokens reaches it and the accuracy on
@@ -38,7 +38,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Reached:
-    """What training reached: accuracies (share of positions), and the cost.
+    """Result of a training: accuracies (share of positions), and the cost.
 
     constant_loss: cross-entropy on constant sequences in nats.
     """

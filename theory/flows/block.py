@@ -118,7 +118,7 @@ def build_block(
 
 @dataclass(frozen=True)
 class BlockBounds:
-    """What is proven of a block: its error as a flow, its rounding, and its slopes.
+    """Proven bounds of a block: its error as a flow, its rounding, and its slopes.
 
     Args:
         error: sup over [lower, upper] of |block - flow| in exact arithmetic.

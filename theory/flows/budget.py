@@ -135,7 +135,7 @@ def _largest_wave(equation: ReactionDiffusion, starts: Starts) -> Interval:
 def aliasing_errors(
     equation: ReactionDiffusion, starts: Starts, reaction: Reaction, design: Design
 ) -> Array:
-    """Bounds of what the head of each layer misses of the heat flow of R(u(t_n)).
+    """Bounds of the part of the heat flow of R(u(t_n)) that the head of each layer misses.
 
     The first entry is infinite for starts with kinks, which a reading head has to read.
     """

@@ -40,7 +40,7 @@ _PLACES = 2048
 
 @dataclass(frozen=True)
 class Instant:
-    """Where a bound is wanted: a viscosity, times, and the size of the start; 0 <= x <= 1.
+    """Arguments of a bound: a viscosity, times, and the size of the start; 0 <= x <= 1.
 
     Args:
         viscosity: nu.
@@ -81,7 +81,7 @@ class Instant:
 
 @dataclass(frozen=True)
 class Aliasing:
-    """What trapezoid sums miss.
+    """Error of trapezoid sums.
 
     Args:
         share: of int F, at most.
@@ -97,7 +97,7 @@ class Aliasing:
 
 
 def aliasing(instant: Instant, rise: Rise, tokens: int) -> Aliasing | None:
-    """What a head with this many tokens a period misses; None where no bound follows."""
+    """Bound of the error of a head with so many tokens per period; None where no bound follows."""
     nu, t = Interval.point(instant.viscosity), Interval.point(instant.earliest)
     two = (Interval.point(2.0) * nu).reciprocal()
     kappa = _PI * Interval.point(2.0 * tokens)
@@ -119,7 +119,7 @@ def aliasing(instant: Instant, rise: Rise, tokens: int) -> Aliasing | None:
 
 
 def truncation_bound(instant: Instant, tokens: int, spread: float) -> tuple[float, float]:
-    """What keys beyond the images would add to u, and to the spread.
+    """Bound of what keys beyond the images would add to u, and to the spread.
 
     |P(y) - P(x)| <= A r with r = |y - x|, so weights fall by e^{-s / tokens} a key from r = I on,
     s = (I - A T) / (2 nu T), and int F >= 2 q exp(-q^2 / (4 nu t0) - A q / (2 nu)) F(x).
@@ -196,7 +196,7 @@ def potential_distance(head: ColeHopfHead) -> tuple[float, float]:
 
 
 def rise_of_class(starts: Starts) -> Rise:
-    """eta^2 / 2 M e^{2 pi K eta}, for polynomials of degree K (Bernstein in a strip)."""
+    """The bound eta^2 / 2 M e^{2 pi K eta}, for polynomials of degree K (Bernstein in a strip)."""
     if starts.waves is None:
         raise DomainError(
             "burgers-periodic: the bound needs starts of finitely many waves, as the head sums an "

@@ -1,4 +1,4 @@
-"""What is claimed of compiled flows, a paper of our own, and the measurements that test it."""
+"""Claims of compiled flows, a paper of our own, and the measurements that test them."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def trained_row(
 
 
 def constructed_rows(task: ColdWall) -> list[ColdRow]:
-    """What weights written down achieve: the best constant, killed walks, odd images.
+    """Rows of weights that are written down: the best constant, killed walks, odd images.
 
     The best constant is what relative positions can do at any depth; it answers constant starts
     only. The walk is one URPE head a layer, of order 1/2 in the step; its steps are no shorter than

@@ -275,7 +275,9 @@ class _Designer:
             sensors = math.ceil(1.05 * sensors)
 
     def _units(self, depth: int, growth: Array) -> int:
-        """From the error of the best knots: h/2 (int sqrt|f''|)^2 / (8 K^2) a half step."""
+        """Number of units from the error of the best knots: h/2 (int sqrt|f''|)^2 / (8 K^2) per
+        half step.
+        """
         reaction = self.reaction
         u = np.linspace(reaction.lower, reaction.upper, 2001)
         bend = np.sqrt(np.abs(reaction.f.derivative(2).values(u))).mean()

@@ -17,7 +17,7 @@ from theory.flows.splitting import SplittingTransformer
 
 @dataclass(frozen=True)
 class Design:
-    """How large a compiled flow is.
+    """Sizes of a compiled flow.
 
     Args:
         depth: layers N.

@@ -1,4 +1,4 @@
-"""How tokens on an interval continue beyond its ends: round a ring, or by reflected images."""
+"""Continuation of tokens on an interval beyond its ends: round a ring, or by reflected images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Ends(Protocol):
     """A rule that turns tokens on an interval into tokens on a ring, which heads act on."""
 
     def copies(self) -> int:
-        """How many copies of the interval make up the ring."""
+        """Number of copies of the interval that make up the ring."""
 
     def offset(self) -> float:
         """The place of the first token, in units of the spacing."""

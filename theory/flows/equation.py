@@ -1,4 +1,6 @@
-"""Which equations can be compiled: recognised from sympy, or refused by the term in the way."""
+"""Recognition of equations that can be compiled, from sympy; others are refused by the term in the
+way.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +181,7 @@ class _Terms:
         return _fraction(slope)
 
     def reaction(self) -> Polynomial:
-        """What holds no derivative, as a polynomial."""
+        """The terms without derivatives, as a polynomial."""
         import sympy
 
         rest = self.flat.subs(dict.fromkeys(self.stand_ins.values(), 0))

@@ -1,4 +1,4 @@
-"""Figures of a compiled flow: solutions beside their reference, error against depth."""
+"""Pictures of a compiled flow: solutions beside their reference, error against depth."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def draw(flow: CompiledFlow, path: Path) -> None:
 
 @styled()
 def draw_cold_walls(rows: Sequence[ColdRow], path: Path) -> None:
-    """Draws the error from a constant start, one bar a scheme, and the floor of what is blind."""
+    """Draws the error from a constant start, one bar per scheme, and the floor of blind schemes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, 1.4 + 0.4 * len(rows)), layout="constrained")

@@ -1,4 +1,6 @@
-"""How far a head's weights are from those of its kernel, and what reading a rough start costs."""
+"""Bounds of the distance of a head's weights from its kernel's, and of the error of reading a rough
+start.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,9 @@ def gaussian_log_weights(
 
 
 def _theta(spacing: Interval, equation: ReactionDiffusion, design: Design) -> float:
-    """theta = 2 e^{-kappa^2 variance / 2} / (1 - e^{-kappa^2 variance}), kappa = 2 pi / d."""
+    """The number theta = 2 e^{-kappa^2 variance / 2} / (1 - e^{-kappa^2 variance}), kappa = 2 pi /
+    d.
+    """
     step = enclose(step_of(equation, design.depth))
     variance = Interval.point(2.0) * enclose(equation.diffusivity) * step
     kappa = PI * Interval.point(2.0) * spacing.reciprocal()

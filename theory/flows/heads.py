@@ -17,7 +17,7 @@ _NEVER = -1e4
 
 @dataclass(frozen=True)
 class Head:
-    """One head to be: logits by offset and what it does to the channels.
+    """One head to be made: logits by offset and its effect on the channels.
 
     Args:
         logits: shape (ring,); the weights are their softmax.
@@ -101,7 +101,7 @@ class KernelAttention(nn.Module):
 
 
 def mix_values(attention: MultiheadAttention, weights: Tensor, memory: Tensor) -> Tensor:
-    """What attention returns for weights (h, n, m) that no memory (..., m, inputs) changes."""
+    """The output of attention for weights (h, n, m) that no memory (..., m, inputs) changes."""
     value = attention.value(memory)
     value = value.reshape(*value.shape[:-1], attention.heads, -1)  # (..., m, h, d)
     columns = value.movedim((-2, -3), (0, 1))  # (h, m, ..., d)

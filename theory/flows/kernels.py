@@ -1,4 +1,4 @@
-"""Kernels on a ring of tokens, as tables by offset: what heads are made from."""
+"""Kernels on a ring of tokens, as tables by offset, from which heads are made."""
 
 from __future__ import annotations
 
@@ -85,15 +85,17 @@ def sampled_kernel(line: Line, symbol: Symbol, time: float, oversampling: int = 
 
 
 def heat_symbol(diffusivity: float, drift: float = 0.0, decay: float = 0.0) -> Symbol:
-    """lambda(k) = -nu k^2 - i c k - decay, of u_t = nu u_xx - c u_x - decay u."""
+    """The symbol lambda(k) = -nu k^2 - i c k - decay, of u_t = nu u_xx - c u_x - decay u."""
     return lambda k: -diffusivity * k**2 - 1j * drift * k - decay
 
 
 def fractional_symbol(diffusivity: float, order: float) -> Symbol:
-    """lambda(k) = -nu |k|^order, of u_t = -nu (-d^2/dx^2)^{order/2} u; Levy for order <= 2."""
+    """The symbol lambda(k) = -nu |k|^order, of u_t = -nu (-d^2/dx^2)^{order/2} u; Levy for order <=
+    2.
+    """
     return lambda k: -diffusivity * k.abs() ** order
 
 
 def airy_symbol(dispersion: float) -> Symbol:
-    """lambda(k) = i dispersion k^3, of u_t = -dispersion u_xxx."""
+    """The symbol lambda(k) = i dispersion k^3, of u_t = -dispersion u_xxx."""
     return lambda k: 1j * dispersion * k**3

@@ -52,7 +52,7 @@ def circulant_attention(line: Line, symbol: Symbol, time: float) -> KernelAttent
 
 
 def schroedinger_attention(line: Line, dispersion: float, time: float) -> KernelAttention:
-    """i psi_t = -dispersion psi_xx on two channels (real and imaginary part).
+    """One layer that solves i psi_t = -dispersion psi_xx on two channels (real and imaginary part).
 
     Two kernels, cos(dispersion k^2 t) and sin(dispersion k^2 t), each as two heads.
     """
@@ -64,7 +64,7 @@ def schroedinger_attention(line: Line, dispersion: float, time: float) -> Kernel
 
 
 def wave_attention(line: Line, speed: float, time: float) -> KernelAttention:
-    """u_tt = speed^2 u_xx on the two channels (u, u_t).
+    """One layer that solves u_tt = speed^2 u_xx on the two channels (u, u_t).
 
     (u, v) -> (cos(w t) u + sin(w t)/w v,  -w sin(w t) u + cos(w t) v),   w = speed |k|
     """
@@ -95,7 +95,7 @@ def _kernel(line: Line, factor: Symbol) -> Tensor:
 
 
 class Axes(nn.Module):
-    """One head an axis: heat in a box of two or three dimensions.
+    """One head per axis: heat in a box of two or three dimensions.
 
     Args:
         heads: one `KernelAttention` of one channel for each axis, in the order of the axes.

@@ -1,4 +1,4 @@
-"""What a Gaussian head does to every wave, exactly: Poisson's sum, its bound, and aliasing."""
+"""The exact effect of a Gaussian head on every wave: Poisson's sum, its bound, and aliasing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def head_factors(line: Line, variance: float) -> NDArray[np.float64]:
 
 
 def head_error_bound(line: Line, variance: float, waves: int) -> float:
-    """The largest |lambda_k - g(k)| over |k| <= waves: what one head adds to a resolved start.
+    """The error that one head adds to a resolved start: the largest |lambda_k - g(k)| over |k| <=
+    waves.
 
     It is attained: a single wave has exactly this error. For the spectrum c_k of a start the error
     in the sup norm is at most the sum of |c_k| times that of its wave.

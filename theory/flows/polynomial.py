@@ -24,7 +24,9 @@ class Polynomial:
 
     @classmethod
     def of(cls, coefficients: Sequence[Fraction | float | int]) -> Polynomial:
-        """From numbers, each taken as the exact number it is; leading zeros are dropped."""
+        """The polynomial of numbers, each taken as the exact number it is; leading zeros are
+        dropped.
+        """
         exact = [Fraction(c) for c in coefficients]
         while exact and exact[-1] == 0:
             exact.pop()

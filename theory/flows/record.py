@@ -1,4 +1,4 @@
-"""What lies on the disk: `flow.json` says what is claimed, `flow.safetensors` holds the weights.
+"""Files of a compiled flow: `flow.json` states the claim, `flow.safetensors` holds the weights.
 
 Compiler and verifier share these forms and limits, beside the theorems. Types, sizes and shapes are
 checked before anything is believed, computed or allocated.
@@ -77,7 +77,7 @@ class DesignRecord:
 
 @dataclass(frozen=True)
 class BudgetRecord:
-    """A remark: where the compiler saw its bound come from. No proof uses it."""
+    """A remark on the compiler's view of the parts of its bound. No proof uses it."""
 
     splitting: float
     heads: float
@@ -88,7 +88,7 @@ class BudgetRecord:
 
 @dataclass(frozen=True)
 class FlowRecord:
-    """What flow.json says of a flow of layers."""
+    """Content of flow.json for a flow of layers."""
 
     format: str
     claim: str
@@ -121,7 +121,7 @@ class BurgersDesignRecord:
 
 @dataclass(frozen=True)
 class BurgersRecord:
-    """What flow.json says of a Burgers head."""
+    """Content of flow.json for a Burgers head."""
 
     format: str
     claim: str
@@ -200,7 +200,9 @@ def _check_burgers(record: BurgersRecord) -> None:
 
 
 def reach(nu: Fraction, drift: Fraction, step: Fraction) -> float:
-    """How far from a token its kernel has weight: nine standard deviations and the drift."""
+    """Distance from a token within which its kernel has weight: nine standard deviations and the
+    drift.
+    """
     return 9 * math.sqrt(2 * nu * step) + abs(float(drift * step))
 
 

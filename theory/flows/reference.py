@@ -1,4 +1,4 @@
-"""Errors that are observed: random and adversarial starts against a Fourier integrator."""
+"""Observed errors: random and adversarial starts against a Fourier integrator."""
 
 from __future__ import annotations
 

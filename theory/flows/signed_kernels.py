@@ -1,4 +1,6 @@
-"""Which linear flows one head can do: the signs of their kernels, and how far one head stays."""
+"""Linear flows that one head can represent: the signs of their kernels, and the distance of one
+head.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a kernel is from what one RPE head can do: a linear programme, and its closed form."""
+"""Distance of a kernel from those of one RPE head: a linear programme, and its closed form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def distance_from_one_head(kernel: NDArray[np.float64]) -> float:
 
 
 def _programme(kernel: NDArray[np.float64]) -> float:
-    """min sum (s + r) subject to q + s - r = kernel, all >= 0."""
+    """The linear programme min sum (s + r) subject to q + s - r = kernel, all >= 0."""
     n = len(kernel)
     identity = np.eye(n)
     found = linprog(
@@ -53,5 +53,5 @@ def _programme(kernel: NDArray[np.float64]) -> float:
 
 
 def one_head_distance(kernel: NDArray[np.float64]) -> float:
-    """The same without a programme: the smaller of the masses of the two signs."""
+    """The distance without a programme: the smaller of the masses of the two signs."""
     return float(min(kernel.clip(min=0).sum(), (-kernel).clip(min=0).sum()))

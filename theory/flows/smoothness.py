@@ -1,4 +1,4 @@
-"""How smooth solutions are for every start of a class: slopes, curvatures, complex strips.
+"""Smoothness of solutions for every start of a class: slopes, curvatures, complex strips.
 
 Everything follows from the maximum principle and from two norms of the heat kernel G of variance
 2 nu s:  int |G_x| = 1 / sqrt(pi nu s)  and,
@@ -42,7 +42,7 @@ class Reaction:
     upper: float
 
     def oscillation(self) -> float:
-        """sup f - inf f."""
+        """The oscillation sup f - inf f."""
         low, high = self.f.range(self.lower, self.upper)
         return float(up(np.asarray(high - low)))
 
@@ -52,15 +52,15 @@ class Reaction:
 
     @property
     def growth(self) -> float:
-        """max(0, sup f'), the one-sided Lipschitz constant."""
+        """The one-sided Lipschitz constant max(0, sup f')."""
         return max(0.0, self.slope_range()[1])
 
     def size(self, order: int) -> float:
-        """sup |f^(order)|."""
+        """The size sup |f^(order)|."""
         return self.f.derivative(order).largest(self.lower, self.upper)
 
     def double_commutator(self) -> float:
-        """sup |f''' f + f'' f'|."""
+        """The size sup |f''' f + f'' f'|."""
         f = self.f
         mixed = f.derivative(3) * f + f.derivative(2) * f.derivative()
         return mixed.largest(self.lower, self.upper)
@@ -138,7 +138,7 @@ class Strips:
     sizes: Array
 
     def aliasing(self, spacing: Interval, variance: Interval) -> Array:
-        """Bounds of what a Gaussian head misses of the integral, for each time.
+        """Bounds of the part of the integral that a Gaussian head misses, for each time.
 
         2 size e^{eta^2/(2 variance) - kappa eta} / (1 - e^{-kappa eta}),   kappa = 2 pi / spacing,
         at the best eta <= width: the trapezoid sum of a function that is analytic in a strip.
@@ -182,7 +182,7 @@ def solution_strips(reaction: Reaction, nu: Interval, times: Array, half_step: f
 
 
 def start_strips(reaction: Reaction, starts: Starts, wave: Interval, half_step: float) -> Strips:
-    """The same at t = 0 for trigonometric polynomials: |u0(x + i a) - m| <= A e^{a K}.
+    """Strips at t = 0 for trigonometric polynomials: |u0(x + i a) - m| <= A e^{a K}.
 
     Args:
         wave: the largest angular wavenumber K, in radians per length.

@@ -57,7 +57,8 @@ class Starts:
 
     @classmethod
     def read(cls, text: str, default: Starts) -> Starts:
-        """From text such as "slope<=10; 0.1<=u<=1; waves<=8"; what is not said is the default.
+        """A class of starts from text such as "slope<=10; 0.1<=u<=1; waves<=8"; the rest is the
+        default.
 
         Raises:
             DataError: a rule that cannot be read.

@@ -1,4 +1,4 @@
-"""A compiled flow on the disk: the weights, and what is claimed of them."""
+"""Compiled flows on the disk: the weights, and the claim about them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def save(flow: CompiledFlow, directory: Path | str) -> Path:
 
 
 def save_burgers(flow: CompiledBurgers, directory: Path | str) -> Path:
-    """Writes the weights of a Burgers head and what is claimed of them into a directory."""
+    """Writes the weights of a Burgers head and the claim about them into a directory."""
     head, instant = flow.module, flow.instant
     record = {
         "format": BURGERS_FORMAT,

@@ -68,7 +68,7 @@ def gray_scott(feed: float = 0.04, kill: float = 0.06) -> System:
 
 
 def split_system(system: System, tokens: int, depth: int) -> SplittingTransformer:
-    """An ordinary Transformer with one head a field, whose layers are Strang's splitting.
+    """An ordinary Transformer with one head per field, whose layers are Strang's splitting.
 
     Args:
         system: what is solved.

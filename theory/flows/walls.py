@@ -1,4 +1,4 @@
-"""Heat between cold walls: what no relative position can feel, and what one gain can."""
+"""Heat between cold walls, which no relative position can represent, and one gain can."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from theory.flows.linear_flow import heat_head
 
 
 def cold_profile(places: NDArray[np.float64], length: float, time: float) -> NDArray[np.float64]:
-    """Heat with diffusivity 1 from the constant start 1 between walls at 0.
+    """Temperature with diffusivity 1 from the constant start 1 between walls at 0.
 
     u(x, t) = sum_{k odd} 4 / (pi k) sin(pi k x / L) exp(-(pi k / L)^2 t)
 
@@ -85,5 +85,5 @@ class KilledWalk(nn.Module):
 
 
 def cold_wall_head(tokens: int, length: float, diffusivity: float, time: float) -> KernelAttention:
-    """The same flow exactly, by one RPE head over tokens and their odd images."""
+    """The heat flow between cold walls exactly: one RPE head over tokens and their odd images."""
     return heat_head(Line(tokens, length, Walls(-1, -1)), diffusivity, time)

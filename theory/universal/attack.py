@@ -1,4 +1,4 @@
-"""Searching for the largest error of a layer: samples, then ascent. An anchor, never a proof."""
+"""Search for the largest error of a layer: samples, then ascent. An anchor, never a proof."""
 
 from __future__ import annotations
 

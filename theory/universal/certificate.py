@@ -1,4 +1,4 @@
-"""The certificate of a compiled layer, made of what the certifier has proven.
+"""The certificate of a compiled layer, made of the results of the certifier.
 
 `theory.universal.format` says how the two lie on the disk, and
 `theory.universal.verifier.verify` re-checks them with other arithmetic.
@@ -29,7 +29,7 @@ from theory.universal.layer import LayerWeights, SingleLayer
 
 
 def assumptions(arithmetic: str) -> tuple[str, ...]:
-    """What a proof rests on, for a forward pass in this arithmetic."""
+    """Assumptions of a proof, for a forward pass in this arithmetic."""
     return (
         f"IEEE 754 {arithmetic}, rounding to nearest, for + - * / and sqrt; sums in any order, "
         "with or without FMA; numbers below the normal range may be taken for 0",

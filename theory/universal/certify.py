@@ -1,4 +1,4 @@
-"""Certifies layers that were made elsewhere: trained, written by hand, or read from a file."""
+"""Certification of layers made elsewhere: trained, written by hand, or read from a file."""
 
 from __future__ import annotations
 

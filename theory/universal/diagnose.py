@@ -1,4 +1,4 @@
-"""What a formula needs of a network, with the error of every network that lacks it."""
+"""Requirements of a formula on a network, with the error of every network that lacks them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NOTHING = 1e-9
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a target needs.
+    """Requirements of a target.
 
     Args:
         obstructions: lower bounds of the error of networks that lack something.

@@ -1,4 +1,4 @@
-"""The figure of a compiled layer of two inputs: target, layer, and error beside its bound."""
+"""The picture of a compiled layer of two inputs: target, layer, and error beside its bound."""
 
 from __future__ import annotations
 

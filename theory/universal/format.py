@@ -1,4 +1,4 @@
-"""What lies on the disk: a directory with the weights of a layer and what is claimed of it.
+"""Files of a compiled layer: a directory with its weights and the claim about them.
 
 `layer.safetensors` holds the weights and the bisection trees, `certificate.json` everything else.
 The certifier writes both and the verifier reads them: this module is all that they share beside
@@ -36,7 +36,7 @@ coordinate that is bisected."""
 
 @dataclass(frozen=True)
 class BlockClaim:
-    """A hint: one block of the error, and the range it was found to have.
+    """A hint: one block of the error, and its range.
 
     Args:
         rows: linear forms of the coordinates, as rational strings, one list a form.
@@ -65,7 +65,7 @@ class EntryClaim:
 
 @dataclass(frozen=True)
 class Record:
-    """What certificate.json says: sup |layer(x) - formula(x)| <= bound <= epsilon on the domain.
+    """Content of certificate.json: sup |layer(x) - formula(x)| <= bound <= epsilon on the domain.
 
     Args:
         formula: rows separated by ";", entries by ",".
@@ -107,7 +107,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Certificate(Record):
-    """A record and its bisection trees, one a block, in the order of the entries and blocks."""
+    """A record and its bisection trees, one per block, in the order of the entries and blocks."""
 
     trees: tuple[Codes, ...]
 

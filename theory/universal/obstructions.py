@@ -1,4 +1,4 @@
-"""What a layer cannot do without positions, attention, heads or bits: exact lower bounds.
+"""Exact lower bounds for layers without positions, attention, heads or bits.
 
 Each function returns a proven lower bound of the sup error of every network of its class: the
 suprema are taken over finitely many sequences, each of which proves its own bound.
@@ -27,7 +27,7 @@ _ROWS = 33
 
 @dataclass(frozen=True)
 class Obstruction:
-    """No network of a class comes nearer to the target than `bound`.
+    """A lower bound: no network of a class comes nearer to the target than `bound`.
 
     Args:
         name: the theorem, N1 to N8.

@@ -1,4 +1,4 @@
-"""What a target must be before it is worth compiling: continuous and affordable."""
+"""Preconditions of a compilation: a continuous and affordable target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Reading the files of a stranger: types, shapes, sizes and finiteness, before anything is used."""
+"""Checked reading of files of others: types, shapes, sizes and finiteness, before anything is
+used.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ Tensors = dict[str, NDArray[Any]]
 
 
 def damaged(name: str, reason: str) -> DataError:
-    """The error for a file that is not what it should be."""
+    """The error for a damaged file."""
     return DataError(f"verify: {name} is damaged ({reason}); compile again.")
 
 

@@ -1,1 +1,3 @@
-"""Re-checks certificates of solutions: believes weights, equation and domain, and nothing else."""
+"""Independent verifier of certificates of solutions: trusts weights, equation and domain, and
+nothing else.
+"""

@@ -1,4 +1,6 @@
-"""Enclosures of analytic functions at points and on polydiscs, written apart from the prover's."""
+"""Enclosures of analytic functions at points and on polydiscs, written independently of the
+prover's.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,7 @@ class Form:
         return Form(centre, slopes, rest, self.reach)
 
     def columns(self, count: int, width: int, *, sloped: bool) -> Form:
-        """Spread over (count, width), with slopes if `sloped`."""
+        """The form spread over (count, width), with slopes if `sloped`."""
         slopes = self.slopes
         if sloped:
             given = np.zeros(2) if slopes is None else slopes
@@ -106,8 +108,10 @@ class Form:
         return Form(centre, slopes, rest, self.reach)
 
     def tanh(self) -> Form:
-        """|tanh'| = 1 / |cosh|^2 and |tanh''| = 2 |tanh| / |cosh|^2 on the disc around the centre,
-        where |cosh(p + i q)|^2 = cosh(p)^2 - sin(q)^2 >= cosh(least p)^2 - sin(most q)^2."""
+        """The hyperbolic tangent, by |tanh'| = 1 / |cosh|^2 and |tanh''| = 2 |tanh| / |cosh|^2 on
+        the disc around the centre, where |cosh(p + i q)|^2 = cosh(p)^2 - sin(q)^2 >= cosh(least
+        p)^2 - sin(most q)^2.
+        """
         far = self.distance()
         least = np.maximum(np.abs(self.centre) - far, 0.0)
         most = np.where(far < np.pi / 2, np.sin(np.minimum(far, np.pi / 2)), 1.0)
@@ -120,17 +124,17 @@ class Form:
         return self._expanded(value, 1 - value * value, half_bend)
 
     def exp(self) -> Form:
-        """exp'' = exp, which is largest to the right."""
+        """The exponential, whose second derivative exp is largest to the right."""
         value = np.exp(self.centre)
         return self._expanded(value, value, value * np.exp(self.distance()) * (0.5 + 1e-12))
 
     def sin(self) -> Form:
-        """|sin z| <= cosh |Im z|."""
+        """The sine, by |sin z| <= cosh |Im z|."""
         bend = np.cosh(self.distance()) * (0.5 + 1e-12)
         return self._expanded(np.sin(self.centre), np.cos(self.centre), bend)
 
     def cos(self) -> Form:
-        """|cos z| <= cosh |Im z|."""
+        """The cosine, by |cos z| <= cosh |Im z|."""
         bend = np.cosh(self.distance()) * (0.5 + 1e-12)
         return self._expanded(np.cos(self.centre), -np.sin(self.centre), bend)
 

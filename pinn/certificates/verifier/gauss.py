@@ -1,4 +1,4 @@
-"""Gauss points by the coefficients of Legendre polynomials: an account of its own."""
+"""Gauss points from the coefficients of Legendre polynomials, independent of the prover's."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def rule(count: int) -> tuple[Array, Array]:
 
 
 def _coefficients(n: int) -> list[Fraction]:
-    """P_n = 2^-n sum_k (-1)^k C(n, k) C(2 n - 2 k, n) x^(n - 2 k)."""
+    """Coefficients of P_n = 2^-n sum_k (-1)^k C(n, k) C(2 n - 2 k, n) x^(n - 2 k)."""
     found = [Fraction(0)] * (n + 1)
     for k in range(n // 2 + 1):
         number = math.comb(n, k) * math.comb(2 * n - 2 * k, n)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Residual:
-    """v_t + f'(v) v_x - a v_xx - source.
+    """The residual v_t + f'(v) v_x - a v_xx - source.
 
     Args:
         claim: formulas and weights.
@@ -32,7 +32,7 @@ class Residual:
         self.width = max(len(b) for b in (*claim.biases, *(one.bias for one in claim.wide)))
 
     def __call__(self, x: Form, t: Form) -> Form:
-        """At points or on polydiscs, columns (p, 1)."""
+        """The residual at points or on polydiscs, columns (p, 1)."""
         claim = self._claim
         n0, nx, nxx, nt = self._network(x, t)
         o0, ox, oxx, ot = (evaluate(e, x, t) for e in self._offset)

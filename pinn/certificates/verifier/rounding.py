@@ -1,4 +1,6 @@
-"""How far float64 may be from the exact value of a trial solution, anywhere in its domain."""
+"""Bounds of the distance of float64 from the exact value of a trial solution, anywhere in its
+domain.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,7 @@ def evaluation_error(claim: Claim) -> float:
 
 
 def check_sizes(claim: Claim) -> None:
-    """Refuses formulas with values that float64 does not have.
+    """Refuses formulas with values beyond the range of float64.
 
     Raises:
         CertificateError: a formula may overflow somewhere in the domain.

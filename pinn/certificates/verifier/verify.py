@@ -33,7 +33,7 @@ NUMBERS = 1 << 21
 
 @dataclass(frozen=True)
 class SolutionVerification:
-    """What was confirmed.
+    """Result of a verification.
 
     Attributes:
         equation: that the solution belongs to, in words.

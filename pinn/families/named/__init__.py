@@ -1,1 +1,1 @@
-"""Families that come along, one file each."""
+"""Families that come with the package, one file each."""

@@ -1,4 +1,4 @@
-"""What networks of families are given: readings of members, and features of points."""
+"""Inputs of the networks of families: readings of members, and features of points."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a network reads about members.
+    """All that a network reads about members.
 
     Attributes:
         white: coefficients of the functions over their standard deviations, and parameters in

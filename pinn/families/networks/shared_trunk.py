@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def layers(entering: int, width: int, count: int) -> nn.Sequential:
-    """`count` tanh layers."""
+    """A stack of `count` tanh layers."""
     modules: list[nn.Module] = []
     for _ in range(count):
         modules += [nn.Linear(entering, width), nn.Tanh()]

@@ -1,4 +1,4 @@
-"""White noise taken out of snapshots that few modes describe."""
+"""Removal of white noise from snapshots that few modes describe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def without_noise_modes(fields: Sequence[Array], level: Array) -> list[Array]:
-    """The fields in those of their common modes that noise alone could not have.
+    """The fields without those of their common modes that noise alone could have.
 
     M = [fields / level] as (space, time);   of M = sum_k s_k p_k q_k^T the s_k > edge stay,
     edge = sqrt(rows of M) + sqrt(columns of M)

@@ -39,7 +39,7 @@ MARGIN = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class WeakEstimate(Estimate):
-    """By the weak form; samples are points times snapshots.
+    """An estimate by the weak form; samples are points times snapshots.
 
     Attributes:
         interval_1, interval_2: from the spread over noise realisations and over windows, and the
@@ -140,7 +140,7 @@ def _estimate(
 def _realisations(
     form: WeakForm, velocity: tuple[Array, Array], level: Array, generator: np.random.Generator
 ) -> tuple[Terms, list[Terms]]:
-    """The terms of a velocity, and of what it is with as much noise again."""
+    """The terms of a velocity, and of the velocity with as much noise again."""
     noisy = [
         form.terms(*without_noise_modes(_noisy(*velocity, level, generator), level))
         for _ in range(REALISATIONS)

@@ -40,7 +40,7 @@ class Windows:
     per_axis: tuple[int, int, int] = (14, 8, 38)
 
     def scaled(self, factor: float) -> Windows:
-        """The same with wider or narrower supports."""
+        """The windows with wider or narrower supports."""
         x, y, t = (factor * width for width in self.half_widths)
         return Windows((x, y, t), self.per_axis)
 
@@ -120,7 +120,7 @@ class WeakForm:
         )
 
     def natural_sizes(self, speed: float) -> Terms:
-        """What the terms of a flow of this speed would be, did nothing cancel."""
+        """Sizes that the terms of a flow of this speed would have without cancellation."""
 
         def size(x: int, y: int, t: int) -> Array:
             axes = (self._x[x], self._y[y], self._t[t])

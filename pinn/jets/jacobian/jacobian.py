@@ -1,4 +1,4 @@
-"""The Jacobian of residuals with respect to parameters, one row a point."""
+"""The Jacobian of residuals with respect to parameters, one row per point."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def residual_jacobian(
     weights: Tensor | None = None,
     out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Residuals at points, and their exact Jacobian from one backward pass an equation.
+    """Residuals at points, and their exact Jacobian from one backward pass per equation.
 
     J[i, :] = d r_i / d theta
 
@@ -76,7 +76,7 @@ def fallback_jacobian(
     *,
     weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The same by one backward pass for each residual: slow, and right for any module.
+    """Fallback: one backward pass per residual. Slow, but correct for any module.
 
     Args, Returns, Raises: as `residual_jacobian`.
 
@@ -117,7 +117,7 @@ def _seeded_rows(r: Tensor, parameters: Sequence[Tensor], seeds: Tensor) -> Tens
 def _recorded_rows(
     recorder: Recorder, parameters: Sequence[Tensor], r: Tensor, out: Tensor | None
 ) -> Tensor | None:
-    """All rows, shape (P, e, p); None where they cannot be had this way."""
+    """All rows, shape (P, e, p); None where they cannot be recorded."""
     equations = r.unsqueeze(1) if r.ndim == 1 else r
     size = sum(parameter.numel() for parameter in parameters)
     shape = (size, equations.shape[1], len(equations))
@@ -132,7 +132,7 @@ def _recorded_rows(
 def _write_rows(
     recorder: Recorder, parameters: Sequence[Tensor], equation: Tensor, rows: Tensor
 ) -> bool:
-    """One equation's rows (P, p); False where some parameter or point took another way."""
+    """Writes one equation's rows (P, p); False where some parameter or point took another way."""
     if not equation.requires_grad:
         return True
     if _mixes(equation, recorder):

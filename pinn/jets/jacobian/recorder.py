@@ -1,4 +1,5 @@
-"""Where the parameters of a network meet its points, written down while a residual is computed.
+"""Recorder of the places where the parameters of a network meet its points while a residual is
+computed.
 
 Points never mix, so one backward pass of the sum of the residuals brings every place where a
 parameter meets data the cotangent of each point by itself. A place that knows its parameter writes
@@ -41,7 +42,9 @@ class Place:
 
     @property
     def rows(self) -> Tensor | None:
-        """Where to add d residual / d tensor, shape (*tensor.shape, p); None: do not write now."""
+        """The buffer to which d residual / d tensor is added, shape (*tensor.shape, p); None: do
+        not write now.
+        """
         storage = self.recorder.storage
         if storage is None:
             return None
@@ -103,7 +106,7 @@ class Recorder:
         return derived
 
     def leaves(self) -> list[Tensor]:
-        """What stands for derived tensors; a reverse pass reaches them only if asked to."""
+        """Leaves that stand for derived tensors; a reverse pass reaches them only if asked to."""
         return [place.leaf for place in self._derived]
 
     def note(self, channel: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ class Compose(torch.autograd.Function):
 
 
 def blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """The same entries of every tensor, a block of them at a time; shapes (operators, block)."""
+    """Blocks of the same entries of every tensor; shapes (operators, block)."""
     first = tensors[0]
     size = max(1, hardware(first.device).entries(first.numel()) // len(first))
     return zip(*(torch.split(tensor.flatten(1), size, 1) for tensor in tensors), strict=True)

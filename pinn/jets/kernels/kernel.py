@@ -1,4 +1,4 @@
-"""How a kernel is run: a pair of hand-written passes over channels of shape (operators, ..., p).
+"""Kernels: pairs of hand-written passes over channels of shape (operators, ..., p).
 
 A reverse pass writes into one buffer for each argument, where automatic differentiation of the same
 formulas would keep and add one tensor for each product.

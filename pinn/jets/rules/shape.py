@@ -16,13 +16,13 @@ from sciformer.errors import ShapeError
 
 
 def _sizes(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """f(2, 3) and f((2, 3)) mean the same."""
+    """Sizes that are given as f(2, 3) or as f((2, 3))."""
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], Sequence) else tuple(sizes)
 
 
 @rule("reshape", "view")
 def reshape(x: Jet, *shape: Any) -> Jet:
-    """A shape whose first axis is still the points."""
+    """Reshape; the first axis is still that of the points."""
     sizes = _sizes(shape)
     width = math.prod(x.shape[1:])
     if not sizes or sizes[0] not in (-1, x.shape[0]):
@@ -67,7 +67,7 @@ def _transpose(x: Jet, dim0: int, dim1: int) -> Jet:
 
 @rule("permute")
 def permute(x: Jet, *dims: Any) -> Jet:
-    """Axes in another order, points first."""
+    """Permute the axes, points first."""
     order = _sizes(dims)
     if order[0] % x.ndim != 0:
         raise mixing("permute")
@@ -83,7 +83,7 @@ def _movedim(x: Jet, source: int, destination: int) -> Jet:
 
 @rule("unsqueeze")
 def unsqueeze(x: Jet, dim: int) -> Jet:
-    """A new axis of size 1, not in front of the points."""
+    """Insert an axis of size 1, not in front of the points."""
     return Jet(x.channels.unsqueeze(axis(dim, x.ndim + 1, "unsqueeze")), x.operators)
 
 
@@ -118,7 +118,7 @@ def _repeat(x: Jet, *sizes: Any) -> Jet:
 
 @rule("cat", "concat", "concatenate")
 def cat(tensors: Sequence[Any], dim: int = 0) -> Jet:
-    """Joined along an axis; a tensor among Jets is a constant."""
+    """Join along an axis; a tensor among Jets is a constant."""
     like = first_jet(*tensors)
     jets = [lifted(tensor, like, "cat") for tensor in tensors]
     position = axis(dim, like.ndim, "cat")
@@ -220,7 +220,7 @@ def _constant(name: str) -> Rule:
     function = getattr(torch.Tensor, name, None) or getattr(torch, name)
 
     def constant(x: Jet, *args: Any, **kwargs: Any) -> Tensor:
-        """A plain tensor with the shape, dtype and device of the value."""
+        """Make a plain tensor with the shape, dtype and device of the value."""
         like = x.channels[0].detach().movedim(-1, 0)
         result: Tensor = function(like, *args, **kwargs)
         return result

@@ -24,7 +24,8 @@ _FLEX = Flex()
 
 
 class Automatic(Core):
-    """The choice of `attend`: by size, by what is asked for, and never at the cost of correctness.
+    """The default core of `attend`, chosen by size and by what is asked for, never at the cost of
+    correctness.
 
     Short sequences, jets and programs that torch traces get the whole matrix. Long ones get
     Toeplitz rows where the scheme has tables by offset (FlexAttention on a card where it compiles
@@ -42,13 +43,13 @@ class Automatic(Core):
         return self._planned(scoring).peak(scoring)
 
     def _planned(self, scoring: Scoring) -> Core:
-        """The core for one head of plain tensors whose derivatives nobody asks for."""
+        """The core for one head of plain tensors without derivatives."""
         query, key = (torch.empty(1, count, 1) for count in (scoring.patch.n, scoring.patch.m))
         with torch.no_grad():
             return self.choose(query, key, key, scoring)
 
     def choose(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Core:
-        """The core that computes this."""
+        """The core for a call."""
         if torch.compiler.is_compiling():
             return _WHOLE
         pairs = scoring.patch.n * scoring.patch.m

@@ -1,4 +1,4 @@
-"""What an attention core offers."""
+"""Protocol of an attention core."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Core(ABC):
         """
 
     def refusal(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> str | None:
-        """The reason why it cannot compute this, a clause without a subject; None if it can."""
+        """Reason why the core cannot compute this, a clause without a subject; None if it can."""
         return None
 
     def pairs(self, scoring: Scoring) -> int:
-        """Number of pairs of a query and a key (or what stands for keys) that it scores a head."""
+        """Number of pairs of a query and a key (or what stands for keys) scored per head."""
         first, last = scoring.reached()
         return scoring.patch.n * (last - first)
 

@@ -68,7 +68,7 @@ class Flex(ToeplitzRows):
 
 
 class _Fused(ByRows):
-    """Forward by FlexAttention, backward by rows."""
+    """Attention with a forward pass by FlexAttention and a backward pass by rows."""
 
     @staticmethod
     def forward(  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""torch's fused attention, with what positions and masks add as a bias."""
+"""torch's fused attention, with positions and masks as a bias."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _needs_no_bias(scoring: Scoring) -> bool:
 
 
 def _bias_tables(scoring: Scoring) -> int:
-    """Tables of pairs of which the bias of one block is made."""
+    """Number of tables of pairs from which the bias of one block is made."""
     allowed = scoring.allowed(torch.device("meta"))
     relative = scoring.position.relative(scoring.patch) is not None
     by_row = allowed is not None and allowed.shape[-2] > 1
@@ -134,7 +134,7 @@ def _attend_block(query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -
 
 
 def _bias(query: Tensor, scoring: Scoring, allowed: Tensor | None) -> Tensor | None:
-    """What is added to the logits, broadcast to (..., h, n, m)."""
+    """The bias added to the logits, broadcast to (..., h, n, m)."""
     patch, relative, added = (
         scoring.patch,
         scoring.position.relative(scoring.patch),

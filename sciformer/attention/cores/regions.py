@@ -18,7 +18,7 @@ from sciformer.errors import DomainError
 
 
 class RegionMass(Protocol):
-    """What is added to the logit of a region for the mass of its keys."""
+    """Addition to the logit of a region for the mass of its keys."""
 
     @property
     def is_exact(self) -> bool: ...
@@ -67,7 +67,7 @@ class _Summary:
 
 
 class Regions(Core, nn.Module):
-    """Self-attention to the own block of keys one by one, to every other block as one key.
+    """Self-attention to each key of a query's own block, and to every other block as one key.
 
     Region r has the mean of its keys and values, weighted by their masses, and the logit
     q . mean key + offset(mass). With `ExactMass` the logarithm of the weight of key j is off by
@@ -113,7 +113,7 @@ class Regions(Core, nn.Module):
         return whole.output
 
     def bound(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        """How far each output can be from full attention, up to rounding.
+        """Bound of each output's distance from full attention, up to rounding.
 
         D is bounded by 2 |q| times the largest radius of the keys of a region that the row sees,
         the diameter of the values by the diagonal of their box.
@@ -257,7 +257,7 @@ def _masses(scoring: Scoring, key: Tensor) -> Tensor:
 def _without_absent(
     key: Tensor, value: Tensor, masses: Tensor, scoring: Scoring
 ) -> tuple[Tensor, Tensor]:
-    """Zeros for keys and values of mass 0, nan and all."""
+    """Keys and values with zeros where the mass is 0, nan and all."""
     if scoring.mask is None or scoring.mask.is_band:
         return key, value
     present = (masses > 0)[..., None, :, None]

@@ -1,4 +1,6 @@
-"""A block of rows at a time: long sequences in bounded memory, with derivatives of every order."""
+"""Attention a block of rows at a time: long sequences in bounded memory, with derivatives of every
+order.
+"""
 
 from __future__ import annotations
 

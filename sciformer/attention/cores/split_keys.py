@@ -1,4 +1,4 @@
-"""A block of keys at a time, merged: few queries over very many keys."""
+"""Attention a block of keys at a time, merged: few queries over very many keys."""
 
 from __future__ import annotations
 

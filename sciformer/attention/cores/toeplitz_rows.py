@@ -150,7 +150,7 @@ class ByRows(torch.autograd.Function):
     def keep(
         ctx: Any, parts: tuple[Tensor, ...], output: Tensor, patch: Patch, reach: Reach, plan: Plan
     ) -> None:
-        """What the backward pass needs."""
+        """Tensors that the backward pass needs."""
         ctx.save_for_backward(*parts, output)
         ctx.patch, ctx.reach, ctx.plan = patch, reach, plan
 
@@ -215,7 +215,7 @@ def _size(cut: tuple[slice, slice]) -> int:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is built at one time.
+    """Plan of what is computed at one time.
 
     Attributes:
         heads: number of heads.
@@ -241,7 +241,7 @@ class Plan:
     def heads_of(
         self, parts: Sequence[Tensor], patch: Patch, reach: Reach
     ) -> Iterator[tuple[slice, _Heads]]:
-        """Some heads at a time, which share a buffer, and which they are."""
+        """Groups of heads that share a buffer, and their indices."""
         cuts = _cuts(patch, reach, self.rows)
         size, whole = max(map(_size, cuts)), len(parts[0])
         buffer = parts[0].new_empty(min(self.heads, whole) * size)

@@ -33,7 +33,6 @@ class LearnedAbsolute(Position):
         self.table = nn.Parameter(torch.randn(length, width) * 0.02)
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
-        """See `Position.tokens`."""
         stop, length = start + tokens.shape[-2], self.length
         if start < 0 or stop > length:
             raise DomainError(
@@ -59,7 +58,6 @@ class Sinusoidal(Position):
         self.base = base
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
-        """See `Position.tokens`."""
         n, width = tokens.shape[-2:]
         angles = position_angles(n, start, (width + 1) // 2, width, self.base, tokens.device)
         waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(-2)[:, :width]

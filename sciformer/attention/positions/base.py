@@ -1,4 +1,4 @@
-"""What a position scheme may do to attention; every hook does nothing by default."""
+"""Position schemes: hooks into attention, which do nothing by default."""
 
 from __future__ import annotations
 

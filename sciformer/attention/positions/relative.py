@@ -33,7 +33,6 @@ class RelativeTable(Position):
         self.table = nn.Parameter(torch.zeros(heads, 2 * length - 1))
 
     def relative(self, patch: Patch) -> Tensor | None:
-        """See `Position.relative`."""
         return table_slice("RelativeTable", self.table, patch)
 
 
@@ -59,7 +58,6 @@ class ALiBi(Position):
         self.register_buffer("slopes", (2.0**powers).float(), persistent=False)
 
     def relative(self, patch: Patch) -> Tensor | None:
-        """See `Position.relative`."""
         return -self.slopes[:, None] * patch.diagonals(self.slopes.device).abs()
 
 
@@ -101,7 +99,6 @@ class T5Buckets(Position):
         self.register_buffer("firsts", torch.tensor(firsts), persistent=False)
 
     def relative(self, patch: Patch) -> Tensor | None:
-        """See `Position.relative`."""
         return self.table[:, self.bucket(patch.diagonals(self.table.device))]
 
     def bucket(self, offsets: Tensor) -> Tensor:

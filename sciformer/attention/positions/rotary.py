@@ -31,7 +31,6 @@ class Rotary(Position):
         self.base = base
 
     def rotate(self, heads: Tensor, start: int) -> Tensor:
-        """See `Position.rotate`."""
         return rotate_pairs(heads, start, self.base)
 
 

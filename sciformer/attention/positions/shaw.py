@@ -32,7 +32,6 @@ class ShawKey(Position):
         self.key_table = nn.Parameter(torch.randn(2 * clip + 1, head_width) * 0.02)
 
     def content(self, query: Tensor, patch: Patch) -> Tensor | None:
-        """See `Position.content`."""
         lead = leading_axes(query)
         vectors = self.by_offset(self.key_table, patch)
         return torch.einsum(f"{lead}nd,nmd->{lead}nm", query, vectors)
@@ -57,7 +56,6 @@ class ShawKeyValue(ShawKey):
         self.value_table = nn.Parameter(torch.randn(2 * clip + 1, head_width) * 0.02)
 
     def values(self, weights: Tensor, patch: Patch) -> Tensor | None:
-        """See `Position.values`."""
         lead = leading_axes(weights)
         vectors = self.by_offset(self.value_table, patch)
         return torch.einsum(f"{lead}nm,nmd->{lead}nd", weights, vectors)

@@ -75,29 +75,23 @@ class Universal(Position):
         return self.base.sees_offsets_only
 
     def tokens(self, tokens: Tensor, start: int) -> Tensor:
-        """See `Position.tokens`."""
         return self.base.tokens(tokens, start)
 
     def rotate(self, heads: Tensor, start: int) -> Tensor:
-        """See `Position.rotate`."""
         return self.base.rotate(heads, start)
 
     def content(self, query: Tensor, patch: Patch) -> Tensor | None:
-        """See `Position.content`."""
         return self.base.content(query, patch)
 
     def relative(self, patch: Patch) -> Tensor | None:
-        """See `Position.relative`."""
         return self.base.relative(patch)
 
     def gain(self, patch: Patch) -> Tensor | None:
-        """See `Position.gain`."""
         own = table_slice("Universal", self.table, patch)
         under = self.base.gain(patch)
         return own if under is None else own * under
 
     def values(self, weights: Tensor, patch: Patch) -> Tensor | None:
-        """See `Position.values`."""
         return self.base.values(weights, patch)
 
 

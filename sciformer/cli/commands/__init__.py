@@ -1,1 +1,1 @@
-"""Commands about the command line itself; the others live beside what they command."""
+"""Commands about the command line itself; the others lie in the packages that they are about."""

@@ -1,4 +1,4 @@
-"""Make what a run has trained smaller, and say what that costs in accuracy.
+"""Make a trained model smaller, and report the loss of accuracy.
 
 Each compressor is a command of its own, with `configure` and `run`, announced in the entry-point
 group `sciformer.compressions` by the kind of the runs that it takes.

@@ -1,4 +1,4 @@
-"""Write what a run has made for other programs: solutions, and models of sequences.
+"""Export a run for other programs: solutions, and models of sequences.
 
 Each exporter is a command of its own, with `configure` and `run`, announced in the entry-point
 group `sciformer.exports` by the kind of the runs that it takes.

@@ -1,4 +1,4 @@
-"""Ways to compute what a Legendre memory holds and what is read from it, one object a way.
+"""Evaluations of a Legendre memory and of its read-out, one object each.
 
 All compute the same sums; they differ in cost. For a signal u of c channels and read-out W,
 
@@ -29,7 +29,9 @@ TRANSFORM = 200.0  # Fourier transforms of a value, in multiply-accumulates of a
 
 @dataclass(frozen=True)
 class Size:
-    """What decides which evaluation is fast: batch b, length n, channels c, order q, outputs e."""
+    """Sizes that decide which evaluation is fast: batch b, length n, channels c, order q, outputs
+    e.
+    """
 
     batch: int
     length: int
@@ -39,11 +41,11 @@ class Size:
 
 
 class Evaluation(ABC):
-    """A way from the signal to what is read out of the memory."""
+    """A way from the signal to the read-out of the memory."""
 
     @abstractmethod
     def __call__(self, signal: Tensor, memory: LegendreMemory, readout: Tensor) -> Tensor:
-        """W m_t for every t of a signal that began from rest.
+        """The read-outs W m_t for every t of a signal that began from rest.
 
         Args:
             signal: (b, n, c).
@@ -64,7 +66,7 @@ class Trace(Evaluation):
 
     @abstractmethod
     def trace(self, signal: Tensor, memory: LegendreMemory) -> Tensor:
-        """m_t for every t: (b, n, c) -> (b, n, c, q)."""
+        """The memories m_t for every t: (b, n, c) -> (b, n, c, q)."""
 
     def __call__(self, signal: Tensor, memory: LegendreMemory, readout: Tensor) -> Tensor:
         return functional.linear(self.trace(signal, memory).flatten(-2), readout)
@@ -77,7 +79,6 @@ class Dense(Trace):
     """
 
     def trace(self, signal: Tensor, memory: LegendreMemory) -> Tensor:
-        """See `Trace.trace`."""
         n, q = signal.shape[1], memory.order
         padded = functional.pad(memory.response(n), (0, 0, n - 1, 0))  # (2n - 1, q), lags -n+1 ..
         matrix = toeplitz(padded.T.flip(-1), n, n)  # (q, n, n): from step s to step t
@@ -86,7 +87,6 @@ class Dense(Trace):
         return trace
 
     def cost(self, size: Size) -> float:
-        """See `Evaluation.cost`."""
         n, q, c = size.length, size.order, size.channels
         return size.batch * n * c * (n * q + q * size.outputs)
 
@@ -102,7 +102,7 @@ class ChunkedScan(Trace):
         self.chunk = chunk
 
     def trace(self, signal: Tensor, memory: LegendreMemory, state: Tensor | None = None) -> Tensor:
-        """As `Trace.trace`, from `state` (b, c, q) instead of rest if there is one."""
+        """The memories of `Trace.trace`, from `state` (b, c, q) instead of rest if there is one."""
         b, n, c = signal.shape
         size = min(self.chunk, n)
         count = -(-n // size)
@@ -118,7 +118,6 @@ class ChunkedScan(Trace):
         return trace
 
     def cost(self, size: Size) -> float:
-        """See `Evaluation.cost`."""
         chunk = min(self.chunk, size.length)
         between = 2 * size.order if size.length > chunk else 0
         per_value = TRIANGLE * chunk + between + size.outputs
@@ -130,7 +129,6 @@ class PlainFFT(Trace):
     """The memory by Fourier transform, as in the literature."""
 
     def trace(self, signal: Tensor, memory: LegendreMemory) -> Tensor:
-        """See `Trace.trace`."""
         b, n, c = signal.shape
         waves = signal.transpose(1, 2).reshape(b * c, 1, n)
         flat = causal_convolution(waves, memory.response(n).T.unsqueeze(0))  # (b c, q, n)
@@ -138,7 +136,6 @@ class PlainFFT(Trace):
         return trace
 
     def cost(self, size: Size) -> float:
-        """See `Evaluation.cost`."""
         values = size.length * size.channels * size.order
         return values * (TRANSFORM * (size.batch + 1) + size.batch * size.outputs)
 
@@ -151,7 +148,6 @@ class FoldedToeplitz(Evaluation):
         return causal_product(signal.transpose(1, 2), kernel)
 
     def cost(self, size: Size) -> float:
-        """See `Evaluation.cost`."""
         windows = size.batch * size.length * size.channels * TRIANGLE * size.length
         fold = size.length * size.channels * size.order * size.outputs
         return windows * (WINDOW + size.outputs) + fold
@@ -166,7 +162,6 @@ class FoldedFFT(Evaluation):
         return causal_convolution(signal.transpose(1, 2), kernel).transpose(1, 2)
 
     def cost(self, size: Size) -> float:
-        """See `Evaluation.cost`."""
         c = size.channels
         values = size.length * size.outputs
         transforms = TRANSFORM * (size.batch * (1 + (c - 1) / 4) + c)
@@ -175,7 +170,7 @@ class FoldedFFT(Evaluation):
 
 @functools.lru_cache(maxsize=256)
 def fastest(size: Size, *, traced: bool = False) -> Evaluation:
-    """The evaluation of the least estimated cost.
+    """The evaluation of smallest estimated cost.
 
     Args:
         size: the sizes.

@@ -89,7 +89,9 @@ class LegendreMemory:
         self._responses: dict[int, Tensor] = {}
 
     def response(self, length: int) -> Tensor:
-        """H: the memory j steps after a unit impulse, j = 0 .. length - 1; shape (length, q)."""
+        """The response H: the memory j steps after a unit impulse, j = 0 .. length - 1; shape
+        (length, q).
+        """
         if length not in self._responses:
             self._responses[length] = self._cast(self._doubled(self._input[None], length))
         return self._responses[length]
@@ -112,7 +114,7 @@ class LegendreMemory:
         return trace
 
     def after(self, steps: int) -> Tensor:
-        """A_bar^steps, of shape (q, q), for steps >= 1."""
+        """The power A_bar^steps, of shape (q, q), for steps >= 1."""
         levels = [level for level in range(steps.bit_length()) if steps >> level & 1]
         return self._cast(functools.reduce(torch.matmul, map(self._power, levels)))
 
@@ -138,7 +140,7 @@ class LegendreMemory:
         return self._powers[level]
 
     def _cast(self, tensor: Tensor) -> Tensor:
-        """In the wanted dtype; what would be subnormal there, and slow, becomes 0."""
+        """The numbers in a dtype; those that would be subnormal there, and slow, become 0."""
         tensor = tensor.to(self.device, self.dtype)
         return torch.where(tensor.abs() < torch.finfo(self.dtype).tiny, 0.0, tensor)
 
@@ -147,7 +149,7 @@ class LegendreMemory:
 def fixed_memory(
     order: int, theta: float, dtype: torch.dtype, device: torch.device
 ) -> LegendreMemory:
-    """The memory of a window that is not trained, shared by all who ask for the same."""
+    """The memory of a window that is not trained, shared by all callers with the same window."""
     with torch.inference_mode(False), torch.no_grad():
         return LegendreMemory(order, theta, dtype, device)
 

@@ -18,7 +18,7 @@ from sciformer.mixers.synapses import Synapses
 
 @dataclass(frozen=True)
 class Window:
-    """What a Legendre memory remembers.
+    """Sizes of the window that a Legendre memory remembers.
 
     Attributes:
         order: Legendre coefficients q a channel, >= 1.
@@ -109,7 +109,7 @@ class LMU(TokenMixer):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """See `TokenMixer.forward`; at absent tokens the signal is 0 and time goes on."""
+        """Mixes a sequence; at absent tokens the signal is 0 and time goes on."""
         check_sequence("LMU", x, self.width)
         x = silence(x, mask)
         signal = silence(self.signal_activation(self.signal(x)), mask)
@@ -117,11 +117,10 @@ class LMU(TokenMixer):
         return self.activation(recalled + self.direct(x)), (last,)
 
     def init_state(self, batch: int) -> State:
-        """See `TokenMixer.init_state`; one tensor (b, c, q)."""
+        """State before the first token: one tensor (b, c, q)."""
         return (self._empty(batch, self.window.channels, self.window.order),)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
-        """See `TokenMixer.step`."""
         (before,) = state
         assert isinstance(before, Tensor)
         signal = self.signal_activation(self.signal(x_t))
@@ -129,7 +128,7 @@ class LMU(TokenMixer):
         return self.activation(self.readout(after.flatten(1)) + self.direct(x_t)), (after,)
 
     def last_token(self, x: Tensor) -> Tensor:
-        """See `TokenMixer.last_token`; one read-out of one memory, whatever the length."""
+        """The last token; one read-out of one memory, whatever the length."""
         check_sequence("LMU", x, self.width)
         signal = self.signal_activation(self.signal(x))
         memory = self.memory(signal).last(signal)
@@ -137,7 +136,6 @@ class LMU(TokenMixer):
         return y
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
-        """See `TokenMixer.operations`."""
         hidden = self.direct.out_features
         inputs = length * self.width * (self.window.channels + hidden)
         return (
@@ -172,7 +170,7 @@ class LMU(TokenMixer):
 
 
 def _one_window(window: Window | None, order: int | None, theta: float | None) -> Window:
-    """The window that was given, in either of the two ways."""
+    """The given window, in either of the two ways to give it."""
     if window is not None and order is None and theta is None:
         return window
     if window is None and order is not None and theta is not None:
@@ -197,7 +195,6 @@ class TrainableLMU(LMU):
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     def memory(self, like: Tensor) -> LegendreMemory:
-        """See `LMU.memory`."""
         theta = self.window.theta * torch.exp(self.log_scale.double())
         if torch.is_grad_enabled() and self.log_scale.requires_grad:
             return LegendreMemory(self.window.order, theta, like.dtype, like.device)

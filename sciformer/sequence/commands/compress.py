@@ -1,4 +1,4 @@
-"""Make a trained sequence model smaller, and say what that costs in accuracy."""
+"""Make a trained sequence model smaller, and report the loss of accuracy."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _shares(text: str) -> tuple[float, ...]:
-    """Different budgets, by commas."""
+    """Argument type: distinct budgets, separated by commas."""
     from sciformer.cli.arguments import positive_number
 
     shares = tuple(positive_number(part) for part in text.split(","))
@@ -243,7 +243,7 @@ def _tune(
 
 
 def _whole_run(arguments: argparse.Namespace, choice: Choice) -> AbstractContextManager[Run]:
-    """The run of what every budget is cut from, beside the smaller ones."""
+    """The run from which every budget is cut, beside the smaller ones."""
     from sciformer.runs import Run
 
     out: Path | None = arguments.out
@@ -266,7 +266,7 @@ def _plain(model: SequenceClassifier, budget: float, data: SequenceData) -> floa
 
 
 def _costs(model: SequenceClassifier, data: SequenceData) -> dict[str, Any]:
-    """What `sciformer cost` reads of every run."""
+    """The costs of every run, as `sciformer cost` reads them."""
     import torch
 
     from sciformer.sequence.operations import summary_of

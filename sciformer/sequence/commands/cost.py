@@ -1,4 +1,4 @@
-"""Trained sequence models side by side: accuracy, operations, energy, memory."""
+"""Compare trained sequence models: accuracy, operations, energy, memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints a row a run."""
+    """Prints one row per run."""
     from sciformer.cli.console import print_json, print_table
 
     rows = [_row(path) for path in arguments.runs]

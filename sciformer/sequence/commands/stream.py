@@ -69,7 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Streams, prints a prediction a frame and the latencies at the end."""
+    """Streams, prints one prediction per frame, and the latencies at the end."""
     from sciformer.cli.arguments import resolve_device, set_threads
     from sciformer.cli.console import note, print_json
     from sciformer.sequence.saved import load_model
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _stopping(
     arguments: argparse.Namespace, model: SequenceClassifier, choice: Choice
 ) -> tuple[Stopping | None, dict[str, Any]]:
-    """When to stop, if at all, and what that saves."""
+    """The rule of stopping, if any, and its savings."""
     from dataclasses import asdict
 
     from sciformer.errors import UsageError

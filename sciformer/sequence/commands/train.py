@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
-    """The run, new or resumed, what it is asked for, and its data."""
+    """The run, new or resumed, its choices, and its data."""
     from dataclasses import replace
 
     from sciformer.errors import UsageError
@@ -171,7 +171,7 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
 
 
 def _choice(arguments: argparse.Namespace) -> Choice:
-    """What is asked for; sizes are those of the data, which are not read yet."""
+    """The choices of the arguments; sizes are those of the data, which are not read yet."""
     from sciformer.sequence.model import Mixing
     from sciformer.sequence.saved import OWN, Choice
 

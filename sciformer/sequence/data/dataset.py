@@ -87,11 +87,10 @@ class SymbolSplit(Split):
 
     @property
     def features(self) -> int:
-        """See `Split.features`."""
         return self.symbols
 
     def select(self, index: Tensor) -> Split:
-        """See `Split.select`; as long as the longest sequence of them."""
+        """The sequences at the given places; as long as the longest sequence of them."""
         assert self.lengths is not None
         lengths = self.lengths[index]
         chosen = self.inputs[index][:, : int(lengths.max())]
@@ -102,7 +101,6 @@ class SymbolSplit(Split):
         return part
 
     def check_inputs(self, who: str) -> None:
-        """See `Split.check_inputs`."""
         if self.inputs.dim() != 2 or self.inputs.dtype != torch.uint8:
             raise DataError(
                 f"{who}: wants symbols (N, n) as bytes; "
@@ -110,7 +108,6 @@ class SymbolSplit(Split):
             )
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Split:
-        """See `Split.to`."""
         assert self.lengths is not None
         return SymbolSplit(
             self.inputs.to(device),
@@ -183,7 +180,7 @@ def check_split(who: str, split: Split, classes: tuple[str, ...]) -> None:
 
 
 def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
-    """What remains, and a random part of `fraction` held out; the same for the same seed."""
+    """The remaining split, and a random part of `fraction`; the same for the same seed."""
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
     count = max(1, round(fraction * len(split)))
     return split.select(order[count:]), split.select(order[:count])

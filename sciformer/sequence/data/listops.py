@@ -34,7 +34,7 @@ def load(directory: Path | None, seed: int) -> SequenceData:
 
 
 def load_full(directory: Path | None, seed: int) -> SequenceData:
-    """The same in the published number; kept as bytes, 200 MB."""
+    """ListOps in the published number of expressions; kept as bytes, 200 MB."""
     return _generated("listops-full", FULL_COUNTS, seed)
 
 

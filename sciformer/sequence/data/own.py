@@ -1,4 +1,4 @@
-"""A user's own labelled sequences: a npz file, a csv file, a `.ts` file, or a folder a class.
+"""A user's own labelled sequences: a npz file, a csv file, a `.ts` file, or one folder per class.
 
     npz      x (N, n, c) or (N, n), y (N,), or x_train, y_train, x_test, y_test, ...; sequences of
              different lengths as frames x (sum n_i, c) with offsets (N + 1,)
@@ -116,7 +116,7 @@ def split_own(
 
 
 def _trimmed(split: Split) -> Split:
-    """Without lengths where all sequences are equally long."""
+    """A split without lengths where all sequences are equally long."""
     assert split.lengths is not None
     is_even = bool((split.lengths == split.inputs.shape[1]).all())
     return Split(split.inputs, split.labels) if is_even else split
@@ -207,7 +207,7 @@ def _lines(path: Path) -> list[dict[str, str]]:
 
 
 def _ts(path: Path) -> dict[str, Labelled]:
-    """NAME_TRAIN.ts with NAME_TEST.ts beside it; any other file is split."""
+    """The splits of NAME_TRAIN.ts and NAME_TEST.ts beside it; any other file is split."""
     parts = {"train": path}
     other = path.with_name(path.name.replace("_TRAIN.ts", "_TEST.ts"))
     if other != path and other.exists():
@@ -219,7 +219,7 @@ def _ts(path: Path) -> dict[str, Labelled]:
 def _ts_cases(
     read: Callable[[str], tuple[Sequence[np.ndarray], np.ndarray]], path: Path
 ) -> Labelled:
-    """aeon gives cases (c, n_i)."""
+    """Sequences (n_i, c) from the cases (c, n_i) that aeon gives."""
     try:
         cases, labels = read(str(path))
     except (OSError, ValueError, IndexError, TypeError) as error:
@@ -236,7 +236,7 @@ def _folder(path: Path) -> dict[str, Labelled]:
 
 
 def _classes(folder: Path) -> Labelled:
-    """Every readable file of every class."""
+    """Every readable file of every class, with the class."""
     files = sorted(
         file for file in folder.glob("[!_.]*/[!.]*") if file.suffix in READABLE and file.is_file()
     )

@@ -1,4 +1,4 @@
-"""Packages that bring data sets, asked for when needed."""
+"""Packages with data sets, imported when needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every data set by name, and where it comes from."""
+"""Every data set by name, and its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of each sequence of a user's own data: a class, numbers, or the frames to come."""
+"""Targets of a user's own sequences: a class, numbers, or the frames to come."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sciformer.errors import DataError
 
 @dataclass(frozen=True)
 class Labelled:
-    """Sequences with what their file says of each.
+    """Sequences with the labels of their file.
 
     Attributes:
         frames: one tensor (n_i, c) a sequence, float32.
@@ -30,7 +30,7 @@ class Labelled:
 
 
 class Targets(ABC):
-    """How labels become targets."""
+    """Rule by which labels become targets."""
 
     @abstractmethod
     def names(self, path: Path, parts: Sequence[Labelled]) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ class Targets(ABC):
 
     @abstractmethod
     def of(self, path: Path, part: Labelled, names: tuple[str, ...]) -> tuple[list[Tensor], Tensor]:
-        """What the model reads of each sequence, and the targets (N,) or (N, k)."""
+        """The sequences that the model reads, and the targets (N,) or (N, k)."""
 
 
 class Classes(Targets):
@@ -76,7 +76,7 @@ def single(numbers: np.ndarray) -> Tensor:
 
 
 class Numbers(Targets):
-    """One or several numbers a sequence."""
+    """One or several numbers per sequence."""
 
     def names(self, path: Path, parts: Sequence[Labelled]) -> tuple[str, ...]:
         widths = {_numbers(path, part).shape[1] for part in parts}

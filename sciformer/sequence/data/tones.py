@@ -55,7 +55,7 @@ def _uniform(generator: torch.Generator) -> float:
 
 
 def _pitch(generator: torch.Generator) -> float:
-    """In Hz, even on the scale of octaves."""
+    """A pitch in Hz, even on the scale of octaves."""
     octaves = math.log2(HIGHEST_HZ / LOWEST_HZ)
     return LOWEST_HZ * math.pow(2, octaves * _uniform(generator))
 
@@ -80,13 +80,13 @@ def _falling(time: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _beeps(time: Tensor, generator: torch.Generator) -> Tensor:
-    """A tone that is switched on and off, three to six times a half second."""
+    """A tone that is switched on and off, three to six times per half second."""
     rate = 6 + 6 * _uniform(generator)
     return _tone(time, generator) * (torch.frac(rate * time + _uniform(generator)) < 0.5)
 
 
 def _clicks(time: Tensor, generator: torch.Generator) -> Tensor:
-    """Decaying bursts, six to twelve a half second."""
+    """Decaying bursts, six to twelve per half second."""
     phase = torch.frac((12 + 12 * _uniform(generator)) * time + _uniform(generator))
     return torch.exp(-60 * phase) * torch.randn(len(time), generator=generator)
 

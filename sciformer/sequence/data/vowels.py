@@ -1,4 +1,4 @@
-"""JapaneseVowels: nine speakers, 12 coefficients a frame, 7 to 29 frames, from aeon."""
+"""JapaneseVowels: nine speakers, 12 coefficients per frame, 7 to 29 frames, from aeon."""
 
 from __future__ import annotations
 

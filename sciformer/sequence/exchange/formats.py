@@ -1,4 +1,4 @@
-"""Programs that a trained sequence model can be written as, by name."""
+"""Formats in which a trained sequence model can be written, by name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WholeSequence:
     frames: int
 
     def program(self, model: SequenceClassifier) -> Any:
-        """See `whole_program`."""
+        """The program of `whole_program`."""
         return whole_program(model, self.frames)
 
 
@@ -39,7 +39,7 @@ class SingleStep:
     """A program that takes one frame and the state, and gives the next state."""
 
     def program(self, model: SequenceClassifier) -> Any:
-        """See `step_program`."""
+        """The program of `step_program`."""
         return step_program(model)
 
 
@@ -48,7 +48,7 @@ Extent: TypeAlias = WholeSequence | SingleStep
 
 @dataclass(frozen=True)
 class Program:
-    """A file with a program of torch.export in it, or what became of one.
+    """A file with a program of torch.export in it, or with its translation.
 
     Attributes:
         suffix: of the file.
@@ -97,7 +97,7 @@ FORMATS: dict[str, Program | Graph] = {
 
 
 def require(name: str) -> None:
-    """Sees to it that the packages of a format are there.
+    """Checks that the packages of a format are installed.
 
     Raises:
         UsageError: one is missing; the sentence says how to get it.

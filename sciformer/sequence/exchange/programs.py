@@ -18,7 +18,7 @@ from sciformer.sequence.streaming import flatten
 
 
 class Whole(nn.Module):
-    """Sequences (b, n, c) to logits (b, classes)."""
+    """The map of sequences (b, n, c) to logits (b, classes)."""
 
     def __init__(self, model: SequenceClassifier) -> None:
         super().__init__()
@@ -30,7 +30,9 @@ class Whole(nn.Module):
 
 
 class Step(nn.Module):
-    """A frame (1, c) and the tensors of a state to logits (1, classes) and the next state."""
+    """The map of a frame (1, c) and the tensors of a state to logits (1, classes) and the next
+    state.
+    """
 
     def __init__(self, model: SequenceClassifier) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a kernel is, and how a stage finds its own."""
+"""Protocol of kernels, and the search for the kernel of a stage."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def kernel(stage: nn.Module) -> Kernel:
 
 
 class ModulesKernel(Kernel):
-    """Any stage, by its own step."""
+    """The kernel of any stage, by the stage's own step."""
 
     def __init__(self, stage: nn.Module) -> None:
         self._stage = stage

@@ -67,7 +67,7 @@ class Memory:
 
 
 class LMUKernel(Kernel):
-    """See `sciformer.mixers.LMU`."""
+    """Kernel of `sciformer.mixers.LMU`."""
 
     def __init__(self, stage: LMU) -> None:
         self._project, self._signals = joint(stage.signal, stage.direct), stage.window.channels
@@ -90,7 +90,7 @@ class LMUKernel(Kernel):
 
 
 class SpikingLMUKernel(Kernel):
-    """See `sciformer.spiking.SpikingLMU`."""
+    """Kernel of `sciformer.spiking.SpikingLMU`."""
 
     def __init__(self, stage: SpikingLMU) -> None:
         self._project, self._signals = joint(stage.signal, stage.direct), stage.window.channels

@@ -81,7 +81,7 @@ def test_a_layer_is_a_program_of_torch_and_of_onnx(mild: CompiledFlow, tmp_path:
         exported = torch.onnx.export(program, verbose=False)
     assert exported is not None
     exported.save(tmp_path / "layer.onnx")
-    # Before 1.24 its extended optimisations make FusedMatMul of doubles, which it has no kernel for.
+    # Version 1.23 fuses products of doubles, and has no kernel for what it makes of them.
     options = runtime.SessionOptions()
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     session = runtime.InferenceSession(str(tmp_path / "layer.onnx"), options)

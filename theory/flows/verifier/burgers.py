@@ -143,7 +143,7 @@ def aliasing(balls: Balls, claim: BurgersClaim, spread: Number) -> tuple[Number,
 
 
 def truncation(balls: Balls, claim: BurgersClaim) -> tuple[Number, Number]:
-    """What keys beyond the images would weigh, over int F: their sums of 1 and of |x - y|.
+    """Weight of keys beyond the images over int F: their sums of 1 and of |x - y|.
 
     With r = |y - x| and |P(y) - P(x)| <= A r, F(y) / F(x) lies between exp(-r^2 / (4 nu t) -
     A r / (2 nu)) and exp(-r^2 / (4 nu t) + A r / (2 nu)); the latter falls by e^{-s d} a token
@@ -206,7 +206,7 @@ def potential_distance(balls: Balls, claim: BurgersClaim) -> tuple[Number, Numbe
 
 
 def logit_error(balls: Balls, claim: BurgersClaim, weights: Number, apart: Number) -> Number:
-    """How far a logit of the float64 pass is from (2 x y - y^2) / (4 nu t) - P(y) / (2 nu).
+    """Distance of a logit of the float64 pass from (2 x y - y^2) / (4 nu t) - P(y) / (2 nu).
 
     In units of 2^-53: y has X = images + 2, its square 3 X^2, P A (m + 6) (w + X), as many slopes
     for the rounding of the sensors' places, and A times the distance of its weights; w is their

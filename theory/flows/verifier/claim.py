@@ -1,4 +1,4 @@
-"""What a compiled flow claims, in exact numbers."""
+"""The claim of a compiled flow, in exact numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each layer adds to the error: splitting, aliasing, and the reading of a rough start."""
+"""Errors that each layer adds: splitting, aliasing, and the reading of a rough start."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Range:
 
     @property
     def growth(self) -> float:
-        """max(0, sup f')."""
+        """The one-sided Lipschitz constant max(0, sup f')."""
         return max(0.0, self.slopes[1])
 
     @classmethod
@@ -83,7 +83,7 @@ class LayerErrors:
         self._saturated: dict[tuple[float, float], float] = {}
 
     def splitting(self, n: int) -> float:
-        """One Strang step from u(t_n): the integral of its defect."""
+        """The error of one Strang step from u(t_n): the integral of its defect."""
         second, third, fourth = self.place.sizes
         if second == 0:
             return 0.0
@@ -149,7 +149,7 @@ class LayerErrors:
         return self.balls.exp(self.balls.of(max(0.0, rate)) * time)
 
     def aliasing(self, n: int) -> float:
-        """What the head misses of the integral of R(u(t_n)), over 1 - theta >= 1 / 1.01."""
+        """The part of the integral of R(u(t_n)) that the head misses, over 1 - theta > 1 / 1.01."""
         if n == 0:
             widths = [0.05 + (40 - 0.05) * k / 399 for k in range(400)]
             tries = [self._start_strip(width) for width in widths]
@@ -205,7 +205,9 @@ class LayerErrors:
         return None if after is None else (width, after)
 
     def _missed(self, width: Number, size: float) -> float:
-        """2 B e^{eta^2 / (2 v) - kappa eta} / (1 - e^{-kappa eta}) at the best eta <= width."""
+        """The bound 2 B e^{eta^2 / (2 v) - kappa eta} / (1 - e^{-kappa eta}) at the best eta <=
+        width.
+        """
         balls = self.balls
         best = balls.numbers.lower(self.kappa * self.variance)
         eta = balls.of(min(balls.numbers.lower(width), best))
@@ -229,7 +231,7 @@ class LayerErrors:
         return math.inf if self.balls.numbers.lower(tail) <= 0 else self.balls.up(2 * decay / tail)
 
     def reading(self) -> float:
-        """What the reading head misses of a start with kinks."""
+        """The part of a start with kinks that the reading head misses."""
         balls, of, claim = self.balls, self.balls.of, self.claim
         d = of(claim.length / claim.sensors)
         slope = of(claim.slope) * balls.exp(of(self.place.growth) * self.h / 2)
@@ -242,7 +244,9 @@ class LayerErrors:
         return balls.up(slope * (d / 4 * (1 + decay) + mass) + width * lost)
 
     def _logits(self) -> float:
-        """e^{4 x} - 1 for logits off by 32 units of (largest place)^2 / variance, and a little."""
+        """The bound e^{4 x} - 1 for logits off by 32 units of (largest place)^2 / variance, and a
+        little.
+        """
         claim, variance = self.claim, self.balls.numbers.lower(self.variance)
         shift = abs(float(claim.drift * claim.step))
         reach = 9 * math.sqrt(variance) + 2 * shift + 2 * float(claim.length / claim.sensors)

@@ -15,7 +15,7 @@ _BITS = 120
 
 
 class Numbers(Protocol):
-    """What the verifier asks of a library of enclosures."""
+    """Protocol of a library of enclosures for the verifier."""
 
     name: str
 

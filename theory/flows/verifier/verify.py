@@ -33,7 +33,7 @@ _UP = 1 + 2.0**-47
 
 @dataclass(frozen=True)
 class FlowVerification:
-    """What was confirmed.
+    """Result of a verification.
 
     Args:
         bound: the claimed bound, which holds.

@@ -1,4 +1,6 @@
-"""What the weights of a compiled flow do: block, table of the head, and the head that reads."""
+"""Maps computed by the weights of a compiled flow: block, table of the head, and the head that
+reads.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +122,7 @@ def read_block(balls: Balls, claim: Claim, lower: float, upper: float) -> Block:
 def _sag(
     balls: Balls, claim: Claim, between: tuple[float, float], time: Fraction, parts: int
 ) -> float:
-    """w^2 / 8 rho^2 t sup |f''|: how far the flow bends between two knots."""
+    """The bound w^2 / 8 rho^2 t sup |f''| of how far the flow bends between two knots."""
     second = derivative(claim.f, 2)
     if not any(second):
         return 0.0
@@ -168,7 +170,9 @@ def table_distance(balls: Balls, claim: Claim) -> float:
 
 
 def _gaussian(balls: Balls, claim: Claim, offset: int, ring: int) -> Number:
-    """sum_s exp(-(o d + c h + s P)^2 / (2 v)), images that are exactly 0 in float64 as well."""
+    """The sum sum_s exp(-(o d + c h + s P)^2 / (2 v)), images that are exactly 0 in float64 as
+    well.
+    """
     spacing, shift = claim.length / claim.tokens, claim.drift * claim.step
     period, double = spacing * ring, 4 * claim.nu * claim.step
     reach = 1 + math.ceil(math.sqrt(float(double) * 800) / float(period))

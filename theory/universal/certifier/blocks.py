@@ -26,7 +26,7 @@ Question = tuple[Program, tuple[bytes, ...]]
 
 @dataclass(frozen=True)
 class View:
-    """What matters for one entry."""
+    """The part of a layer that matters for one entry."""
 
     weights: LayerWeights
     target: Target
@@ -74,7 +74,7 @@ def pieces_of(view: View) -> list[Piece]:
 
 
 def whole_pieces(view: View, alive: _Alive | None = None) -> list[Piece]:
-    """The same error as one block of all coordinates."""
+    """The error of one entry as one block of all coordinates."""
     block = all_coordinates(view.target, view.token, view.output)
     alive = alive or _alive(view)
     if not alive.is_finite:
@@ -222,7 +222,7 @@ def _in_block(slope: Ball, block: Block) -> tuple[Array, Array]:
 
 
 def slope_left(view: View) -> Array:
-    """What `whole_pieces` leaves out of each slope of an entry's error, shape (D,)."""
+    """The part of each slope of an entry's error that `whole_pieces` leaves out, shape (D,)."""
     alive, collapsed = _alive(view), view.collapsed
     _, foreign = _in_block(alive.slope, all_coordinates(view.target, view.token, view.output))
     _, left = _affine_fit(alive.linear, np.eye(view.target.dimension))

@@ -204,7 +204,7 @@ def _scout(piece: Piece) -> _Seen:
 
 
 def _limits(seen: list[_Seen], allowed: float) -> list[tuple[float, float]]:
-    """How far each block's error may go: what it was seen to do, and an equal part of the rest."""
+    """Limits of each block's error: its observed values, and an equal part of the rest."""
     if len(seen) == 1:
         return [(-allowed, allowed)]
     # The limits shall add up to what is allowed also after rounding; the sum is checked anyway.

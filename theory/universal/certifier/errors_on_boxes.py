@@ -175,7 +175,7 @@ class LayerError:
         return self._value(boxes.centre, centre), low, high
 
     def _mixed(self, boxes: Boxes, between: bool = False) -> tuple[Array, Array, Array]:
-        """The same with content heads: slopes of every unit on every box."""
+        """Value and slopes of the net with content heads: slopes of every unit on every box."""
         units, heads = self.units, self.heads
         assert heads is not None, "the plain form has no heads"
         middle, radius = heads.jacobian(boxes.centre, boxes.radius)
@@ -192,7 +192,7 @@ class LayerError:
         return self._value(boxes.centre, centre), low + units.linear, high + units.linear
 
     def _shares(self, centre: Array, reach: Array, between: bool) -> Interval:
-        """Which part of each unit's slope counts on the box, in [0, 1]."""
+        """Part of each unit's slope that counts on the box, in [0, 1]."""
         reach = padded(reach, self.terms) + self.units.slack
         everywhere = Interval(centre - reach, centre + reach)
         if between:

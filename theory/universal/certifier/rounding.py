@@ -1,4 +1,5 @@
-"""How far the computed forward pass of a layer may stray from the real numbers it stands for.
+"""Bounds of the distance of the computed forward pass of a layer from the real numbers it stands
+for.
 
 Every quantity carries a bound of its size and of its error over the whole domain. A sum of k
 products, taken in any order, with or without fused multiply-add, is off by at most

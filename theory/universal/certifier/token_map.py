@@ -1,4 +1,4 @@
-"""What the certifier makes of the weights: the hidden pre-activations of one token as a function.
+"""The certifier's reading of the weights: the hidden pre-activations of one token as a function.
 
 u(x) = slope x + offset + mix m(x),   m(x) = outputs of the heads whose scores depend on x
 

@@ -1,1 +1,1 @@
-"""Layers whose attention is written down: one theorem a file."""
+"""Layers whose attention is written down: one theorem per file."""

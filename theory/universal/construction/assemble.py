@@ -1,4 +1,4 @@
-"""From attention and ridge functions to the weights of one layer."""
+"""The weights of one layer from attention and ridge functions."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def assemble(heads: Heads, parts: Sequence[Sequence[Ridges]], limit: float) -> L
 
 
 def _lift(column: Sequence[Ridges], limit: float) -> float:
-    """What makes every affine part of one output positive; 0 if all are the same constant."""
+    """The constant that makes every affine part of one output positive; 0 if all are the same
+    constant.
+    """
     same = all(p.constant == column[0].constant for p in column)
     if same and not any(np.any(p.slope) for p in column):
         return 0.0

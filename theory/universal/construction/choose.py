@@ -1,4 +1,6 @@
-"""Which attention a formula is compiled to: the constructions, and how the cheapest is chosen."""
+"""Choice of the attention to which a formula is compiled: the constructions, and the cheapest of
+them.
+"""
 
 from __future__ import annotations
 

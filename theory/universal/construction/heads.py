@@ -1,4 +1,4 @@
-"""Attention by construction: what every token knows of the sequence after one layer.
+"""Attention by construction: the features that every token has of the sequence after one layer.
 
 Each construction is a set of weights and, for every token, an affine read-out of its state that
 gives the features the hidden layer works on: the whole sequence, and tilted means if there are any.

@@ -37,7 +37,7 @@ def leaf_of(tree: Codes) -> int:
 
 @dataclass(frozen=True)
 class Enclosed:
-    """What is known of e on each box.
+    """Enclosure of e on each box.
 
     Args:
         lower, upper: range of e on the box, shape (boxes,).
@@ -52,14 +52,14 @@ class Enclosed:
 
 
 class ErrorFunction(Protocol):
-    """Something that encloses an error on boxes."""
+    """A function that encloses an error on boxes."""
 
     def enclose(self, lower: Array, upper: Array) -> Enclosed: ...
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a search found.
+    """Outcome of a search.
 
     Args:
         accepted: whether every box of the tree lies within the limits.

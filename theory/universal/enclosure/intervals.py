@@ -118,14 +118,14 @@ class Interval:
         return Interval(np.minimum(self.lower, other.lower), np.maximum(self.upper, other.upper))
 
     def reciprocal(self) -> Interval:
-        """1/x; NaN where the interval holds 0."""
+        """The reciprocal 1/x; NaN where the interval holds 0."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             lower, upper = down(1.0 / self.upper), up(1.0 / self.lower)
         bad = self.has_zero
         return Interval(np.where(bad, np.nan, lower), np.where(bad, np.nan, upper))
 
     def power(self, exponent: int) -> Interval:
-        """x^k for an integer k, by repeated squaring with outward rounding."""
+        """The power x^k for an integer k, by repeated squaring with outward rounding."""
         if exponent < 0:
             return self.power(-exponent).reciprocal()
         if exponent == 0:  # where x itself is undefined, so is x^0
@@ -160,36 +160,36 @@ class Interval:
         )
 
     def absolute(self) -> Interval:
-        """|x|."""
+        """The absolute value |x|."""
         least = np.minimum(np.abs(self.lower), np.abs(self.upper))
         return Interval(np.where(self.has_zero, 0.0, least), self.magnitude)
 
     def sqrt(self) -> Interval:
-        """sqrt; NaN where the interval reaches below 0, if only by a rounding error."""
+        """The square root; NaN where the interval reaches below 0, if only by a rounding error."""
         with np.errstate(invalid="ignore"):
             lower, upper = np.sqrt(self.lower), up(np.sqrt(self.upper))
         bad = ~(self.lower >= 0)
         return Interval(np.maximum(down(lower), 0.0), np.where(bad, np.nan, upper))
 
     def exp(self) -> Interval:
-        """exp; the lower end is not negative."""
+        """The exponential, whose lower end is not negative."""
         with np.errstate(over="ignore"):
             result = _library(np.exp(self.lower), np.exp(self.upper))
         return Interval(np.maximum(result.lower, 0.0), result.upper)
 
     def log(self) -> Interval:
-        """log; NaN where the interval reaches 0 or below."""
+        """The logarithm; NaN where the interval reaches 0 or below."""
         with np.errstate(divide="ignore", invalid="ignore"):
             result = _library(np.log(self.lower), np.log(self.upper))
         bad = ~(self.lower > 0)
         return Interval(np.where(bad, np.nan, result.lower), np.where(bad, np.nan, result.upper))
 
     def tanh(self) -> Interval:
-        """tanh, within [-1, 1]."""
+        """The hyperbolic tangent, within [-1, 1]."""
         return self._bounded(np.tanh, 1.0)
 
     def atan(self) -> Interval:
-        """arctan, within the interval around [-pi/2, pi/2]."""
+        """The arc tangent, within the interval around [-pi/2, pi/2]."""
         return self._bounded(np.arctan, float(up(np.asarray(_HALF_PI))))
 
     def _bounded(self, function: Callable[[Array], Array], limit: float) -> Interval:
@@ -197,7 +197,8 @@ class Interval:
         return Interval(np.maximum(result.lower, -limit), np.minimum(result.upper, limit))
 
     def sin(self) -> Interval:
-        """sin; extrema are looked for in a slightly wider interval, which only widens the result.
+        """The sine; extrema are looked for in a slightly wider interval, which only widens the
+        result.
 
         The numbers of the extrema are computed with an absolute error below 1e-15 |x| + 1e-15.
         """
@@ -216,7 +217,7 @@ class Interval:
         return np.asarray(phase + 4 * _HALF_PI * turns <= self.upper + slack)
 
     def cos(self) -> Interval:
-        """cos x = sin(x + pi/2)."""
+        """The cosine, sin(x + pi/2)."""
         return (self + HALF_PI).sin()
 
     def maximum(self, other: Interval) -> Interval:

@@ -36,7 +36,7 @@ class Ridges:
         return np.asarray(np.maximum(points @ self.directions.T + self.offsets, 0.0))
 
     def composed(self, matrix: Array, shift: Array) -> Ridges:
-        """The same function of x, where y = matrix x + shift."""
+        """The function of x, where y = matrix x + shift."""
         return Ridges(
             self.directions @ matrix,
             self.offsets + self.directions @ shift,
@@ -46,7 +46,7 @@ class Ridges:
         )
 
     def keep(self, units: NDArray[np.bool_]) -> Ridges:
-        """The same slope and constant with some of the units."""
+        """The function with some of the units, slope and constant unchanged."""
         return Ridges(
             self.directions[units],
             self.offsets[units],

@@ -15,7 +15,7 @@ Domain = Side | Sequence[Side] | Mapping[str, Side]
 
 
 def read_box(domain: Domain, names: Sequence[str]) -> tuple[Side, ...]:
-    """One finite interval a coordinate.
+    """One finite interval per coordinate.
 
     Args:
         domain: see `Domain`.

@@ -1,4 +1,4 @@
-"""Limits on formulas: what is refused before any work that grows with it is begun."""
+"""Limits on formulas, checked before any work that grows with them is begun."""
 
 from __future__ import annotations
 

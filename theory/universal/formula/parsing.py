@@ -63,7 +63,9 @@ class Written:
 
 
 class _Translation:
-    """From syntax trees to sympy, with constants and exponents judged before they are computed."""
+    """Translation of syntax trees to sympy, with constants and exponents judged before they are
+    computed.
+    """
 
     def __init__(self, text: str, names: Mapping[str, sympy.Symbol]) -> None:
         self.text, self.names = text, names

@@ -36,7 +36,7 @@ _NUMPY: Mapping[str, Callable[[Array], Array]] = {
 
 
 class Arithmetic(Protocol[T]):
-    """What a program needs from the values it runs on."""
+    """Operations that a program needs of the values it runs on."""
 
     def constant(self, value: sympy.Expr) -> T: ...
     def add(self, left: T, right: T) -> T: ...
@@ -69,7 +69,7 @@ class Program:
     steps: tuple[Step, ...]
 
     def run(self, arithmetic: Arithmetic[T], inputs: Sequence[T]) -> T:
-        """The value of the expression at `inputs`, one value a variable."""
+        """The value of the expression at `inputs`, one value per variable."""
         results = list(inputs)
         for step in self.steps:
             results.append(self._apply(step, arithmetic, [results[i] for i in step.inputs]))

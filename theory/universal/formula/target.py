@@ -1,4 +1,4 @@
-"""The target of a compilation: one continuous expression an output entry, on a box."""
+"""The target of a compilation: one continuous expression per output entry, on a box."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Target:
 
     @cached_property
     def programs(self) -> tuple[tuple[Program, ...], ...]:
-        """One straight-line program an entry."""
+        """One straight-line program per entry."""
         compiled = {e: compile_expression(e, self.variables) for row in self.entries for e in row}
         return tuple(tuple(compiled[e] for e in row) for row in self.entries)
 

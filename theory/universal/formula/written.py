@@ -20,7 +20,7 @@ Exponent = Callable[[Node], sympy.Rational | None]
 
 
 class _Writer:
-    """Emits one step an operation; equal subtrees run once."""
+    """Emits one step per operation; equal subtrees run once."""
 
     def __init__(self, names: Sequence[str], exponent: Exponent) -> None:
         self.inputs, self.exponent = len(names), exponent
@@ -84,7 +84,9 @@ class _Writer:
         return result
 
     def product(self, factors: Sequence[Node]) -> int:
-        """Equal factors become a power, whose enclosure is not negative where it is even."""
+        """A product in which equal factors become a power, whose enclosure is not negative where it
+        is even.
+        """
         counts: dict[int, int] = {}
         for factor in factors:
             place = self.place(factor)
@@ -103,7 +105,7 @@ class _Writer:
         return self.emit("exp", product)
 
     def margin(self, condition: Node) -> int:
-        """What is > 0 inside the condition and < 0 outside."""
+        """An expression that is > 0 inside the condition and < 0 outside."""
         left, right = (self.place(c) for c in condition.children)
         if condition.value in ("<", "<="):
             left, right = right, left

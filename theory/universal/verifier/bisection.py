@@ -25,7 +25,7 @@ corners are 16 times the coordinates."""
 
 @dataclass(frozen=True)
 class Seen:
-    """What is known of an error on each box of a batch.
+    """Enclosure of an error on each box of a batch.
 
     Args:
         lower, upper: a proven range of the error on the box; NaN where nothing is known.
@@ -56,7 +56,7 @@ class Tree:
 
     @property
     def leaves(self) -> int:
-        """How many leaves it has."""
+        """Number of leaves."""
         return int(np.count_nonzero(self.codes == self.leaf))
 
     def batches(self, lower: Array, upper: Array, where: str, size: int) -> Iterator[Corners]:
@@ -114,7 +114,7 @@ def halves(lower: Array, upper: Array, axis: NDArray[np.integer]) -> Corners:
 
 @dataclass(frozen=True)
 class Limits:
-    """The interval in which an error shall be proven to stay."""
+    """The interval in which an error is to be proven to stay."""
 
     lower: float
     upper: float
@@ -166,7 +166,7 @@ class Proof:
             done(len(boxes[0][part]))
 
     def _prove(self, lower: Array, upper: Array) -> None:
-        """Depth first, so that few boxes are in memory."""
+        """Proves depth first, so that few boxes are in memory."""
         todo = [(lower, upper)]
         while todo:
             low, high = todo.pop()

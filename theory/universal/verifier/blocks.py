@@ -97,7 +97,7 @@ class Block:
 
     @cached_property
     def limit(self) -> Array:
-        """max |y| of every coordinate."""
+        """The largest |y| of every coordinate."""
         return np.asarray(np.maximum(np.abs(self.lower), np.abs(self.upper)))
 
     def substituted(self, variables: Sequence[sympy.Symbol]) -> sympy.Expr:
@@ -240,7 +240,7 @@ class _Affine:
         self.constant = row @ found.offset[:, None] + Near.exact(np.array([[bias]]))
 
     def split(self, blocks: list[Block]) -> Hints:
-        """What the file says of it; a single block needs no hint, and takes all."""
+        """The parts that the file states; a single block needs no hint, and takes all."""
         if len(blocks) > 1:
             return [(np.array(b.claim.slope), b.claim.constant) for b in blocks]
         (block,) = blocks
@@ -248,7 +248,7 @@ class _Affine:
         return [(slope, float(self.constant.value[0, 0]))]
 
     def left_over(self, blocks: list[Block], hints: Hints, domain: Domain) -> float:
-        """What the parts of the blocks miss of it, over the domain."""
+        """The part that the blocks miss, over the domain."""
         linear, constant = self.linear, self.constant
         for block, (slope, part) in zip(blocks, hints, strict=True):
             linear = linear + Near.exact(-slope[None]) @ block.matrix

@@ -169,7 +169,7 @@ def _prove(text: str, enclosure: _Enclosure, inputs: list[int], target: Target) 
 
 
 def _unknown(enclosure: _Enclosure, lower: Array, upper: Array) -> Truth:
-    """Where a box has no finite enclosure."""
+    """Boxes without a finite enclosure, as a mask."""
     found = enclosure(lower, upper)
     bad = ~(np.isfinite(found.lower) & np.isfinite(found.upper))
     return np.broadcast_to(bad, len(lower))

@@ -19,7 +19,7 @@ class Domain:
 
     @classmethod
     def of(cls, target: Target) -> Domain:
-        """Works for one interval for all coordinates and for one a coordinate."""
+        """The box from one interval for all coordinates or from one per coordinate."""
         shape = (target.dimension,)
         lower, upper = (np.broadcast_to(e, shape) for e in (target.lower, target.upper))
         return cls(lower.astype(np.float64), upper.astype(np.float64))

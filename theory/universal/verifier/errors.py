@@ -78,7 +78,9 @@ class BlockError:
         return value, gradient, gaps @ self.gain, gaps @ self.loss, nothing
 
     def _mixed(self, forms: Forms) -> tuple[Array, Array, Array, Array, Array]:
-        """The same with content heads: their features are shared symbols, so they cancel, too."""
+        """Parts of the net's form with content heads: their features are shared symbols, so they
+        cancel.
+        """
         units, heads = self.share.units, self.share.heads
         assert heads is not None, "the plain form has no heads"
         features = heads.outputs(forms)

@@ -26,7 +26,7 @@ _TWO = Range.point(2.0)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Shapes: value, radius and the ends of `range` (...), gradient (..., c)."""
+    """A first-order form: value, radius and the ends of `range` (...), gradient (..., c)."""
 
     value: Array
     gradient: Array
@@ -41,7 +41,7 @@ class Form:
         return Form(self.value[index], self.gradient[wide], self.radius[index], ends)
 
     def reshaped(self, *shape: int) -> Form:
-        """The same numbers in another shape."""
+        """The form with its numbers in another shape."""
         ends = Range(self.range.lower.reshape(shape), self.range.upper.reshape(shape))
         gradient = self.gradient.reshape(*shape, self.gradient.shape[-1])
         return Form(self.value.reshape(shape), gradient, self.radius.reshape(shape), ends)

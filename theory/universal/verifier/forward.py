@@ -1,4 +1,5 @@
-"""How far the computed forward pass may stray from the real numbers that the weights define.
+"""Bounds of the distance of the computed forward pass from the real numbers that the weights
+define.
 
 A running error analysis in the verifier's own words: every quantity has a bound of its size and a
 bound of its error, over the whole domain. Sums may be taken in any order, with or without fused
@@ -45,7 +46,7 @@ class Arithmetic:
         return product / (1.0 - product) * (1.0 + 2.0**-50) if product < 0.25 else float("inf")
 
     def held(self, size: Array, error: Array) -> Array:
-        """`error`, and infinity where a number may overflow.
+        """An error, or infinity where a number may overflow.
 
         A partial sum is at most (1 + gamma) (size + error), gamma < 1/3 for a known one; a quarter
         of the range leaves a margin for the difference of two such numbers, too.
@@ -53,7 +54,7 @@ class Arithmetic:
         return np.asarray(np.where(size + error < self.largest / 4.0, error, np.inf))
 
     def unread(self, numbers: Array) -> Array:
-        """What is lost of each of some sizes if those below the normal range are read as 0."""
+        """The loss of each of some sizes if those below the normal range are read as 0."""
         return np.asarray(np.where(numbers < self.smallest, numbers, 0.0))
 
 

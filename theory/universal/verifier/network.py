@@ -28,7 +28,7 @@ class TokenMap:
 
 
 class Network:
-    """Everything about a layer that does not depend on the formula.
+    """All parts of a layer that do not depend on the formula.
 
     Heads whose scores are constant are constant matrices and belong to slope and offset.
 
@@ -65,7 +65,7 @@ class Network:
 
     @cached_property
     def _heads(self) -> list[tuple[Near, Near, Near]]:
-        """For every constant head: shares (n, n), and what an input and a position add."""
+        """Shares (n, n) of every constant head, and the additions of an input and a position."""
         weights = self.weights
         found = []
         for head in self.constant:

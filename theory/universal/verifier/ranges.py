@@ -76,7 +76,7 @@ class Range:
         return np.maximum(np.abs(self.lower), np.abs(self.upper))
 
     def where_not(self, bad: Truth) -> Range:
-        """NaN where `bad`."""
+        """The range with NaN where `bad`."""
         return Range(np.where(bad, np.nan, self.lower), np.where(bad, np.nan, self.upper))
 
     def reciprocal(self) -> Range:
@@ -111,29 +111,29 @@ class Range:
         return Range(np.where(across, 0.0, least), self.magnitude)
 
     def sqrt(self) -> Range:
-        """sqrt; NaN where the interval reaches below 0."""
+        """The square root; NaN where the interval reaches below 0."""
         lower, upper = _next(np.sqrt(self.lower), np.sqrt(self.upper))
         return Range(np.maximum(lower, 0.0), upper).where_not(~(self.lower >= 0))
 
     def exp(self) -> Range:
-        """exp."""
+        """The exponential."""
         result = _library(np.exp(self.lower), np.exp(self.upper), 0.0)
         return Range(np.maximum(result.lower, 0.0), result.upper)
 
     def log(self) -> Range:
-        """log; NaN where the interval reaches 0 or below."""
+        """The logarithm; NaN where the interval reaches 0 or below."""
         return _library(np.log(self.lower), np.log(self.upper), 0.0).where_not(~(self.lower > 0))
 
     def tanh(self) -> Range:
-        """tanh."""
+        """The hyperbolic tangent."""
         return _library(np.tanh(self.lower), np.tanh(self.upper), LIBRARY).within(1.0)
 
     def atan(self) -> Range:
-        """arctan."""
+        """The arc tangent."""
         return _library(np.arctan(self.lower), np.arctan(self.upper), LIBRARY)
 
     def sin(self) -> Range:
-        """sin: the values at both ends, and 1 and -1 where a crest or trough may lie between."""
+        """The sine: values at both ends, and 1 and -1 where a crest or trough may lie between."""
         ends = np.sin(self.lower), np.sin(self.upper)
         result = _library(np.minimum(*ends), np.maximum(*ends), LIBRARY).within(1.0)
         upper = np.where(self._meets(0.25), 1.0, result.upper)
@@ -146,7 +146,7 @@ class Range:
         return np.asarray((last >= first) | ~(self.magnitude < _LARGEST_ANGLE))
 
     def cos(self) -> Range:
-        """cos x = sin(x + pi / 2)."""
+        """The cosine, sin(x + pi / 2)."""
         return (self + HALF_PI).sin()
 
     def within(self, limit: float) -> Range:
@@ -174,14 +174,14 @@ def _next(lower: Array, upper: Array) -> tuple[Array, Array]:
 
 
 def _library(lower: Array, upper: Array, absolute: float) -> Range:
-    """Widened by `LIBRARY` relative (1.5 of it covers the rounding of the widening itself)."""
+    """Widens by `LIBRARY` relative (1.5 of it covers the widening's own rounding)."""
     relative = 1.5 * LIBRARY
     below = lower - (np.abs(lower) * relative + absolute + TINY)
     return Range(below, upper + (np.abs(upper) * relative + absolute + TINY))
 
 
 def _repeated(value: Array, exponent: int, side: int) -> Array:
-    """value**exponent for value >= 0, by repeated squaring, rounded down (0) or up (1)."""
+    """The power value**exponent, value >= 0, by repeated squaring, rounded down (0) or up (1)."""
     result, square = np.ones_like(value), value
     while exponent:
         if exponent & 1:

@@ -76,7 +76,7 @@ def _around(near: Array, error: Array, known: NDArray[np.bool_]) -> tuple[Array,
 
 
 def above(bound: Array, roundings: int) -> Array:
-    """A number that is not below the exact one that `bound` >= 0 was computed for.
+    """An upper bound of the exact number for which `bound` >= 0 was computed.
 
     Args:
         bound: computed from nonnegative terms by sums and products only.

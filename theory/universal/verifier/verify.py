@@ -39,7 +39,7 @@ Report = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Verification:
-    """What was re-checked.
+    """Result of a re-check.
 
     Args:
         bound: proven sup |layer - formula| of the computed forward pass; None unless all leaves
@@ -260,7 +260,7 @@ class _Check:
 
 
 def _numbers(share: Share) -> tuple[bytes, ...]:
-    """Every number that the error of a block depends on, beside its expression."""
+    """Every number on which the error of a block depends, beside its expression."""
     units, block = share.units, share.block
     arrays = (units.slope, units.offset, units.weight, units.slack, share.linear)
     rest = (np.asarray(share.constant), block.lower, block.upper)
@@ -268,7 +268,7 @@ def _numbers(share: Share) -> tuple[bytes, ...]:
 
 
 def _limits(claim: EntryClaim, allowed: float) -> list[Limits]:
-    """What each block's error is asked to stay within: hinted ranges, moved to fill the bound."""
+    """Limits within which each block's error is to stay: hinted ranges, moved to fill the bound."""
     if len(claim.blocks) == 1:
         return [Limits(-allowed, allowed)]
     count = len(claim.blocks)
@@ -278,7 +278,7 @@ def _limits(claim: EntryClaim, allowed: float) -> list[Limits]:
 
 
 def _in_float64(stored: LayerWeights) -> LayerWeights:
-    """The same numbers; every float32 is a float64."""
+    """The weights in float64; every float32 is one."""
     arrays = {k: v.astype(np.float64) for k, v in stored.arrays().items()}
     return LayerWeights(heads=stored.heads, **arrays)
 
