@@ -24,7 +24,8 @@ PROBES = 256
 
 
 class Combination(Domain):
-    """What two domains with the same coordinates make; its boundary is what is left of theirs.
+    """A combination of two domains with the same coordinates; its boundary is the remainder of
+    theirs.
 
     Raises:
         DomainError: the coordinates differ, or nothing is left.
@@ -37,7 +38,7 @@ class Combination(Domain):
                 raise DomainError(f"{self}: is empty; no {name} belongs to both.")
 
     def parts(self) -> list[Part]:
-        """What is left of the parts of both; faces of one value are one part."""
+        """The remainders of the parts of both; faces of one value are one part."""
         return list(self._left)
 
     @cached_property
@@ -54,7 +55,7 @@ class Combination(Domain):
 
     @abc.abstractmethod
     def contains(self, points: Tensor) -> Tensor:
-        """Which points (p, c) belong to it."""
+        """Which points (p, c) belong to the combination."""
 
     def across(self, points: Tensor, normals: Tensor) -> Tensor:
         """Which points have their neighbour in the direction of a normal within it, too."""
@@ -84,7 +85,7 @@ class Union(Combination):
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Around both."""
+        """The ends of the box around both, by coordinate."""
         other = self.second.intervals
         return {
             name: (min(low, other[name][0]), max(high, other[name][1]))
@@ -104,7 +105,7 @@ class Intersection(Combination):
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """What the boxes around both share."""
+        """The ends of the common part of the boxes around both, by coordinate."""
         other = self.second.intervals
         return {
             name: (max(low, other[name][0]), min(high, other[name][1]))
@@ -121,7 +122,7 @@ class Intersection(Combination):
 
 @dataclass(frozen=True)
 class Rim(Part):
-    """What a combination of domains leaves of a part of one of them."""
+    """The remainder of a part of one domain in a combination."""
 
     part: Part
     domain: Combination
@@ -138,7 +139,9 @@ class Rim(Part):
         return self.part.dimension
 
     def from_unit(self, unit: Tensor) -> Tensor:
-        """Over the whole part, some of which may lie within the combination."""
+        """Maps points of the unit cube over the whole part, some of which may lie within the
+        combination.
+        """
         return self.part.from_unit(unit)
 
     def contains(self, points: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Whether the parts of a problem agree with each other: names, kinds and numbers of things."""
+"""Checks that the parts of a problem agree with each other: names, kinds and numbers of things."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Stated(Protocol):
-    """What is looked at of a problem, which checks itself when it is made."""
+    """The parts of a problem that are looked at while it checks itself."""
 
     @property
     def name(self) -> str: ...

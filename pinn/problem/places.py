@@ -1,4 +1,4 @@
-"""Where fields are taken: at the point itself, on the face of a condition, or elsewhere."""
+"""Places at which fields are taken: the point itself, the face of a condition, or elsewhere."""
 
 from __future__ import annotations
 
