@@ -59,8 +59,8 @@ class HardConstraint(nn.Module):
             coefficients, where they agree on the edges.
         fade: initial values leave the offset as exp(-fade (t - start) / span), and the factor
             rises as 1 - exp(-fade (t - start) / span); 0 keeps them, with a straight factor.
-        sizes: size of each field, four times of which the network's outputs are
-            multiplied by; left as they are by default.
+        sizes: size of each field, which the network's outputs are multiplied by, and by four
+            times it where a condition is built in; left as they are by default.
         conditions: those to build in if they have a form; by default all of the problem's.
 
     Attributes:
@@ -94,12 +94,14 @@ class HardConstraint(nn.Module):
         self._edge_axis = self._most_open_axis(readable)
         forms = []
         for field in problem.fields:
-            size = exact_number(HEADROOM * sizes[field]) if sizes else sympy.Integer(1)
             if field in problem.ansatz:
                 explicit = problem.ansatz[field]
                 form = _Form(sympy.sympify(explicit.offset), sympy.sympify(explicit.factor))
             else:
-                form = self._form([c for c in readable if c.field == field])
+                own = [c for c in readable if c.field == field]
+                form = self._form(own)
+                headroom = HEADROOM if own else 1.0
+                size = exact_number(headroom * sizes[field]) if sizes else sympy.Integer(1)
                 form = _Form(form.offset, size * form.factor, tuple(size * e for e in form.edges))
             forms.append(form)
         self.offset, self.factor = [f.offset for f in forms], [f.factor for f in forms]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import sympy
@@ -165,3 +166,16 @@ def test_conditions_that_miss_each_other_by_a_thousandth_do_not_meet() -> None:
     )
     with pytest.raises(DomainError, match="do not meet"):
         hard(problem)
+
+
+def test_a_field_without_a_face_is_multiplied_by_its_size_alone() -> None:
+    """Kills: headroom where nothing is built in, which slowed fits to samples fivefold."""
+    v = sympy.Function("v")(x, t)
+    flow = replace(
+        heat(Condition(sympy.Eq(u, 0), on="x=0")),
+        fields=(u, v),
+        equations=(sympy.Eq(u.diff(t), v.diff(x)), sympy.Eq(v, u.diff(x))),
+    )
+    bound, free = HardConstraint(flow, sizes={u: 3.0, v: 5.0}).factor
+    assert free == 5
+    assert bound.subs(x, 2) == 4 * 3 * HardConstraint(flow).factor[0].subs(x, 2)
