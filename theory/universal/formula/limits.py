@@ -28,6 +28,8 @@ LARGEST_EXPONENT = 1000
 """Largest exponent of a power."""
 MOST_TERMS = 4_000
 """Terms of an expanded formula; sympy expands about so many in a second."""
+MOST_NESTED_BRANCHES = 6
+"""Branches inside the condition of another; each doubles the formula: 64 copies at most."""
 MOST_COORDINATES = 256
 """Tokens times width; a compilation of `x1` at this size takes minutes."""
 

@@ -12,11 +12,40 @@ from sciformer.errors import DataError, DomainError
 from theory.universal.formula.limits import (
     LARGEST_EXPONENT,
     MOST_BITS,
+    MOST_NESTED_BRANCHES,
     check_expansion,
 )
 from theory.universal.formula.program import Program
 from theory.universal.formula.syntax import Node, read_rows
 from theory.universal.formula.written import program_as_written
+
+
+def _branch(condition: sympy.Basic, then: object, otherwise: object) -> sympy.Expr:
+    """`then` where the condition holds, `otherwise` elsewhere.
+
+    Branches inside the condition are drawn out of it, where(c, p, q) < r as where(c, p < r, q < r):
+    sympy would solve the condition for the variable, and may never come to an end.
+
+    Raises:
+        DataError: more branches inside than `MOST_NESTED_BRANCHES`.
+    """
+    inside = condition.atoms(sympy.Piecewise)
+    if len(inside) > MOST_NESTED_BRANCHES:
+        raise DataError(
+            f"formula: the condition of a where, sign or heaviside holds {len(inside)} others, and "
+            f"at most {MOST_NESTED_BRANCHES} are within reach; write simpler conditions."
+        )
+    if not inside:
+        return sympy.Piecewise((then, condition), (otherwise, True))
+    # The outermost one is the largest, and its own conditions hold none.
+    drawn = max(inside, key=lambda p: (p.count_ops(), sympy.default_sort_key(p)))
+    return sympy.Piecewise(
+        *(
+            (_branch(condition.xreplace({drawn: value}), then, otherwise), where)
+            for value, where in drawn.args
+        )
+    )
+
 
 _CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
 _COMPARISONS: Mapping[str, Callable[..., sympy.Basic]] = {
@@ -37,13 +66,13 @@ _FUNCTIONS: Mapping[str, Callable[..., sympy.Expr]] = {
     "log": sympy.log,
     "sqrt": sympy.sqrt,
     "abs": sympy.Abs,
-    "sign": lambda a: sympy.Piecewise((1, a > 0), (-1, True)),
-    "heaviside": lambda a: sympy.Piecewise((1, a > 0), (0, True)),
+    "sign": lambda a: _branch(a > 0, 1, -1),
+    "heaviside": lambda a: _branch(a > 0, 1, 0),
     "relu": lambda a: sympy.Max(a, 0),
     "sigmoid": lambda a: (1 + sympy.tanh(a / 2)) / 2,
     "max": sympy.Max,
     "min": sympy.Min,
-    "where": lambda condition, a, b: sympy.Piecewise((a, condition), (b, True)),
+    "where": _branch,
 }
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import exp, sin
+
+import numpy as np
 import pytest
 import sympy
 
@@ -91,3 +95,33 @@ def test_shapes_and_domains_are_judged() -> None:
         read_target("x1", 1, domain=(1.0, 1.0))
     with pytest.raises(DomainError, match=r"at least 1; got 0 and 1"):
         read_target("x1", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "python"),
+    [
+        # sympy solves 0.907 - 2.33 x1 < exp(-1490 (x1 - 0.432)^2) without end.
+        (
+            "where(0.8 - x1 < where(0.9 - 2.33*x1 < exp(-1490*(x1 - 0.432)^2), 0.3, x1), x1, 2)",
+            lambda a: (
+                a if 0.8 - a < (0.3 if 0.9 - 2.33 * a < exp(-1490 * (a - 0.432) ** 2) else a) else 2
+            ),
+        ),
+        (
+            "sign(heaviside(exp(40*x1) - 9) + sign(sin(7*x1)) - 0.5)",
+            lambda a: 1 if (exp(40 * a) > 9) + (1 if sin(7 * a) > 0 else -1) - 0.5 > 0 else -1,
+        ),
+    ],
+)
+def test_branches_inside_a_condition_are_drawn_out(text: str, python: Callable) -> None:
+    """Kills: a condition left to sympy's solvers, branches exchanged, the inner one read last."""
+    [[entry]] = parse_rows(text, NAMES)
+    assert not any(c.has(sympy.Piecewise) for p in entry.atoms(sympy.Piecewise) for _, c in p.args)
+    for a in np.linspace(-1, 1, 83):
+        assert float(entry.subs(X1, float(a))) == pytest.approx(python(a))
+
+
+def test_too_many_branches_inside_a_condition_are_refused() -> None:
+    inner = " + ".join(f"sign(x1 - {k}/9)" for k in range(9))
+    with pytest.raises(DataError, match="holds 9 others"):
+        parse_rows(f"where({inner} > 0, x1, 0)", NAMES)
