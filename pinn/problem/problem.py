@@ -31,7 +31,7 @@ from pinn.references.exact import ClosedForm, substitute
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -331,18 +331,16 @@ class Problem:
 
     def compile(self, expressions: list[Any]) -> Expressions:
         """Compiles expressions in this problem's coordinates, fields and parameters."""
-        coordinates, symbols = self.coordinates, self.symbols
-        return Expressions(expressions, coordinates, self.functions, symbols, who=self.name)
+        return self.compile_at(expressions)
+
+    def compile_at(self, expressions: list[Any], more: Iterable[Any] = ()) -> Expressions:
+        """The same with columns of further symbols, such as normals, after the coordinates."""
+        coordinates = (*self.coordinates, *more)
+        return Expressions(expressions, coordinates, self.functions, self.symbols, who=self.name)
 
     def condition_residual(self, condition: Condition) -> Expressions:
         """Left side minus right side of a condition; columns of the normal follow the points'."""
-        return Expressions(
-            [difference(condition.equation)],
-            (*self.coordinates, *map(normal, self.coordinates)),
-            self.functions,
-            self.symbols,
-            who=self.name,
-        )
+        return self.compile_at([difference(condition.equation)], map(normal, self.coordinates))
 
     def latex(self) -> str:
         """The equations and conditions in LaTeX, one line each."""

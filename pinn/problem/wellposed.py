@@ -12,11 +12,14 @@ from pinn.problem.directions import check_directions, faces_of, named
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.reading import difference
 from pinn.problem.scales import summands
+from pinn.problem.singular_ends import free_ends
 from pinn.problem.smoothness import jumps
 from pinn.references.exact import evaluate
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pinn.problem.problem import Condition, Problem
 
 
@@ -27,11 +30,12 @@ def check_conditions(problem: Problem) -> None:
     field with two or more derivatives in a direction of space that is not periodic needs a
     condition at both ends of it; in a domain that is no box, one somewhere on the boundary. In all,
     the conditions at the ends of a coordinate must be as many as the order of the equations in it;
-    those that follow from others are not counted, and more are allowed for each unknown parameter,
-    and where a closed form meets them all. A transported quantity is given where the flow enters. A
-    field of which only derivatives occur needs a gauge, and a problem that 0 solves has no other
-    answer. Equations and conditions must not contradict each other. This is what most problems
-    need, not a proof that a solution exists; measured data take the place of conditions.
+    those that follow from others are not counted. More are allowed for each unknown parameter and
+    where a closed form meets them all, and one less at an end where the equation degenerates. A
+    transported quantity is given where the flow enters. A field of which only derivatives occur
+    needs a gauge, and a problem that 0 solves has no other answer. Equations and conditions must
+    not contradict each other. This is what most problems need, not a proof that a solution exists;
+    measured data take the place of conditions.
 
     Raises:
         UsageError: a condition is missing, too much or contradicts another; the sentence says
@@ -53,10 +57,11 @@ def check_conditions(problem: Problem) -> None:
             order = order_of(problem, field, coordinate)
             if name in problem.periodic:
                 continue
+            free = free_ends(problem, coordinate, name)
             if name == problem.time:
-                _check_start(problem, field, order)
+                _check_start(problem, field, order - len(free))
             elif order >= 2:
-                _check_ends(problem, field, name, order)
+                _check_ends(problem, field, name, order, free)
     for coordinate, name in zip(problem.coordinates, problem.domain.coordinates, strict=True):
         if name not in problem.periodic:
             _check_count(problem, coordinate, name)
@@ -74,7 +79,7 @@ def _check_start(problem: Problem, field: Any, order: int) -> None:
     starts = [face for face in faces if face.outward < 0]
     given = [c for face in starts for c in _on(problem, face) if c.equation.has(field)]
     ends = [c for face in faces for c in _on(problem, face) if c.equation.has(field)]
-    if len(ends) >= order:
+    if len(ends) >= order or _are_enough(problem, faces):
         return  # all at the end, as for the price of an option, or shared by both
     if len(given) < order and starts:
         t = problem.coordinates[problem.domain.coordinates.index(problem.time or "")]
@@ -86,15 +91,27 @@ def _check_start(problem: Problem, field: Any, order: int) -> None:
         )
 
 
-def _check_ends(problem: Problem, field: Any, name: str, order: int) -> None:
+def _are_enough(problem: Problem, faces: Sequence[Face]) -> bool:
+    """Whether systems in one coordinate have all conditions, some fields having none of their own.
+
+    Algebraic equations take the place of some: x' = v, v' = f, x = sin t needs none at all.
+    """
+    if len(problem.coordinates) > 1 or len(problem.fields) == 1:
+        return False
+    needed = conditions_needed(problem, problem.coordinates[0])
+    given = sum(len(independent_on(problem, face)) for face in faces)
+    return needed is not None and given >= needed
+
+
+def _check_ends(problem: Problem, field: Any, name: str, order: int, free: Sequence[Face]) -> None:
     faces = faces_of(problem, name)
     given = [problem.domain.part(c.on) for c in problem.conditions if c.equation.has(field)]
-    if len(problem.coordinates) == 1 and sum(part in faces for part in given) >= order:
+    if len(problem.coordinates) == 1 and sum(part in faces for part in given) >= order - len(free):
         return  # an initial value problem in a coordinate of any name
     if len(problem.fields) > 1 and len(problem.coordinates) == 1:
         return  # counted over all fields
     space = [p.name for p in problem.domain.parts() if not _is_time(p, problem.time)]
-    missing = [face.name for face in faces if face not in given]
+    missing = [face.name for face in faces if face not in (*given, *free)]
     if not faces and not any(part.is_called(other) for part in given for other in space):
         missing = space[:1]
     if missing:
@@ -112,10 +129,11 @@ def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
     if not faces or needed is None:
         return
     given = sum(len(independent_on(problem, face)) for face in faces)
+    free = len(free_ends(problem, coordinate, name))
     is_transport = all(order_of(problem, f, coordinate) <= 1 for f in problem.fields)
     if is_transport and len(problem.coordinates) > 1 and name != problem.time:
         return  # which of them belong to an end depends on the direction of the flow
-    if given < needed and not (is_transport and len(problem.coordinates) > 1):
+    if given < needed - free and not (is_transport and len(problem.coordinates) > 1):
         raise UsageError(
             f"{problem.name}: the equations are of order {needed} in {name} and have "
             f"{given or 'no'} condition{'s' if given != 1 else ''} on {named(faces)} together; "

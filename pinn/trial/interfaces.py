@@ -8,6 +8,7 @@ import sympy
 import torch
 from torch import nn
 
+from pinn.problem.orders import order_of
 from pinn.problem.reading import difference
 from pinn.problem.smoothness import planes
 
@@ -30,14 +31,19 @@ class Features(Protocol):
 
 
 class Kinks(nn.Module):
-    """(..., s) -> (..., w + n): distances |z - place| to n planes are appended.
+    """(..., s) -> (..., w + n): d^(m - 1) |d| with d = z - place is appended for each of n planes.
 
-    What a smooth network makes of them is continuous and may have another slope on each side, as a
-    temperature has where two materials meet. Jets have the slope -1 or 1 of the side of a point.
+    What a smooth network makes of them is continuous with its derivatives below the m-th, which may
+    differ on the two sides. In an equation of order m across the plane that is what a jump of its
+    known functions leaves: where two materials meet a temperature whose flux is a field of its own
+    has another slope on each side (m = 1); under a load that ends somewhere a string has another
+    curvature (m = 2). With a smaller m the equation would hold on both sides, and nothing would
+    hold between them: points never lie on a plane.
 
     Args:
         columns: of the scaled coordinate z that each plane is across.
         places: the value of z there.
+        orders: m >= 1 for each plane; 1 by default.
         before: features (..., w) that the distances are appended to; None for the scaled
             coordinates themselves.
     """
@@ -49,9 +55,11 @@ class Kinks(nn.Module):
         columns: Sequence[int],
         places: Sequence[float],
         before: Features | None = None,
+        orders: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self._columns, self._before = list(columns), before
+        self._orders = list(orders) or [1] * len(self._columns)
         numbers = torch.tensor(list(places), dtype=torch.float64)
         self.register_buffer("places", numbers, persistent=False)
 
@@ -63,8 +71,10 @@ class Kinks(nn.Module):
     def forward(self, scaled: Any) -> Any:
         first = scaled if self._before is None else self._before(scaled)
         columns = [
-            _distance(scaled[..., column : column + 1] - place)
-            for column, place in zip(self._columns, self.places.tolist(), strict=True)
+            _kink(scaled[..., column : column + 1] - place, order)
+            for column, place, order in zip(
+                self._columns, self.places.tolist(), self._orders, strict=True
+            )
         ]
         return torch.cat([first, *columns], dim=-1)
 
@@ -72,19 +82,19 @@ class Kinks(nn.Module):
 def with_kinks(
     problem: Problem, scale: nn.Module, features: Features | None = None
 ) -> Features | None:
-    """The features, and distances to the planes inside the domain where equations change.
+    """The features, and a kink at each plane inside the domain where equations change.
 
     Args:
         problem: its equations are looked at, such as a Piecewise coefficient.
         scale: points (p, c) to scaled coordinates, those that are not periodic first.
-        features: what the distances are appended to.
+        features: what the kinks are appended to.
     """
     names = problem.domain.coordinates
     plain = [name for name in names if name not in problem.periodic]
     middle = [(low + high) / 2 for low, high in problem.domain.intervals.values()]
     values = {s: problem.parameter_values[str(s)] for s in problem.symbols}
     forms = sympy.Tuple(*(difference(equation).subs(values) for equation in problem.equations))
-    columns, places = [], []
+    columns, places, orders = [], [], []
     for coordinate, place in planes(forms, problem.coordinates):
         low, high = problem.domain.intervals[str(coordinate)]
         if str(coordinate) in plain and low < float(place) < high:
@@ -93,8 +103,12 @@ def with_kinks(
             columns.append(plain.index(str(coordinate)))
             scaled = scale(torch.tensor([point], dtype=torch.float64))
             places.append(float(scaled[0, columns[-1]]))
-    return Kinks(columns, places, features) if places else features
+            highest = max(order_of(problem, field, coordinate) for field in problem.fields)
+            orders.append(max(highest, 1))
+    return Kinks(columns, places, features, orders) if places else features
 
 
-def _distance(signed: Any) -> Any:
-    return torch.where(signed > 0, signed, -signed)
+def _kink(signed: Any, order: int) -> Any:
+    """d^(m - 1) |d|, whose derivatives below the m-th are continuous."""
+    power = signed**order if order > 1 else signed
+    return torch.where(signed > 0, power, -power)
