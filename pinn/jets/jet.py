@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +33,8 @@ class Jet:
     """
 
     __slots__ = ("channels", "operators")
+    # numpy leaves `array * jet` to the Jet instead of walking over its points.
+    __array_ufunc__ = None
 
     def __init__(self, channels: Tensor, operators: Operators) -> None:
         self.channels = channels
@@ -141,7 +144,8 @@ class Jet:
         return find(function)(*args, **(kwargs or {}))
 
     def _call(self, function: Any, *args: Any, **kwargs: Any) -> Jet:
-        result: Jet = find(function)(self, *args, **kwargs)
+        given = (torch.as_tensor(a) if isinstance(a, np.ndarray) else a for a in args)
+        result: Jet = find(function)(self, *given, **kwargs)
         return result
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -199,6 +203,15 @@ class Jet:
         result: Tensor = find(torch.le)(self, other)
         return result
 
+    def __mod__(self, other: Any) -> Jet:
+        return self._call(torch.remainder, other)
+
+    def __floordiv__(self, other: Any) -> Jet:
+        return self._call(torch.floor_divide, other)
+
+    def __abs__(self) -> Jet:
+        return self._call(torch.abs)
+
     def __neg__(self) -> Jet:
         return self._call(torch.neg)
 
@@ -206,7 +219,8 @@ class Jet:
         return self._call(torch.matmul, other)
 
     def __rmatmul__(self, other: Any) -> Jet:
-        result: Jet = find(torch.matmul)(other, self)
+        given = torch.as_tensor(other) if isinstance(other, np.ndarray) else other
+        result: Jet = find(torch.matmul)(given, self)
         return result
 
     def __getitem__(self, index: Any) -> Jet:

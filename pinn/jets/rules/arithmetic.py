@@ -74,8 +74,17 @@ def mul(x: Any, y: Any) -> Jet:
 
 
 @rule("div", "divide", "true_divide", "__div__", "__truediv__", "__itruediv__")
-def div(x: Any, y: Any, *, rounding_mode: None = None) -> Jet:
-    """x / y."""
+def div(x: Any, y: Any, *, rounding_mode: str | None = None) -> Jet:
+    """x / y.
+
+    Raises:
+        MissingRuleError: a quotient that is rounded, whose derivatives are 0 or do not exist.
+    """
+    if rounding_mode is not None:
+        raise MissingRuleError(
+            f"div: a quotient of Jets has no rule for rounding_mode={rounding_mode!r}; divide "
+            "without it, or compute with jet.value."
+        )
     if isinstance(y, Jet):
         return mul(x, reciprocal(y))
     return mul(x, 1 / y)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -127,3 +128,34 @@ def test_memory_given_is_the_memory_used_and_nothing_stays() -> None:
     assert bool((wide[:, :5] == 7).all() and (wide[:, 13:] == 7).all())
     with pytest.raises(ShapeError, match="out must have the shape"):
         residual_jacobian(residual_of(network), points, parameters, out=out[:-1])
+
+
+def test_arrays_of_numpy_are_taken_as_tensors_on_either_side() -> None:
+    """Kills: an array that walks over the channels, a scalar of numpy that walks over points."""
+    operators = Operators("xt", ("xx", "xt"))
+    jet = Jet.coordinates(torch.rand(5, 2, dtype=torch.float64), operators)
+    array = np.linspace(1, 2, 10).reshape(5, 2)
+    tensor = torch.from_numpy(array)
+    pairs = [
+        (jet * array, jet * tensor),
+        (array * jet, tensor * jet),
+        (array - jet, tensor - jet),
+        (array / jet, tensor / jet),
+        (np.float64(3) - jet, 3 - jet),
+        (jet @ array[:2], jet @ tensor[:2]),
+    ]
+    for found, wanted in pairs:
+        assert torch.equal(found.channels, wanted.channels)
+
+
+def test_what_has_no_derivative_is_refused_by_name() -> None:
+    """Kills: a rounded quotient with the derivatives of one that is not."""
+    jet = Jet.coordinates(torch.rand(5, 2, dtype=torch.float64), Operators("xt", ("xx",)))
+    for call in (
+        lambda: torch.div(jet, 2, rounding_mode="floor"),
+        lambda: jet // 2,
+        lambda: jet % 2,
+        lambda: abs(jet),
+    ):
+        with pytest.raises(MissingRuleError):
+            call()
