@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sciformer.errors import DataError
+
 
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation of the last axis over all others, for (b, n, d) and (b, d) alike.
@@ -43,11 +45,16 @@ class Standardise(nn.Module):
 
     @torch.no_grad()
     def fit(self, tokens: Tensor) -> None:
-        """Takes the statistics of tokens (N, d)."""
+        """Takes the statistics of tokens (N, d).
+
+        Raises:
+            DataError: a channel that varies by less than its precision can divide by.
+        """
         exact = tokens.double()
         deviation = exact.std(0, correction=0)
         # What is left of a constant by rounding is no variation.
         constant = deviation <= torch.finfo(tokens.dtype).eps * exact.abs().amax(0)
+        refuse_faint("channel", torch.where(constant, 1.0, deviation), tokens.dtype)
         self.mean.copy_(exact.mean(0))
         self.deviation.copy_(torch.where(constant, 1.0, deviation))
 
@@ -58,6 +65,21 @@ class Standardise(nn.Module):
     def affine_map(self) -> tuple[Tensor, Tensor]:
         """Scale and shift, (d,) each."""
         return 1 / self.deviation, -self.mean / self.deviation
+
+
+def refuse_faint(what: str, deviations: Tensor, dtype: torch.dtype) -> None:
+    """Refuses what varies so little that dividing by it overflows.
+
+    Raises:
+        DataError: a deviation (d,) below the least normal number of the dtype.
+    """
+    faint = deviations < torch.finfo(dtype).tiny
+    if bool(faint.any()):
+        index = int(faint.nonzero()[0])
+        raise DataError(
+            f"train: {what} {index} varies by {float(deviations[index]):.3g}, too little for "
+            "single precision; choose a smaller unit."
+        )
 
 
 class Affine(nn.Module):

@@ -11,6 +11,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from sciformer.errors import DataError
+from sciformer.mixers.normalisation import refuse_faint
 from sciformer.sequence.pooling import Last, Pooling
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ class Destandardise(nn.Module):
         """Takes the statistics of targets (N, k).
 
         Raises:
-            DataError: a target that is the same for all sequences.
+            DataError: a target that is the same for all sequences, or varies too little for its
+                precision.
         """
         exact = targets.double()
         deviation = exact.std(0, correction=0)
@@ -169,6 +171,7 @@ class Destandardise(nn.Module):
                 f"train: target {int(constant.nonzero()[0])} is the same for all training "
                 "sequences, so there is nothing to learn; leave it out."
             )
+        refuse_faint("target", deviation, targets.dtype)
         self.mean.copy_(exact.mean(0))
         self.deviation.copy_(deviation)
 

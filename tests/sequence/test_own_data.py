@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from sciformer.errors import DataError
+from sciformer.mixers.normalisation import Standardise
 from sciformer.sequence.data import tones
 from sciformer.sequence.data.dataset import SequenceData, Split
 from sciformer.sequence.data.own import load_own
+from sciformer.sequence.tasks import Destandardise
 
 # Ten sequences of two classes and of different lengths; value = 100 sequence + 10 frame + feature.
 LENGTHS = [3, 5, 2, 4, 3, 6, 2, 3, 4, 5]
@@ -128,6 +130,8 @@ X, Y = np.zeros((4, 3, 2)), np.array([0, 1, 0, 1])
         ("offsets", {"x": X[0], "offsets": np.array([0, 2, 2, 3]), "y": Y[:3]}, "rising offsets"),
         ("end", {"x": X[0], "offsets": np.array([0, 2]), "y": Y[:1]}, "rising offsets"),
         ("infinite", {"x": np.full((8, 3), np.inf), "y": np.tile(Y, 2)}, "not finite"),
+        ("faint", {"x": np.full((8, 3), 1e-300), "y": np.tile(Y, 2)}, "choose a smaller unit"),
+        ("fractions", {"x": X, "y": 0.5 * Y}, "labels with fractions, .* use the task regress"),
         ("pickle", {"x": np.array([{}] * 4, dtype=object), "y": Y}, "holds Python objects"),
     ],
 )
@@ -148,12 +152,35 @@ def test_bad_arrays_are_refused(
         ("sequence,label,v\n1,a,x\n", "line 2 of .* holds no number"),
         ("sequence,label,v\n1,a,2\n1,b,3\n", "line 3 of .* gives sequence '1' the label 'b'"),
         ("sequence,label,v,w\n1,a,2\n", "line 2 of .* holds no number"),
+        ("sequence,label,v\n1,a,2\n2,b,nan\n", "not finite in single precision"),
+        ("sequence,label,v\n1,a,2\n2,b,1e300\n", "not finite in single precision"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "own.csv").write_text(text)
     with pytest.raises(DataError, match=message):
         load_own(tmp_path / "own.csv", 0)
+
+
+def test_tables_of_other_encodings(tmp_path: Path) -> None:
+    """Kills: a mark of UTF-8, as spreadsheets write it, taken for a part of the first name."""
+    text = write_csv(tmp_path).read_text().replace("yes", "été")
+    (tmp_path / "own.csv").write_text(text, encoding="utf-8-sig")
+    assert load_own(tmp_path / "own.csv", 0).classes == ("no", "été")
+    (tmp_path / "own.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(DataError, match=r"no readable csv file .* save it as UTF-8"):
+        load_own(tmp_path / "own.csv", 0)
+
+
+@pytest.mark.parametrize("fit", [Standardise(2).fit, Destandardise(2).fit])
+def test_numbers_that_single_precision_cannot_divide_by_are_refused(
+    fit: Callable[[torch.Tensor], None],
+) -> None:
+    """Kills: a scale of 1 / 1e-40, which is infinite; a limit that refuses a usable unit."""
+    numbers = torch.tensor([[0.0, 1.0], [1.0, 2.0], [3.0, 4.0]])
+    fit(numbers * 1e-37)
+    with pytest.raises(DataError, match=r"1 varies by 1\.25e-40, too little for single precision"):
+        fit(numbers * torch.tensor([1.0, 1e-40]))
 
 
 @pytest.mark.parametrize("name", ["missing.npz", "own.xlsx", "."])

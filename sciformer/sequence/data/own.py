@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from sciformer.errors import DataError
@@ -187,12 +186,12 @@ def _csv(path: Path) -> dict[str, Labelled]:
         except (TypeError, ValueError) as error:
             raise DataError(f"train: line {number} of {path} holds no number ({error}).") from error
     found = np.array(list(labels.values()))
-    return {"train": Labelled([torch.tensor(f) for f in frames.values()], found)}
+    return {"train": Labelled([single(np.array(f)) for f in frames.values()], found)}
 
 
 def _lines(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             header = reader.fieldnames or []
             missing = {"sequence", "label"} - set(header)
@@ -203,7 +202,9 @@ def _lines(path: Path) -> list[dict[str, str]]:
                 )
             return list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"train: {path} is no readable csv file ({error}).") from error
+        raise DataError(
+            f"train: {path} is no readable csv file ({error}); save it as UTF-8."
+        ) from error
 
 
 def _ts(path: Path) -> dict[str, Labelled]:

@@ -63,14 +63,20 @@ def single(numbers: np.ndarray) -> Tensor:
     """Numbers as float32.
 
     Raises:
-        DataError: numbers beyond float32, or not finite.
+        DataError: numbers beyond float32, or not finite; or all of them so small that they would
+            become zeros.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         found = numbers.astype(np.float32)
     if not np.isfinite(found).all():
         raise DataError(
             "train: a sequence or target holds numbers that are not finite in single precision; "
             "repair the file, or choose a larger unit."
+        )
+    if numbers.any() and not found.any():
+        raise DataError(
+            "train: the numbers of a sequence or target are too small for single precision; choose "
+            "a smaller unit."
         )
     return torch.from_numpy(found)
 
@@ -116,6 +122,10 @@ class NextFrames(Targets):
 def _texts(path: Path, part: Labelled) -> list[str]:
     if part.labels is None or part.labels.ndim != 1:
         raise DataError(f"train: {path} needs labels y of shape (N,).")
+    if part.labels.dtype.kind == "f" and bool((part.labels % 1 != 0).any()):
+        raise DataError(
+            f"train: {path} has labels with fractions, which name no classes; use the task regress."
+        )
     return [str(label) for label in part.labels]
 
 
