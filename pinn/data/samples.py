@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pinn.data.cloud import Cloud
+from pinn.data.tables import Table
 from sciformer.errors import DataError
 from sciformer.runs.reading import read_bytes
 
@@ -39,9 +38,10 @@ def load_samples(
 
     A `.csv` (or `.txt`, `.tsv`) has a header with the name of each column: every coordinate, at
     least one quantity, and, if the noise is known, `sigma_u` for the standard deviation of u or
-    `sigma` for that of all quantities. An `.npz` holds one array for each of these names. A `.mat`
-    holds a grid as Raissi's burgers_shock.mat does: x (n, 1) and t (m, 1), or whatever the two
-    coordinates are called, and the field (n, m) by its name or as `usol`.
+    `sigma` for that of all quantities. Commas, semicolons, tabs or blanks separate the columns;
+    decimal commas are read where the columns have another mark. An `.npz` holds one array for each
+    of these names. A `.mat` holds a grid as Raissi's burgers_shock.mat does: x (n, 1) and t (m, 1),
+    or whatever the two coordinates are called, and the field (n, m) by its name or as `usol`.
 
     Args:
         path: of the file.
@@ -109,63 +109,17 @@ def _check_names(
 def _read_table(
     path: Path, coordinates: Sequence[str], quantities: Sequence[str]
 ) -> dict[str, Array]:
-    try:
-        text = read_bytes(path, MOST_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path.name}: is no text in UTF-8 ({error}); save it as such.") from error
-    lines = [(n, line) for n, line in enumerate(io.StringIO(text), 1) if line.strip()]
-    if not lines:
-        raise DataError(f"{path.name}: is empty; give a header and samples.")
-    number, first = lines[0]
-    header_line = first.lstrip().removeprefix("#")  # as numpy.savetxt writes it
-    mark = next((m for m in (",", ";", "\t") if m in header_line), None)
-    header = [part.strip() for part in _cells(header_line, mark)]
-    if all(_is_number(part) for part in header):
-        raise DataError(
-            f"{path.name}, line {number}: the first line holds numbers; begin with a header such "
-            f"as {','.join([*coordinates, *quantities])}."
-        )
-    _check_names(f"{path.name}, line {number}", header, coordinates, quantities)
-    rows = [_row(path.name, n, line, mark, header) for n, line in lines[1:]]
-    if not rows:
-        raise DataError(f"{path.name}: has a header and no samples; add lines of numbers.")
-    table = np.array(rows)
-    for label, column in zip(header, table.T, strict=True):
+    table = Table(path.name, read_bytes(path, MOST_BYTES), (*coordinates, *quantities))
+    _check_names(table.where, table.header, coordinates, quantities)
+    columns = table.columns()
+    for label, column in columns.items():
         wrong = np.flatnonzero(~(column > 0))
         if label.startswith(SIGMA) and len(wrong):
             raise DataError(
-                f"{path.name}, line {lines[1 + int(wrong[0])][0]}: {label} is "
-                f"{column[wrong[0]]:g}; a standard deviation must be > 0."
+                f"{table.line(int(wrong[0]))}: {label} is {column[wrong[0]]:g}; a standard "
+                "deviation must be > 0."
             )
-    return dict(zip(header, table.T, strict=True))
-
-
-def _cells(line: str, mark: str | None) -> list[str]:
-    return line.split() if mark is None else next(csv.reader([line], delimiter=mark))
-
-
-def _row(name: str, number: int, line: str, mark: str | None, header: list[str]) -> list[float]:
-    cells = _cells(line, mark)
-    if len(cells) != len(header):
-        raise DataError(
-            f"{name}, line {number}: has {len(cells)} columns where the header has {len(header)} "
-            f"({', '.join(header)})."
-        )
-    for label, cell in zip(header, cells, strict=True):
-        if not _is_number(cell):
-            what = f"{cell.strip()[:40]!r}" if cell.strip() else "empty"
-            raise DataError(
-                f"{name}, line {number}: {label} is {what}, which is no finite number; write it "
-                "with a decimal point, or remove the line."
-            )
-    return [float(cell) for cell in cells]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+    return columns
 
 
 def _read_archive(

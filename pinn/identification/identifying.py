@@ -11,6 +11,7 @@ import numpy as np
 from pinn.assembly import build_trial
 from pinn.identification.asking import check_inside, with_noise
 from pinn.identification.deviations import Deviations, deviations
+from pinn.identification.identifiable import check_identifiable, distinct
 from pinn.networks import MLP
 from pinn.solution import Solution
 from pinn.solving import chosen
@@ -232,7 +233,9 @@ def identify(
     began = time.perf_counter()
     if data is not None:
         problem = replace(problem, data=(*problem.data, data))
+    problem = replace(problem, data=tuple(map(distinct, problem.data)))
     _check(problem)
+    check_identifiable(problem)
     is_estimated = not all(cloud.noise for cloud in problem.data)
     problem = replace(problem, data=tuple(c if c.noise else with_noise(c) for c in problem.data))
     advised = replace(problem, advice={**DEFAULTS, **problem.advice})

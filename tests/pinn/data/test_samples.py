@@ -28,6 +28,11 @@ def written(path: Path, text: str, name: str = "samples.csv") -> Path:
         "\ufeff# t, x, u, sigma_u\r\n2, 1, 3, 0.5\r\n\r\n5,4,6,2.5e-1\r\n",
         "t;x;u;sigma\n2;1;3;0.5\n5;4;6;0.25",
         "t x u sigma\n 2 1 3 0.5\n5  4 6 0.25",
+        "sep=;\r\nt;x;u;sigma\r\n2;1;3;0,5\r\n5;4;6;2,5e-1\r\n",
+        "t\tx\tu\tsigma\n2,0\t1,0\t3,0\t0,5\n5\t4\t6\t,25\n",
+        '"t [s]";"x (m, along)";"u(x, t)";\'sigma\'\n2;1;3;0.5\n5;4;6;0.25\n',
+        "# measured in May\n# t,x,u,sigma\n2,1,3,0.5\n# a pause\n5,4,6,0.25\n",
+        "# measured in May\nt,x,u,sigma\n2,1,3,0.5\n5,4,6,0.25\n",
     ],
 )
 def test_a_table_is_read_by_its_header(tmp_path: Path, text: str) -> None:
@@ -54,7 +59,14 @@ def test_a_table_is_read_by_its_header(tmp_path: Path, text: str) -> None:
         ("x,t,u\n1,2,3\n4,5,six\n", "line 3: u is 'six', which is no finite number"),
         ("x,t,u\n1,2,3\n4,,6\n", "line 3: t is empty, which is no finite number"),
         ("x,t,u\n1,2,nan\n", "line 2: u is 'nan', which is no finite number"),
-        ("x;t;u\n1;2;3,5\n", "line 2: u is '3,5', which is no finite number"),
+        ("x;t;u\n1;2;3,5\n1;2;3.5\n", "line 2: u is '3,5', which is no finite number"),
+        ("x;t;u\n1;2;1.234,5\n", "line 2: u is '1.234,5', which is no finite number"),
+        ("x;t;u\n1;2;3,500\n", "line 2: '3,500' may have a decimal comma or be in thousands"),
+        ("x,t,u\n0,5,1,5,3,5\n", "line 2: has 6 columns where the header has 3"),
+        ("x,t,u\nm,s,K\n1,2,3\n", "line 2: x is 'm', which is no finite number"),
+        ("x,t,u\n1,2,1_5\n", "line 2: u is '1_5', which is no finite number"),
+        ("sep=;\n", "is empty"),
+        ("x,t,u\n1,2,\x003\n", "line 2"),
         ("x,t,u,sigma\n1,2,3,1\n1,2,3,0\n", "line 3: sigma is 0; a standard deviation must be"),
         ("x,t,u,v,sigma_u\n1,2,3,4,5\n", "noise of some quantities is missing; add sigma_v"),
     ],
@@ -65,6 +77,12 @@ def test_a_table_that_is_wrong_is_refused_with_its_line(
     """Kills: a check left out, a line counted without blank lines or from 0."""
     with pytest.raises(DataError, match=sentence):
         load_samples(written(tmp_path, text), *NAMES)
+
+
+def test_a_table_of_a_spreadsheet_in_utf_16_is_read(tmp_path: Path) -> None:
+    (tmp_path / "wide.txt").write_bytes("t\tx\tu\n2\t1\t3,5\n".encode("utf-16"))
+    cloud = load_samples(tmp_path / "wide.txt", *NAMES)
+    assert (cloud.points.tolist(), cloud.values["u"].tolist()) == ([[1, 2]], [3.5])
 
 
 def test_what_is_no_text_or_no_file_is_refused(tmp_path: Path) -> None:

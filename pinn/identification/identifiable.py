@@ -1,0 +1,212 @@
+"""Whether samples can tell unknown parameters at all, before anything is fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+import torch
+
+from pinn.problem.directions import faces_of
+from pinn.problem.orders import conditions_needed, order_of
+from pinn.problem.reading import difference
+from pinn.problem.relations import Statements
+from pinn.references.exact import evaluate
+from sciformer.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from pinn.data.cloud import Cloud
+    from pinn.problem.problem import Problem
+
+POINTS, ON_PART = 16, 4
+# Unknowns are one combination of each other up to this share of what they do: sensitivities are
+# evaluated in float64, from numbers of one size.
+ROUNDING = 1e-9
+
+
+class SampleWarning(UserWarning):
+    """Warning that samples are not what they seem."""
+
+
+def distinct(cloud: Cloud) -> Cloud:
+    """Each sample once: rows that are equal in all numbers are copies and no further readings.
+
+    As further readings they would make intervals narrower than they are. A warning says how many.
+    """
+    noise = [np.broadcast_to(level, len(cloud)) for level in cloud.noise.values()]
+    table = np.column_stack([cloud.points, *cloud.values.values(), *noise])
+    first = np.sort(np.unique(table, axis=0, return_index=True)[1])
+    if len(first) == len(cloud):
+        return cloud
+    warnings.warn(
+        f"{cloud.name}: {len(cloud) - len(first)} of {len(cloud)} samples are exact copies of "
+        "others, and each is counted once; if they are readings of their own, give more digits.",
+        SampleWarning,
+        stacklevel=3,
+    )
+    return cloud.in_order(first)
+
+
+def check_identifiable(problem: Problem) -> None:
+    """Refuses unknowns that no samples, or not these samples, can tell.
+
+    What is refused here needs no fit to be seen: unknowns that do nothing or act only together,
+    samples at fewer places than an ordinary equation has freedoms, at one moment of an evolution
+    whose start is not known, and of one value that satisfies the equations. Whether other samples
+    suffice is seen in the intervals of a fit.
+
+    Raises:
+        UsageError: an unknown does nothing, or some act only together.
+        DataError: the samples tell too little.
+    """
+    _refuse_together(problem)
+    _refuse_few_places(problem)
+    _refuse_one_moment(problem)
+    _refuse_one_value(problem)
+
+
+def _refuse_together(problem: Problem) -> None:
+    """Unknowns of which any change may be made up for by the others, whatever the fields are."""
+    names = list(problem.unknown)
+    if any(form.offset.has(*names) or form.factor.has(*names) for form in _forms(problem)):
+        return
+    stated = [*problem.equations, *(c.equation for c in problem.conditions)]
+    forms = [*map(difference, stated), *map(sympy.sympify, problem.expressions.values())]
+    for name in names:
+        if all(form.diff(name) == 0 for form in forms):
+            raise UsageError(
+                f"{problem.name}: {name} is unknown and changes no equation, condition or "
+                f"quantity; leave it out of unknown."
+            )
+    effects = np.concatenate([*_sensitivities(_generic(problem))], axis=1)  # (unknowns, rows)
+    effects /= np.maximum(np.abs(effects).max(1, keepdims=True), np.finfo(float).tiny)
+    left, values, _ = np.linalg.svd(effects, full_matrices=False)
+    if values[-1] > ROUNDING * values[0]:
+        return
+    tied = [str(n) for n, share in zip(names, left[:, -1], strict=True) if abs(share) > ROUNDING]
+    raise UsageError(
+        f"{problem.name}: {' and '.join(tied)} act only together, so that no samples tell them "
+        f"apart; make one unknown of what they are in the equations, or give the value of one."
+    )
+
+
+def _forms(problem: Problem) -> Iterator[Any]:
+    for form in problem.ansatz.values():
+        yield dataclasses.replace(
+            form, offset=sympy.sympify(form.offset), factor=sympy.sympify(form.factor)
+        )
+
+
+def _generic(problem: Problem) -> Problem:
+    """The same with unknowns at values that nothing singles out, in the order of their sizes."""
+    draws = np.random.default_rng(16).uniform(0.6, 1.4, len(problem.unknown))
+    unknown = {
+        name: dataclasses.replace(given, start=given.size * draw)
+        for (name, given), draw in zip(problem.unknown.items(), draws, strict=True)
+    }
+    known = {name: v for name, v in problem.parameters.items() if name not in unknown}
+    return dataclasses.replace(problem, unknown=unknown, parameters=known)
+
+
+def _sensitivities(problem: Problem) -> Iterator[np.ndarray[Any, Any]]:
+    """What each unknown changes of statements at points, for fields drawn at random: (u, rows)."""
+    inside = problem.domain.sample(POINTS)
+    forms = [difference(e) for e in problem.equations] + list(problem.expressions.values())
+    yield from _changes(problem, forms, inside, torch.zeros_like(inside))
+    for condition in problem.conditions:
+        part = problem.domain.part(condition.on)
+        points = part.sample(ON_PART)
+        yield from _changes(problem, [difference(condition.equation)], points, part.normal(points))
+
+
+def _changes(
+    problem: Problem, forms: list[Any], points: Tensor, normals: Tensor
+) -> Iterator[np.ndarray[Any, Any]]:
+    for form in map(sympy.sympify, forms):
+        slopes = [given.size * form.diff(name) for name, given in problem.unknown.items()]
+        if any(slope != 0 for slope in slopes):
+            values = Statements(problem, slopes, points, normals).values
+            rows = values.reshape(len(slopes), -1)
+            size = rows[rows.isfinite()].abs().max() if bool(rows.isfinite().any()) else 1.0
+            yield (rows.nan_to_num(0.0, 0.0, 0.0) / max(float(size), 1e-300)).numpy()
+        else:
+            yield np.zeros((len(slopes), 1))
+
+
+def _refuse_few_places(problem: Problem) -> None:
+    """An ordinary equation of order n with m unknowns has n + m freedoms."""
+    if len(problem.coordinates) > 1:
+        return
+    needed = conditions_needed(problem, problem.coordinates[0])
+    if needed is None:
+        return
+    places = {
+        (name, place)
+        for cloud in problem.data
+        for name in cloud.values
+        for place in cloud.points[:, 0]
+    }
+    given, freedoms = len(problem.conditions), needed + len(problem.unknown)
+    if len(places) + given < freedoms:
+        raise DataError(
+            f"{problem.name}: the samples are values at {len(places)} different places, beside "
+            f"{given} conditions; equations of order {needed} with {len(problem.unknown)} unknown "
+            f"parameters ask for {freedoms} or more. Measure elsewhere, or give conditions."
+        )
+
+
+def _refuse_one_moment(problem: Problem) -> None:
+    """A field that diffuses may be anything at one moment, if nothing is known of another."""
+    time = problem.time
+    if time is None or len(problem.coordinates) == 1 or time in problem.periodic:
+        return
+    axis = problem.domain.coordinates.index(time)
+    moments = {moment for cloud in problem.data for moment in cloud.points[:, axis]}
+    faces = faces_of(problem, time)
+    is_known = any(problem.domain.part(c.on) in faces for c in problem.conditions)
+    if len(moments) > 1 or is_known:
+        return
+    clock = problem.coordinates[axis]
+    for field in problem.fields:
+        order = order_of(problem, field, clock)
+        across = [order_of(problem, field, c) for c in problem.coordinates if c != clock]
+        if 0 < order < max(across):
+            raise DataError(
+                f"{problem.name}: all samples are of {time} = {moments.pop():g}, and nothing is "
+                f"known of {field} at another {time}: whatever it is then, it may have become of "
+                f"something. Give samples of several {time}, or its value at the start."
+            )
+
+
+def _refuse_one_value(problem: Problem) -> None:
+    """Samples that do not vary tell as many unknowns as there are equations for that value."""
+    constants: dict[Any, float] = {}
+    for name, form in problem.expressions.items():
+        seen = np.concatenate(
+            [c.values[name] for c in problem.data if name in c.values] or [np.zeros(0)]
+        )
+        if not len(seen) or np.ptp(seen) > 0:
+            return
+        constants[form] = float(seen[0])
+    if set(constants) != set(problem.fields):
+        return
+    forms = [difference(e) for e in problem.equations]
+    left = [evaluate(form.subs(constants)) for form in forms]
+    if any(form.has(*problem.coordinates) for form in left):
+        return
+    telling = sum(bool(form.free_symbols & set(problem.unknown)) for form in left)
+    if telling < len(problem.unknown):
+        names = " and ".join(map(str, problem.unknown))
+        values = ", ".join(f"{field} = {value:g}" for field, value in constants.items())
+        raise DataError(
+            f"{problem.name}: all samples have one value, {values}, which "
+            f"tells {telling} of {len(problem.unknown)} unknown parameters, {names}; give samples "
+            f"of fields that vary."
+        )
