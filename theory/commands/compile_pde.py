@@ -18,8 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pde",
         metavar="NAME",
-        help="an equation instead of a formula: fisher-kpp, allen-cahn, heat, burgers-periodic, or "
-        "a Python file that holds a problem",
+        help="an equation instead of a formula: fisher-kpp, allen-cahn, heat, burgers-periodic, "
+        "gray-scott (without a certificate: exit status 3), or a Python file that holds a problem",
     )
     parser.add_argument("--time", type=float, metavar="T", help="with --pde: until when")
     parser.add_argument(
@@ -43,6 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
         from theory.commands.compile_burgers import run as run_burgers
 
         return run_burgers(arguments)
+    if arguments.pde == "gray-scott":
+        from theory.commands.compile_system import run as run_system
+
+        return run_system(arguments)
     equation, starts = _asked(arguments)
     from theory.flows.compile_flow import compile_flow
 

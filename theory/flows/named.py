@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from sciformer.errors import UsageError, unknown_name
+from sciformer.errors import unknown_name
 from theory.flows.equation import ReactionDiffusion
 from theory.flows.polynomial import Polynomial
 from theory.flows.starts import Starts
@@ -44,11 +44,8 @@ NAMED: dict[str, tuple[ReactionDiffusion, Starts]] = {
 }
 """u_t = .005 u_xx + 8 u (1 - u);  u_t = .002 u_xx + 5 (u - u^3);  u_t = .05 u_xx; period 1, T 1."""
 
-_WITHOUT = {
-    "gray-scott": "two fields with two diffusivities stand against it, as the constants of the "
-    "splitting error are known for one field; `theory.flows.systems.split_system(gray_scott(), "
-    "tokens=256, depth=100)` builds it without a certificate.",
-}
+OTHERS = ("burgers-periodic", "gray-scott")
+"""Names that the command compiles in other ways: one head, and layers without a certificate."""
 
 
 def named(name: str, time: float | None = None) -> tuple[ReactionDiffusion, Starts]:
@@ -59,12 +56,9 @@ def named(name: str, time: float | None = None) -> tuple[ReactionDiffusion, Star
         time: T, instead of the equation's own.
 
     Raises:
-        UsageError: an equation that has no certificate; the sentence says why.
         UnknownNameError: no such name.
     """
-    if name in _WITHOUT:
-        raise UsageError(f"compile: {name} has no certificate: {_WITHOUT[name]}")
     if name not in NAMED:
-        raise unknown_name("sciformer compile", "equation", name, [*NAMED, "burgers-periodic"])
+        raise unknown_name("sciformer compile", "equation", name, [*NAMED, *OTHERS])
     equation, starts = NAMED[name]
     return (equation if time is None else replace(equation, time=Fraction(time))), starts

@@ -6,6 +6,7 @@ this package covers, so an error is estimated here (from two depths) and not pro
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ class System:
 
     def __post_init__(self) -> None:
         counts = {len(self.fields), len(self.rates), len(self.diffusivities)}
-        if len(counts) != 1 or min(*self.diffusivities, self.length, self.time) <= 0:
+        numbers = (*self.diffusivities, self.length, self.time)
+        if len(counts) != 1 or not all(0 < number < math.inf for number in numbers):
             raise DomainError(
                 "System: needs a rate and a diffusivity > 0 for each field, and a length and a "
                 f"time > 0; got {len(self.fields)} fields, {len(self.rates)} rates, diffusivities "

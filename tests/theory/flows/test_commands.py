@@ -83,6 +83,23 @@ def test_a_full_disk_leaves_a_directory_that_can_be_used_again(
     assert main(["verify", str(out)]) == 0
 
 
+def test_a_system_is_observed_and_says_that_nothing_is_proven(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit status 3 and no bound. Kills: an observed error that is called certified."""
+    words = ["--pde", "gray-scott", "--epsilon", "1e-3", "--time", "4"]
+    assert main(["compile", *words, "--out", str(tmp_path / "run"), "--json"]) == 3
+    written = capsys.readouterr()
+    found = json.loads(written.out)
+    assert set(found) >= KEYS
+    assert found["certified_bound"] is None
+    assert 0 < found["observed_error"] <= 1e-3
+    assert "no certificate: observed error only" in written.err
+    assert main(["verify", str(tmp_path / "run")]) != 0
+    assert main(["compile", *words, "--time", "1e9", "--out", str(tmp_path / "long")]) == 1
+    assert "8,000,000,000 steps of time" in capsys.readouterr().err
+
+
 MINE = """
 import sympy
 from pinn.geometry.box import Box
@@ -127,7 +144,8 @@ def test_an_equation_outside_the_class_is_refused_by_its_term(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--pde", "gray-scott"], "two diffusivities stand against it"),
+        (["--pde", "gray-scott", "--starts", "slope<=5"], "leave out --starts and --tokens"),
+        (["--pde", "gray-scott", "--time", "nan"], "a diffusivity > 0 for each field"),
         (["--pde", "fisher"], "Did you mean 'fisher-kpp'"),
         (["--pde", "none.py"], "there is no file none.py"),
         (["--pde", "heat", "--starts", "steep"], "cannot read 'steep'"),
