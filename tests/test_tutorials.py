@@ -11,7 +11,7 @@ import pytest
 
 PAGES = Path(__file__).parents[1] / "docs" / "tutorials"
 # Programs that go on from objects of the reader are compiled in `test_printed_commands.py`.
-WHOLE = ["compile", "identify", "own_pde", "positions", "solve", "stream"]
+WHOLE = ["compile", "flows", "identify", "own_pde", "positions", "sequences", "solve", "stream"]
 
 
 def programs(page: str) -> list[str]:

@@ -28,9 +28,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EPILOG
     parser.add_argument(
-        "--reynolds", type=positive_integer, default=100, metavar="RE", help="100, 400 or 1000"
+        "--reynolds",
+        type=positive_integer,
+        default=100,
+        metavar="RE",
+        help="Reynolds number: 100 (default), 400 or 1000",
     )
-    parser.add_argument("--generate", type=Path, metavar="FILE", help="compute it, write .npz")
+    parser.add_argument(
+        "--generate", type=Path, metavar="FILE", help="compute the flow again and write it as .npz"
+    )
     add_json_argument(parser)
 
 

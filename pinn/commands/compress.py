@@ -33,20 +33,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, help="run directory of `sciformer solve`")
-    parser.add_argument("--how", default="prune", metavar="NAME", help="prune")
+    parser.add_argument(
+        "--how", default="prune", metavar="NAME", help="way to make it smaller: prune"
+    )
     parser.add_argument(
         "--budget",
         type=positive_number,
         default=0.5,
         metavar="SHARE",
-        help="of the trained numbers of the network that may be left; 0.5",
+        help="share of the trained numbers that is kept (default 0.5)",
     )
     parser.add_argument(
         "--tune",
         type=positive_integer,
         default=STEPS,
         metavar="STEPS",
-        help=f"of the optimiser of the run, afterwards; {STEPS}",
+        help=f"steps of the run's optimiser after the cut (default {STEPS})",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory of the result")
     parser.add_argument(

@@ -21,9 +21,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, help="run directory of `sciformer solve`")
-    parser.add_argument("--format", required=True, metavar="NAME", help="see above")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: export.* in the run directory"
+        "--format", required=True, metavar="NAME", help="npz, netcdf, vtk, gif, mp4, torch or onnx"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="file to write (default: export.* in the run directory)",
     )
     parser.add_argument(
         "--points",

@@ -72,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         choices=("weak", "network", "both"),
-        help="default weak for navier-stokes; burgers knows the network only",
+        help="by default weak for navier-stokes, network for all others",
     )
     parser.add_argument(
         "--noise",
@@ -82,9 +82,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "samples of your own the standard deviation that their noise has, 0 for none (default: "
         "estimated)",
     )
-    parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
     parser.add_argument(
-        "--seeds", type=positive_integer, default=1, metavar="N", help="N runs, seed by seed"
+        "--seed", type=natural_number, default=0, metavar="N", help="first seed (default 0)"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=positive_integer,
+        default=1,
+        metavar="N",
+        help="number of runs, each with the next seed (default 1)",
     )
     parser.add_argument(
         "--reynolds",
@@ -94,12 +100,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     network = parser.add_argument_group("the network")
     network.add_argument(
-        "--samples", type=positive_integer, metavar="N", help="default 5000; burgers 2000"
+        "--samples",
+        type=positive_integer,
+        metavar="N",
+        help="number of samples (default 5000; burgers 2000)",
     )
     network.add_argument(
         "--periodic-in-time",
         action="store_true",
-        help="let time enter by the phase of that wave only; knowledge beyond the equations",
+        help="let time enter only through the phase of a wave: knowledge beyond the equations",
     )
     network.add_argument(
         "--form", choices=("streamfunction", "velocity"), default="streamfunction",
@@ -113,10 +122,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"CPU seconds of training of each run (default {DEFAULT_BUDGET_SECONDS:g})",
     )
-    network.add_argument("--iterations", type=positive_integer, metavar="N", help="steps at most")
-    network.add_argument("--threads", type=positive_integer, default=2, help="of BLAS (default 2)")
     network.add_argument(
-        "--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps; weak: the CPU"
+        "--iterations", type=positive_integer, metavar="N", help="largest number of steps"
+    )
+    network.add_argument(
+        "--threads", type=positive_integer, default=2, help="threads of BLAS (default 2)"
+    )
+    network.add_argument(
+        "--device",
+        default="cpu",
+        metavar="NAME",
+        help="cpu (default), cuda or mps; the weak form runs on the CPU",
     )
     add_json_argument(parser)
 

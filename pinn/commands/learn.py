@@ -48,29 +48,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a name (see `sciformer list families`), a Python file, or one of `sciformer list "
         "learners`, with options of its own",
     )
-    parser.add_argument("--network", metavar="NAME", help="spectral, pooled, deeponet or former")
     parser.add_argument(
-        "--start", metavar="NAME", help="faded, linear-flow, cole-hopf or cole-hopf-layers"
+        "--network", metavar="NAME", help="network: spectral (default), pooled, deeponet or former"
+    )
+    parser.add_argument(
+        "--start",
+        metavar="NAME",
+        help="start: faded, linear-flow, cole-hopf or cole-hopf-layers (default: the best)",
     )
     parser.add_argument("--loss", default="residual", choices=("residual", "data", "both"))
-    parser.add_argument("--data", type=Path, metavar="FILE", help="npz of pairs (default: made)")
     parser.add_argument(
-        "--budget", type=positive, default=60.0, metavar="SECONDS", help="CPU time (default 60)"
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="npz file of data (default: made by the family's reference)",
     )
-    parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--budget",
+        type=positive,
+        default=60.0,
+        metavar="SECONDS",
+        help="CPU seconds of training (default 60)",
+    )
+    parser.add_argument(
+        "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"
+    )
     parser.add_argument(
         "--functions",
         type=positive_integer,
         default=100,
         metavar="N",
-        help="unseen members that errors are taken over (default 100)",
+        help="number of unseen members over which errors are taken (default 100)",
     )
     parser.add_argument(
         "--calibrate",
         type=positive_integer,
         default=200,
         metavar="N",
-        help="members that bands are calibrated on (default 200)",
+        help="number of members on which bands are calibrated (default 200)",
     )
     parser.add_argument(
         "--set",
@@ -84,7 +99,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ablation",
         action="store_true",
-        help="then every network from the same start and from the faded one, the same seconds each",
+        help="then compare all networks and the faded start in equal seconds",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
     add_json_argument(parser)

@@ -36,36 +36,70 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from sciformer.cli.arguments import positive_number as positive
 
     parser.epilog = EPILOG
-    parser.add_argument("family", choices=("wake-sensors",), help="what is learned")
+    parser.add_argument("family", choices=("wake-sensors",), help="the learner, wake-sensors")
     parser.add_argument(
-        "--data", type=Path, metavar="FILE", help="flow as mat, npz, h5 or nc (default: own wake)"
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="flow as mat, npz, h5 or nc file (default: the embedded wake)",
     )
     places = parser.add_mutually_exclusive_group()
     places.add_argument(
-        "--sensors", type=positive_integer, default=16, metavar="N", help="by chance (default 16)"
+        "--sensors",
+        type=positive_integer,
+        default=16,
+        metavar="N",
+        help="number of sensors at random points (default 16)",
     )
     places.add_argument(
-        "--places", type=Path, metavar="FILE", help="csv of sensors, x,y a line; nearest points"
+        "--places",
+        type=Path,
+        metavar="FILE",
+        help="csv file of sensors, one x,y per line; the nearest points are taken",
     )
     parser.add_argument(
-        "--mixer", default="lmu", metavar="NAME", help="causal, see `sciformer list mixers`"
+        "--mixer",
+        default="lmu",
+        metavar="NAME",
+        help="causal token mixer (default lmu), see `sciformer list mixers`",
     )
     parser.add_argument(
-        "--first", type=positive, default=0.6, metavar="SHARE", help="to learn from (default 0.6)"
+        "--first",
+        type=positive,
+        default=0.6,
+        metavar="SHARE",
+        help="share of the record to learn from (default 0.6)",
     )
     parser.add_argument(
-        "--noise", type=positive, default=0.03, metavar="SHARE", help="in the test (default 0.03)"
+        "--noise",
+        type=positive,
+        default=0.03,
+        metavar="SHARE",
+        help="noise in the test, as a share of the velocities' size (default 0.03)",
     )
     parser.add_argument(
-        "--failed", type=natural_number, metavar="N", help="sensors in the test (default: an 8th)"
+        "--failed",
+        type=natural_number,
+        metavar="N",
+        help="number of silent sensors in the test (default: an eighth of all)",
     )
     parser.add_argument(
-        "--draws", type=positive_integer, default=5, metavar="N", help="of noise (default 5)"
+        "--draws",
+        type=positive_integer,
+        default=5,
+        metavar="N",
+        help="number of draws of the noise (default 5)",
     )
     parser.add_argument(
-        "--budget", type=positive, default=60.0, metavar="SECONDS", help="CPU time (default 60)"
+        "--budget",
+        type=positive,
+        default=60.0,
+        metavar="SECONDS",
+        help="CPU seconds of training (default 60)",
     )
-    parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"
+    )
     parser.add_argument(
         "--set",
         action="append",

@@ -31,15 +31,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, help="run directory of `sciformer learn wake-sensors`")
-    parser.add_argument("--input", required=True, metavar="FILE", help="csv of frames; - is stdin")
     parser.add_argument(
-        "--points", type=Path, metavar="FILE", help="csv, x,y a line (default: the sensors' places)"
+        "--input", required=True, metavar="FILE", help="csv file of frames, or - for stdin"
+    )
+    parser.add_argument(
+        "--points",
+        type=Path,
+        metavar="FILE",
+        help="csv file of places, one x,y per line (default: those of the sensors)",
     )
     parser.add_argument(
         "--save-state", type=Path, metavar="FILE", help="write the state at the end"
     )
-    parser.add_argument("--load-state", type=Path, metavar="FILE", help="go on from a saved state")
-    parser.add_argument("--threads", type=positive_integer, default=1, metavar="N", help="1")
+    parser.add_argument(
+        "--load-state", type=Path, metavar="FILE", help="continue from a saved state"
+    )
+    parser.add_argument(
+        "--threads", type=positive_integer, default=1, metavar="N", help="CPU threads (default 1)"
+    )
     add_json_argument(parser)
 
 

@@ -27,10 +27,14 @@ def add_run_arguments(parser: argparse.ArgumentParser, *, dtype: str = "float64"
     place.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
     place.add_argument("--resume", type=Path, metavar="DIR", help="run directory to continue")
     add_json_argument(parser)
-    parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"
+    )
     parser.add_argument("--threads", type=positive_integer, metavar="N", help="CPU threads")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or mps")
-    parser.add_argument("--dtype", choices=DTYPES, default=dtype, help=f"default {dtype}")
+    parser.add_argument(
+        "--dtype", choices=DTYPES, default=dtype, help=f"precision (default {dtype})"
+    )
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:

@@ -23,8 +23,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='for example "x1*x2; sin(2*x1 + x2)": rows are tokens, commas part outputs',
     )
     parser.add_argument("--tokens", type=int, metavar="N", help="sequence length")
-    parser.add_argument("--width", type=int, default=1, metavar="D", help="channels, default 1")
-    parser.add_argument("--epsilon", type=float, required=True, metavar="E", help="largest error")
+    parser.add_argument(
+        "--width", type=int, default=1, metavar="D", help="channels per token (default 1)"
+    )
+    parser.add_argument(
+        "--epsilon", type=float, required=True, metavar="E", help="largest error that is allowed"
+    )
     add_domain(parser)
     parser.add_argument(
         "--dtype",

@@ -21,7 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="an equation instead of a formula: fisher-kpp, allen-cahn, heat, burgers-periodic, "
         "gray-scott (without a certificate: exit status 3), or a Python file that holds a problem",
     )
-    parser.add_argument("--time", type=float, metavar="T", help="with --pde: until when")
+    parser.add_argument(
+        "--time",
+        type=float,
+        metavar="T",
+        help="with --pde: time until which the equation is solved",
+    )
     parser.add_argument(
         "--starts",
         default="",

@@ -11,8 +11,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the formula and its shape."""
     parser.add_argument("formula", help='for example "x2; x1": rows are tokens')
     parser.add_argument("--tokens", type=int, required=True, metavar="N", help="sequence length")
-    parser.add_argument("--width", type=int, default=1, metavar="D", help="channels, default 1")
-    parser.add_argument("--epsilon", type=float, default=0.05, metavar="E", help="default 0.05")
+    parser.add_argument(
+        "--width", type=int, default=1, metavar="D", help="channels per token (default 1)"
+    )
+    parser.add_argument(
+        "--epsilon",
+        type=float,
+        default=0.05,
+        metavar="E",
+        help="largest error that is allowed (default 0.05)",
+    )
     add_domain(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 

@@ -39,32 +39,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=DEFAULT,
         metavar="NAME",
-        help=f"default {' '.join(DEFAULT)}",
+        help=f"position schemes (default {' '.join(DEFAULT)})",
     )
     parser.add_argument(
         "--task",
         choices=sorted([*TITLES, *expressivity_flows.TASKS]),
         default="position",
-        help="default position; cold-wall: heat between walls at 0; kernels: which linear flows "
-        "one head can do",
+        help="position (default), even, cold-wall (heat between walls at 0) or kernels (linear "
+        "flows that one head can represent)",
     )
     parser.add_argument(
-        "--length", type=positive_integer, default=16, metavar="N", help="default 16"
+        "--length",
+        type=positive_integer,
+        default=16,
+        metavar="N",
+        help="sequence length (default 16)",
     )
     parser.add_argument(
-        "--vocabulary", type=positive_integer, default=10, metavar="V", help="default 10"
+        "--vocabulary",
+        type=positive_integer,
+        default=10,
+        metavar="V",
+        help="number of different tokens (default 10)",
     )
     parser.add_argument(
-        "--steps", type=positive_integer, metavar="N", help="at most; default 800, even 1500"
+        "--steps",
+        type=positive_integer,
+        metavar="N",
+        help="largest number of steps (default 800, even 1500)",
     )
-    parser.add_argument("--construct", action="store_true", help="construct weights, do not train")
-    parser.add_argument("--seed", type=natural_number, default=0, metavar="N", help="default 0")
+    parser.add_argument(
+        "--construct", action="store_true", help="construct weights instead of training them"
+    )
+    parser.add_argument(
+        "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"
+    )
     parser.add_argument(
         "--threads",
         type=positive_integer,
         default=1,
         metavar="N",
-        help="default 1, the fastest here",
+        help="CPU threads (default 1, the fastest here)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
     add_json_argument(parser)

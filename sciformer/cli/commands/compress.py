@@ -29,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of a call that names no run."""
     parser.epilog = by_kind.kinds("compressions", "compress")
     parser.add_argument("run", type=Path, help="a run directory")
-    parser.add_argument("--how", metavar="NAME", help="see sciformer compress RUN")
+    parser.add_argument(
+        "--how", metavar="NAME", help="way to make it smaller; see sciformer compress RUN --help"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -29,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of a call that names no run."""
     parser.epilog = by_kind.kinds("exports", "export")
     parser.add_argument("run", type=Path, help="a run directory")
-    parser.add_argument("--format", required=True, metavar="NAME", help="see sciformer export RUN")
+    parser.add_argument(
+        "--format", required=True, metavar="NAME", help="format; see sciformer export RUN --help"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from sciformer.cli.registry import KINDS, entries
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    parser.add_argument("kind", nargs="?", choices=KINDS, help="only these; default: everything")
+    parser.add_argument("kind", nargs="?", choices=KINDS, help="what to list (default: everything)")
     add_json_argument(parser)
 
 

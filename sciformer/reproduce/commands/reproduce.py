@@ -31,7 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("paper", nargs="?", help="a paper (see `sciformer list claims`), or all")
     parser.add_argument("--quick", action="store_true", help="fewer seeds, shorter trainings")
-    parser.add_argument("--seeds", type=positive_integer, metavar="N", help="trials of everything")
+    parser.add_argument(
+        "--seeds", type=positive_integer, metavar="N", help="number of trials of every experiment"
+    )
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
     place.add_argument("--resume", type=Path, metavar="DIR", help="run directory to continue")

@@ -58,29 +58,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive_number,
         default=0.5,
         metavar="SHARE",
-        help="of the operations that may be left; 0.5",
+        help="share of the operations that is kept (default 0.5)",
     )
     parser.add_argument(
         "--at",
         type=_shares,
         metavar="SHARE,SHARE",
-        help="several budgets, a run each, in OUT/SHARE",
+        help="several budgets, each with a run in OUT/SHARE",
     )
     parser.add_argument(
-        "--tune", type=natural_number, default=0, metavar="EPOCHS", help="train on; 0"
+        "--tune",
+        type=natural_number,
+        default=0,
+        metavar="EPOCHS",
+        help="epochs of further training (default 0)",
     )
     parser.add_argument(
         "--drop",
         type=positive_number,
         metavar="SHARE",
-        help="exit with 1 if the validation split loses more accuracy than that",
+        help="exit with status 1 if the validation split loses more accuracy than this",
     )
     parser.add_argument(
-        "--compare", action="store_true", help="every way at four budgets instead, without a run"
+        "--compare",
+        action="store_true",
+        help="compare all ways at four budgets instead, without writing a run",
     )
-    parser.add_argument("--data", type=Path, metavar="PATH", help="if the data have moved")
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="place of the data, if they have moved"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory of the result")
-    parser.add_argument("--threads", type=positive_integer, metavar="N", help="by torch")
+    parser.add_argument(
+        "--threads",
+        type=positive_integer,
+        metavar="N",
+        help="CPU threads (default: torch's choice)",
+    )
     add_json_argument(parser)
 
 

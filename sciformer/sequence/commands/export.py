@@ -25,15 +25,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, help="run directory of `sciformer train`")
     parser.add_argument("--format", required=True, metavar="NAME", help="onnx, torch or nir")
-    parser.add_argument("--step", action="store_true", help="one frame at a time, with the state")
+    parser.add_argument(
+        "--step", action="store_true", help="a program for one frame at a time, with the state"
+    )
     parser.add_argument(
         "--frames",
         type=positive_integer,
         metavar="N",
-        help="length of whole sequences; default: the longest trained on",
+        help="length of whole sequences (default: the longest trained on)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: whole.* or step.* in the run directory"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="file to write (default: whole.* or step.* in the run directory)",
     )
     add_json_argument(parser)
 

@@ -53,18 +53,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("run", type=Path, help="run directory of `sciformer train`")
     parser.add_argument(
-        "--input", required=True, metavar="FILE", help="csv, npy or wav; - is stdin"
+        "--input", required=True, metavar="FILE", help="csv, npy or wav file, or - for stdin"
     )
     parser.add_argument(
         "--save-state", type=Path, metavar="FILE", help="write the state at the end"
     )
-    parser.add_argument("--load-state", type=Path, metavar="FILE", help="go on from a saved state")
     parser.add_argument(
-        "--until", type=positive_number, metavar="SHARE", help="stop when sure, for example 0.99"
+        "--load-state", type=Path, metavar="FILE", help="continue from a saved state"
     )
-    parser.add_argument("--data", type=Path, metavar="PATH", help="of --until, if the data moved")
-    parser.add_argument("--threads", type=positive_integer, default=1, metavar="N", help="1")
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda, mps")
+    parser.add_argument(
+        "--until",
+        type=positive_number,
+        metavar="SHARE",
+        help="stop when the class is final for this share of streams, for example 0.99",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="place of the data for --until, if they have moved",
+    )
+    parser.add_argument(
+        "--threads", type=positive_integer, default=1, metavar="N", help="CPU threads (default 1)"
+    )
+    parser.add_argument(
+        "--device", default="cpu", metavar="NAME", help="cpu (default), cuda or mps"
+    )
     add_json_argument(parser)
 
 

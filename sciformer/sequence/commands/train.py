@@ -49,28 +49,54 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     parser.epilog = EPILOG
     parser.add_argument("model", nargs="?", help="lmuformer or spiking-lmuformer")
-    parser.add_argument("--dataset", metavar="NAME", help="see below")
+    parser.add_argument("--dataset", metavar="NAME", help="data set by name, see below")
     parser.add_argument(
-        "--data", type=Path, metavar="PATH", help="own sequences, or files of --dataset"
+        "--data", type=Path, metavar="PATH", help="your own sequences, or the files of --dataset"
     )
     parser.add_argument(
         "--preset",
         metavar="NAME",
-        help="small, causal, speech-commands, psmnist or psmnist-last; by data set",
+        help="small, causal, speech-commands, psmnist or psmnist-last (default: by data set)",
     )
     _add_mixing(parser)
     parser.add_argument(
-        "--task", default="classify", metavar="NAME", help="classify (default), regress, forecast"
+        "--task", default="classify", metavar="NAME", help="classify (default), regress or forecast"
     )
     parser.add_argument(
-        "--horizon", type=positive_integer, default=1, metavar="N", help="frames to forecast; 1"
+        "--horizon",
+        type=positive_integer,
+        default=1,
+        metavar="N",
+        help="number of frames to forecast (default 1)",
     )
     parser.add_argument(
-        "--budget", type=positive_number, default=0.0, metavar="S", help="seconds of training"
+        "--budget",
+        type=positive_number,
+        default=0.0,
+        metavar="S",
+        help="seconds of training at most",
     )
-    parser.add_argument("--epochs", type=positive_integer, default=25, metavar="N", help="25")
-    parser.add_argument("--batch", type=positive_integer, default=100, metavar="N", help="100")
-    parser.add_argument("--rate", type=positive_number, default=6e-3, metavar="R", help="0.006")
+    parser.add_argument(
+        "--epochs",
+        type=positive_integer,
+        default=25,
+        metavar="N",
+        help="passes over the training split (default 25)",
+    )
+    parser.add_argument(
+        "--batch",
+        type=positive_integer,
+        default=100,
+        metavar="N",
+        help="sequences per step (default 100)",
+    )
+    parser.add_argument(
+        "--rate",
+        type=positive_number,
+        default=6e-3,
+        metavar="R",
+        help="largest learning rate (default 0.006)",
+    )
     parser.add_argument(
         "--export", choices=("nir",), help="also write the spiking network for other tools"
     )
@@ -101,7 +127,9 @@ def _add_mixing(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
         help="frames each attention block reaches back, such as full,16",
     )
-    parser.add_argument("--core", default="", metavar="NAME", help="attention core; by size")
+    parser.add_argument(
+        "--core", default="", metavar="NAME", help="attention core (default: by size)"
+    )
 
 
 def _spans(text: str) -> tuple[int, ...]:
