@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOMENTS = (0.25, 0.5, 1.0)  # shares of the time span, and of other axes, that are shown
 APART = 0.1  # share of an axis that lies between two slices of a map
 ROW, GAP = 1.65, 0.7  # inches: height of a row, and of the titles and labels between two rows
-TOP, BOTTOM = 0.65, 0.45  # inches: margins of the figure
+TOP, LINE, BOTTOM = 0.65, 0.2, 0.45  # inches: margins of the figure; a further line of its title
 BEHIND: dict[str, Any] = {
     "color": BLACK,
     "lw": 3.0,
@@ -76,10 +76,11 @@ class Picture:
         from matplotlib.figure import Figure
 
         rows = self._rows()
-        height = TOP + sum(high for _, high in rows) + GAP * (len(rows) - 1) + BOTTOM
+        margin = TOP + LINE * self.title.count("\n")
+        height = margin + sum(high for _, high in rows) + GAP * (len(rows) - 1) + BOTTOM
         figure = Figure(figsize=(WIDTH, height))
         # Fixed margins: an automatic layout takes longer than all the drawing.
-        top = height - TOP
+        top = height - margin
         for row, high in rows:
             places = figure.add_gridspec(
                 1,

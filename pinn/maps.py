@@ -94,7 +94,7 @@ def draw_map(
     beside.yaxis.get_offset_text().set_visible(False)
     numbers = beside.yaxis.get_major_formatter()
     numbers.format_ticks(beside.get_yticks())
-    beside.set_xlabel(numbers.get_offset(), x=0.6, ha="left", fontsize="small")
+    beside.set_xlabel(numbers.get_offset(), x=1.2, ha="left", fontsize="small")
     panel.set(xlabel=first, ylabel=second)
     panel.set_title(title)
     return image

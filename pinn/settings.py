@@ -74,7 +74,7 @@ class Settings:
         dtype: "float64" or "float32".
         device: a torch device.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Settings(network=pinn.MLP.Sizes(width=24), seed=3).seed
         3

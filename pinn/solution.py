@@ -52,7 +52,7 @@ class Solution:
         trial: the trained network with its conditions, or several that follow each other in time.
         settings: how it was solved.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> solution = pinn.solve("heat", iterations=2).solution
         >>> solution([[0.0, 0.5]])["u"].round(12)  # exact: the wall is built in

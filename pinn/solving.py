@@ -105,7 +105,7 @@ def solve(
     Ctrl-C ends the training early: the best network so far is returned, `stopped` is "interrupted",
     and a run holds a checkpoint to resume from in place of the solution.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> solved = pinn.solve("heat", iterations=2)
         >>> solved.iterations, solved.errors.relative_l2 < 1

@@ -16,7 +16,7 @@ def on_first_use(
         package: its name, for messages.
         home: the module that each public name lives in.
 
-    Example:
+    Examples:
         __getattr__, __dir__ = on_first_use(__name__, {"solve": "pinn.solving"})
     """
 

@@ -31,7 +31,7 @@ class Cloud:
     Raises:
         DataError: arrays that do not fit together or are not finite, or a noise level missing.
 
-    Example:
+    Examples:
         >>> Cloud([[0.1, 0.0], [0.7, 0.5]], {"u": [0.3, 0.8]}, noise={"u": 0.01}).points.shape
         (2, 2)
     """

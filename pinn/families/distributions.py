@@ -47,7 +47,7 @@ class Uniform:
     Raises:
         DomainError: ends out of order, or not finite.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Uniform(0, 2).high
         2
@@ -85,7 +85,7 @@ class LogUniform:
     Raises:
         DomainError: ends out of order, not positive or not finite.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.LogUniform(0.005, 0.1).high
         0.1
@@ -123,7 +123,7 @@ class Choice:
     Raises:
         DomainError: no number, or one that is not finite.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Choice((0.5, 1.0, 2.0)).values
         (0.5, 1.0, 2.0)
@@ -174,7 +174,7 @@ class GaussianField:
     Source: PI-DeepONet (Wang, Wang, Perdikaris 2021), N(0, 625 (-Laplace + 25)^-4), is length 0.2
         and smoothness 4; DeepXDE's GRF(length_scale) is the infinite smoothness.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.GaussianField(length=0.2, std=0.5, mean=1.0).mean
         1.0

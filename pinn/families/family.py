@@ -48,7 +48,7 @@ class Family:
             several coordinates; a distribution of numbers for a function.
         DomainError: a domain that is no box.
 
-    Example:
+    Examples:
         >>> import pinn, sympy
         >>> x, t = sympy.symbols("x t")
         >>> u, start = sympy.Function("u")(x, t), sympy.Function("start")(x)

@@ -57,7 +57,7 @@ class Learned:
             from them at uniform places.
         about: how it was learned, as JSON values.
 
-    Example:
+    Examples:
         >>> import numpy as np, pinn
         >>> burgers = pinn.learn("burgers-family")  # known in closed form: nothing is trained
         >>> places = np.linspace(0, 1, 60, endpoint=False)

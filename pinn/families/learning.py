@@ -102,7 +102,7 @@ def learn(
         DataError: pairs that do not fit the family.
         ConvergenceError: the loss stopped being finite.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> learned = pinn.learn("heat-family")  # known in closed form: nothing is trained
         >>> learned.errors(2).median < 1e-6

@@ -41,7 +41,7 @@ class Box(Domain):
     Raises:
         DomainError: no coordinate, an empty interval, or an end that is not finite.
 
-    Example:
+    Examples:
         >>> Box(x=(-1, 1), t=(0, 1)).intervals
         {'x': (-1.0, 1.0), 't': (0.0, 1.0)}
     """

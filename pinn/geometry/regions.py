@@ -98,7 +98,7 @@ def from_shapely(geometry: Any, coordinates: tuple[str, str] = ("x", "y")) -> Do
     Raises:
         DomainError: no single polygon, or an empty one.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> from shapely import Point
         >>> ring = pinn.from_shapely(Point(0, 0).buffer(2).difference(Point(0, 0).buffer(1)))

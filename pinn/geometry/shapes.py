@@ -26,7 +26,7 @@ class Disc(Domain):
     Raises:
         DomainError: not two coordinates, or radius <= 0.
 
-    Example:
+    Examples:
         >>> Disc(0.5, x=0.2, y=0).intervals
         {'x': (-0.3, 0.7), 'y': (-0.5, 0.5)}
     """
@@ -105,7 +105,7 @@ class Polygon(Domain):
     Raises:
         DomainError: fewer than three corners, an edge without length, or edges that cross.
 
-    Example:
+    Examples:
         >>> Polygon([(0, 0), (1, 0), (0, 1)]).contains(torch.tensor([[0.2, 0.2], [0.8, 0.8]]))
         tensor([ True, False])
     """

@@ -216,7 +216,7 @@ def identify(
     Source: unknown parameters trained with the network as in Raissi, Perdikaris, Karniadakis 2019;
         the least squares, the schedule and the intervals are our choice.
 
-    Example:
+    Examples:
         >>> import numpy as np, pinn, sympy
         >>> t, k = sympy.symbols("t k")
         >>> y = sympy.Function("y")(t)

@@ -30,7 +30,7 @@ def rule(*functions: Any) -> Callable[[_R], _R]:
     Returns:
         A decorator. The rule gets the arguments of the torch function and returns a Jet.
 
-    Example:
+    Examples:
         @rule("square")
         def _square(x):
             return x * x

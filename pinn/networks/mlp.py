@@ -29,7 +29,7 @@ class MLP(nn.Module):
 
     Weights are Xavier normal, biases zero.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Settings(network=pinn.MLP.Sizes(width=8, layers=2)).network.width
         8

@@ -53,7 +53,7 @@ class PhysicsFormer(nn.Module):
     Deviates: the paper's sizes, activation and step are not known to us; those here were chosen
         by measurement on Burgers' equation.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Settings(network=pinn.PhysicsFormer.Sizes(steps=3)).network.steps
         3

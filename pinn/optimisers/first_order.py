@@ -145,7 +145,7 @@ class Adam(FirstOrder):
 
     Source: Kingma, Ba 2015, by `torch.optim.Adam`.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Settings(optimiser=pinn.Adam(learning_rate=1e-3)).optimiser.learning_rate
         0.001

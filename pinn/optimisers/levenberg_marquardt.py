@@ -67,7 +67,7 @@ class LevenbergMarquardt:
     Source: damping after Nielsen 1999; geodesic acceleration after Transtrum, Sethna 2012
         (arXiv 1201.5885).
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Settings(optimiser=pinn.LevenbergMarquardt(damping=0.1)).optimiser.damping
         0.1

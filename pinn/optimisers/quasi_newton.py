@@ -246,7 +246,7 @@ class LBFGS(QuasiNewton):
 
     Source: Nocedal 1980; Nocedal, Wright 2006, algorithm 7.4.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Settings(optimiser=pinn.LBFGS(history=20)).optimiser.history
         20
@@ -271,7 +271,7 @@ class SelfScaledBroyden(QuasiNewton):
     Memory: P^2 numbers.
     Source: the self-scaled Broyden method of Urban, Stefanou, Pons 2025, after Al-Baali.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Settings(optimiser=pinn.SelfScaledBroyden()).optimiser.curvature
         0.9

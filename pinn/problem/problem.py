@@ -50,7 +50,7 @@ class Condition:
         equation: sympy `Eq` of the fields, their derivatives and the normal there.
         on: the part's name in the domain, for example "t=0".
 
-    Example:
+    Examples:
         >>> import pinn, sympy
         >>> x, t = sympy.symbols("x t")
         >>> u = sympy.Function("u")(x, t)
@@ -66,7 +66,7 @@ class Condition:
 class Ansatz:
     """field = offset + factor * network, both expressions of the coordinates and parameters.
 
-    Example:
+    Examples:
         >>> import pinn, sympy
         >>> x = sympy.symbols("x")
         >>> pinn.Ansatz(offset=1 - x, factor=x * (1 - x)).factor
@@ -88,7 +88,7 @@ class Unknown:
     Raises:
         UsageError: size <= 0.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Unknown(size=0.1, start=0.05).start
         0.05
@@ -148,7 +148,7 @@ class Problem:
             a condition is on a part that the domain does not have.
         DataError: the exact solution does not satisfy an equation or a condition.
 
-    Example:
+    Examples:
         >>> import pinn, sympy
         >>> x, t = sympy.symbols("x t")
         >>> u = sympy.Function("u")(x, t)

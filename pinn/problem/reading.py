@@ -26,7 +26,7 @@ def normal(coordinate: Any) -> Any:
 
     `Eq(normal(x) * u.diff(x) + normal(y) * u.diff(y), 0)` says that nothing flows out.
 
-    Example:
+    Examples:
         >>> normal("x")
         n_x
     """

@@ -33,7 +33,7 @@ def find_problem(name: str, parameters: Mapping[str, float] | None = None) -> Pr
         DataError: the file is missing, fails, or holds no problem of that name.
         UsageError: a parameter that the problem does not have.
 
-    Example:
+    Examples:
         >>> find_problem("burgers", {"viscosity": 0.02}).domain.intervals
         {'x': (-1.0, 1.0), 't': (0.0, 1.0)}
     """

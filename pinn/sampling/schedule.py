@@ -36,7 +36,7 @@ class Stage:
             deviation of noise, as a share of the standard deviation of the data.
         is_trusting: whether equations count less where the network cannot satisfy them.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.Stage(start=40, points=2000, every=10).every
         10
@@ -63,7 +63,7 @@ class Schedule:
         final: a last stage, whose start does not count; None for none.
         late: the share of the time or of the iterations after which it begins.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> few, many = pinn.Stage(start=0, points=300), pinn.Stage(start=40, points=2000)
         >>> pinn.Schedule((few, many)).stages[1].points

@@ -79,7 +79,7 @@ class Limits:
         share: of the budget that the training may take; the rest is left for what comes after.
         plateau: ends a training earlier, where it has come to rest.
 
-    Example:
+    Examples:
         >>> import pinn
         >>> pinn.solve("heat", limits=pinn.Limits(iterations=2)).stopped
         '2 iterations done'

@@ -64,7 +64,7 @@ def attend(
         each block again.
     Source: Vaswani et al. 2017, eq. 1 (softmax attention); Luo et al. 2022, eq. 8 (the gain C).
 
-    Example:
+    Examples:
         >>> import sciformer, torch
         >>> key = torch.zeros(1, 3, 2)  # one head; equal keys, so the mean of the values
         >>> sciformer.attend(torch.ones(1, 1, 2), key, torch.tensor([[[1.0], [2.0], [6.0]]]))

@@ -34,7 +34,7 @@ class MultiheadAttention(nn.Module):
     Raises:
         DomainError: heads < 1, or heads that do not divide the width.
 
-    Example:
+    Examples:
         >>> MultiheadAttention(16, 4)(torch.ones(2, 7, 16)).shape
         torch.Size([2, 7, 16])
 

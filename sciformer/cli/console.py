@@ -27,7 +27,7 @@ _UNSEEN = re.compile(
 class Progress:
     """Progress on stderr: a bar on a terminal, otherwise a line every few seconds.
 
-    Example:
+    Examples:
         with Progress(total=100, label="burgers") as progress:
             progress.update(17, residual=2.5e-4)
     """

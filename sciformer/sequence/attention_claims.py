@@ -1,4 +1,4 @@
-"""What papers on attention over many points claim, as far as one processor can measure it."""
+"""Claims of papers on attention over many points, as far as one processor can measure them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What papers on smaller models claim, measured on a sequence model of MNIST-1D."""
+"""Claims of papers on smaller models, measured on a sequence model of MNIST-1D."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class _Study:
         model.eval()
 
     def accuracy(self, model: SequenceClassifier) -> float:
-        """On the test split, in %."""
+        """Accuracy on the test split, in %."""
         from sciformer.sequence.training import evaluate
 
         return 100 * evaluate(model, self.data.test).accuracy

@@ -45,7 +45,7 @@ def train(
         UsageError: a directory that holds something, or a name that does not exist.
         DataError: targets that do not fit the task.
 
-    Example:
+    Examples:
         >>> import numpy as np, sciformer, tempfile
         >>> labels = np.arange(60) % 2
         >>> waves = np.random.default_rng(0).normal(size=(60, 16)) + 3 * labels[:, None]

@@ -37,7 +37,7 @@ class Streamer:
     Cost: memory and time a frame do not grow with the stream (with an attention mixer they do).
         A single stream on a CPU runs by `Kernels`, whose time is that of reading the weights.
 
-    Example:
+    Examples:
         >>> import sciformer, torch
         >>> from sciformer.sequence.presets import make_model
         >>> model = make_model("lmuformer", "small")

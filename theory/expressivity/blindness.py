@@ -97,7 +97,7 @@ def blindness(
 
     Source: Luo et al. 2022: the negative result, and the condition on row sums.
 
-    Example:
+    Examples:
         >>> import theory
         >>> from sciformer.attention import Rotary
         >>> theory.blindness(Rotary()).is_blind

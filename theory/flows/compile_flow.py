@@ -125,7 +125,7 @@ def compile_flow(
     Source: Strang 1968 for the method; the constants and the reading of it as a Transformer are
         our own.
 
-    Example:
+    Examples:
         >>> import theory
         >>> from theory.flows.named import NAMED
         >>> equation, starts = NAMED["fisher-kpp"]

@@ -74,7 +74,7 @@ def certify(
         DomainError: a formula that is not defined on the whole domain, or epsilon <= 0.
         ConvergenceError: the error is proven to be larger, or there is no proof within the boxes.
 
-    Example:
+    Examples:
         >>> import theory
         >>> layer = theory.compile("x1*x2; x1", tokens=2, epsilon=0.1).module
         >>> theory.certify(layer, "x1*x2; x1").certificate.bound <= 0.1
@@ -125,7 +125,7 @@ def derivatives(
         DomainError: a formula whose slopes are not proven to be finite on the whole domain.
         DataError, UnknownNameError, ShapeError: as for `certify`.
 
-    Example:
+    Examples:
         >>> import theory
         >>> layer = theory.compile("x1*x2; x1", tokens=2, epsilon=0.1).module
         >>> theory.derivatives(layer, "x1*x2; x1").lipschitz.shape

@@ -73,7 +73,7 @@ def compile(  # noqa: A001 (the verb of this room)
     Deviates: the ridge functions are found by fitting, not by the explicit formula of theorem T0,
         which needs 100 to 10000 times as many units; the certificate does not care.
 
-    Example:
+    Examples:
         >>> import theory
         >>> compiled = theory.compile("x1*x2; sin(2*x1+x2)", tokens=2, epsilon=0.1)
         >>> compiled.certificate.bound <= 0.1

@@ -61,7 +61,7 @@ def diagnose(
     Raises:
         DomainError: epsilon <= 0, or a formula that is not defined on the whole domain.
 
-    Example:
+    Examples:
         >>> diagnose("x1; x1+x2", tokens=2).needs[0]
         'positions: needed, without them every network has an error of at least 0.5'
     """

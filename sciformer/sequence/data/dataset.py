@@ -19,7 +19,7 @@ class Split:
         labels: (N,), int64 classes; or (N, k), numbers to be found.
         lengths: (N,), frames that are there, or None if all are.
 
-    Example:
+    Examples:
         >>> import sciformer, torch
         >>> sciformer.Split(torch.zeros(5, 8, 1), torch.zeros(5, dtype=torch.int64)).inputs.shape
         torch.Size([5, 8, 1])
@@ -122,7 +122,7 @@ class SymbolSplit(Split):
 class SequenceData:
     """A data set: training, validation and test split, and the names of the classes or outputs.
 
-    Example:
+    Examples:
         >>> import numpy as np, sciformer
         >>> data = sciformer.own_data(np.ones((20, 8)), np.arange(20) % 2)
         >>> len(data.train.labels), len(data.validation.labels), len(data.test.labels)

@@ -81,7 +81,7 @@ def own_data(
     Raises:
         DataError: as `load_own`.
 
-    Example:
+    Examples:
         >>> data = own_data(np.ones((20, 8)), np.arange(20) % 2)
         >>> data.classes, len(data.test.labels)
         (('0', '1'), 4)

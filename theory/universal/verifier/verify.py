@@ -88,7 +88,7 @@ def verify(
     Accuracy: the bound holds if float64 rounds as IEEE 754 says, numpy's elementary functions are
         within 64 ulp, the layer's exp within 4 ulp, and sympy reads and expands rightly.
 
-    Example:
+    Examples:
         >>> import tempfile, theory
         >>> folder = tempfile.mkdtemp()
         >>> _ = theory.compile("x1*x2; x1", tokens=2, epsilon=0.1).save(folder)
