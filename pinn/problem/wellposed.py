@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Face
+from pinn.problem.characteristics import check_characteristics
 from pinn.problem.consistency import check_consistency, independent_on
 from pinn.problem.directions import check_directions, faces_of, named
 from pinn.problem.orders import conditions_needed, order_of
@@ -66,6 +67,7 @@ def check_conditions(problem: Problem) -> None:
         if name not in problem.periodic:
             _check_count(problem, coordinate, name)
     check_directions(problem)
+    check_characteristics(problem)
     _refuse_free_constants(problem)
     _refuse_zero(problem)
 
