@@ -151,7 +151,7 @@ def _network(name: str, *options: str) -> Experiment:
     return command.experiment(
         f"network-{name}",
         full=Effort(5, 4.2, {"budget": 240}),
-        quick=Effort(1, 0.9, {"budget": 45}),
+        quick=Effort(1, 0.65, {"budget": 30}),
     )
 
 
