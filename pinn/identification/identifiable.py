@@ -105,7 +105,7 @@ def _forms(problem: Problem) -> Iterator[Any]:
 
 
 def _generic(problem: Problem) -> Problem:
-    """The same with unknowns at values that nothing singles out, in the order of their sizes."""
+    """The problem with unknowns at values that nothing singles out, in the order of their sizes."""
     draws = np.random.default_rng(16).uniform(0.6, 1.4, len(problem.unknown))
     unknown = {
         name: dataclasses.replace(given, start=given.size * draw)
@@ -116,7 +116,7 @@ def _generic(problem: Problem) -> Problem:
 
 
 def _sensitivities(problem: Problem) -> Iterator[np.ndarray[Any, Any]]:
-    """What each unknown changes of statements at points, for fields drawn at random: (u, rows)."""
+    """Change of statements at points by each unknown, for fields drawn at random: (u, rows)."""
     inside = problem.domain.sample(POINTS)
     forms = [difference(e) for e in problem.equations] + list(problem.expressions.values())
     yield from _changes(problem, forms, inside, torch.zeros_like(inside))

@@ -39,15 +39,15 @@ class Derivatives:
     other: Mapping[FieldDerivative, Tensor]
 
     def better(self, unknown: FieldDerivative) -> Tensor:
-        """By the good stencil."""
+        """The derivatives by the good stencil."""
         return self.good[unknown]
 
     def worse(self, unknown: FieldDerivative) -> Tensor:
-        """By the other one."""
+        """The derivatives by the other stencil."""
         return self.other[unknown]
 
     def __getitem__(self, chosen: slice) -> Derivatives:
-        """The same at some of the points."""
+        """The derivatives at some of the points."""
         return Derivatives(
             {unknown: values[chosen] for unknown, values in self.good.items()},
             {unknown: values[chosen] for unknown, values in self.other.items()},
@@ -123,11 +123,11 @@ class _Stencils:
         self._sides = np.where(at < low + margin, 1, np.where(at > high - margin, -1, 0))
 
     def offsets(self, node: int) -> Array:
-        """How far from the points a node lies."""
+        """Distance of a node from the points."""
         return self._step * np.where(self._sides == 0, node - REACH, self._sides * node)
 
     def weights(self, order: int, node: int, reach: int) -> Array:
-        """What a node's value counts in a derivative, by a stencil of 2 `reach` + 1 nodes."""
+        """Weight of a node's value in a derivative, by a stencil of 2 `reach` + 1 nodes."""
         central = _weights(order, tuple(range(-reach, reach + 1))).get(node - REACH, 0.0)
         inward = _weights(order, tuple(range(2 * reach + 1))).get(node, 0.0)
         sided = np.where(self._sides == 0, central, self._sides.astype(float) ** order * inward)

@@ -334,7 +334,9 @@ class Problem:
         return self.compile_at(expressions)
 
     def compile_at(self, expressions: list[Any], more: Iterable[Any] = ()) -> Expressions:
-        """The same with columns of further symbols, such as normals, after the coordinates."""
+        """The compiled expressions with columns of further symbols, such as normals, after the
+        coordinates.
+        """
         coordinates = (*self.coordinates, *more)
         return Expressions(expressions, coordinates, self.functions, self.symbols, who=self.name)
 
