@@ -69,7 +69,7 @@ def lmuformer() -> Paper:
             Untestable("Speech Commands v2: 96.53 %, spiking 96.12 %", "table 1", "96.53, 96.12",
                        SPEECH + " `sciformer train --dataset speech-commands --data DIR` does it."),
             Untestable("Long Range Arena: ListOps 34.43, Text 68.27, …", "appendix", "34.43, …",
-                       "Days of training; `--dataset listops` generates the first of them."),
+                       "Days of training; `--dataset listops-full` generates the first of them."),
         ),
     )  # fmt: skip
 
