@@ -92,6 +92,8 @@ class CompiledFlow:
         return solutions
 
 
+# What overflows is an infinite bound, which no round accepts.
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def compile_flow(
     problem: Problem | ReactionDiffusion,
     *,
@@ -201,6 +203,8 @@ class _Designer:
     def _depth(self) -> int:
         """The least number of layers whose splitting fits, by doubling and halving."""
         steep = max(map(abs, self.reaction.slope_range())) * float(self.equation.time)
+        if not 4 * steep <= MOST_LAYERS:
+            raise self._out_of_reach("layers", MOST_LAYERS, "a reaction that is so fast")
         if self.reaction.size(2) == 0:
             # Splitting is exact; strips of waves need an inclusion of half-steps, which is found
             # for h |f'| < 4/3.

@@ -138,5 +138,8 @@ def _logit_rounding(equation: ReactionDiffusion, design: Design, variance: float
     step = float(step_of(equation, design.depth))
     reach = REACH * math.sqrt(variance) + abs(float(equation.drift)) * step + 2 * sensors.spacing
     farthest = float(equation.length) / 2 + reach + abs(float(equation.drift)) * step
-    change = 32 * 2.0**-53 * farthest**2 / variance * 1.01
+    size = 32 * 2.0**-53 * farthest**2 * 1.01
+    if not size < variance:  # nothing is known of weights that are off by their own size
+        return math.inf
+    change = size / variance
     return float(up(np.asarray(math.expm1(4 * change) * 1.01)))

@@ -110,8 +110,9 @@ class Observer:
         spectrum = np.fft.rfft(values) / self.points
         spectrum[..., 1:] *= 2
         k = np.arange(spectrum.shape[-1])
-        # Solutions at T are smooth: waves below rounding are dropped.
-        kept = int(np.nonzero((np.abs(spectrum) > 1e-17).any(0))[0].max(initial=0)) + 1
+        # Solutions at T are smooth: waves below rounding of the largest one are dropped.
+        sizes = np.abs(spectrum).max(0)
+        kept = int(np.nonzero(sizes > 1e-17 * sizes.max())[0].max(initial=0)) + 1
         waves = np.exp(2j * math.pi * k[:kept, None] * places / period)
         return np.asarray((spectrum[..., :kept] @ waves).real)
 

@@ -255,3 +255,32 @@ def test_what_cannot_be_compiled_is_refused() -> None:
         equation(0.02, [0.0], drift=Fraction(1), ends=Walls(1, 1))
     with pytest.raises(ConvergenceError, match="more than 1000000 sensors"):
         compile_flow(equation(0.05, [0.0]), epsilon=1e-7, starts=Starts(0.1, 1.0, 10.0))
+
+
+@pytest.mark.parametrize(
+    ("diffusivity", "reaction", "slope"),
+    [(1e-300, [0, -1], 10.0), (5e-324, [0, 0], 1e4), (0.02, [0, 1e300, -1e300], 10.0)],
+    ids=["narrow", "denormal", "fast"],
+)
+def test_numbers_far_from_one_are_refused_in_a_sentence(
+    diffusivity: float, reaction: list[float], slope: float
+) -> None:
+    """Kills: an exponential that overflows, a variance of 0, layers without a limit."""
+    equation = ReactionDiffusion(
+        "far", Fraction(diffusivity), Fraction(0), Polynomial.of(reaction), Fraction(1), Fraction(1)
+    )
+    with pytest.raises((ConvergenceError, DomainError), match=r"shorten|raise epsilon"):
+        compile_flow(equation, epsilon=0.05, starts=Starts(0.1, 1.0, slope))
+
+
+def test_observed_errors_know_no_unit() -> None:
+    """The same heat flow in units of 1e-200. Kills: waves dropped below an absolute size."""
+    heat = ReactionDiffusion(
+        "heat", Fraction(1, 50), Fraction(0), Polynomial.of([0]), Fraction(1), Fraction(1)
+    )
+    shares = []
+    for unit in (1.0, 2.0**-664):
+        starts = Starts(-unit, unit, 10 * unit, waves=3)
+        flow = compile_flow(heat, epsilon=1e-3 * unit, starts=starts)
+        shares.append(Observer(flow).random(2).max() / unit)
+    assert shares[1] == pytest.approx(shares[0], rel=1e-3, abs=1e-13)
