@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sciformer.sequence.model import SequenceClassifier
 
 TASK = "An LMUFormer on MNIST-1D at half of its operations, in points of test accuracy."
-LONG, SHORT = Effort(3, 4.0, {"epochs": 20, "tune": 5}), Effort(1, 0.15, {"epochs": 1, "tune": 1})
+LONG, SHORT = Effort(3, 4.0, {"epochs": 20, "tune": 5}), Effort(1, 0.4, {"epochs": 6, "tune": 2})
 BUDGET = 0.5
 
 
