@@ -12,6 +12,7 @@ from pinn.problem.consistency import check_consistency, independent_on
 from pinn.problem.directions import check_directions, faces_of, named
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.reading import difference
+from pinn.problem.resonance import check_resonance
 from pinn.problem.scales import summands
 from pinn.problem.singular_ends import free_ends
 from pinn.problem.smoothness import jumps
@@ -70,6 +71,7 @@ def check_conditions(problem: Problem) -> None:
     check_characteristics(problem)
     _refuse_free_constants(problem)
     _refuse_zero(problem)
+    check_resonance(problem)
 
 
 def _on(problem: Problem, face: Face) -> list[Condition]:
