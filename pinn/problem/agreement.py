@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sympy
@@ -11,9 +12,18 @@ from pinn.problem.reading import difference
 from sciformer.errors import DataError, DomainError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pinn.data.cloud import Cloud
+
+# What the values of a mapping must have, and how one is written.
+_MAPPINGS = {
+    "parameters": ("__class__", '{"k": 0.1}'),
+    "exact": ("__class__", '{"u": sin(x)}'),
+    "quantities": ("__class__", '{"flux": u.diff(x)}'),
+    "unknown": ("start", '{"k": Unknown(size=0.1)}'),
+    "ansatz": ("offset", '{"u": Ansatz(offset=1, factor=x)}'),
+}
 
 
 class Stated(Protocol):
@@ -52,6 +62,8 @@ class Stated(Protocol):
     @property
     def residual_sizes(self) -> tuple[float, ...]: ...
     @property
+    def reference(self) -> Any: ...
+    @property
     def symbols(self) -> tuple[Any, ...]: ...
     @property
     def expressions(self) -> dict[str, Any]: ...
@@ -79,11 +91,32 @@ def check_kinds(problem: Stated, condition: type[Any]) -> None:
             f"Box({problem.coordinates[0]}=(0, 1))."
         )
     for given in problem.conditions:
-        if not isinstance(given, condition):
+        if not isinstance(given, condition) or not isinstance(given.on, str):
             part = problem.domain.parts()[0].name
             raise UsageError(
                 f'{who}: {given!r} is no condition; write Condition(Eq(left, right), on="{part}").'
             )
+    for name, (wanted, example) in _MAPPINGS.items():
+        found = getattr(problem, name)
+        are_right = isinstance(found, Mapping) and all(hasattr(v, wanted) for v in found.values())
+        if not are_right:
+            raise UsageError(f"{who}: {name}={found!r} is no such mapping as {name}={example}.")
+    for name in (*problem.periodic, *problem.gauge):
+        if not isinstance(name, str):
+            raise UsageError(
+                f"{who}: {name!r} is no name in periodic or gauge; write for example "
+                f'periodic=("{problem.coordinates[0]}",).'
+            )
+    for cloud in problem.data:
+        if not hasattr(cloud, "noise"):
+            raise UsageError(
+                f"{who}: {cloud!r} is no data; write data=Cloud(points, {{'u': values}})."
+            )
+    if not (problem.reference is None or callable(problem.reference)):
+        raise UsageError(
+            f"{who}: reference={problem.reference!r} is no function; give one of points (p, c) "
+            f"that returns {{'u': (p,)}}, or a formula in exact={{'u': ...}}."
+        )
 
 
 def check_names(problem: Stated) -> None:

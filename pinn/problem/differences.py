@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import torch
 from sciformer.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -102,7 +103,18 @@ def differentiate(
 
 def _values(problem: Problem, places: Array, count: int) -> dict[str, Array]:
     assert problem.reference is not None, "there is something to differentiate"
-    values: Any = problem.reference(places)
+    try:
+        values: Any = problem.reference(places)
+    except Exception as error:  # whatever a function of somebody else raises
+        raise DataError(
+            f"{problem.name}: the reference fails with {type(error).__name__}: {error}; it is "
+            f"called once with all points, {places.shape}, and returns an array for each field."
+        ) from error
+    if not isinstance(values, Mapping):
+        raise DataError(
+            f"{problem.name}: the reference must return {{name: (p,)}}, as "
+            f"{{'{problem.field_names[0]}': values}}; got {type(values).__name__}."
+        )
     for name in problem.field_names:
         if name not in values or np.shape(values[name]) != (len(places),):
             raise DataError(

@@ -48,7 +48,7 @@ def check_resonance(problem: Problem) -> None:
     """
     if len(problem.coordinates) != 1 or len(problem.fields) != 1 or len(problem.equations) != 1:
         return
-    if problem.unknown or problem.periodic or problem.ansatz:
+    if problem.unknown or problem.periodic or problem.ansatz or problem.gauge:
         return
     if len({problem.domain.part(c.on) for c in problem.conditions}) < 2:
         return  # an initial value problem

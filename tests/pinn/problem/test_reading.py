@@ -180,6 +180,14 @@ def test_derivatives_of_products_and_by_other_things_are_carried_out() -> None:
         ({"exact": {"w": W(X, T)}}, r"w\(x, t\) is given for w\(x, t\) and holds a field"),
         ({"quantities": {"q": W(0, T)}}, r"w\(0, t\) is a value at another place"),
         ({"equations": sympy.Tuple(W(X, T), 1)}, "is a Tuple and no equation"),
+        ({"conditions": Condition(W(X, 0), on=0)}, "is no condition; write Condition"),  # type: ignore[arg-type]
+        ({"exact": X}, "exact=x is no such mapping as exact="),
+        ({"parameters": None}, "parameters=None is no such mapping"),
+        ({"unknown": {"k": 1.0}}, r"is no such mapping as unknown=.*Unknown\(size"),
+        ({"ansatz": {"w": X}}, r"is no such mapping as ansatz=.*Ansatz\("),
+        ({"periodic": True}, "True is no name in periodic"),
+        ({"data": ([[0.5, 0.5]], [1.0])}, "is no data; write data=Cloud"),
+        ({"reference": [1.0]}, "is no function; give one of points"),
     ],
 )
 def test_what_is_not_of_its_kind_gets_a_sentence(changes: dict[str, Any], sentence: str) -> None:

@@ -17,6 +17,7 @@ import pinn
 from pinn.problem.differences import differentiate
 from pinn.problem.expressions import FieldDerivative
 from pinn.problem.reference_check import ReferenceWarning, check_reference
+from sciformer.errors import DataError
 
 x, y, t = sympy.symbols("x y t")
 U, Y = sympy.Function("u")(x, t), sympy.Function("y")(t)
@@ -140,3 +141,15 @@ def test_derivatives_are_right_up_to_the_ends_of_the_domain() -> None:
     for unknown, values in zip(wanted, exact, strict=True):
         assert found.better(unknown).numpy() == pytest.approx(values, abs=2e-7)
         assert found.worse(unknown).numpy() == pytest.approx(values, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        (lambda p: right(p), r"must return \{name: \(p,\)\}, as \{'u': values\}; got ndarray"),
+        (lambda p: {"u": 1 / 0}, "fails with ZeroDivisionError: .* called once with all points"),
+    ],
+)
+def test_a_reference_of_another_form_gets_a_sentence(reference: Any, sentence: str) -> None:
+    with pytest.raises(DataError, match=sentence):
+        check_reference(rod(reference))
