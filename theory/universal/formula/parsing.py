@@ -9,43 +9,15 @@ from dataclasses import dataclass
 import sympy
 
 from sciformer.errors import DataError, DomainError
+from theory.universal.formula.branches import bits, branch, compared, is_finite_real
 from theory.universal.formula.limits import (
     LARGEST_EXPONENT,
     MOST_BITS,
-    MOST_NESTED_BRANCHES,
     check_expansion,
 )
 from theory.universal.formula.program import Program
 from theory.universal.formula.syntax import Node, read_rows
 from theory.universal.formula.written import program_as_written
-
-
-def _branch(condition: sympy.Basic, then: object, otherwise: object) -> sympy.Expr:
-    """`then` where the condition holds, `otherwise` elsewhere.
-
-    Branches inside the condition are drawn out of it, where(c, p, q) < r as where(c, p < r, q < r):
-    sympy would solve the condition for the variable, and may never come to an end.
-
-    Raises:
-        DataError: more branches inside than `MOST_NESTED_BRANCHES`.
-    """
-    inside = condition.atoms(sympy.Piecewise)
-    if len(inside) > MOST_NESTED_BRANCHES:
-        raise DataError(
-            f"formula: the condition of a where, sign or heaviside holds {len(inside)} others, and "
-            f"at most {MOST_NESTED_BRANCHES} are within reach; write simpler conditions."
-        )
-    if not inside:
-        return sympy.Piecewise((then, condition), (otherwise, True))
-    # The outermost one is the largest, and its own conditions hold none.
-    drawn = max(inside, key=lambda p: (p.count_ops(), sympy.default_sort_key(p)))
-    return sympy.Piecewise(
-        *(
-            (_branch(condition.xreplace({drawn: value}), then, otherwise), where)
-            for value, where in drawn.args
-        )
-    )
-
 
 _CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
 _COMPARISONS: Mapping[str, Callable[..., sympy.Basic]] = {
@@ -66,13 +38,13 @@ _FUNCTIONS: Mapping[str, Callable[..., sympy.Expr]] = {
     "log": sympy.log,
     "sqrt": sympy.sqrt,
     "abs": sympy.Abs,
-    "sign": lambda a: _branch(a > 0, 1, -1),
-    "heaviside": lambda a: _branch(a > 0, 1, 0),
+    "sign": lambda a: branch(compared(sympy.Gt, a, sympy.Integer(0)), 1, -1),
+    "heaviside": lambda a: branch(compared(sympy.Gt, a, sympy.Integer(0)), 1, 0),
     "relu": lambda a: sympy.Max(a, 0),
     "sigmoid": lambda a: (1 + sympy.tanh(a / 2)) / 2,
     "max": sympy.Max,
     "min": sympy.Min,
-    "where": _branch,
+    "where": branch,
 }
 
 
@@ -140,9 +112,20 @@ class _Translation:
             case "power":
                 return children[0] ** children[1]
             case "compare":
-                return _COMPARISONS[node.value](*children)
+                return compared(_COMPARISONS[node.value], *children)
+            case "max" | "min" | "relu":
+                return self._extreme(node, children)
             case name:
                 return _FUNCTIONS[name](*children)
+
+    def _extreme(self, node: Node, children: list[sympy.Expr]) -> sympy.Expr:
+        try:
+            return _FUNCTIONS[node.operation](*children)
+        except ValueError as error:  # sympy compares real numbers only
+            raise DomainError(
+                f"formula: {self.shown(node)} has an argument that is not real; compare what is "
+                "real everywhere."
+            ) from error
 
     def _check_power(self, node: Node, base: sympy.Expr, exponent: sympy.Expr) -> None:
         """Bounds the size of a power before sympy computes it."""
@@ -153,18 +136,11 @@ class _Translation:
                 f"formula: the exponent of {self.shown(node)} is larger than {LARGEST_EXPONENT}; "
                 "use a smaller one."
             )
-        if base.is_Rational and _bits(base) * abs(exponent) > MOST_BITS:
+        if base.is_Rational and bits(base) * abs(exponent) > MOST_BITS:
             raise self._unreal(node)
 
     def _check_constant(self, node: Node, value: sympy.Expr) -> None:
-        if value.is_Rational:
-            if _bits(value) > MOST_BITS:
-                raise self._unreal(node)
-            return
-        if not value.is_real:
-            raise self._unreal(node)
-        near = value.evalf(15)
-        if not (near.is_Float and abs(near) < sympy.Float("1.797e308")):
+        if not is_finite_real(value):
             raise self._unreal(node)
 
     def _unreal(self, node: Node) -> DomainError:
@@ -172,10 +148,6 @@ class _Translation:
             f"formula: the constant {self.shown(node)} is not known to be a finite real number; "
             "remove it, or keep it within the range of float64."
         )
-
-
-def _bits(value: sympy.Rational) -> int:
-    return max(int(value.p).bit_length(), int(value.q).bit_length())
 
 
 def parse_rows(text: str, names: Mapping[str, sympy.Symbol]) -> list[list[sympy.Expr]]:

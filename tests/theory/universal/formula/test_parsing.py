@@ -125,3 +125,27 @@ def test_too_many_branches_inside_a_condition_are_refused() -> None:
     inner = " + ".join(f"sign(x1 - {k}/9)" for k in range(9))
     with pytest.raises(DataError, match="holds 9 others"):
         parse_rows(f"where({inner} > 0, x1, 0)", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sign(1/heaviside(x1))", "not known to be a finite real number in every branch"),
+        ("where(sqrt(sign(x1)) > x2, 1, 0)", "not known to be a finite real number in every"),
+        ("where(exp(exp(2000*sign(x1)^2 + 1e6)) > x2, 1, 0)", "not known to be a finite real"),
+        ("where(((where(x1 < 0, 2, 3)^1000)^1000)^1000 > x2, 1, 0)", "not known to be a finite"),
+        ("where(log(min(0, x1) - 1) < x2, 1, 0)", "has a side that is not real"),
+        ("max(sqrt(min(-2, x1)), x2)", "has an argument that is not real"),
+    ],
+)
+def test_conditions_that_no_number_can_meet_are_refused(text: str, message: str) -> None:
+    """Kills: an error of sympy shown to the user, a tower of powers computed for a comparison."""
+    with pytest.raises(DomainError, match=message):
+        parse_rows(text, NAMES)
+
+
+def test_a_condition_with_a_constant_between_symbols_is_read() -> None:
+    """sympy exchanges the sides of x1 - e > x2 - x1 until Python ends it."""
+    [[entry]] = parse_rows("where(x1 - e > x2 - x1, x1, x2)", NAMES)
+    assert entry.subs({X1: 2, X2: 1}) == 2
+    assert entry.subs({X1: 1, X2: 0}) == 0
