@@ -73,6 +73,15 @@ def bits(value: sympy.Rational) -> int:
     return max(int(value.p).bit_length(), int(value.q).bit_length())
 
 
+def constant_bits(base: sympy.Expr) -> int:
+    """Bits of the largest rational number that sympy raises to a power with this base: the base
+    itself, the factor of a product, or one of them in a branch."""
+    if isinstance(base, sympy.Piecewise):
+        return max(constant_bits(value) for value, _ in base.args)
+    factor, _ = base.as_coeff_Mul(rational=True)
+    return 1 if abs(factor) == 1 else bits(factor)
+
+
 def _piecewise(*parts: tuple[Any, sympy.Basic]) -> sympy.Expr:
     """A piecewise expression whose conditions stay as they are when sympy looks at them again.
 
@@ -110,9 +119,9 @@ def _replaced(expression: sympy.Expr, old: sympy.Expr, new: sympy.Expr) -> sympy
 
 def _rebuilt(expression: sympy.Expr, old: sympy.Expr, new: sympy.Expr) -> sympy.Expr:
     parts = [_replaced(part, old, new) for part in expression.args]
-    if isinstance(expression, sympy.Pow) and all(part.is_Rational for part in parts):
+    if isinstance(expression, sympy.Pow) and parts[1].is_Rational:
         base, exponent = parts
-        if bits(base) * abs(exponent) > MOST_BITS:
+        if constant_bits(base) * abs(exponent) > MOST_BITS:
             raise _unreal(expression)
     try:
         return expression.func(*parts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sympy
 
 from sciformer.errors import DataError, DomainError
-from theory.universal.formula.branches import bits, branch, compared, is_finite_real
+from theory.universal.formula.branches import branch, compared, constant_bits, is_finite_real
 from theory.universal.formula.limits import (
     LARGEST_EXPONENT,
     MOST_BITS,
@@ -136,7 +136,7 @@ class _Translation:
                 f"formula: the exponent of {self.shown(node)} is larger than {LARGEST_EXPONENT}; "
                 "use a smaller one."
             )
-        if base.is_Rational and bits(base) * abs(exponent) > MOST_BITS:
+        if constant_bits(base) * abs(exponent) > MOST_BITS:
             raise self._unreal(node)
 
     def _check_constant(self, node: Node, value: sympy.Expr) -> None:
