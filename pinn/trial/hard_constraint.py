@@ -59,8 +59,9 @@ class HardConstraint(nn.Module):
             coefficients, where they agree on the edges.
         fade: initial values leave the offset as exp(-fade (t - start) / span), and the factor
             rises as 1 - exp(-fade (t - start) / span); 0 keeps them, with a straight factor.
-        sizes: size of each field, which the network's outputs are multiplied by, and by four
-            times it where a condition is built in; left as they are by default.
+        sizes: size of each field, four times of which the network's outputs are multiplied by, or
+            the size alone where it is that of samples and no condition is built in; left as they
+            are by default.
         conditions: those to build in if they have a form; by default all of the problem's.
 
     Attributes:
@@ -100,7 +101,8 @@ class HardConstraint(nn.Module):
             else:
                 own = [c for c in readable if c.field == field]
                 form = self._form(own)
-                headroom = HEADROOM if own else 1.0
+                is_known = not own and any(str(field.func) in c.values for c in problem.data)
+                headroom = 1.0 if is_known else HEADROOM
                 size = exact_number(headroom * sizes[field]) if sizes else sympy.Integer(1)
                 form = _Form(form.offset, size * form.factor, tuple(size * e for e in form.edges))
             forms.append(form)

@@ -132,7 +132,7 @@ def test_tolerance_is_the_shift_when_equations_count_half() -> None:
 
     Kills: all rows loosened, those of the data instead, a shift in other units.
     """
-    settings, limits = replace(QUICK, network=MLP.Sizes(width=6, layers=2)), Limits(iterations=55)
+    settings, limits = replace(QUICK, network=MLP.Sizes(width=6, layers=2)), Limits(iterations=45)
     found = pinn.identify(inverse("streamfunction"), None, settings, limits)
     trainer = trainer_of(inverse("streamfunction"), settings, limits)
     trainer.run()
