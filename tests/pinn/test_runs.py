@@ -152,9 +152,14 @@ def test_the_command_still_ends_with_130(
 ) -> None:
     import pinn.commands.solve as command
 
+    # A suite that was started in the background of a shell ignores Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(command, "_show", lambda *_: os.kill(os.getpid(), signal.SIGINT))
     words = ["solve", "heat", "--budget", "60", "--model", "mlp", "--set", "points=0.1"]
-    assert main([*words, "--out", str(tmp_path / "run")]) == 130
+    try:
+        assert main([*words, "--out", str(tmp_path / "run")]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert capsys.readouterr().out == ""
     assert Run.open(tmp_path / "run").load_checkpoint() is not None
 

@@ -67,12 +67,12 @@ def answer(program: str) -> int:
 
 @glibc
 def test_thirty_megabytes_are_cleared_once() -> None:
-    """Four steps of 30 MB ask for at most a twentieth of their 30,720 pages again.
+    """Four steps of 30 MB ask for at most a tenth of their 30,720 pages again.
 
     The best of three programs counts, because pages of files that the system has dropped are asked
     for again too. Kills: thresholds left as they are, or below 30 MB.
     """
-    assert min(answer(STEPS) for _ in range(3)) < 4 * 30 * 256 / 20
+    assert min(answer(STEPS) for _ in range(3)) < 4 * 30 * 256 / 10
 
 
 @glibc
