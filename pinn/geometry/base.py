@@ -81,6 +81,30 @@ class Part(Region):
         """Outward unit normals (p, c) at points of the part."""
 
 
+class PartOfPart(Part):
+    """What is left of a part of one domain in a domain made of several; it keeps the name."""
+
+    part: Part
+
+    @property
+    def name(self) -> str:
+        return self.part.name
+
+    def is_called(self, name: str) -> bool:
+        return self.part.is_called(name)
+
+    @property
+    def dimension(self) -> int:
+        return self.part.dimension
+
+    def from_unit(self, unit: Tensor) -> Tensor:
+        """Maps points of the unit cube over the whole part, of which some is not left."""
+        return self.part.from_unit(unit)
+
+    def normal(self, points: Tensor) -> Tensor:
+        return self.part.normal(points)
+
+
 class Domain(Region):
     """A region with named coordinates and boundary parts."""
 

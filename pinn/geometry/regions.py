@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinn.geometry.base import Domain, Part
+from pinn.geometry.base import Domain, Part, PartOfPart
 from pinn.geometry.box import Face
 from pinn.geometry.shapes import Polygon
 from sciformer.errors import DomainError
@@ -56,27 +56,12 @@ class Difference(Domain):
 
 
 @dataclass(frozen=True)
-class Remainder(Part):
+class Remainder(PartOfPart):
     """The remainder of a part in a difference; `sense` -1 turns its normals round."""
 
     part: Part
     domain: Difference
     sense: int
-
-    @property
-    def name(self) -> str:
-        return self.part.name
-
-    def is_called(self, name: str) -> bool:
-        return self.part.is_called(name)
-
-    @property
-    def dimension(self) -> int:
-        return self.part.dimension
-
-    def from_unit(self, unit: Tensor) -> Tensor:
-        """Maps points of the unit cube over the whole part, of which some is cut away."""
-        return self.part.from_unit(unit)
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points of the part belong to the difference."""

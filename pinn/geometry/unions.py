@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinn.geometry.base import Domain, Part
+from pinn.geometry.base import Domain, Part, PartOfPart
 from pinn.geometry.box import Box, Face
 from sciformer.errors import DomainError
 
@@ -121,36 +121,16 @@ class Intersection(Combination):
 
 
 @dataclass(frozen=True)
-class Rim(Part):
+class Rim(PartOfPart):
     """The remainder of a part of one domain in a combination."""
 
     part: Part
     domain: Combination
 
-    @property
-    def name(self) -> str:
-        return self.part.name
-
-    def is_called(self, name: str) -> bool:
-        return self.part.is_called(name)
-
-    @property
-    def dimension(self) -> int:
-        return self.part.dimension
-
-    def from_unit(self, unit: Tensor) -> Tensor:
-        """Maps points of the unit cube over the whole part, some of which may lie within the
-        combination.
-        """
-        return self.part.from_unit(unit)
-
     def contains(self, points: Tensor) -> Tensor:
         """Which points of the part have nothing of the combination beyond them."""
         here = self.part.contains(points) & self.domain.contains(points)
         return here & ~self.domain.across(points, self.part.normal(points))
-
-    def normal(self, points: Tensor) -> Tensor:
-        return self.part.normal(points)
 
 
 def _probes(part: Part) -> Tensor:

@@ -75,7 +75,8 @@ def check_identifiable(problem: Problem) -> None:
 def _refuse_together(problem: Problem) -> None:
     """Unknowns of which any change may be made up for by the others, whatever the fields are."""
     names = list(problem.unknown)
-    if any(form.offset.has(*names) or form.factor.has(*names) for form in _forms(problem)):
+    built_in = [form for a in problem.ansatz.values() for form in (a.offset, a.factor)]
+    if any(sympy.sympify(form).has(*names) for form in built_in):
         return
     stated = [*problem.equations, *(c.equation for c in problem.conditions)]
     forms = [*map(difference, stated), *map(sympy.sympify, problem.expressions.values())]
@@ -95,13 +96,6 @@ def _refuse_together(problem: Problem) -> None:
         f"{problem.name}: {' and '.join(tied)} act only together, so that no samples tell them "
         f"apart; make one unknown of what they are in the equations, or give the value of one."
     )
-
-
-def _forms(problem: Problem) -> Iterator[Any]:
-    for form in problem.ansatz.values():
-        yield dataclasses.replace(
-            form, offset=sympy.sympify(form.offset), factor=sympy.sympify(form.factor)
-        )
 
 
 def _generic(problem: Problem) -> Problem:
