@@ -10,8 +10,10 @@ import numpy as np
 import sympy
 
 from pinn.assembly import build_trial
+from pinn.certificates.balls import Ball
 from pinn.certificates.claim import Claim, Wide
 from pinn.certificates.claiming import claim_of
+from pinn.certificates.residual import Residual
 from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
@@ -58,6 +60,19 @@ def claim_with_wide_layer(seed: int = 0) -> Claim:
         generator.normal(size=(1, 4)),
     )
     return dataclasses.replace(claim, wide=(wide,))
+
+
+def residual_of(claim: Claim) -> float:
+    """The integral of |r| over the domain, by 64^2 midpoints; nan where r has no value."""
+    lines = [
+        float(a) + float(b - a) * (np.arange(64) + 0.5) / 64
+        for a, b in zip(claim.low, claim.high, strict=True)
+    ]
+    columns = [Ball.of(g.reshape(-1, 1)) for g in np.meshgrid(*lines, indexing="ij")]
+    with np.errstate(all="ignore"):
+        middle = Residual(claim)(columns[0], columns[1], lambda ball: ball).middle
+    sides = [float(b - a) for a, b in zip(claim.low, claim.high, strict=True)]
+    return float(np.abs(middle).mean()) * sides[0] * sides[1]
 
 
 def exact_value(claim: Claim, place: tuple[Any, Any]) -> Any:

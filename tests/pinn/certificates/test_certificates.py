@@ -16,12 +16,10 @@ import torch
 
 import pinn
 from pinn.bounds.error_bound import Kind
-from pinn.certificates.balls import Ball
 from pinn.certificates.certify import certify
 from pinn.certificates.claim import CLAIM, Claim, read, write
 from pinn.certificates.claiming import claim_of
 from pinn.certificates.proving import prove_error
-from pinn.certificates.residual import Residual
 from pinn.certificates.verifier import verify as verifier
 from pinn.certificates.verifier.verify import verify_solution
 from pinn.networks import MLP
@@ -29,7 +27,7 @@ from pinn.problem.registry import find_problem
 from pinn.refinement.refine import Refiner
 from pinn.solution import Solution
 from sciformer.errors import CertificateError, DataError, UsageError
-from tests.pinn.certificates.claims import claim_with_wide_layer, problem_of, trial_of
+from tests.pinn.certificates.claims import claim_with_wide_layer, problem_of, residual_of, trial_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -220,13 +218,7 @@ def test_a_claim_survives_its_files(directory: Path) -> None:
 def test_a_network_with_a_wide_layer_is_proven_and_confirmed() -> None:
     """Against a sum of |r| over 64^2 points. Kills: boxes left out, a rule of the wide layer."""
     claim = claim_with_wide_layer()
-    lines = [
-        float(a) + float(b - a) * (np.arange(64) + 0.5) / 64
-        for a, b in zip(claim.low, claim.high, strict=True)
-    ]
-    columns = [Ball.of(g.reshape(-1, 1)) for g in np.meshgrid(*lines, indexing="ij")]
-    middle = Residual(claim)(columns[0], columns[1], lambda ball: ball).middle
-    total = float(np.abs(middle).mean())  # the domain has the area 1
+    total = residual_of(claim)
     proven = certify(claim, 0.3 * total)
     assert 0.99 * total <= proven.bound <= 1.3 * total
     assert verifier.derive(proven) <= proven.bound

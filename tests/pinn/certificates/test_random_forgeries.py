@@ -16,14 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pinn.certificates.balls import Ball
 from pinn.certificates.certify import certify
 from pinn.certificates.claim import Claim, write
-from pinn.certificates.residual import Residual
 from pinn.certificates.verifier.rounding import evaluation_error
 from pinn.certificates.verifier.verify import verify_solution
 from sciformer.errors import CertificateError, DataError
-from tests.pinn.certificates.claims import claim_with_wide_layer
+from tests.pinn.certificates.claims import claim_with_wide_layer, residual_of
 
 FEW, MANY, PIECES = 60, 1_000, 5
 FACTORS = (0.0, -1.0, 0.5, 0.999, 1 - 1e-9, 1 + 1e-9, 1.001, 2.0, 1e8, 1e-300)
@@ -39,19 +37,6 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Claim:
     write(claim, path)
     assert verify_solution(path).derived <= claim.bound
     return claim
-
-
-def residual_of(claim: Claim) -> float:
-    """The integral of |r| over the domain, by 64^2 midpoints; nan where r has no value."""
-    lines = [
-        float(a) + float(b - a) * (np.arange(64) + 0.5) / 64
-        for a, b in zip(claim.low, claim.high, strict=True)
-    ]
-    columns = [Ball.of(g.reshape(-1, 1)) for g in np.meshgrid(*lines, indexing="ij")]
-    with np.errstate(all="ignore"):
-        middle = Residual(claim)(columns[0], columns[1], lambda ball: ball).middle
-    sides = [float(b - a) for a, b in zip(claim.low, claim.high, strict=True)]
-    return float(np.abs(middle).mean()) * sides[0] * sides[1]
 
 
 def _array(value: Any, generator: np.random.Generator) -> Any:
