@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pinn.settings import Settings
     from pinn.trial.inputs import Inputs
 
-# More windows than these are no solution that anybody could store.
+# A solution of more windows than these could not be stored by anybody.
 MOST_WINDOWS = 10_000
 
 
@@ -82,7 +82,7 @@ def rebuilt_windows(problem: Problem, settings: Settings, state: Mapping[str, Te
     """Trial solutions in windows of time with the structure of a saved state.
 
     Raises:
-        DataError: ends and states that are no windows of the problem.
+        DataError: ends and states that are not windows of the problem.
     """
     ends, states = torch.as_tensor(state["ends"]), torch.as_tensor(state.get("states", ()))
     [(low, high)] = problem.domain.intervals.values() if len(problem.coordinates) == 1 else [(0, 0)]
@@ -98,7 +98,7 @@ def rebuilt_windows(problem: Problem, settings: Settings, state: Mapping[str, Te
     if not is_sound:
         raise DataError(
             f"{problem.name}: the saved windows have ends {tuple(ends.shape)} and states "
-            f"{tuple(states.shape)}, which are no windows of this problem; solve again."
+            f"{tuple(states.shape)}, which are not windows of this problem; solve again."
         )
     trials = []
     for k, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):

@@ -116,7 +116,7 @@ def physicsformer() -> Paper:
                 "cylinder wake at Re = 3900",
                 "abstract of version 2",
                 "-",
-                "No data of that flow can be had here, and its simulation takes a cluster.",
+                "No data of that flow are available here, and simulating it takes a cluster.",
             ),
         ),
     )

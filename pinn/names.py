@@ -75,8 +75,8 @@ def make(kind: str, record: str | Mapping[str, Any]) -> Any:
     name = record if isinstance(record, str) else options.pop("name", None)
     if name is None:
         raise DataError(
-            f"solve: the {kind} {options.get('object', '?')} has no registered name, so that a "
-            f"file cannot rebuild it; give the object itself, by {kind}=..., or register it."
+            f"solve: the {kind} {options.get('object', '?')} has no registered name, so a file "
+            f"cannot rebuild it; give the object itself, with {kind}=..., or register it."
         )
     found = find(kind, name)
     who = f"solve: {name}"

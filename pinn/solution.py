@@ -108,7 +108,7 @@ class Solution:
         if outside.any():
             warnings.warn(
                 f"{self.problem.name}: {int(outside.sum())} of {len(points)} points lie outside "
-                f"of the domain {domain}, where nothing was solved; values there mean nothing.",
+                f"of the domain {domain}, where nothing was solved; values there are meaningless.",
                 stacklevel=3,
             )
 
@@ -256,7 +256,7 @@ class Solution:
             trust: allows to execute the Python file of the problem of a run of somebody else.
 
         Raises:
-            DataError: the directory is no run, the run has not finished or is damaged, or its
+            DataError: the directory is not a run, the run has not finished or is damaged, or its
                 network cannot be rebuilt.
             UsageError: the problem is a Python file of somebody else, or one that has changed.
         """
@@ -269,7 +269,7 @@ class Solution:
         path = Path(directory) / NETWORK
         if not path.exists():
             raise DataError(
-                f"Solution: {directory} has not finished; continue it by --resume {directory}."
+                f"Solution: {directory} has not finished; continue it with --resume {directory}."
             )
         problem = find_problem(name_in(run, trust=trust), config["parameters"])
         given = {} if network is None else {"network": network}
@@ -283,7 +283,7 @@ class Solution:
         except DataError as error:
             raise DataError(
                 f"Solution: {path} is damaged or belongs to another network; "
-                f"solve again by --resume {directory}: {error}"
+                f"solve again with --resume {directory}: {error}"
             ) from error
         trial.load_state_dict(tensors)
         solution = cls(problem, trial, settings)
@@ -307,7 +307,7 @@ def open_solve(directory: str | Path) -> Run:
     """The run of a solve, finished or not.
 
     Raises:
-        DataError: the directory is no run, or one of another command.
+        DataError: the directory is not a run, or one of another command.
     """
     from sciformer.runs import Run
 

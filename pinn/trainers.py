@@ -47,7 +47,7 @@ def _noisy_data(solution: Solution, parameters: FlatParameters, processes: Proce
     settings = solution.settings
     if settings.curriculum is not None or settings.causal:
         raise UsageError(
-            f"{solution.problem.name}: data whose noise is known weigh all terms by it; leave out "
+            f"{solution.problem.name}: data of known noise set the weights of all terms; leave out "
             "curriculum and causal weights."
         )
     return NoisyData(

@@ -58,7 +58,7 @@ def test_it_is_short_public_and_ends_in_an_assertion(path: Path) -> None:
     assert asserted
     assert all(re.search(r', f?"[a-z].*"$', line) for line in asserted)
     for module in re.findall(r"^(?:from|import) ((?:sciformer|pinn|theory)\S*)", source, re.M):
-        assert module.count(".") <= 1, f"{module} is no public place"
+        assert module.count(".") <= 1, f"{module} is not a public place"
     assert code_cells(notebook)[0].metadata.get("tags") == ["parameters"]
 
 

@@ -54,7 +54,7 @@ def understood(words: list[str]) -> argparse.Namespace:
     name, *rest = words
     commands = entries("commands")
     if name not in commands:
-        raise UsageError(f"{name} is no command")
+        raise UsageError(f"{name} is not a command")
     tried = [commands[name], *(entries(BY_KIND[name]).values() if name in BY_KIND else ())]
     error: UsageError | None = None
     for entry in tried:

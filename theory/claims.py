@@ -22,7 +22,7 @@ KINKS = "abs(x1-x2**2); abs(abs(x1)-abs(x2))"
 PRODUCTS = "x1*x2; x2*x3; x3*x4; x4*x1"
 CERTIFIED = (
     "Our bound is proven over the whole domain for the emitted float64 weights; with absolute "
-    "positions, as the corrected theorem wants."
+    "positions, as the corrected theorem requires."
 )
 AUDIT = "See docs/theory/single-layer-theorem.md for the corrected statement."
 

@@ -53,8 +53,8 @@ def bound_error(
     """
     if problem.unknown:
         raise UsageError(
-            f"{problem.name}: its parameters were found from data, so that the exact solution is "
-            "that of other parameters; there is no error bound."
+            f"{problem.name}: its parameters were found from data, so the exact solution is that "
+            "of other parameters and there is no error bound."
         )
     form = normal_form(problem)
     case = Case(problem, trial, form, boundary_of(problem, trial))

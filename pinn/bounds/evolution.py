@@ -90,7 +90,7 @@ def _march(case: Case, samples: Samples, norm: Norm, rate: Rate) -> tuple[Array,
         worst = max(worst, gain)
     found = np.array(growth)
     if not np.isfinite(found).all():
-        raise NotApplicable("errors grow beyond all numbers at the rate that is known")
+        raise NotApplicable("at the known growth rate the error bound overflows")
     constants = {"largest q": float(worst), "int |r|": float(pushes @ samples.steps)}
     if start:
         constants["at the start and walls"] = start
@@ -218,7 +218,7 @@ def _pointwise(case: Case, samples: Samples, norm: Norm) -> Statement:
         worst = max(worst, float(np.max(gain)))
     found = samples.norm(np.array(growth), norm.power)
     if not np.isfinite(found).all():
-        raise NotApplicable("errors grow beyond all numbers at the rate that is known")
+        raise NotApplicable("at the known growth rate the error bound overflows")
     constants = {"largest q": worst}
     return Statement(float(found.max()), POINTWISE, constants, _assumptions(case, rate), found)
 
@@ -261,5 +261,5 @@ def _assumptions(case: Case, rate: Rate) -> tuple[str, ...]:
     if not rate.is_constant:
         said.append("rates are the largest of some points")
     if case.form.has_space or case.space:
-        said.append("the exact solution is as smooth as the equation asks")
+        said.append("the exact solution is as smooth as the equation requires")
     return tuple(said)

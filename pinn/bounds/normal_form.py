@@ -139,7 +139,7 @@ def _factor(problem: Problem, in_time: tuple[Any, Any], in_space: list[Any]) -> 
             return sympy.Integer(1) if lead > 0 else sympy.Integer(-1)
         return sympy.Integer(1)
     if not lead.is_number:
-        raise _unknown(problem, f"the factor {lead} of its derivative in time is no number")
+        raise _unknown(problem, f"the factor {lead} of its derivative in time is not a number")
     return 1 / lead
 
 

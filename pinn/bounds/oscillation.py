@@ -38,11 +38,13 @@ def bound_oscillation(case: Case, samples: Samples, norm: Norm) -> Statement:
     ):
         raise NotApplicable("an energy is known for constant coefficients of the right sign only")
     if boundary.start is not None or not boundary.start_slope:
-        raise NotApplicable("its initial values and slopes do not both hold by the form")
+        raise NotApplicable(
+            "its initial values and slopes are not both built into the trial solution"
+        )
     if boundary.missed or (boundary.free and form.has_space) or any(boundary.kinks.values()):
-        raise NotApplicable("its walls do not hold by the form")
+        raise NotApplicable("the conditions at its walls are not built into the trial solution")
     if any((w.robin or 0.0) < 0 for w in boundary.walls.values()):
-        raise NotApplicable("a wall feeds energy in")
+        raise NotApplicable("energy enters through a wall")
     pushes = samples.norm(samples.residual, 2.0)
     energy = np.concatenate([[0.0], np.cumsum(pushes * samples.steps)])
     moved = np.concatenate([[0.0], np.cumsum(energy[1:] * samples.steps)])

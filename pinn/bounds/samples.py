@@ -196,6 +196,6 @@ class Sampler:
         if not np.isfinite(found).all():
             raise ConvergenceError(
                 f"{self._problem.name}: the residual is not finite at some points of the domain, "
-                "so that no error bound follows; train again."
+                "so no error bound follows; train again."
             )
         return found

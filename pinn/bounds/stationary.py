@@ -45,7 +45,7 @@ def bound_stationary(case: Case, samples: Samples, norm: Norm) -> Statement:
         NotApplicable: with the reason.
     """
     if (min(float(samples.at(a).min()) for a in case.form.diffusion.values())) < 0:
-        raise NotApplicable("its second derivatives have both signs, so that it is not elliptic")
+        raise NotApplicable("its second derivatives have both signs, so it is not elliptic")
     if norm is Norm.MAX:
         return _by_barrier(case, samples)
     if any(case.boundary.kinks.values()) or case.boundary.missed:
@@ -88,8 +88,8 @@ def _stability(case: Case, samples: Samples) -> tuple[float, Theorem, dict[str, 
     worst = float(growth.max())
     if not least > worst:
         raise NotApplicable(
-            f"it is not coercive: errors grow at a rate of {worst:.3g}, and diffusion takes away "
-            f"{least:.3g} only"
+            f"it is not coercive: errors grow at a rate of {worst:.3g}, and diffusion removes only "
+            f"{least:.3g}"
         )
     constants = {"least eigenvalue": least, "largest growth": worst}
     return least - worst, COERCIVE, constants
@@ -132,7 +132,7 @@ def _by_barrier(case: Case, samples: Samples) -> Statement:
         raise NotApplicable(trouble)
     growth = rate_max(form).anywhere(samples)
     if growth is None or (growth > 0).any():
-        raise NotApplicable("its reaction grows with the field, so that no maximum principle holds")
+        raise NotApplicable("its reaction grows with the field, so no maximum principle holds")
     factors = []
     for c, a in form.diffusion.items():
         axis = case.axis(c)

@@ -71,14 +71,14 @@ def boundary_of(problem: Problem, trial: TrialSolution) -> Boundary:
     """The conditions that hold at the ends of all coordinates.
 
     Raises:
-        UsageError: the domain is no box, a slope at a wall or an initial condition is left to the
-            loss or missing, or the ends of a periodic coordinate do not meet.
+        UsageError: the domain is not a box, a slope at a wall or an initial condition is left to
+            the loss or missing, or the ends of a periodic coordinate do not meet.
     """
     if not isinstance(problem.domain, Box):
-        raise _refusal(problem, f"its domain {problem.domain} is no box")
+        raise _refusal(problem, f"its domain {problem.domain} is not a box")
     if isinstance(trial, Windows) or any(isinstance(m, Kinks) for m in trial.modules()):
         raise _refusal(
-            problem, "the trial solution is made of pieces, whose joints nobody looks at"
+            problem, "the trial solution is made of pieces, whose joints are not examined"
         )
     _refuse_rough_form(problem, trial)
     exact, soft = _read(problem, trial)
@@ -114,7 +114,7 @@ def _read(
     for condition in problem.conditions:
         read = read_condition(problem, condition)
         if isinstance(read, str):
-            raise _refusal(problem, f"the condition on {condition.on} is of no kind known: {read}")
+            raise _refusal(problem, f"the condition on {condition.on} is of no known kind: {read}")
         (exact if condition in met else soft).append(read)
     return exact, soft
 
@@ -198,6 +198,6 @@ def _seam(problem: Problem, trial: TrialSolution, axis: int) -> float:
 
 def _refusal(problem: Problem, why: str) -> UsageError:
     return UsageError(
-        f"{problem.name}: an error bound needs conditions that the trial solution meets by its "
-        f"form: {why}; solve with hard conditions, or take an estimate (--estimate-error)."
+        f"{problem.name}: an error bound needs conditions that are built into the trial "
+        f"solution: {why}; solve with hard conditions, or take an estimate (--estimate-error)."
     )

@@ -283,5 +283,5 @@ def _exploded(frame: Frame, boxes: Boxes, done: float) -> CertificateError:
     return CertificateError(
         f"certify: more than {MOST_BOXES} boxes, with {done:.0%} of the domain done; the smallest, "
         f"{widths[0]:.1g} by {widths[1]:.1g}, lies at x = {x:.4g}, t = {t:.4g}, where the network "
-        "is too steep for its enclosure; take fewer layers or a wider viscosity."
+        "is too steep for its enclosure; take fewer layers or a larger viscosity."
     )

@@ -174,7 +174,7 @@ def _claim(directory: Path, content: Mapping[str, Any]) -> Claim:
         raise ValueError("walls or inputs")
     numbers = {name: float.fromhex(content[name]) for name in ("bound", "rounding")}
     if not all(math.isfinite(v) and v >= 0 for v in numbers.values()):
-        raise ValueError("bounds that are no numbers")
+        raise ValueError("bounds that are not numbers")
     codes, orders, ellipses = (_codes(arrays[n]) for n in ("codes", "orders", "ellipses"))
     if len(orders) != len(ellipses) or len(orders) != int((codes == 0).sum()):
         raise ValueError("leaves")
@@ -242,7 +242,7 @@ def _spelled(value: Fraction) -> str:
 
 def _fraction(text: Any) -> Fraction:
     if not isinstance(text, str) or len(text) > 200:
-        raise ValueError("a number that is no fraction")
+        raise ValueError("a number that is not a fraction")
     above, _, below = text.partition("/")
     return Fraction(int(above), int(below or "1"))
 

@@ -24,7 +24,7 @@ def answer(arguments: argparse.Namespace) -> int:
 
     Raises:
         UsageError: no run, another family than the run's, or a number that is missing.
-        DataError: a file that is no table of readings.
+        DataError: a file that is not a table of readings.
     """
     from pinn.families.saved import load
     from pinn.problem.source import is_file
@@ -88,13 +88,13 @@ def _numbers(learned: Learned, pairs: list[str]) -> dict[str, float]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
-            raise UsageError(f"{WHO}: --set wants key=value; got {pair!r}.")
+            raise UsageError(f"{WHO}: --set expects key=value; got {pair!r}.")
         if key not in learned.family.distributions:
             raise unknown_name(WHO, "number of the family", key, learned.family.distributions)
         try:
             found[key] = float(text)
         except ValueError:
-            raise UsageError(f"{WHO}: --set {key} wants a number; got {text!r}.") from None
+            raise UsageError(f"{WHO}: --set {key} expects a number; got {text!r}.") from None
     return found
 
 

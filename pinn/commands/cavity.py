@@ -15,8 +15,8 @@ EPILOG = """examples:
   sciformer cavity --reynolds 400
   sciformer cavity --reynolds 1000 --generate runs/cavity_re1000.npz
 
-At Re = 100 Ghia's table stands beside it. --generate needs pip install 'sciformer[cfd]' (NGSolve,
-LGPL-2.1); it writes the table, and what made it beside it as JSON."""
+At Re = 100 Ghia's table is shown beside it. --generate needs pip install 'sciformer[cfd]' (NGSolve,
+LGPL-2.1); it writes the table, and how it was made beside it as JSON."""
 GHIA_REYNOLDS = 100  # of the table that is in the package
 
 

@@ -24,14 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--estimate-error",
         action="store_true",
-        help="then estimate the relative L2 error by a second look, for problems without a "
-        "reference (up to half of the time again, or twice the time)",
+        help="then estimate the relative L2 error by a correction or a second solve, for problems "
+        "without a reference (up to half of the time again, or twice the time)",
     )
     parser.add_argument(
         "--certify",
         type=positive_number,
         metavar="BOUND",
-        help="then prove that the L1 error is at most so much at every time, and write a "
+        help="then prove that the L1 error is at most BOUND at every time, and write a "
         "certificate that `sciformer verify` checks; for u_t + f(u)_x = a u_xx + source between "
         "two walls (exit status 3 if the proof does not get there)",
     )
@@ -85,8 +85,8 @@ def certify(solution: Solution, tolerance: float, run: Run) -> dict[str, Any]:
         found |= {"proven": bound.summary(), "certificate": str(path)}
         if bound.bound > tolerance:
             found["not_proven"] = (
-                f"what is proven, {bound.bound:.2e}, is more than the {tolerance:g} that was asked "
-                "for; train longer, or with a larger network"
+                f"what is proven, {bound.bound:.2e}, is more than the {tolerance:g} "
+                "requested; train longer, or with a larger network"
             )
     summary = run.read_json("summary.json") or {}
     run.write_json("summary.json", {**summary, **found})

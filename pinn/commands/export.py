@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=positive_integer,
         default=26_000,
         metavar="N",
-        help="about how many points the grid has, in films that of one frame (default 26000)",
+        help="approximate number of points of the grid, in films of one frame (default 26000)",
     )
     parser.add_argument(
         "--trust",

@@ -26,7 +26,7 @@ u_t + lambda_1 u u_x - lambda_2 u_xx = 0. The coefficient of u_t is taken as 1, 
 scale of both. Without --data the wake of the package is used, on 100 x 50 points and 200
 snapshots, and for burgers the exact solution.
 
-The weak method sees the velocity of every point and snapshot, the network --samples of them;
+The weak method sees the velocity of every point and snapshot, the network only --samples of them;
 neither sees the pressure. The network starts from lambda_1 = lambda_2 = 0; beside x, y and t it is
 given the phase of a travelling wave, whose wave vector is first found in the samples and then
 learned.
@@ -34,7 +34,7 @@ learned.
 A problem of your own is a Python file, as `sciformer solve` takes it; its --data is a .csv whose
 header names coordinates, fields and, if known, sigma_<field> or sigma, an .npz with arrays of these
 names, or a .mat with a grid as burgers_shock.mat has it. Without a sigma the noise is estimated
-from the samples; --noise S says its standard deviation, and --noise 0 that there is none. A
+from the samples; --noise S gives its standard deviation, and --noise 0 that there is none. A
 parameter that is --unknown starts from its value in the file, or from the one that is given.
 
 Each fit by a network ends with a verdict: converged, doubtful or not converged, with the reasons
@@ -67,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[=START]",
-        help="a parameter of your own problem that is to be found; repeatable",
+        help="a parameter of your own problem to find; repeatable",
     )
     parser.add_argument(
         "--method",
@@ -79,7 +79,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_noise,
         metavar="SHARE",
         help="Gaussian noise to add, as a share of the standard deviation (default none); for "
-        "samples of your own the standard deviation that their noise has, 0 for none (default: "
+        "samples of your own the standard deviation of their noise, 0 for none (default: "
         "estimated)",
     )
     parser.add_argument(
@@ -264,8 +264,8 @@ def _burgers(arguments: argparse.Namespace) -> Study:
 
     if arguments.method in ("weak", "both") or arguments.periodic_in_time:
         raise UsageError(
-            "sciformer identify: burgers takes samples of its exact solution and knows the network "
-            "only; leave out --periodic-in-time and --method."
+            "sciformer identify: burgers takes samples of its exact solution and supports the "
+            "network method only; leave out --periodic-in-time and --method."
         )
     viscosity = 1 / (arguments.reynolds or 100 * math.pi)
     settings = network_settings(arguments, schedule=SCHEDULE)

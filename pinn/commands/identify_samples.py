@@ -49,7 +49,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[Problem, Settings]:
 
     if arguments.method in ("weak", "both") or arguments.periodic_in_time:
         raise UsageError(
-            "sciformer identify: samples are fitted by the network only; leave out "
+            "sciformer identify: samples are fitted by the network method only; leave out "
             "--periodic-in-time and --method."
         )
     if arguments.problem == "burgers":
@@ -90,7 +90,7 @@ def _starts(words: Sequence[str]) -> dict[str, float | None]:
             start = math.nan
         if start is not None and not math.isfinite(start):
             raise UsageError(
-                f"sciformer identify: --unknown {name} starts at {text!r}, which is no finite "
+                f"sciformer identify: --unknown {name} starts at {text!r}, which is not a finite "
                 f"number; write for example --unknown {name}=0.5."
             )
         starts[name] = start
@@ -111,7 +111,7 @@ def _samples(
         return cloud
     if cloud.noise:
         raise UsageError(
-            f"sciformer identify: {cloud.name} says its noise itself; leave out --noise, or its "
+            f"sciformer identify: {cloud.name} already gives its noise; leave out --noise, or its "
             "columns sigma."
         )
     return with_noise(cloud, arguments.noise)

@@ -242,7 +242,7 @@ def _print(summary: dict[str, Any], outcomes: list[Outcome]) -> None:
         "optimiser": "optimiser",
         "steps": "steps",
         "train_seconds": "CPU seconds",
-        "milliseconds": "CPU ms a frame, 512 points",
+        "milliseconds": "CPU ms per frame, 512 points",
         "run": "run",
     }
     print_table([(label, summary[key]) for key, label in shown.items()], ("", summary["family"]))

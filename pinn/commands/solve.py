@@ -32,9 +32,9 @@ EPILOG = """examples:
 
 The network with the smallest residual on points that it was never trained on is kept; the error
 against a reference is only displayed. A training ends when its --budget is spent,
-when its residual has come to rest, or when the wide layer that refines it does the rest better.
-The budget counts CPU seconds of the process, refinement included, so that a busy machine takes
-longer and finds the same; on an accelerator it counts seconds by the clock. For the same numbers
+when its residual has stopped falling, or when the wide layer that refines it makes faster progress.
+The budget counts CPU seconds of the process, refinement included, so a busy machine takes longer
+and finds the same; on an accelerator it counts seconds by the clock. For the same numbers
 twice, bit for bit, give --iterations. Processes started by torchrun share the
 points; the first one reports and writes.
 
@@ -109,7 +109,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="learned",
         metavar="RUN",
-        help="answer by a run of `sciformer learn`, in milliseconds; numbers by --set",
+        help="answer with a run of `sciformer learn`, in milliseconds; numbers with --set",
     )
     parser.add_argument(
         "--readings",

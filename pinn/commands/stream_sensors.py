@@ -21,8 +21,8 @@ EPILOG = """examples:
   sciformer stream runs/wake --input next.csv --points points.csv --load-state state.safetensors
 
 A line of the input is a frame: u,v of each sensor in the order of the run's sensors, empty or nan
-where one is silent. The answer is one line a frame: its number, then u, v and p at each point. With
---json one object comes at the end, with the fields after the last frame."""
+where one is silent. The answer is one line per frame: its number, then u, v and p at each point.
+With --json one object comes at the end, with the fields after the last frame."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json({**summary, "fields": {k: v.tolist() for k, v in fields.items()}})
     else:
-        note(f"noise {stream.noise:.2%}  {summary['milliseconds']:.2f} CPU ms a frame")
+        note(f"noise {stream.noise:.2%}  {summary['milliseconds']:.2f} CPU ms per frame")
 
 
 @contextlib.contextmanager

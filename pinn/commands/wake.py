@@ -179,7 +179,7 @@ def _say_unfinished(maker: WakeMaker, run: Run, as_json: bool) -> None:
         print_json({"finished": False, "step": maker.taken, "steps": steps, "run": str(run.path)})
     note(
         f"sciformer wake: {maker.taken} of {steps} steps are done; "
-        f"go on with sciformer wake generate --resume {run.path}."
+        f"continue with sciformer wake generate --resume {run.path}."
     )
 
 

@@ -54,7 +54,7 @@ class Cloud:
         for label, column in values.items():
             if column.shape != (len(points),):
                 raise DataError(
-                    f"{self.name}: {label} needs one value a point, ({len(points)},); "
+                    f"{self.name}: {label} needs one value per point, ({len(points)},); "
                     f"got {column.shape}."
                 )
         for label, array in {"points": points, **values}.items():
@@ -65,8 +65,8 @@ class Cloud:
                 )
             if np.abs(array).max() > _LARGEST:
                 raise DataError(
-                    f"{self.name}: {label} goes up to {np.abs(array).max():.2g}, whose square is "
-                    "no float; choose a larger unit."
+                    f"{self.name}: {label} goes up to {np.abs(array).max():.2g}, whose square "
+                    "overflows float64; choose a larger unit."
                 )
         self._check_noise()
 

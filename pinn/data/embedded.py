@@ -12,8 +12,9 @@ POINTS, SNAPSHOTS, STEP = (100, 50), 200, 0.1
 # Measured by test functions of those widths on a fine grid.
 SMALL_SCALES = (
     "The embedded wake is computed, and not exactly: test functions 0.6 to 2 diameters wide find "
-    "lambda_2 within 0.02 % of its value. That is the floor of these data, and no interval counts "
-    "it. It is the wake of one cylinder in a row of them 16 diameters apart (Strouhal number "
+    "lambda_2 within 0.02 % of its value. That is the floor of these data, and no interval "
+    "accounts for it. It is the wake of one cylinder in a row of them 16 diameters "
+    "apart (Strouhal number "
     "0.1703; a free stream has 0.164 to 0.167)."
 )
 

@@ -57,7 +57,7 @@ def load_flow(path: Path | str) -> FlowData:
         first = str(error).partition("\n")[0]
         raise DataError(
             f"flow data: {path.name} cannot be read as {path.suffix[1:]} ({first}); "
-            "it may be damaged or of another form."
+            "it may be damaged or of another format."
         ) from error
     return _flow(path.name, found)
 
@@ -70,7 +70,7 @@ def _flow(name: str, found: Mapping[str, Any]) -> FlowData:
 
 
 def check_shapes(name: str, shapes: Mapping[str, tuple[int, ...]], there: Iterable[str]) -> None:
-    """Refuses arrays that are no flow, or too large, by their shapes, before one is read.
+    """Refuses arrays that are not a flow, or too large, by their shapes, before one is read.
 
     Args:
         name: what messages call the file.
@@ -83,14 +83,14 @@ def check_shapes(name: str, shapes: Mapping[str, tuple[int, ...]], there: Iterab
     missing = [key for key in REQUIRED if key not in shapes]
     if missing:
         raise DataError(
-            f"{name}: {' and '.join(missing)} missing; wanted are {', '.join(REQUIRED)} and, if "
+            f"{name}: {' and '.join(missing)} missing; expected are {', '.join(REQUIRED)} and, if "
             f"known, p_star, and the file holds {', '.join(sorted(there)[:20]) or 'nothing'}."
         )
     time, points = shapes["t"], shapes["X_star"]
     if math.prod(time) != max(time, default=0):
         raise DataError(
             f"{name}: t must have the shape (n_t,) or (n_t, 1), and has {time}; "
-            "give one time a snapshot."
+            "give one time per snapshot."
         )
     if len(points) != 2 or points[1] != 2:
         hint = "it seems transposed" if points[:1] == (2,) else "give x and y of each point"
@@ -154,13 +154,13 @@ def _npy_shape(name: str, key: str, archive: zipfile.ZipFile, member: str) -> tu
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         if version not in NPY_HEADERS:
-            raise DataError(f"{name}: {key} has the unknown npy version {version}; save it anew.")
+            raise DataError(f"{name}: {key} has the unknown npy version {version}; save it again.")
         shape, _, dtype = NPY_HEADERS[version](file)
         size = archive.getinfo(member).file_size - file.tell()
     if dtype.hasobject or min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize != size:
         raise DataError(
             f"{name}: {key} claims to be {shape} of {dtype}, which is not what its {size} bytes "
-            "hold; save it anew."
+            "hold; save it again."
         )
     return tuple(shape)
 

@@ -96,7 +96,7 @@ class FlowData:
         """The flow on the grid that its points form, in whatever order they come.
 
         Raises:
-            DataError: the points are no full grid of equal spacing, or the snapshots not equally
+            DataError: the points are not a full grid of equal spacing, or the snapshots not equally
                 spaced.
         """
         x, column = _axis(self.points[:, 0])
@@ -106,7 +106,7 @@ class FlowData:
         ):
             raise DataError(
                 f"{self.name}: {len(self.points)} points with {len(x)} different x and {len(y)} "
-                "different y are no full grid; interpolate the flow to a grid first."
+                "different y are not a full grid; interpolate the flow to a grid first."
             )
         fields = np.empty((2, len(x), len(y), len(self.time)))
         fields[:, column, row] = self.velocity.transpose(1, 0, 2)

@@ -87,7 +87,7 @@ def _check_names(
 ) -> None:
     """Refuses a file without a coordinate or without any quantity, or with a name beside them."""
     wanted = (
-        f"wanted are the coordinates {', '.join(coordinates)}, one or more of "
+        f"expected are the coordinates {', '.join(coordinates)}, one or more of "
         f"{', '.join(quantities)}, and, if the noise is known, "
         f"{', '.join(f'{SIGMA}_{key}' for key in quantities)} or {SIGMA}"
     )
@@ -140,7 +140,7 @@ def _read_archive(
         if len(column) != length and not (key.startswith(SIGMA) and len(column) == 1):
             raise DataError(
                 f"{path.name}: {key} has {len(column)} numbers and {coordinates[0]} {length}; give "
-                "one a sample."
+                "one per sample."
             )
     return {key: np.broadcast_to(column, length) for key, column in columns.items()}
 
@@ -201,5 +201,5 @@ def _readable(path: Path) -> Iterator[None]:
         first = str(error).partition("\n")[0]
         raise DataError(
             f"samples: {path.name} cannot be read as {path.suffix[1:]} ({first}); it may be "
-            "damaged or of another form."
+            "damaged or of another format."
         ) from error

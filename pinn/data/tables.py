@@ -90,7 +90,7 @@ class Table:
             return [cell.strip() for cell in next(csv.reader([text], delimiter=mark))]
         except csv.Error as error:
             raise DataError(
-                f"{self._name}, line {number}: is no line of a table ({error})."
+                f"{self._name}, line {number}: is not a line of a table ({error})."
             ) from error
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
@@ -140,8 +140,8 @@ class Table:
             if not _is_number(cell):
                 what = f"{cell[:40]!r}" if cell else "empty"
                 raise DataError(
-                    f"{self._name}, line {number}: {label} is {what}, which is no finite number; "
-                    "write it with a decimal point, or remove the line."
+                    f"{self._name}, line {number}: {label} is {what}, which is not a finite "
+                    "number; write it with a decimal point, or remove the line."
                 )
 
 
@@ -150,7 +150,7 @@ def _text(name: str, content: bytes) -> str:
     try:
         return content.decode("utf-16" if is_wide else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: is no text in UTF-8 ({error}); save it as such.") from error
+        raise DataError(f"{name}: is not text in UTF-8 ({error}); save it as UTF-8.") from error
 
 
 def _is_number(text: str) -> bool:

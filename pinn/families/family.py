@@ -46,7 +46,7 @@ class Family:
     Raises:
         UsageError: something given has no distribution, or the other way round; a function of
             several coordinates; a distribution of numbers for a function.
-        DomainError: a domain that is no box.
+        DomainError: a domain that is not a box.
 
     Examples:
         >>> import pinn, sympy

@@ -48,7 +48,7 @@ class Posterior:
         # Three times: the largest of many readings' root mean square is that of the noise.
         if self.misfit > 3 * max(self.noise, 10 * JITTER):
             found.append(
-                f"{name} is no function of the distribution that was learned: the nearest one "
+                f"{name} is not a function of the distribution that was learned: the nearest one "
                 f"misses the readings by {self.misfit:.1%} of its size"
             )
         if self.probability < LEVEL:

@@ -102,7 +102,7 @@ def load(directory: Path | str, *, trust: bool = False) -> Learned:
         isinstance(about.get(k), t) for k, t in wanted.items()
     ):
         raise DataError(
-            f"learned: {directory} is no finished run of `sciformer learn`; name another."
+            f"learned: {directory} is not a finished run of `sciformer learn`; name another."
         )
     family = find_family(name_in(run, trust=trust))
     if distributions(family) != about["distributions"]:

@@ -46,7 +46,7 @@ def with_unknown(problem: Problem, starts: Mapping[str, float | None]) -> Proble
         size = abs(guess) or (known.size if known else abs(values[name]))
         if not 0 < size < math.inf:
             raise UsageError(
-                f"{problem.name}: {name} starts at {guess:g}, which tells nothing of its size; "
+                f"{problem.name}: {name} starts at {guess:g}, which says nothing about its size; "
                 f"give a guess, as in --unknown {name}=0.5."
             )
         unknown[symbols[name]] = Unknown(size, guess)

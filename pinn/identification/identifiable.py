@@ -47,7 +47,7 @@ def distinct(cloud: Cloud) -> Cloud:
         return cloud
     warnings.warn(
         f"{cloud.name}: {len(cloud) - len(first)} of {len(cloud)} samples are exact copies of "
-        "others, and each is counted once; if they are readings of their own, give more digits.",
+        "others, and each is counted once; if they are separate readings, give more digits.",
         SampleWarning,
         stacklevel=3,
     )
@@ -93,8 +93,8 @@ def _refuse_together(problem: Problem) -> None:
         return
     tied = [str(n) for n, share in zip(names, left[:, -1], strict=True) if abs(share) > ROUNDING]
     raise UsageError(
-        f"{problem.name}: {' and '.join(tied)} act only together, so that no samples tell them "
-        f"apart; make one unknown of what they are in the equations, or give the value of one."
+        f"{problem.name}: {' and '.join(tied)} act only together, so no samples can tell them "
+        f"apart; make their combination in the equations one unknown, or give the value of one."
     )
 
 
@@ -174,8 +174,8 @@ def _refuse_one_moment(problem: Problem) -> None:
         if 0 < order < max(across):
             raise DataError(
                 f"{problem.name}: all samples are of {time} = {moments.pop():g}, and nothing is "
-                f"known of {field} at another {time}: whatever it is then, it may have become of "
-                f"something. Give samples of several {time}, or its value at the start."
+                f"known of {field} at another {time}: any values there could have come "
+                f"from some start. Give samples of several {time}, or its value at the start."
             )
 
 

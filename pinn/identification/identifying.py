@@ -53,7 +53,7 @@ class Identification:
             or the fit is brought to its minimum, whichever is more.
         bound: Cramer-Rao bound for these samples and this noise in the network's own tangent space,
             with the equations held as in the fit. Equations held tighter lower it (in the wake by a
-            third, to a quarter of the tolerance), so it is no bound for all methods.
+            third, to a quarter of the tolerance), so it is not a bound for all methods.
         dispersion: root mean square of the samples' misfit in units of their noise, over the
             degrees of freedom that the fit leaves them; 1 where noise and network are right.
         freedom: those degrees of freedom.
@@ -128,13 +128,13 @@ class Identification:
         how = "estimated from the samples" if self.is_noise_estimated else "as given"
         said = [
             f"{self.samples} samples, {self.iterations} steps ({self.stopped}); noise {how}: "
-            f"{levels}; the fit leaves {self.dispersion:.2f} of it. Intervals count curvature, "
-            "misfit over boxes of space and how tightly the equations are held."
+            f"{levels}; the fit leaves {self.dispersion:.2f} of it. Intervals account for "
+            "curvature, misfit over boxes of space and how tightly the equations are held."
         ]
         if self.dispersion > WORSE:
             said.append(
                 f"The samples are missed by {self.dispersion:.1f} times their noise: the fit is "
-                "not done, the noise is larger than was said, or the equations are not those of "
+                "not done, the noise is larger than stated, or the equations are not those of "
                 "the data; train longer (--budget), or check noise, units and equations."
             )
         said += [

@@ -167,8 +167,8 @@ def weak_notes(first: WeakEstimate) -> list[str]:
     u, v = first.noise_found
     return [
         f"weak: {first.samples} velocities seen, no pressure; noise found in u {u:.2%}, in v "
-        f"{v:.2%}. Intervals count the spread over noise realisations and over the width of the "
-        f"test functions, and the error of integrals over this grid; the width alone is "
+        f"{v:.2%}. Intervals account for the spread over noise realisations and over the width of "
+        f"the test functions, and the error of integrals over this grid; the width alone is "
         f"{first.floor_1:.2g} % of lambda_1 and {first.floor_2:.2g} % of lambda_2: the floor of "
         "these data."
     ]
@@ -180,8 +180,8 @@ def sign_notes(first: Estimate) -> list[str]:
         return []
     certain = "" if first.interval_2[1] < 0 else ", though its interval reaches beyond 0"
     return [
-        f"{first.method}: lambda_2 = {first.lambda_2:.6g} is negative{certain}: such a flow takes "
-        "energy from nowhere, and its smallest scales grow fastest. Look whether time runs "
+        f"{first.method}: lambda_2 = {first.lambda_2:.6g} is negative{certain}: such a flow gains "
+        "energy from nowhere, and its smallest scales grow fastest. Check whether time runs "
         "backwards in the data, a force acts that the equation does not have, or noise drowns the "
         "diffusion."
     ]
@@ -194,7 +194,7 @@ def network_notes(first: NetworkEstimate) -> list[str]:
         *([LATE_START] if first.left_out else []),
         *wave_notes(first),
         f"network: {first.samples} samples seen, {first.parameters} parameters; relative L2 of "
-        f"{errors} (seed {first.seed}). Intervals count curvature, misfit over boxes in "
+        f"{errors} (seed {first.seed}). Intervals account for curvature, misfit over boxes in "
         "space, how tightly the equations are held, and the spread over seeds where there are "
         "several.",
         f"Cramer-Rao bound of {first.samples} samples at {max(first.noise, CLEAN):.1%} noise, in "

@@ -108,7 +108,7 @@ def reweighted_shift(jacobian: Tensor, rows: Tensor, factors: Tensor, count: int
 def clustered_deviation(influence: Array, cluster: NDArray[np.int64]) -> Array:
     """Standard deviation (count,) from sums of influences over clusters of rows.
 
-    What a model cannot represent leaves residuals that agree within a region and are no noise:
+    What a model cannot represent leaves residuals that agree within a region and are not noise:
     rows of one cluster may be correlated in any way, clusters are taken as independent.
 
     Args:

@@ -37,7 +37,7 @@ class Operators:
             and so is every operator that the product rule of the others needs.
 
     Raises:
-        DomainError: a coordinate that is not one letter, or a name that is no operator in them.
+        DomainError: a coordinate that is not one letter, or a name that is not an operator in them.
 
     Cost: the table is computed once, from binomial coefficients, when the object is made.
     Source: Leibniz's rule; the composition rule is Faà di Bruno's formula. The completion is ours.
@@ -113,7 +113,7 @@ class Operators:
             joined = bool(match and (position == 0 or match.group(1)))
             if match is None or not joined or not set(letters) <= set(self.coordinates):
                 raise DomainError(
-                    f"Operators: {name!r} is no operator; write words in the coordinates "
+                    f"Operators: {name!r} is not an operator; write words in the coordinates "
                     f"{', '.join(self.coordinates)} joined by + or -, such as 'xx' or 'xx+yy'."
                 )
             word = tuple(letters.count(letter) for letter in self.coordinates)

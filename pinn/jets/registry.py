@@ -56,7 +56,7 @@ def find(function: Any) -> Rule:
         name = getattr(function, "__name__", repr(function))
         raise MissingRuleError(
             f"Jet: no derivative rule for torch function {name!r}; write the network with "
-            "functions that have one, or compose them to a rule with @pinn.jets.rule(function)."
+            "functions that have one, or compose a rule from them with @pinn.jets.rule(function)."
         )
     return found
 

@@ -113,7 +113,7 @@ class DataTerm:
 
 def _units(problem: Problem, cloud: Cloud) -> list[Any]:
     """Divisor of each quantity's distance: its noise, or the size of a field, or of the values
-    themselves where a quantity is no field.
+    themselves where a quantity is not a field.
     """
     if cloud.noise:
         return [cloud.noise[name] for name in cloud.values]

@@ -80,8 +80,8 @@ class FirstOrder:
         """
         if state["resumes"] is not True or not self.resumes:
             raise UsageError(
-                "solve: this optimiser keeps more than its state tells and would not go on with "
-                "the same numbers, so that --resume does not have it; start a new run."
+                "solve: this optimiser keeps more than its state dictionary holds and would not "
+                "continue with the same numbers, so --resume does not support it; start a new run."
             )
         self.restore_full(state)
 
@@ -222,7 +222,7 @@ def find_in_library(name: str, ours: Sequence[str] = ()) -> Any:
 def _unfit(name: str, error: Exception) -> UsageError:
     first = next(iter(str(error).splitlines()), type(error).__name__)
     return UsageError(
-        f"solve: the optimiser {name} wants more than parameters and their gradients ({first}); "
+        f"solve: the optimiser {name} needs more than parameters and their gradients ({first}); "
         "choose another."
     )
 

@@ -70,7 +70,7 @@ class Stated(Protocol):
 
 
 def check_kinds(problem: Stated, condition: type[Any]) -> None:
-    """Refuses what is no coordinate, domain or condition, before anything is read of it.
+    """Refuses what is not a coordinate, domain or condition, before anything is read of it.
 
     Args:
         problem: as its user gave it.
@@ -83,38 +83,40 @@ def check_kinds(problem: Stated, condition: type[Any]) -> None:
     for coordinate in problem.coordinates:
         if not isinstance(coordinate, sympy.Symbol):
             raise UsageError(
-                f"{who}: {coordinate!r} is no coordinate; give symbols, such as sympy.Symbol('x')."
+                f"{who}: {coordinate!r} is not a coordinate; give symbols, such as "
+                "sympy.Symbol('x')."
             )
     if not isinstance(problem.domain, Domain):
         raise UsageError(
-            f"{who}: {problem.domain!r} is no domain; give for example "
+            f"{who}: {problem.domain!r} is not a domain; give for example "
             f"Box({problem.coordinates[0]}=(0, 1))."
         )
     for given in problem.conditions:
         if not isinstance(given, condition) or not isinstance(given.on, str):
             part = problem.domain.parts()[0].name
             raise UsageError(
-                f'{who}: {given!r} is no condition; write Condition(Eq(left, right), on="{part}").'
+                f"{who}: {given!r} is not a condition; write "
+                f'Condition(Eq(left, right), on="{part}").'
             )
     for name, (wanted, example) in _MAPPINGS.items():
         found = getattr(problem, name)
         are_right = isinstance(found, Mapping) and all(hasattr(v, wanted) for v in found.values())
         if not are_right:
-            raise UsageError(f"{who}: {name}={found!r} is no such mapping as {name}={example}.")
+            raise UsageError(f"{who}: {name}={found!r} is not a mapping such as {name}={example}.")
     for name in (*problem.periodic, *problem.gauge):
         if not isinstance(name, str):
             raise UsageError(
-                f"{who}: {name!r} is no name in periodic or gauge; write for example "
+                f"{who}: {name!r} is not a name in periodic or gauge; write for example "
                 f'periodic=("{problem.coordinates[0]}",).'
             )
     for cloud in problem.data:
         if not hasattr(cloud, "noise"):
             raise UsageError(
-                f"{who}: {cloud!r} is no data; write data=Cloud(points, {{'u': values}})."
+                f"{who}: {cloud!r} is not data; write data=Cloud(points, {{'u': values}})."
             )
     if not (problem.reference is None or callable(problem.reference)):
         raise UsageError(
-            f"{who}: reference={problem.reference!r} is no function; give one of points (p, c) "
+            f"{who}: reference={problem.reference!r} is not a function; give one of points (p, c) "
             f"that returns {{'u': (p,)}}, or a formula in exact={{'u': ...}}."
         )
 
@@ -136,8 +138,8 @@ def check_names(problem: Stated) -> None:
     for symbol in problem.symbols:
         if str(symbol) in names:
             raise UsageError(
-                f"{who}: {symbol} is a coordinate and has a value in parameters or unknown, too; "
-                f"call one of them otherwise."
+                f"{who}: {symbol} is a coordinate and also has a value in parameters or unknown; "
+                f"rename one of them."
             )
     if not problem.equations:
         raise UsageError(f"{who}: needs at least one equation.")

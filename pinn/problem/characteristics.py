@@ -1,4 +1,4 @@
-"""How many waves of a system of first order enter through a face, and so must be given there."""
+"""The number of waves of a first-order system that enter through a face and must be given there."""
 
 from __future__ import annotations
 

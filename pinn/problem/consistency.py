@@ -31,7 +31,7 @@ def check_consistency(problem: Problem) -> None:
     for field in problem.fields:
         if not any(difference(e).has(field.func) for e in problem.equations):
             raise UsageError(
-                f"{problem.name}: {field} occurs in no equation, so that nothing determines it; "
+                f"{problem.name}: {field} occurs in no equation, so nothing determines it; "
                 f"add an equation for it, or leave it out of fields."
             )
     inside = problem.domain.sample(PROBES)
@@ -110,5 +110,5 @@ def _refuse_infinite(
             )
             raise UsageError(
                 f"{problem.name}: {equation}{on} has no finite value at {place}, whatever the "
-                f"fields are there; mend the formula, or leave such points out of the domain."
+                f"fields are there; correct the formula, or leave such points out of the domain."
             )

@@ -68,7 +68,7 @@ def differentiate(
         points: in the domain.
 
     Raises:
-        DataError: the reference does not give one value a point for each field.
+        DataError: the reference does not give one value per point for each field.
     """
     stencils = [
         _Stencils(points[:, axis], *ends)
@@ -118,7 +118,7 @@ def _values(problem: Problem, places: Array, count: int) -> dict[str, Array]:
     for name in problem.field_names:
         if name not in values or np.shape(values[name]) != (len(places),):
             raise DataError(
-                f"{problem.name}: the reference must give one value a point for each of "
+                f"{problem.name}: the reference must give one value per point for each of "
                 f"{', '.join(problem.field_names)}; got "
                 f"{ {key: np.shape(value) for key, value in values.items()} } for "
                 f"{len(places)} points."

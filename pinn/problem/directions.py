@@ -42,7 +42,7 @@ def check_directions(problem: Problem) -> None:
 
 
 def faces_of(problem: Problem, name: str) -> list[Face]:
-    """The two ends of a coordinate; none in a domain that is no box along it."""
+    """The two ends of a coordinate; none in a domain that is not a box along it."""
     parts = [part for part in problem.domain.parts() if isinstance(part, Face)]
     return [part for part in parts if part.coordinate == name]
 

@@ -143,7 +143,7 @@ def compiled(
 
 
 def _without_value(form: Any) -> Any | None:
-    """The first part of a form that is no sum, product, power, number or function."""
+    """The first part of a form that is not a sum, product, power, number or function."""
     for part in sympy.preorder_traversal(form):
         if not isinstance(part, _ARITHMETIC):
             return part
@@ -229,7 +229,7 @@ def refuse_strange(form: Any, who: str) -> None:
             f"the flux a field of its own, q = coefficient * slope."
         )
     if form.has(sympy.Lambda):
-        raise UsageError(f"{who}: {form} is a function and no equation; write what it returns.")
+        raise UsageError(f"{who}: {form} is a function, not an equation; write what it returns.")
     for integral in form.atoms(sympy.Integral):
         raise UsageError(
             f"{who}: sympy finds no closed form of {integral}; give its values by an "

@@ -94,7 +94,7 @@ def carried_out(who: str, coordinates: Sequence[Any]) -> Callable[[Any], Any]:
         coordinates: by which derivatives of fields stay as they are.
 
     Raises:
-        UsageError: a derivative whose order is no whole number, when the function is called.
+        UsageError: a derivative whose order is not a whole number, when the function is called.
     """
 
     def is_open(form: Any) -> bool:

@@ -73,7 +73,7 @@ def equations_of(who: str, given: Any) -> Iterator[Any]:
         yield form
     else:
         raise UsageError(
-            f"{who}: {form} is a {type(form).__name__} and no equation; write Eq(left, right)."
+            f"{who}: {form} is a {type(form).__name__}, not an equation; write Eq(left, right)."
         )
 
 
@@ -108,7 +108,7 @@ def fields_of(who: str, given: Sequence[Any], coordinates: Sequence[Any]) -> tup
             {str(a) for a in applied} != names or len(applied) != len(names)
         ):
             raise UsageError(
-                f"{who}: {field} is no field of this problem; write each field as a function of "
+                f"{who}: {field} is not a field of this problem; write each field as a function of "
                 f"all coordinates, such as {getattr(field, 'name', 'u')}({arguments})."
             )
     return tuple(field.func(*coordinates) for field in given)
@@ -144,7 +144,7 @@ def _permuted(head: Any, order: Sequence[int]) -> Callable[..., Any]:
 
 
 def refuse_no_number(who: str, parameters: Mapping[Any, Any]) -> None:
-    """Refuses values of parameters that are no finite numbers.
+    """Refuses values of parameters that are not finite numbers.
 
     Raises:
         UsageError: the sentence names the parameter.
@@ -162,7 +162,7 @@ def by_field(who: str, given: Mapping[Any, Any], fields: Sequence[Any]) -> dict[
     """A mapping by field from one by field or by name: u(x, t), u or "u".
 
     Raises:
-        UsageError: a key that is no field.
+        UsageError: a key that is not a field.
     """
     names = {str(field.func): field for field in fields}
     known = {**names, **{str(field): field for field in fields}}

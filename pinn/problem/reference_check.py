@@ -92,7 +92,7 @@ def _check_equation(
     if 2 * int(known.sum()) < len(known):
         raise DataError(
             f"{problem.name}: the reference is not finite at {int((~known).sum())} of "
-            f"{len(known)} points of the domain; mend it, or leave it out."
+            f"{len(known)} points of the domain; correct it, or leave it out."
         )
     values, worse = values[:, known], worse[:, known]
     size = values.abs().sum(0)

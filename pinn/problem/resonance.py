@@ -76,7 +76,7 @@ def check_resonance(problem: Problem) -> None:
     if values[-1] <= DEPENDENT * values[0]:
         raise UsageError(
             f"{problem.name}: without its known terms the equation has solutions other than 0 that "
-            f"satisfy all conditions (it is at resonance), so that there are many solutions or "
+            f"satisfy all conditions (it is at resonance), so there are many solutions or "
             f"none; change a coefficient or a condition, or let the coefficient be an unknown and "
             f"add a condition that fixes the size."
         )

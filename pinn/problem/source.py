@@ -123,9 +123,9 @@ def _refuse_other(run: Run, path: Path, digest: str, inside: Path | None = None)
 
 def _untrusted(run: Run, path: Path, known: str) -> UsageError:
     return UsageError(
-        f"run: {run.path} was not made here by this user, and its problem is a Python file: going "
-        f"on would execute {path.resolve()} ({known}); read it, then say --trust (trust=True in "
-        "Python) if you would run it."
+        f"run: {run.path} was not made here by this user, and its problem is a Python file: "
+        f"continuing would execute {path.resolve()} ({known}); read it, then give --trust "
+        "(trust=True in Python) to run it."
     )
 
 

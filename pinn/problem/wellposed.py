@@ -30,10 +30,10 @@ def check_conditions(problem: Problem) -> None:
 
     A field with n derivatives in time needs n conditions at the start, or all of them at the end. A
     field with two or more derivatives in a direction of space that is not periodic needs a
-    condition at both ends of it; in a domain that is no box, one somewhere on the boundary. In all,
-    the conditions at the ends of a coordinate must be as many as the order of the equations in it;
-    those that follow from others are not counted. More are allowed for each unknown parameter and
-    where a closed form meets them all, and one less at an end where the equation degenerates. A
+    condition at both ends of it; in a domain that is not a box, one somewhere on the boundary. In
+    all, the conditions at the ends of a coordinate must be as many as the order of the equations in
+    it; those that follow from others are not counted. More are allowed for each unknown parameter
+    and where a closed form meets them all, and one less at an end where the equation degenerates. A
     transported quantity is given where the flow enters. A field of which only derivatives occur
     needs a gauge, and a problem that 0 solves has no other answer. Equations and conditions must
     not contradict each other. This is what most problems need, not a proof that a solution exists;
@@ -146,8 +146,8 @@ def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
     if given > needed + len(problem.unknown) and _are_counted(problem):
         raise UsageError(
             f"{problem.name}: the equations are of order {needed} in {name} and have {given} "
-            f"conditions on {named(faces)} together, so that {given - needed} too many are given; "
-            f"leave out what the solution shall decide."
+            f"conditions on {named(faces)} together, so {given - needed} too many are given; "
+            f"leave out what the solution should decide."
         )
 
 
@@ -170,9 +170,9 @@ def _refuse_free_constants(problem: Problem) -> None:
         bare = any(_without_derivatives(form).has(field.func) for form in forms)
         if not bare and name not in problem.gauge and field not in problem.ansatz:
             raise UsageError(
-                f"{problem.name}: only derivatives of {field} occur, so that it is determined up "
-                f'to a constant; give its value somewhere, or say gauge=("{name}",), by which '
-                f"errors are taken after the mean is subtracted."
+                f"{problem.name}: only derivatives of {field} occur, so it is determined only up "
+                f'to a constant; give its value somewhere, or set gauge=("{name}",), which '
+                "compares fields after subtracting their means."
             )
 
 

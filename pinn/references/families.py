@@ -175,7 +175,7 @@ def _at(spectrum: Any, k: Array, rate: Array, points: Array) -> Array:
     """Waves that decay, summed at points (p, 2): (b, p)."""
     times, where = np.unique(points[:, 1], return_inverse=True)
     result = np.empty((len(spectrum), len(points)))
-    # Rounding of the transform is no wave: it would be an error of 1e-16 times k.
+    # Rounding of the transform is not a wave: it would be an error of 1e-16 times k.
     size = np.abs(spectrum)
     spectrum = np.where(size > 1e-17 * size.max(1, keepdims=True), spectrum, 0)
     for number, time in enumerate(times):

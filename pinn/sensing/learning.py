@@ -41,7 +41,7 @@ def wake_record(data: FlowData | Path | str | None = None) -> Record:
         data: snapshots, or a file as `pinn.data.files.load_flow` reads it; None is the own wake.
 
     Raises:
-        DataError: a file that is no flow, or snapshots in unequal steps.
+        DataError: a file that is not a flow, or snapshots in unequal steps.
     """
     from pinn.data.embedded import embedded_wake_data
     from pinn.data.files import load_flow

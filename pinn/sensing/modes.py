@@ -108,7 +108,7 @@ class Modes:
         low, high = self.points.min(0), self.points.max(0)
         slack = ROUNDING * (high - low)
         if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-            raise DomainError(f"sensors: wants points x, y as (q, 2); got {points.shape}.")
+            raise DomainError(f"sensors: expects points x, y as (q, 2); got {points.shape}.")
         inside = ((points >= low - slack) & (points <= high + slack)).all(1)
         if not inside.all():
             x, y = points[~inside][0]

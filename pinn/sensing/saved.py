@@ -55,7 +55,7 @@ def load(directory: Path | str) -> SensedFlow:
     about = run.read_json(ABOUT) if run.kind == KIND else None
     if not isinstance(about, dict):
         raise DataError(
-            f"sensors: {directory} is no finished run of `sciformer learn wake-sensors`; name "
+            f"sensors: {directory} is not a finished run of `sciformer learn wake-sensors`; name "
             "another."
         )
     try:
@@ -83,7 +83,7 @@ def load(directory: Path | str) -> SensedFlow:
     if texts.get("modes") != _digest(setup):
         raise DataError(
             f"sensors: {path} was trained on other modes or sensors than {MODES} beside it holds; "
-            "restore it, or learn anew."
+            "restore it, or learn again."
         )
     network.load_state_dict(state)
     return SensedFlow(setup, network, about)
@@ -99,7 +99,7 @@ def _made(about: Mapping[str, Any], key: str, kind: Any) -> Any:
     """The sizes or schedule that a run wrote."""
     options, defaults = about[key], vars(kind())
     if not isinstance(options, dict):
-        raise UsageError(f"{key} is no object")
+        raise UsageError(f"{key} is not an object")
     for name, value in options.items():
         check_type(key, name, value, defaults[name])
         if isinstance(value, int) and not 0 <= value <= LARGEST and name != "steps":
@@ -140,5 +140,5 @@ def _setup(run: Run, names: tuple[str, ...]) -> Setup:
         raise DataError(f"{path}: modes that are not orthonormal, or sizes that are not > 0")
     good = sensors.dtype == np.int64 and sensors.ndim == 1 and FEWEST <= len(sensors) <= MOST
     if not good or sensors.min() < 0 or sensors.max() >= shape[1]:
-        raise DataError(f"{path}: sensors that are no points of it")
+        raise DataError(f"{path}: sensors that are not points of it")
     return Setup(modes, sensors)

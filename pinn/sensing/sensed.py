@@ -132,7 +132,7 @@ class FlowStream:
         values = np.asarray(frame, dtype=np.float64)
         if values.shape != (len(setup.sensors), 2):
             raise ShapeError(
-                f"FlowStream: wants u and v of each sensor, {(len(setup.sensors), 2)}; got "
+                f"FlowStream: expects u and v of each sensor, {(len(setup.sensors), 2)}; got "
                 f"{values.shape}."
             )
         rest = (torch.from_numpy(values / setup.modes.reading_size).flatten() - self._sensed.mean)[
@@ -158,7 +158,7 @@ class FlowStream:
         if self.noise > LOUD * trained:
             found.append(
                 f"the readings fit the modes of the record only to {self.noise:.0%} of their size, "
-                f"and noise of at most {trained:.0%} was trained: a sensor lies, or this is "
+                f"and noise of at most {trained:.0%} was trained on: a sensor is wrong, or this is "
                 "another flow"
             )
         if share < 0.5:

@@ -40,11 +40,11 @@ def read_places(path: Path) -> Array:
     for number, cells in rows:
         if len(cells) != 2 or not all(map(_is_number, cells)):
             raise DataError(
-                f"{path}, line {number}: wants two finite numbers x,y; got "
+                f"{path}, line {number}: expects two finite numbers x,y; got "
                 f"{','.join(cells)[:60]!r}."
             )
     if not rows:
-        raise DataError(f"{path}: holds no places; give one x,y a line.")
+        raise DataError(f"{path}: holds no places; give one x,y per line.")
     return np.array([[float(cell) for cell in cells] for _, cells in rows])
 
 

@@ -131,7 +131,7 @@ def why_not_marching(problem: Problem, settings: Settings, processes: Processes)
         ("several processes", processes.size > 1),
     ):
         if is_there:
-            return f"windows do not go with {what}"
+            return f"windows cannot be combined with {what}"
     return ""
 
 
@@ -453,6 +453,6 @@ class _Attempt:
 
     @property
     def worst(self) -> float:
-        """The largest relative residual; infinite for one that is no number."""
+        """The largest relative residual; infinite for one that is NaN."""
         sizes = self.residuals.values()
         return max((size if size == size else float("inf") for size in sizes), default=0.0)

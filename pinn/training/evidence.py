@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pinn.trial.hard_constraint import TrialSolution
 
 # Scales are orders of magnitude. Terms that are smaller than a hundredth of theirs vanish in the
-# solution, as both do in u_xx + u_yy = 0 where u is linear, and are no measure of a residual.
+# solution, as both do in u_xx + u_yy = 0 where u is linear, and are not a measure of a residual.
 VANISHING = 0.01
 
 

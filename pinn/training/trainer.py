@@ -275,7 +275,7 @@ class Trainer:
     def _checkpoint_fits(self) -> Iterator[None]:
         """Reports failures inside as a checkpoint of something else.
 
-        A digest that fits is no signature, and another version may have written other things.
+        A digest that fits is not a signature, and another version may have written other things.
         """
         try:
             yield

@@ -187,7 +187,7 @@ def _course(evidence: Evidence) -> list[str]:
         said.append(f"{evidence.failed:.0%} of the steps failed ({evidence.note})")
     if evidence.restarts:
         times = "once" if evidence.restarts == 1 else f"{evidence.restarts} times"
-        said.append(f"the damping had to be started anew {times}")
+        said.append(f"the damping had to be restarted {times}")
     return said
 
 
@@ -204,5 +204,5 @@ def _remedy(evidence: Evidence) -> str:
 
 
 def _by_size(value: float) -> float:
-    """Sort key by size, with values that are no numbers last."""
+    """Sort key by size, with NaN last."""
     return value if math.isfinite(value) else math.inf

@@ -300,8 +300,8 @@ class HardConstraint(nn.Module):
             if not worst <= 1e-9 * max(scale, 1.0):
                 raise DomainError(
                     f"{problem.name}: the ansatz does not meet {condition.equation} on "
-                    f"{condition.on}: it is off by up to {worst:.3g}; mend the ansatz, or leave it "
-                    "out to have one made from the conditions."
+                    f"{condition.on}: it is off by up to {worst:.3g}; correct the ansatz, or leave "
+                    "it out to have one made from the conditions."
                 )
 
 

@@ -51,8 +51,8 @@ class Part:
         share = (part.mass - self.mass).exp()
         if bool((share >= 1).any()):
             raise DomainError(
-                "Part.without: the part holds all the mass of a query, so that nothing is known "
-                "of the rest; compute the rest by part()."
+                "Part.without: the part holds all the mass of a query, so nothing is known of "
+                "the rest; compute the rest with part()."
             )
         rest = 1 - share
         output = (self.output - share[..., None] * part.output) / rest[..., None]

@@ -59,7 +59,7 @@ def positive_number(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"wants a number > 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number > 0, got {text!r}")
     return value
 
 
@@ -76,7 +76,7 @@ def resolve_device(name: str) -> torch.device:
     """The torch device of a name such as "cpu", "cuda", "cuda:1" or "mps".
 
     Raises:
-        UsageError: the name is no device, or this machine has none of that kind.
+        UsageError: the name is not a device, or this machine has none of that kind.
     """
     import torch
 
@@ -106,5 +106,5 @@ def _whole_number(text: str, least: int) -> int:
     except ValueError:
         value = least - 1
     if not least <= value < 2**63:
-        raise argparse.ArgumentTypeError(f"wants a whole number >= {least}, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number >= {least}, got {text!r}")
     return value

@@ -43,6 +43,6 @@ def of_run(group: str, words: Sequence[str], command: str, refusal: str) -> Any:
 
 def kinds(group: str, command: str) -> str:
     """Help text of a call that names no run."""
-    lines = [f"  {kind:<8}{entry.summary()}" for kind, entry in entries(group).items()]
+    lines = [f"  {kind:<9}{entry.summary()}" for kind, entry in entries(group).items()]
     last = f"`sciformer {command} RUN --help` shows its options."
     return "\n".join(["by the kind of the run:", *lines, last])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BAR_INTERVAL_S, LINE_INTERVAL_S = 0.1, 5.0
 # What a terminal obeys instead of showing: C0 and C1 controls, marks that reorder or hide text,
-# and bytes of file names that are no UTF-8, which no stream can encode.
+# and bytes of file names that are not UTF-8, which no stream can encode.
 _UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
 )

@@ -131,14 +131,14 @@ def _run(name: str, rest: list[str]) -> int:
     command = commands[name].load()
     if hasattr(command, "choose"):  # it stands for several, and the words say which
         command = command.choose(rest) or command
-    parser = Parser(f"sciformer {name}", command.__doc__)
+    parser = Parser(f"sciformer {name}", (command.__doc__ or "").partition("\n\n")[0])
     _add_debug(parser)
     command.configure(parser)
     parsed = parser.parse(rest)
     if not getattr(command, "SEVERAL_PROCESSES", False) and (started := launch()) is not None:
         raise UsageError(
-            f"sciformer {name}: takes one process, and torchrun started {started.size}, each of "
-            f"which would do the whole work; run `sciformer {name}` without torchrun."
+            f"sciformer {name}: runs in one process, but torchrun started {started.size}, each "
+            f"of which would do all the work; run `sciformer {name}` without torchrun."
         )
     return int(command.run(parsed) or 0)
 

@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
                 option = word.partition("=")[0]
                 raise unknown_name(self.prog, "option", option, self._option_string_actions)
         if extra:
-            self.error(f"nothing was expected where {extra[0]!r} came")
+            self.error(f"unexpected argument {extra[0]!r}")
         return namespace
 
     def error(self, message: str) -> NoReturn:

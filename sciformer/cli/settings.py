@@ -32,13 +32,13 @@ def parse_settings(who: str, pairs: Iterable[str], target: type) -> dict[str, An
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
-            raise UsageError(f"{who}: --set wants key=value; got {pair!r}.")
+            raise UsageError(f"{who}: --set expects key=value; got {pair!r}.")
         if key not in kinds:
             raise unknown_name(who, "setting", key, kinds)
         try:
             values[key] = _convert(kinds[key], text)
         except ValueError as error:
-            raise UsageError(f"{who}: --set {key} wants {error}; got {text!r}.") from None
+            raise UsageError(f"{who}: --set {key} expects {error}; got {text!r}.") from None
     return values
 
 

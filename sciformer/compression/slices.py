@@ -21,7 +21,7 @@ def is_elementwise(module: nn.Module) -> bool:
 @functools.singledispatch
 def keep_written(module: nn.Module, keep: Tensor) -> None:
     """Leaves a map only the outputs of some indices."""
-    raise TypeError(f"keep_written: does not know {type(module).__name__}.")
+    raise TypeError(f"keep_written: does not support {type(module).__name__}.")
 
 
 @keep_written.register
@@ -47,7 +47,7 @@ def _(module: LMU, keep: Tensor) -> None:
 @functools.singledispatch
 def keep_read(module: nn.Module, keep: Tensor) -> None:
     """Leaves a map only the inputs of some indices."""
-    raise TypeError(f"keep_read: does not know {type(module).__name__}.")
+    raise TypeError(f"keep_read: does not support {type(module).__name__}.")
 
 
 @keep_read.register
@@ -86,7 +86,7 @@ def _(module: Pipeline, keep: Tensor) -> None:
 @functools.singledispatch
 def keep_channels(module: nn.Module, units: Tensor, members: Tensor) -> None:
     """Leaves a memory only the channels of some indices, and their coefficients (`members`)."""
-    raise TypeError(f"keep_channels: does not know {type(module).__name__}.")
+    raise TypeError(f"keep_channels: does not support {type(module).__name__}.")
 
 
 @keep_channels.register

@@ -123,7 +123,7 @@ def stage_operations(stage: nn.Module, length: int, *, spikes: bool) -> OpCount:
     """Operations of one stage; plain modules other than linear maps count nothing.
 
     Raises:
-        UsageError: a plain module with weights that is no linear map.
+        UsageError: a plain module with weights that is not a linear map.
     """
     if isinstance(stage, TokenMixer):
         return stage.operations(length, spikes=spikes)

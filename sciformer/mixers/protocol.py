@@ -139,7 +139,7 @@ def check_sequence(who: str, x: Tensor, width: int) -> None:
     """
     if x.dim() != 3 or x.shape[-1] != width or 0 in x.shape:
         raise ShapeError(
-            f"{who}: wants a sequence of shape (batch >= 1, length >= 1, {width}); "
+            f"{who}: expects a sequence of shape (batch >= 1, length >= 1, {width}); "
             f"got {tuple(x.shape)}."
         )
 

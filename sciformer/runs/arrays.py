@@ -56,7 +56,7 @@ def read_arrays(path: Path, *, inside: Path | None = None) -> dict[str, Array]:
             return found
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
         raise DataError(
-            f"{path}: is no whole npz file ({error}); save plain arrays by numpy.savez."
+            f"{path}: is not a whole npz file ({error}); save plain arrays by numpy.savez."
         ) from error
 
 
@@ -69,7 +69,7 @@ def _array(who: str, file: IO[bytes], size: int) -> Array:
     except (ValueError, EOFError, KeyError, TypeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(
-            f"{who}: is no array of numpy ({reason}); save it by numpy.save."
+            f"{who}: is not an array of numpy ({reason}); save it by numpy.save."
         ) from error
     if dtype.hasobject:
         raise DataError(
@@ -80,7 +80,7 @@ def _array(who: str, file: IO[bytes], size: int) -> Array:
     if min(shape, default=0) < 0 or promised != size - file.tell():
         raise DataError(
             f"{who}: says that it is {shape} of {dtype}, which are {promised} bytes, and "
-            f"{size - file.tell()} follow; it is damaged, write it anew."
+            f"{size - file.tell()} follow; it is damaged, write it again."
         )
     flat = np.frombuffer(file.read(promised), dtype, math.prod(shape))
     return flat.reshape(shape, order="F" if is_fortran else "C")

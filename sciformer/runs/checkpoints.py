@@ -125,7 +125,7 @@ def _read(path: Path) -> Checkpoint | None:
         record = json.loads(contents[STATE])
         state, size, run = record["state"], record["metrics_bytes"], record.get("run", "")
         tensors = from_bytes(contents[TENSORS])
-    # A digest is no signature: a stranger can make one that fits whatever he wrote.
+    # A digest is not a signature: a stranger can make one that fits whatever he wrote.
     except (ValueError, KeyError, TypeError, RecursionError, SafetensorError):
         return None
     if not isinstance(state, dict) or type(size) is not int or size < 0:

@@ -45,7 +45,7 @@ def strict(value: Any) -> Any:
 def encode(value: Any, *, indent: int | None = None) -> str:
     """Strict JSON text of any value that `plain` takes; names of files may hold any bytes."""
     text = json.dumps(strict(value), indent=indent, allow_nan=False, ensure_ascii=False)
-    # Bytes that are no UTF-8 come from the file system as lone surrogates.
+    # Bytes that are not UTF-8 come from the file system as lone surrogates.
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -75,5 +75,5 @@ def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
     except DataError:
         record = None
     if not isinstance(record, dict):
-        raise DataError(f"run: line {number} of {path} is no JSON object; repair or remove it.")
+        raise DataError(f"run: line {number} of {path} is not a JSON object; repair or remove it.")
     return record

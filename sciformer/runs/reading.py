@@ -49,7 +49,7 @@ def read_bytes(path: Path, most: int, *, inside: Path | None = None) -> bytes:
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise DataError(f"{path}: is no regular file; name a file on a disk.")
+                raise DataError(f"{path}: is not a regular file; name a file on a disk.")
             # One more byte than allowed: a file may grow while it is read.
             content = b"" if status.st_size > most else file.read(most + 1)
     except OSError as error:
@@ -89,7 +89,7 @@ def parse_json(who: str, content: bytes) -> Any:
 
     def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
-        return found if len(found) == len(pairs) else refuse("a key stands there twice")
+        return found if len(found) == len(pairs) else refuse("a key occurs twice")
 
     try:
         value = json.loads(
@@ -140,7 +140,9 @@ def read_tensors(
         size = int.from_bytes(content[:8], "little")
         texts = parse_json(str(path), content[8 : 8 + size]).get("__metadata__") or {}
     except (SafetensorError, KeyError, RuntimeError) as error:
-        raise DataError(f"{path}: is no whole safetensors file ({_first_line(error)}).") from error
+        raise DataError(
+            f"{path}: is not a whole safetensors file ({_first_line(error)})."
+        ) from error
     if like is not None:
         _refuse_others(path, tensors, like)
     for name, tensor in tensors.items():
@@ -155,7 +157,7 @@ def read_tensors(
 def _refuse_others(path: Path, found: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> None:
     for name in sorted({*found, *like}):
         if name not in found or name not in like:
-            where = "lacks" if name in like else "holds, and no such network has,"
+            where = "lacks" if name in like else "holds the unknown tensor"
             raise DataError(f"{path}: {where} {name}; it belongs to another network.")
         was, wanted = found[name], like[name]
         if (was.shape, was.dtype) != (wanted.shape, wanted.dtype):

@@ -107,13 +107,13 @@ class Run:
         """An existing run, to be read.
 
         Raises:
-            DataError: the directory is no run, or its configuration was changed by other hands.
+            DataError: the directory is not a run, or its configuration was changed by other hands.
         """
         path = Path(directory)
         if not (path / CONFIG).exists():
             raise DataError(
-                f"run: {path} is no run directory, {CONFIG} cannot be read there (there is no such "
-                "file); name a directory that a run has made."
+                f"run: {path} is not a run directory, {CONFIG} cannot be read there (there is no "
+                "such file); name a directory that a run has made."
             )
         try:
             record = read_json(path / CONFIG, inside=path)
@@ -140,7 +140,7 @@ class Run:
         Metrics written after that checkpoint are dropped: the continued run writes them again.
 
         Raises:
-            DataError: the directory is no run.
+            DataError: the directory is not a run.
             UsageError: the configuration differs, the message names the keys; or another process
                 writes the directory.
         """
@@ -285,7 +285,8 @@ def _refuse_content(path: Path) -> None:
         others = [child for child in path.iterdir() if not child.name.startswith(TEMPORARY)]
     if (path / CONFIG).exists():
         raise UsageError(
-            f"run: {path} holds a run already; continue it by --resume or choose another directory."
+            f"run: {path} holds a run already; continue it with --resume or choose another "
+            "directory."
         )
     if others:
         raise UsageError(

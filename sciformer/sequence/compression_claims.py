@@ -41,7 +41,7 @@ def matformer() -> Paper:
         (
             Claim("nested sub-models are as good as those trained alone (accuracy less that of the "
                   "first units, trained alone as long)", "abstract", "0", nested, "gain",
-                  AtLeast(-1.0), TASK + " 1,000 sequences tell one point at best."),
+                  AtLeast(-1.0), TASK + " 1,000 sequences resolve one point at best."),
             Untestable("models of 1.5 to 2.6 B parameters out of one", "abstract", "-",
                        "Needs that corpus and many GPUs."),
         ),

@@ -108,6 +108,6 @@ def _nir() -> Any:
     except ImportError as error:
         raise DataError(
             f"nir: the package nir is needed and cannot be imported ({error}); "
-            "install it by `pip install nir`."
+            "install it with `pip install nir`."
         ) from error
     return nir

@@ -103,7 +103,7 @@ def _pixels(family: str, preset: str, sizes: dict[str, Any]) -> SequenceClassifi
     odd = sorted(key for key in sizes if key not in ("classes", "features", "length", "mixer"))
     if odd or sizes.get("features", 1) != 1 or sizes.get("mixer", "lmu") != "lmu":
         raise UsageError(
-            f"make_model: the preset {preset} reads one number a frame and has the published "
+            f"make_model: the preset {preset} reads one number per frame and has the published "
             f"sizes; got {sizes}; choose the preset small for others."
         )
     return PIXELS[family, preset](sizes.get("classes", 10))

@@ -110,7 +110,7 @@ class Choice:
         """Gives a fresh model the mean and deviation of own training frames, and of targets.
 
         Raises:
-            DataError: classes where the task wants numbers, or the other way round.
+            DataError: classes where the task needs numbers, or the other way round.
         """
         is_number = data.train.labels.is_floating_point()
         if is_number is not (self.task != "classify"):
@@ -141,7 +141,7 @@ def chosen(run: Run) -> Choice:
     """The choices with which a run was made.
 
     Raises:
-        DataError: the run is no training of a sequence model.
+        DataError: the run does not hold a trained sequence model.
     """
     try:
         config = dict(run.config)
@@ -208,7 +208,7 @@ def load_chosen(choice: Choice, source: Path | None = None) -> SequenceData:
         if choice.task != "classify":
             raise UsageError(
                 f"sciformer train: {choice.dataset} is a data set of classes; the task "
-                f"{choice.task} needs your own data by --data."
+                f"{choice.task} needs your own data with --data."
             )
         return data.load_data(choice.dataset, place, choice.seed)
     return data.load_data(OWN, place, choice.seed, choice.targets())
@@ -227,16 +227,15 @@ def load_model(directory: Path | str) -> tuple[SequenceClassifier, Choice]:
     """The trained model of a run, in evaluation mode, and what it was made with.
 
     Raises:
-        DataError: the directory is no run, its training has not ended, or its weights are damaged,
-            not finite or those of another network.
+        DataError: the directory is not a run, its training has not ended, or its weights are
+            damaged, not finite or those of another network.
     """
     run = Run.open(directory)
     choice = chosen(run)
     path = run.path / WEIGHTS
     if not path.exists():
         raise DataError(
-            f"run: {path} cannot be read, for it is not there; finish the training by "
-            "`sciformer train --resume`."
+            f"run: {path} does not exist; finish the training with `sciformer train --resume`."
         )
     try:
         model = choice.make()
@@ -250,7 +249,7 @@ def load_model(directory: Path | str) -> tuple[SequenceClassifier, Choice]:
     except DataError as error:
         raise DataError(
             f"run: {path} does not hold the weights of {choice.model}, preset {choice.preset}, as "
-            f"this version has it; train anew: {error}"
+            f"this version has it; train again: {error}"
         ) from error
     model.load_state_dict(tensors)
     return model.eval(), choice

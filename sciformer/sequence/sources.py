@@ -89,7 +89,7 @@ def _rows(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor]
         shape, fortran, dtype = readers[np.lib.format.read_magic(file)](file)
     except (ValueError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
         raise DataError(
-            f"stream: {name} is no readable npy file ({error}); save it anew."
+            f"stream: {name} is not a readable npy file ({error}); save it again."
         ) from error
     is_frames = len(shape) == 2 and shape[0] >= 0 and shape[1] == features
     if fortran or dtype.kind not in "fiu" or not is_frames:
@@ -114,7 +114,7 @@ def _sound(name: str, file: io.BufferedReader, features: int) -> Iterator[Tensor
     try:
         sound = wave.open(file)  # noqa: SIM115
     except (wave.Error, EOFError) as error:
-        raise DataError(f"stream: {name} is no readable wav file ({error}).") from error
+        raise DataError(f"stream: {name} is not a readable wav file ({error}).") from error
     if (sound.getframerate(), sound.getsampwidth()) != (RATE_HZ, 2):
         raise DataError(
             f"stream: {name} must hold 16-bit samples at {RATE_HZ} Hz; got "

@@ -72,7 +72,7 @@ def calibrate(model: SequenceClassifier, validation: Split, share: float) -> Sto
     rank = math.floor((1 - share) * (count + 1) * (1 + 1e-12))  # 0.1 * 10 is 1, not 0.99...
     if rank < 1:
         raise UsageError(
-            f"stream: to be sure to {share:g} takes {math.ceil(1 / (1 - share)) - 1} validation "
+            f"stream: a certainty of {share:g} takes {math.ceil(1 / (1 - share)) - 1} validation "
             f"sequences, there are {count}; lower --until."
         )
     scores = [_too_early(*row) for row in _rows(model, validation)]

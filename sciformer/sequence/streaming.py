@@ -89,7 +89,7 @@ class Streamer:
         """
         if frame.shape != self._shape:
             raise ShapeError(
-                f"Streamer: wants a frame of shape {self._shape}; got {tuple(frame.shape)}."
+                f"Streamer: expects a frame of shape {self._shape}; got {tuple(frame.shape)}."
             )
         with np.errstate(over="ignore", invalid="ignore"):
             logits = self._steps(frame.detach().to(self._device, self._dtype))
@@ -144,7 +144,7 @@ class Streamer:
             )
         count = tensors["2"]
         if not 0 <= float(count) < 2**53 or float(count) % 1:
-            raise DataError(f"Streamer: {path} counts {float(count):g} frames; save it anew.")
+            raise DataError(f"Streamer: {path} counts {float(count):g} frames; save it again.")
         self.restore(_rebuilt(tensors, self.state))
 
 
@@ -152,8 +152,8 @@ def _refuse_odd_weights(model: SequenceClassifier) -> None:
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise DataError(
-                f"Streamer: the weights {name} hold numbers that are not finite, of which no "
-                "probability can be made; train the model anew."
+                f"Streamer: the weights {name} hold numbers that are not finite, from which no "
+                "probability can be computed; train the model again."
             )
 
 

@@ -32,7 +32,7 @@ class Recipe:
         seed: of shuffling, augmentation and dropout.
         augmentations: applied in order to each training batch.
         budget: seconds after which it ends, with the learning rate on its way down by then; 0 is
-            no limit. What a training gives then depends on the speed of the machine.
+            not a limit. What a training gives then depends on the speed of the machine.
     """
 
     epochs: int = 40

@@ -40,7 +40,7 @@ def universal(n: int) -> Universal:
 
 @pytest.mark.parametrize("n", [513, 577])
 def test_long_sequences_run_in_blocks_and_agree(n: int) -> None:
-    """Kills: a last block of the wrong length. n is no multiple of 64; forward and gradient."""
+    """Kills: a last block of the wrong length. n is not a multiple of 64; forward and gradient."""
     results = []
     for core in (None, RowBlocks(), Materialised()):
         inputs = [heads(2, n, 3, seed=k).requires_grad_() for k in range(3)]

@@ -164,7 +164,7 @@ def test_the_bound_of_regions_holds_in_every_row(
 
 
 def test_regions_on_clustered_keys_have_a_useful_bound() -> None:
-    """By k-d order of points whose keys are smooth in space. Kills: an order that is no order."""
+    """By k-d order of points whose keys are smooth in space. Kills: an order with a point twice."""
     generator = torch.Generator().manual_seed(1)
     points = torch.rand(1024, 2, generator=generator, dtype=torch.float64)
     order = kd_order(points, 8)
@@ -182,7 +182,7 @@ def test_regions_on_clustered_keys_have_a_useful_bound() -> None:
 
 
 def test_only_exact_masses_are_certified() -> None:
-    """Kills: a bound of a layer that is no approximation of attention."""
+    """Kills: a bound of a layer that is not an approximation of attention."""
     core = Regions(2, LearnedMass(2))
     layer = MultiheadAttention(4, 2, core=core)
     assert [name for name, _ in layer.named_parameters() if "share" in name] == ["core.mass.share"]

@@ -44,7 +44,7 @@ def quadrature(edges: Tensor, weighted: bool) -> float:
 
 
 def test_cell_sizes_make_attention_a_quadrature_of_second_order() -> None:
-    """On a mesh graded as t^3, against scipy's integral. Kills: a mass that is no logarithm."""
+    """On a mesh graded as t^3, against scipy's integral. Kills: a mass that is not a logarithm."""
     from scipy.integrate import quad
 
     def raised(x: float) -> float:
@@ -156,7 +156,7 @@ def test_the_order_is_a_permutation_whose_blocks_are_boxes(
 ) -> None:
     """Blocks are cells: no box of a block holds the middle of another block's box on all sides.
 
-    Kills: a cut that is no multiple of the leaf, an inverse that is the permutation."""
+    Kills: a cut that is not a multiple of the leaf, an inverse that is the permutation."""
     points = torch.rand(n, c, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     order = kd_order(points, leaf)
     assert torch.equal(order.permutation.sort().values, torch.arange(n))

@@ -207,10 +207,10 @@ def test_long_universal_attention_is_fast_by_default() -> None:
     [
         (
             {"position": ShawKey(4, 2)},
-            r"^ToeplitzRows: ShawKey is no table by offset; use another core",
+            r"^ToeplitzRows: ShawKey is not a table by offset; use another core",
         ),
-        ({"position": Universal(ShawKey(4, 2), 2, 9)}, r"Universal is no table by offset"),
-        ({"position": ALiBi(2), "mask": Padding(torch.ones(1))}, r"the mask Padding is no band"),
+        ({"position": Universal(ShawKey(4, 2), 2, 9)}, r"Universal is not a table by offset"),
+        ({"position": ALiBi(2), "mask": Padding(torch.ones(1))}, r"the mask Padding is not a band"),
         (
             {"position": ALiBi(2), "mask": Causal(), "key_start": 1},
             r"the query at 0 may see no key",

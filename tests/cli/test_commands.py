@@ -84,4 +84,4 @@ def test_show_of_a_run_that_has_only_begun(
 
 def test_show_of_something_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", str(tmp_path / "nothing")]) == 2
-    assert "nothing is no run directory, config.json cannot be read" in capsys.readouterr().err
+    assert "nothing is not a run directory, config.json cannot be read" in capsys.readouterr().err

@@ -125,7 +125,7 @@ def test_debug_shows_the_traceback_too(
             r"solve: unknown --model 'pysicsformer'\. Did you mean 'physicsformer'\? Known: mlp, ",
         ),
         (["solve"], r"sciformer solve: the following arguments are required: problem; see scif"),
-        (["solve", "x", "y"], r"sciformer solve: nothing was expected where 'y' came; see"),
+        (["solve", "x", "y"], r"sciformer solve: unexpected argument 'y'; see"),
     ],
 )
 def test_bad_usage_is_status_2_with_the_nearest_name(

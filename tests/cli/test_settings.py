@@ -65,15 +65,15 @@ def test_numbers_come_back_exactly(width: int, step: float) -> None:
 @pytest.mark.parametrize(
     ("pair", "sentence"),
     [
-        ("width", r"^solve: --set wants key=value; got 'width'\.$"),
-        ("width=3.5", r"^solve: --set width wants a whole number; got '3\.5'\.$"),
-        ("step=nan", r"^solve: --set step wants a finite number; got 'nan'\.$"),
-        ("step=inf", r"^solve: --set step wants a finite number; got 'inf'\.$"),
-        ("step=fast", r"^solve: --set step wants a finite number; got 'fast'\.$"),
-        ("hard=2", r"^solve: --set hard wants true or false; got '2'\.$"),
-        ("activation=relu", r"^solve: --set activation wants one of tanh, wavelet; got 'relu'\.$"),
-        ("layers=5,x", r"^solve: --set layers wants a whole number; got '5,x'\.$"),
-        ("old=x", r"^solve: --set old wants a whole number; got 'x'\.$"),
+        ("width", r"^solve: --set expects key=value; got 'width'\.$"),
+        ("width=3.5", r"^solve: --set width expects a whole number; got '3\.5'\.$"),
+        ("step=nan", r"^solve: --set step expects a finite number; got 'nan'\.$"),
+        ("step=inf", r"^solve: --set step expects a finite number; got 'inf'\.$"),
+        ("step=fast", r"^solve: --set step expects a finite number; got 'fast'\.$"),
+        ("hard=2", r"^solve: --set hard expects true or false; got '2'\.$"),
+        ("activation=relu", r"^solve: --set activation expects one of tanh, wavelet; got 'r"),
+        ("layers=5,x", r"^solve: --set layers expects a whole number; got '5,x'\.$"),
+        ("old=x", r"^solve: --set old expects a whole number; got 'x'\.$"),
     ],
 )
 def test_mistakes_are_sentences(pair: str, sentence: str) -> None:

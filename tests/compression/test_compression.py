@@ -130,7 +130,7 @@ def test_removed_is_zeroed(family: str, mixer: str) -> None:
         sites(removed)[index].keep(keep)
         differ += not torch.equal(outputs(zeroed), outputs(whole))
         torch.testing.assert_close(outputs(removed), outputs(zeroed), atol=1e-11, rtol=1e-11)
-    # A neuron that never fires is no loss.
+    # A neuron that never fires is not a loss.
     assert differ == len(sites(whole)) or (differ and family == "spiking-lmuformer")
 
 

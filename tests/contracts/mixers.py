@@ -163,7 +163,7 @@ class MixerContract:
     @pytest.mark.parametrize("shape", [(0, 4, 3), (2, 0, 3), (2, 4, 5), (4, 3), (1, 2, 4, 3)])
     def test_what_is_no_sequence_is_refused(self, shape: tuple[int, ...]) -> None:
         """Kills: a batch of 0 that passes, a width that fails deep inside."""
-        with pytest.raises(ShapeError, match=r"wants a sequence of shape \(batch >= 1, length"):
+        with pytest.raises(ShapeError, match=r"expects a sequence of shape \(batch >= 1, length"):
             self.mixer()(torch.zeros(shape, dtype=torch.float64))
 
 

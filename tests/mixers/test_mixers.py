@@ -204,7 +204,7 @@ def test_order_and_theta_stand_for_a_window() -> None:
     assert made.window == Window(6, 9.0)
     assert TrainableLMU(3, order=6, theta=9.0).window == made.window
     for wrong in ({}, {"order": 6}, {"window": Window(6, 9.0), "theta": 9.0}):
-        with pytest.raises(UsageError, match=r"LMU: wants a Window\(order, theta, channels\), or"):
+        with pytest.raises(UsageError, match=r"LMU: expects a Window\(order, theta, ch"):
             LMU(3, **wrong)
 
 

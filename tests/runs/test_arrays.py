@@ -47,10 +47,10 @@ def test_what_numpy_writes_is_read(
         (npy(np.zeros(9))[:-1], "bytes, and"),
         (npy(np.zeros(9)).replace(b"(9,)", b"(8,)"), "bytes, and"),
         (npy(np.zeros((3, 1))).replace(b"(3, 1), ", b"(-3, 1),"), "bytes, and"),
-        (npy(np.zeros((3, 1))).replace(b"(3, 1), }  ", b"(3**9,1)}  "), "is no array of numpy"),
+        (npy(np.zeros((3, 1))).replace(b"(3, 1), }  ", b"(3**9,1)}  "), "is not an array of numpy"),
         (npy(np.array([{}], dtype=object)), "holds Python objects"),
-        (b"\x93NUMPY", "is no array of numpy"),
-        (b"", "is no array of numpy"),
+        (b"\x93NUMPY", "is not an array of numpy"),
+        (b"", "is not an array of numpy"),
     ],
 )
 def test_a_header_that_lies_is_refused(content: bytes, sentence: str, tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_packed_sizes_are_added_up_before_anything_is_unpacked(
 def test_damaged_archives_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     path.write_bytes(b"PK\x03\x04")
-    with pytest.raises(DataError, match="is no whole npz file"):
+    with pytest.raises(DataError, match="is not a whole npz file"):
         read_arrays(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", b"text")
-    with pytest.raises(DataError, match=r"x\.npz: a: is no array of numpy"):
+    with pytest.raises(DataError, match=r"x\.npz: a: is not an array of numpy"):
         read_arrays(path)

@@ -47,7 +47,7 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path, line: str) -> Non
     """Kills: skipping bad lines silently; counting lines from 0."""
     path = tmp_path / "metrics.jsonl"
     path.write_text(f'{{"a": 1}}\n{line}\n{{"a": 2}}\n')
-    with pytest.raises(DataError, match=r"line 2 of .*metrics\.jsonl is no JSON object"):
+    with pytest.raises(DataError, match=r"line 2 of .*metrics\.jsonl is not a JSON object"):
         metrics.read(path)
 
 

@@ -55,7 +55,7 @@ def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is not empty, it holds thesis\.tex; choose a new"):
         Run.create(tmp_path, "burgers", {})
     Run.create(tmp_path / "run", "burgers", {})
-    with pytest.raises(UsageError, match=r"holds a run already; continue it by --resume"):
+    with pytest.raises(UsageError, match=r"holds a run already; continue it with --resume"):
         Run.create(tmp_path / "run", "burgers", {})
 
 
@@ -81,7 +81,7 @@ def test_a_directory_that_is_no_run_is_a_sentence(tmp_path: Path, content: str |
     """Kills: letting FileNotFoundError, JSONDecodeError, KeyError or TypeError through."""
     if content is not None:
         (tmp_path / "config.json").write_text(content)
-    wanted = r"is no run directory" if content is None else r"is not what a run writes"
+    wanted = r"is not a run directory" if content is None else r"is not what a run writes"
     with pytest.raises(DataError, match=wanted):
         Run.resume(tmp_path, {})
 

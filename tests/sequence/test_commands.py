@@ -154,7 +154,7 @@ def wav(rate: int, dtype: type) -> bytes:
         (1, b"\xff\xfe", r"line 1 of .* must be 1 finite numbers"),
         (1, b"5\n1.0,2.0\n", r"frame 2 of .* must be 1 finite numbers; got \[1\.0, 2\.0\]"),
         (1, b"nan\n", r"frame 1 of .* must be 1 finite numbers; got \[nan\]"),
-        (1, b"\x93NUMPY", r"is no readable npy file"),
+        (1, b"\x93NUMPY", r"is not a readable npy file"),
         (1, npy(np.zeros((3, 2))), r"of shape \(n, 1\) in C order; got \(3, 2\) of float64"),
         (2, npy(np.asfortranarray(np.eye(2))), r"in Fortran order"),
         (1, npy(np.zeros((3, 1), complex)), r"must hold real frames"),
@@ -166,7 +166,7 @@ def wav(rate: int, dtype: type) -> bytes:
         (1, npy(np.full((3, 1), np.inf)), r"frame 1 of .*; got \[inf\]"),
         (1, npy(np.zeros((3, 1)))[:-1], r"ends inside frame 3 of 3"),
         (1, wav(16000, np.int16), r"gives frames of 128 numbers, the model reads 1"),
-        (128, b"RIFFxxxx", r"is no readable wav file"),
+        (128, b"RIFFxxxx", r"is not a readable wav file"),
         (128, wav(8000, np.int16), r"must hold 16-bit samples at 16000 Hz; got 16-bit at 8000"),
         (128, wav(16000, np.int32), r"got 32-bit at 16000 Hz"),
     ],
@@ -194,7 +194,7 @@ def test_a_missing_stream_is_refused(
         (["train", "lmuform", *TRAIN], "unknown model 'lmuform'. Did you mean 'lmuformer'?"),
         (["train", "lmuformer", *TRAIN, "--mixer", "lmi"], "Did you mean 'lmu'?"),
         (["train", "lmuformer", *TRAIN, "--preset", "smal"], "Did you mean 'small'?"),
-        (["stream", "nowhere", "--input", "-"], "nowhere is no run directory"),
+        (["stream", "nowhere", "--input", "-"], "nowhere is not a run directory"),
     ],
 )
 def test_mistakes_are_one_sentence(

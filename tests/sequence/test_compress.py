@@ -105,7 +105,7 @@ def test_one_training_serves_many_budgets(
                 slices = tuple(slice(size) for size in parameter.shape)
                 assert torch.equal(whole.get_parameter(name)[slices], parameter)
     assert main(["compress", run, "--at", "0.5,0.5"]) == 2
-    assert "wants each budget once" in capsys.readouterr().err
+    assert "expects each budget once" in capsys.readouterr().err
 
 
 def test_sparse_maps_are_saved(

@@ -58,10 +58,13 @@ def test_pixels_come_from_idx_files(name: str, compressed: bool, tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"\x00\x00\x0d\x01\x00\x00\x00\x01\x00", r"is no IDX file of unsigned bytes, .*00000d01"),
+        (
+            b"\x00\x00\x0d\x01\x00\x00\x00\x01\x00",
+            r"is not an IDX file of unsigned bytes, .*00000d01",
+        ),
         (idx(np.zeros((2, 3)))[:-1], r"the header promises \(2, 3\) .* holds 5 bytes after it"),
         (idx(np.zeros((2, 3)))[:7], r"the header promises 2 values or axes"),
-        (b"", r"is no IDX file"),
+        (b"", r"is not an IDX file"),
         (b"\x1f\x8b\x08", r"cannot be read"),
         (gzip.compress(idx(np.zeros(50)), mtime=0)[:-9] + b"\x00" * 9, r"cannot be read"),
         (gzip.compress(b"", mtime=0)[:10] + b"\xff" * 20, r"cannot be read"),
@@ -80,7 +83,7 @@ def test_missing_pixels_are_said(tmp_path: Path) -> None:
         load_data("psmnist", tmp_path)
     write_pixels(tmp_path, compressed=False)
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(3)))
-    with pytest.raises(DataError, match=r"wants images \(N, rows, columns\) and N labels"):
+    with pytest.raises(DataError, match=r"expects images \(N, rows, columns\) and N labels"):
         load_data("psmnist", tmp_path)
 
 
@@ -91,7 +94,7 @@ def split(**changes: torch.Tensor) -> Split:
 @pytest.mark.parametrize(
     ("train", "sentence"),
     [
-        (split(inputs=torch.zeros(3, 4)), r"toy: train: wants sequences \(N, n, c\)"),
+        (split(inputs=torch.zeros(3, 4)), r"toy: train: expects sequences \(N, n, c\)"),
         (split(labels=torch.tensor([0, 1])), r"labels \(2,\)"),
         (split(inputs=torch.full((3, 4, 2), torch.nan)), r"sequence 0 holds values that are not"),
         (split(labels=torch.tensor([0, 1, 2])), r"labels must lie in 0 \.\. 1; got 0 \.\. 2"),
@@ -154,7 +157,7 @@ def test_symbols_become_frames_when_selected() -> None:
     assert part.inputs.nonzero().tolist() == [[0, 0, 1], [0, 1, 2], [1, 0, 2], [1, 1, 0], [1, 2, 1]]
     assert part.labels.tolist() == [1, 0]
     assert SequenceData("toy", ("a", "b"), whole, whole, whole).features == 10
-    with pytest.raises(DataError, match=r"toy: test: wants symbols \(N, n\) as bytes"):
+    with pytest.raises(DataError, match=r"toy: test: expects symbols \(N, n\) as bytes"):
         SequenceData("toy", ("a", "b"), whole, whole, replace(whole, inputs=inputs.long()))
 
 
@@ -186,15 +189,15 @@ def test_speech_comes_from_the_usual_layout(tmp_path: Path) -> None:
     [
         (
             lambda d: (d / "yes/0.wav").write_bytes(b"RIFFxxxx"),
-            r"yes/0.wav: is no readable wav file",
+            r"yes/0.wav: is not a readable wav file",
         ),
         (
             lambda d: (d / "yes/0.wav").write_bytes((d / "no/0.wav").read_bytes()[:-1001]),
-            r"yes/0.wav: is no readable wav file",
+            r"yes/0.wav: is not a readable wav file",
         ),
         (
             lambda d: wavfile.write(d / "yes/0.wav", 8000, np.zeros(9, np.int16)),
-            r"wants samples at 16000 Hz; got 9 at 8000 Hz",
+            r"expects samples at 16000 Hz; got 9 at 8000 Hz",
         ),
         (lambda d: (d / "testing_list.txt").unlink(), r"testing_list.txt cannot be read"),
         (lambda d: (d / "testing_list.txt").write_text("yo/0.wav"), r"name the word 'yo'"),

@@ -107,7 +107,7 @@ def test_the_exporter_is_chosen_by_the_kind_of_the_run(
             other,
             "a run of 'expressivity', which has nothing to export; name a run of compress or solve",
         ),
-        (tmp_path, "is no run directory"),
+        (tmp_path, "is not a run directory"),
     ):
         assert main(["export", str(path), "--format", "npz"]) == 2
         assert sentence in capsys.readouterr().err

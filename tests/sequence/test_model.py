@@ -161,7 +161,7 @@ def test_unknown_names_are_refused(call: object, sentence: str) -> None:
 
 
 def test_what_a_model_cannot_be_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"psmnist reads one number a frame"):
+    with pytest.raises(UsageError, match=r"psmnist reads one number per frame"):
         make_model("lmuformer", "psmnist", features=2)
     with pytest.raises(UnknownNameError, match=r"preset 'psmnist-last'\. .*Known: psmnist"):
         make_model("spiking-lmuformer", "psmnist-last")

@@ -126,7 +126,7 @@ X, Y = np.zeros((4, 3, 2)), np.array([0, 1, 0, 1])
         ("counts", {"x": X, "y": Y[:3]}, "4 sequences and 3 labels"),
         ("text", {"x": np.full((4, 3), "a"), "y": Y}, "must hold real numbers"),
         ("nothing", {"z": X}, "needs the arrays x and y"),
-        ("one-class", {"x": X, "y": 0 * Y}, "has the one class 0"),
+        ("one-class", {"x": X, "y": 0 * Y}, "has only the class 0"),
         ("offsets", {"x": X[0], "offsets": np.array([0, 2, 2, 3]), "y": Y[:3]}, "rising offsets"),
         ("end", {"x": X[0], "offsets": np.array([0, 2]), "y": Y[:1]}, "rising offsets"),
         ("infinite", {"x": np.full((8, 3), np.inf), "y": np.tile(Y, 2)}, "not finite"),

@@ -58,7 +58,7 @@ def test_onnx_runs_whole_sequences(family: str, tmp_path: Path) -> None:
 
 
 def with_gains(made: SequenceClassifier) -> SequenceClassifier:
-    """Gains of URPE that are no ones."""
+    """Gains of URPE that are not ones."""
     generator = torch.Generator().manual_seed(5)
     for part in made.modules():
         if isinstance(part, Universal):

@@ -37,7 +37,7 @@ def told(*rows: list[float], lengths: list[int] | None = None) -> Split:
 
 
 # Probability of class 1 by frame. The first is sure of the wrong class at .9, then turns; a later
-# .8 for the wrong class is no record. The second turns back from .7; the third never wavers.
+# .8 for the wrong class is not a record. The second turns back from .7; the third never wavers.
 ROWS = ([0.6, 0.9, 0.2, 0.8, 0.1], [0.4, 0.7, 0.2, 0.1, 0.05], [0.4, 0.3, 0.2, 0.1, 0.01])
 
 

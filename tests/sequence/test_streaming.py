@@ -163,7 +163,7 @@ def test_what_cannot_be_streamed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"reads 5 later frames and cannot run frame by frame"):
         Streamer(make_model("lmuformer", "speech-commands", **SMALL))
     streamer = Streamer(causal("lmuformer"))
-    with pytest.raises(ShapeError, match=r"wants a frame of shape \(1, 3\); got \(2, 3\)"):
+    with pytest.raises(ShapeError, match=r"expects a frame of shape \(1, 3\); got \(2, 3\)"):
         streamer.push(torch.zeros(2, 3, dtype=torch.float64))
     with pytest.raises(ShapeError, match=r"got \(1, 2\)"):
         streamer.push(torch.zeros(1, 2, dtype=torch.float64))

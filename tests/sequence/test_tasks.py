@@ -84,7 +84,7 @@ def test_the_last_frames_are_what_is_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("y", "sentence"),
     [
-        (np.array(["a"] * 8), "are no numbers to regress"),
+        (np.array(["a"] * 8), "are not numbers to regress"),
         (np.array([np.nan] * 8), "targets that are not finite"),
     ],
 )

@@ -14,13 +14,26 @@ from theory.commands.domain import add_domain, read_domain
 if TYPE_CHECKING:
     from theory.universal.certificate import CompiledLayer
 
+EPILOG = """examples:
+  sciformer compile "x1*x2; sin(2*x1+x2)" --tokens 2 --epsilon 0.05
+  sciformer compile "x1*x2; x1" --tokens 2 --epsilon 0.1 --domain 0 2 --out runs/product
+  sciformer compile "x1*x2; x1" --tokens 2 --epsilon 0.1 --dtype float32 --onnx
+  sciformer compile --pde fisher-kpp --epsilon 1e-3
+  sciformer compile --pde heat --epsilon 1e-4 --time 0.1 --starts "slope<=5; -1<=u<=1"
+  sciformer compile --pde my_pde.py --epsilon 1e-2 --time 0.5
+
+Every bound holds for the emitted weights in floating point, over the whole domain or the whole
+class of starts. `sciformer verify` checks it again; `sciformer diagnose` says beforehand what a
+formula needs."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of a formula and of its layer."""
+    parser.epilog = EPILOG
     parser.add_argument(
         "formula",
         nargs="?",
-        help='for example "x1*x2; sin(2*x1 + x2)": rows are tokens, commas part outputs',
+        help='for example "x1*x2; sin(2*x1 + x2)": rows are tokens, commas separate outputs',
     )
     parser.add_argument("--tokens", type=int, metavar="N", help="sequence length")
     parser.add_argument(
@@ -51,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--onnx",
         action="store_true",
-        help="write layer.onnx as well, for which the bound holds, too; needs --dtype float32",
+        help="also write layer.onnx, for which the bound holds too; needs --dtype float32",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     compile_pde.configure(parser)
@@ -66,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         return compile_pde.run(arguments)
     if arguments.formula is None or arguments.tokens is None:
         raise UsageError(
-            "sciformer compile: needs a formula and --tokens, or an equation by --pde; for example "
-            '`sciformer compile "x1*x2; x1" --tokens 2 --epsilon 0.1`.'
+            "sciformer compile: needs a formula and --tokens, or an equation with --pde; for "
+            'example `sciformer compile "x1*x2; x1" --tokens 2 --epsilon 0.1`.'
         )
     if arguments.onnx and arguments.dtype != "float32":
         raise UsageError(

@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="RULES",
         help='with --pde: the class of starts, such as "slope<=10; 0.1<=u<=1; waves<=8"; '
-        "for a file the range is -1 to 1 unless it is said",
+        "for a file the range is -1 to 1 unless given",
     )
 
 

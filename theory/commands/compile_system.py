@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print_table([[name, value] for name, value in figures.items()], ["compile", ""])
     note(
-        f"{arguments.pde}: {NO_CERTIFICATE}. Two fields with two diffusivities stand against it, "
+        f"{arguments.pde}: {NO_CERTIFICATE}. Two fields with two diffusivities rule it out, "
         "as the constants of the splitting error are known for one field. Build it in Python by "
         f"`theory.flows.systems.split_system(gray_scott(), tokens={flow.tokens}, "
         f"depth={flow.module.depth})`."

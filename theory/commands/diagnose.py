@@ -6,9 +6,14 @@ import argparse
 
 from theory.commands.domain import add_domain, read_domain
 
+EPILOG = """examples:
+  sciformer diagnose "x2; x1" --tokens 2
+  sciformer diagnose "x1; x1+x2" --tokens 2 --epsilon 0.1 --json"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the formula and its shape."""
+    parser.epilog = EPILOG
     parser.add_argument("formula", help='for example "x2; x1": rows are tokens')
     parser.add_argument("--tokens", type=int, required=True, metavar="N", help="sequence length")
     parser.add_argument(

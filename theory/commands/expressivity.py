@@ -29,9 +29,16 @@ TITLES = {"position": "Position identification", "even": "Even-token prediction"
 STEPS = {"position": 800, "even": 1500}
 HEADERS = ["scheme", "blind?", "ceiling", "reached", "ceiling", "reached", "steps", "s"]
 
+EPILOG = """examples:
+  sciformer expressivity
+  sciformer expressivity --position rotary urpe --steps 300 --out runs/positions
+  sciformer expressivity --task even --length 12
+  sciformer expressivity --task kernels"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the schemes, the task and its size."""
+    parser.epilog = EPILOG
     from sciformer.cli.arguments import add_json_argument, natural_number, positive_integer
 
     parser.add_argument(
@@ -153,8 +160,8 @@ def _tell(rows: list[Row], title: str, folder: str) -> None:
 
     note(title)
     note(
-        "ceiling and reached: share of right answers, first on all constant sequences, then on 512 "
-        "random ones, whose share may by chance exceed what is possible on average"
+        "ceiling and reached: shares of correct answers, first on all constant sequences, then on "
+        "512 random ones, whose share may by chance exceed what is possible on average"
     )
     print_table(
         [
@@ -175,7 +182,7 @@ def _tell(rows: list[Row], title: str, folder: str) -> None:
     solved = [row.scheme for row in rows if row.is_blind and row.random > 0.99 and row.steps]
     if solved:
         note(
-            f"{', '.join(solved)}: blind, and yet right on random sequences. Relative positions "
+            f"{', '.join(solved)}: blind, yet correct on random sequences. Relative positions "
             "can count from a place where the tokens change; on constant sequences there is none."
         )
     note(f"figure and summary in {folder}")

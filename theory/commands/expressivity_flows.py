@@ -75,7 +75,7 @@ def _cold_wall(arguments: argparse.Namespace, steps: int) -> Survey:
     rows += constructed_rows(task)
     title = (
         f"Heat between cold walls, {task.length} places: sup errors from a constant start and from "
-        "sums of sines. What is blind cannot go below its floor, at any depth and width."
+        "sums of sines. A blind network cannot go below its floor, at any depth and width."
     )
     headers = ["scheme", "blind?", "floor", "constant", "sines", "steps", "s"]
     cells = [

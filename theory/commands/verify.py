@@ -1,4 +1,4 @@
-"""Re-check a certificate of a layer, a flow or a solution, with code apart from its certifier."""
+"""Re-check a certificate of a layer, a flow or a solution, with code of its own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from sciformer.errors import UsageError
 NO_PROOF = 3
 """Exit status when everything that was looked at holds, but not everything was looked at."""
 
+EPILOG = """examples:
+  sciformer verify runs/product
+  sciformer verify runs/product --share 0.1
+  sciformer verify runs/proven/certificate --json"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the directory and how much of it to check."""
+    parser.epilog = EPILOG
     parser.add_argument(
         "path", type=Path, help="a directory written by compile, or the certificate of a solution"
     )
@@ -23,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="S",
-        help="part of the boxes of a formula's layer to look at, drawn afresh; below 1 is no proof "
-        "(exit status 3)",
+        help="share of the boxes of a formula's layer to check, drawn at random; below 1 is "
+        "no proof (exit status 3)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -51,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         verdict = "no proof" if result.bound is None else "holds"
         print_table([[name, value] for name, value in figures.items()], ["verify", verdict])
     if result.bound is None:
-        note(f"{result.share:.2g} of the leaves were looked at; this is no proof")
+        note(f"{result.share:.2g} of the leaves were checked; this is no proof")
         return NO_PROOF
     return 0
 

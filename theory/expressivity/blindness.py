@@ -131,8 +131,8 @@ def examine(network: nn.Module, tokens: Tensor, *, is_causal: bool = False) -> B
         )
     if not bool(torch.isfinite(output).all()):
         raise DataError(
-            "blindness: the module's output has numbers that are not finite, about which nothing "
-            "can be said; give it finite weights of moderate size."
+            "blindness: the module's output has numbers that are not finite, so nothing can "
+            "be said about it; give it finite weights of moderate size."
         )
     noise = 0.0
     with torch.no_grad():

@@ -69,5 +69,5 @@ def _bars(axes: Axes, row: Row, place: float) -> None:
         axes.plot([limit, limit], [height - 0.17, height + 0.17], color=BLACK, linewidth=2)
         if reached < 0.95:
             end = max(reached, limit if abs(limit - reached) < 0.1 else 0) + 0.012
-            said = f"{reached:.3g}" if reached > EMPTY else "0: no position named rightly"
+            said = f"{reached:.3g}" if reached > EMPTY else "0: no position named correctly"
             axes.text(end, height, said, va="center", fontsize=8)

@@ -41,7 +41,7 @@ class ColeHopfHead(nn.Module):
         tokens = sensors if tokens is None else tokens
         if sensors < 3 or tokens < sensors or images < 1:
             raise DomainError(
-                "ColeHopfHead: needs three sensors, as many tokens as sensors and one image a "
+                "ColeHopfHead: needs three sensors, as many tokens as sensors and one image per "
                 f"side; got {sensors}, {tokens} and {images}."
             )
         self.sensors, self.images = sensors, images
@@ -128,7 +128,7 @@ def from_scattered(places: Tensor, readings: Tensor, sensors: int, waves: int) -
     if 2 * waves + 1 > len(places):
         raise DomainError(
             f"from_scattered: {waves} waves have {2 * waves + 1} coefficients, more than "
-            f"{len(places)} readings tell; ask for fewer waves."
+            f"{len(places)} readings determine; ask for fewer waves."
         )
     uniform = torch.arange(sensors, dtype=places.dtype) / sensors
     columns = readings.reshape(-1, len(places)).mT

@@ -95,7 +95,7 @@ class ReactionDiffusion:
     def _check_walls(self, walls: Walls) -> None:
         if self.drift:
             raise DomainError(
-                f"{self.name}: the drift stands against reflected images at walls; compile it "
+                f"{self.name}: the drift rules out reflected images at walls; compile it "
                 "with periodic ends."
             )
         if min(walls.left, walls.right) < 0 and not self.reaction.is_odd:
@@ -122,8 +122,8 @@ def recognise(problem: Problem) -> ReactionDiffusion:
     who = problem.name
     if len(problem.fields) != 1 or len(problem.equations) != 1:
         raise UsageError(
-            f"{who}: certificates are known for one field; {len(problem.fields)} fields stand "
-            "against it. Build a `SplittingTransformer` by hand, which has no certificate."
+            f"{who}: certificates are known for one field; {len(problem.fields)} fields are "
+            "not covered. Build a `SplittingTransformer` by hand, which has no certificate."
         )
     names = {str(c): c for c in problem.coordinates}
     space = [c for name, c in names.items() if name != "t"]
@@ -186,13 +186,13 @@ class _Terms:
 
         rest = self.flat.subs(dict.fromkeys(self.stand_ins.values(), 0))
         if not rest.is_polynomial(self.symbol):
-            self._refuse(rest.subs(self.symbol, self.field), "it is no polynomial in the field")
+            self._refuse(rest.subs(self.symbol, self.field), "it is not a polynomial in the field")
         coefficients = sympy.Poly(rest, self.symbol).all_coeffs()[::-1]
         return Polynomial.of([_fraction(c) for c in coefficients])
 
     def _refuse(self, term: Any, why: str = "no head or block has this form") -> None:
         raise UsageError(
-            f"{self.who}: the term {term} stands against a certificate ({why}); the class is "
+            f"{self.who}: the term {term} rules out a certificate ({why}); the class is "
             "u_t = nu u_xx - c u_x + f(u) with constants nu > 0, c and a polynomial f."
         )
 
@@ -220,7 +220,7 @@ def _refuse_the_unbounded(who: str, gap: Any) -> None:
         high = isinstance(part, sympy.Derivative) and part.derivative_count > _HIGHEST_DERIVATIVE
         if high or isinstance(part, ExprWithLimits | sympy.Limit):
             raise UsageError(
-                f"{who}: the term {part} stands against a certificate; the class is "
+                f"{who}: the term {part} rules out a certificate; the class is "
                 "u_t = nu u_xx - c u_x + f(u) with constants nu > 0, c and a polynomial f."
             )
 
@@ -239,7 +239,7 @@ def _walls(problem: Problem, field: Any, x: Any, sympy: Any) -> Walls:
         rest = gap.subs(field.diff(x), 0) if slope else gap.subs(field, 0)
         if rest != 0:
             raise UsageError(
-                f"{problem.name}: the condition {equation} on {condition.on} stands against "
+                f"{problem.name}: the condition {equation} on {condition.on} rules out "
                 "reflected images; walls are u = 0 or u_x = 0."
             )
         signs[float(value)] = 1 if slope else -1

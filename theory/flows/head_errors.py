@@ -26,7 +26,8 @@ def gaussian_head_error(
 ) -> float:
     """A bound of what the head's table and its normalisation add to the trapezoid sum.
 
-    Infinite for a table that is no ring's, or a kernel so narrow that it sticks (theta >= 1/200).
+    Infinite for a table that belongs to no ring, or a kernel so narrow that it sticks
+    (theta >= 1/200).
 
     (range / 2) (sum_j |w~_j - w_j| + theta / (1 - theta)),   d sum_j G(x - y_j) = 1 +- theta
     """

@@ -213,7 +213,7 @@ def number(text: str) -> Fraction:
         DataError: another text, more digits than a float has, or a size out of reach.
     """
     if not _NUMBER.fullmatch(text):
-        raise damaged(CERTIFICATE, f"{text[:40]!r} is no rational number of few digits")
+        raise damaged(CERTIFICATE, f"{text[:40]!r} is not a rational number of few digits")
     return _in_reach(Fraction(text))
 
 
@@ -239,7 +239,7 @@ def read_weights(directory: Path, record: FlowRecord | BurgersRecord) -> Tensors
             raise damaged(WEIGHTS, f"it {'lacks' if name in shapes else 'should not hold'} {name}")
         kind = np.int64 if name == "reading.index" else np.float64
         if tensors[name].shape != shapes[name] or tensors[name].dtype != kind:
-            raise damaged(WEIGHTS, f"{name} has not the shape and type of its design")
+            raise damaged(WEIGHTS, f"{name} does not have the shape and type of its design")
         if not np.isfinite(tensors[name]).all():
             raise damaged(WEIGHTS, f"{name} holds numbers that are not finite")
     return tensors

@@ -209,7 +209,7 @@ def _target_for(weights: LayerWeights, formula: Formula, domain: Domain) -> Targ
     check_defined(target)
     if target.outputs != weights.outputs:
         raise ShapeError(
-            f"certify: the formula has {target.outputs} outputs a token and the layer "
+            f"certify: the formula has {target.outputs} outputs per token and the layer "
             f"{weights.outputs}; give one entry for each, separated by commas."
         )
     return target
@@ -243,7 +243,8 @@ def _refusal(entry: entries_of.Entry, target: Target, epsilon: float) -> str:
     if entry.witness is not None:
         return (
             f"certify: the error of {where} is proven to be {entry.witness.error:.4g} at "
-            f"{shown(target, entry.witness.point)}, above {epsilon:.4g}; raise epsilon or train on."
+            f"{shown(target, entry.witness.point)}, above {epsilon:.4g}; raise epsilon or "
+            "train further."
         )
     return (
         f"certify: no proof that {where} is within {epsilon:.4g} was found in {entry.boxes} boxes; "

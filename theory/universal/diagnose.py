@@ -88,7 +88,7 @@ def _sentence(target: Target, obstruction: Obstruction) -> str:
         return {
             "N1": "positions: not needed, the target is equivariant at all points tried",
             "N2": "attention: not needed, every token's output depends on that token alone",
-            "N3": "absolute positions: constant sequences do not ask for them",
+            "N3": "absolute positions: constant sequences do not require them",
         }[obstruction.name]
     return {
         "N1": f"positions: needed, without them every network has an error of at least {bound}",

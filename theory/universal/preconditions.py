@@ -71,5 +71,5 @@ def check_cost(target: Target, epsilon: float) -> None:
                 raise DomainError(
                     f"compile: {entry} couples {size} coordinates that do not separate, about "
                     f"{boxes:.0e} boxes would be needed and at most {MOST_COUPLED} coordinates are "
-                    "within reach; split the formula, or insist with force."
+                    "within reach; split the formula, or compile it with force."
                 )

@@ -48,12 +48,12 @@ def read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError, OSError) as error:
         raise damaged(path.name, str(error)) from error
     if not isinstance(found, dict):
-        raise damaged(path.name, "it is no JSON object")
+        raise damaged(path.name, "it is not a JSON object")
     return found
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no finite number")
+    raise ValueError(f"{name} is not a finite number")
 
 
 def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,15 +105,15 @@ def read_as(kind: Any, value: Any, where: str) -> Any:
                 return read_as(option, value, where)
             except DataError:
                 continue
-        raise damaged(where, f"{_shown(value)} is none of what it may be")
+        raise damaged(where, f"{_shown(value)} is not an allowed value")
     if origin is list or (origin is tuple and arguments[-1] is Ellipsis):
         if not isinstance(value, list | tuple):
-            raise damaged(where, f"{_shown(value)} is no list")
+            raise damaged(where, f"{_shown(value)} is not a list")
         parts = (read_as(arguments[0], v, f"{where}[{k}]") for k, v in enumerate(value))
         return origin(parts)
     if origin is tuple:
         if not isinstance(value, list) or len(value) != len(arguments):
-            raise damaged(where, f"{_shown(value)} is no list of {len(arguments)}")
+            raise damaged(where, f"{_shown(value)} is not a list of {len(arguments)}")
         return tuple(read_as(a, v, where) for a, v in zip(arguments, value, strict=True))
     return _read_plain(kind, value, where)
 

@@ -26,7 +26,7 @@ def rule(count: int) -> tuple[Array, Array]:
     |P''| <= (n - 1) n (n + 1) (n + 2) / 8 on [-1, 1], its value at the ends.
 
     Raises:
-        CertificateError: the candidates are no roots.
+        CertificateError: the candidates are not roots.
     """
     candidates = [Fraction(float(p)) for p in np.polynomial.legendre.leggauss(count)[0]]
     coefficients = _coefficients(count)

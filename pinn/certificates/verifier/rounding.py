@@ -74,8 +74,8 @@ def check_sizes(claim: Claim) -> None:
     for name, formula in named.items():
         if not math.isfinite(sum(_of(formula, sizes))):
             raise CertificateError(
-                f"verify: the formula of its {name} may overflow in float64, so that nothing can "
-                "be said of it; scale the problem."
+                f"verify: the formula of its {name} may overflow in float64, so nothing can be "
+                "said about it; scale the problem."
             )
 
 

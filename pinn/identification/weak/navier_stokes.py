@@ -151,7 +151,7 @@ def _realisations(
 def check_flow(data: FlowData) -> None:
     """Refuses a flow in which a coefficient leaves no trace, whatever the method.
 
-    Points that are no grid, or one too coarse for test functions, are not looked at.
+    Points that are not a grid, or one too coarse for test functions, are not looked at.
 
     Raises:
         DataError: the flow is constant or steady, or its convection is balanced by pressure.

@@ -174,7 +174,7 @@ def spread(tensor: Tensor, ndim: int, recorder: Recorder, points: int) -> Tensor
 
     Returns:
         A view of `tensor` without an axis that broadcasts over points, with the point axis last;
-        None if the tensor is no parameter, or differs from point to point.
+        None if the tensor is not a parameter, or differs from point to point.
     """
     if tensor.ndim == ndim and tensor.shape[0] != 1:
         if not (tensor.shape[0] == points and tensor.stride(0) == 0):

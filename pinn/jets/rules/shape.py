@@ -160,7 +160,7 @@ def _flip(x: Jet, *dims: Any) -> Jet:
 @rule("pad")
 def _pad(x: Jet, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Jet:
     if mode != "constant" or value:
-        raise MissingRuleError(f"Jet: pad knows zeros only; got mode {mode!r}, value {value}.")
+        raise MissingRuleError(f"Jet: pad supports zeros only; got mode {mode!r}, value {value}.")
     if len(pad) >= 2 * x.ndim:
         raise mixing("pad")
     return Jet(torch.nn.functional.pad(x.channels, (0, 0, *pad)), x.operators)

@@ -30,7 +30,7 @@ class Fused(Core):
 
     Raises:
         DomainError: rows < 1, a scheme with a gain or with values of its own, or a normaliser
-            that is no softmax.
+            that is not softmax.
 
     Cost: memory (..., h, rows, m) for a bias, none without. First derivatives only, which torch's
         kernel for the CPU says in an error of its own.

@@ -41,7 +41,7 @@ class ToeplitzRows(Core):
         rows: rows in a block, >= 1; by default as many as suit the device, but at least 64.
 
     Raises:
-        DomainError: rows < 1; a scheme, mask or normaliser that is no table by offset.
+        DomainError: rows < 1; a scheme, mask or normaliser that is not a table by offset.
 
     Accuracy: as `attend`, up to the order of sums.
     Cost: forward 2, backward 5 products of matrices over the reachable keys; memory (rows, m)
@@ -99,9 +99,9 @@ def refuse_tables(scoring: Scoring) -> str | None:
     if not isinstance(scoring.normaliser, Softmax):
         return f"tables by offset go with a softmax, not {type(scoring.normaliser).__name__}"
     if not scoring.position.is_toeplitz or not scoring.position.splits_keys:
-        return f"{type(scoring.position).__name__} is no table by offset"
+        return f"{type(scoring.position).__name__} is not a table by offset"
     if band is None:
-        return f"the mask {type(scoring.mask).__name__} is no band of offsets"
+        return f"the mask {type(scoring.mask).__name__} is not a band of offsets"
     for row in {0, patch.n - 1}:  # the rows between see at least what these two see
         if scoring.rows(row, row + 1).reached() == (0, 0):
             return f"the query at {patch.query_start + row} may see no key"

@@ -45,7 +45,7 @@ class ALiBi(Position):
         heads: number of heads.
 
     Source: Press, Smith, Lewis 2022, section 3.
-    Deviates: both directions are penalised alike (the paper is causal), and heads that are no
+    Deviates: both directions are penalised alike (the paper is causal), and heads that are not
         power of two use the same formula.
     """
 

@@ -14,9 +14,14 @@ from sciformer.runs import Run
 
 MOST_FILES = 10_000
 
+EPILOG = """examples:
+  sciformer show runs/fine
+  sciformer show runs/fine --json"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
+    parser.epilog = EPILOG
     parser.add_argument("run", type=Path, metavar="RUN", help="a run directory")
     add_json_argument(parser)
 

@@ -176,7 +176,7 @@ def _one_window(window: Window | None, order: int | None, theta: float | None) -
     if window is None and order is not None and theta is not None:
         return Window(order, theta)
     raise UsageError(
-        "LMU: wants a Window(order, theta, channels), or order and theta for one channel; got "
+        "LMU: expects a Window(order, theta, channels), or order and theta for one channel; got "
         f"window {window}, order {order}, theta {theta}."
     )
 

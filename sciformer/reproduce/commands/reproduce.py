@@ -17,9 +17,9 @@ EPILOG = """examples:
   sciformer reproduce --resume runs/physicsformer
   sciformer list claims
 
-Every verdict comes from a limit that stands in the code and in the table. Finished trials survive
-a kill: --resume runs only what is missing. The run directory holds report.md, report.json, one
-picture a paper, and what every trial wrote."""
+Every verdict follows from a limit that is written in the code and in the table. Finished trials
+survive a kill: --resume runs only what is missing. The run directory holds report.md, report.json,
+one picture per paper, and the files of every trial."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -85,7 +85,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="compare all ways at four budgets instead, without writing a run",
     )
     parser.add_argument(
-        "--data", type=Path, metavar="PATH", help="place of the data, if they have moved"
+        "--data", type=Path, metavar="PATH", help="location of the data, if they have moved"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory of the result")
     parser.add_argument(
@@ -103,7 +103,7 @@ def _shares(text: str) -> tuple[float, ...]:
 
     shares = tuple(positive_number(part) for part in text.split(","))
     if len(set(shares)) < len(shares):
-        raise argparse.ArgumentTypeError(f"wants each budget once; got {text!r}")
+        raise argparse.ArgumentTypeError(f"expects each budget once; got {text!r}")
     return shares
 
 

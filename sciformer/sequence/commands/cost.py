@@ -45,7 +45,7 @@ def _row(path: Path) -> dict[str, Any]:
     if summary is None:
         raise DataError(
             f"cost: the training of {path} has not ended; "
-            f"finish it by `sciformer train --resume {path}`."
+            f"finish it with `sciformer train --resume {path}`."
         )
     counts: list[Any] = []
     if isinstance(summary, dict):
@@ -53,7 +53,7 @@ def _row(path: Path) -> dict[str, Any]:
     if len(counts) != 2 or not all(type(n) in (int, float) and n >= 0 for n in counts):
         raise DataError(
             f"cost: {path / 'summary.json'} holds no counts of operations; it is damaged, train "
-            "the model anew."
+            "the model again."
         )
     named = {"run": str(path), "model": choice.model, "mixer": choice.mixer}
     figures = {column: summary.get(column) for column in COLUMNS}

@@ -25,14 +25,14 @@ EPILOG = """examples:
   sciformer stream runs/signal --input first.csv --until 0.99
 
 A csv line is a frame; a npy array holds frames (n, features); 16-bit wav at 16 kHz becomes log-mel
-frames. The first bytes say which it is; - is stdin, read as it comes. The answer is one line a
+frames. The first bytes tell which it is; - is stdin, read as it arrives. The answer is one line per
 frame: its number, the class, its probability; or the numbers that the model regresses or forecasts.
 
-With --until P the stream is left when the class is that of the end for a share P of all streams;
-the threshold is calibrated on the validation split, what it saves is measured on the test split.
+With --until P the stream stops once the class equals the final one for a share P of all streams;
+the threshold is calibrated on the validation split, and its saving is measured on the test split.
 
-One stream is fastest on the CPU, whose kernels read the weights once a frame; they are for the CPU
-only. --device runs the model's own step there, and waits for the device once a frame."""
+One stream is fastest on the CPU, whose kernels read the weights once per frame; they are for the
+CPU only. --device runs the model's own step there, and waits for the device once per frame."""
 
 
 def choose(words: Sequence[str]) -> Any:
@@ -71,7 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="PATH",
-        help="place of the data for --until, if they have moved",
+        help="location of the data for --until, if they have moved",
     )
     parser.add_argument(
         "--threads", type=positive_integer, default=1, metavar="N", help="CPU threads (default 1)"

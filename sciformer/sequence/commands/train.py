@@ -26,15 +26,15 @@ EPILOG = """examples:
   sciformer train --resume runs/spikes
 
 Your own sequences: --data without --dataset names a npz file with x (N, n, c) and y (N,), a csv
-file with the columns sequence, label and features, a .ts file, or a folder with one folder a class
-of csv, npy or wav files. Splits are drawn by --seed where the data have none. For regress y holds
-numbers (N,) or (N, k); for forecast the last --horizon frames are what is asked, and y is not read.
-Their score r2 is 1 - squared error / variance of the training targets.
+file with the columns sequence, label and features, a .ts file, or a folder with one folder per
+class of csv, npy or wav files. Splits are drawn by --seed where the data have none. For regress y
+holds numbers (N,) or (N, k); for forecast the last --horizon frames are predicted, and y is not
+read. Their score r2 is 1 - squared error / variance of the training targets.
 
 Data sets: mnist1d, digits, japanese-vowels, listops and listops-full (of the published size) come
 from packages or are generated, as are the sounds of tones; psmnist, fashion-psmnist and
 speech-commands are read from --data. The weights that are kept are those of the best epoch on a
-validation split; the test split is looked at once, at the end."""
+validation split; the test split is used once, at the end."""
 EARLY_EXIT_SEQUENCES = 1000  # of the test split, for the curve
 DEFAULT_PRESETS = {
     "psmnist": "psmnist",
@@ -140,7 +140,7 @@ def _spans(text: str) -> tuple[int, ...]:
         spans = (-1,)
     if min(spans) < 0:
         raise argparse.ArgumentTypeError(
-            f"wants whole numbers of frames or `full`, by commas; got {text!r}"
+            f"expects whole numbers of frames or `full`, separated by commas; got {text!r}"
         )
     return spans
 

@@ -55,7 +55,7 @@ class Split:
         inputs, labels = self.inputs, self.labels
         if inputs.dim() != 3 or 0 in inputs.shape or labels.shape[:1] != inputs.shape[:1]:
             raise DataError(
-                f"{who}: wants sequences (N, n, c) with N labels and N, n, c >= 1; "
+                f"{who}: expects sequences (N, n, c) with N labels and N, n, c >= 1; "
                 f"got {tuple(inputs.shape)} and labels {tuple(labels.shape)}."
             )
         if not bool(torch.isfinite(inputs).all()):
@@ -103,7 +103,7 @@ class SymbolSplit(Split):
     def check_inputs(self, who: str) -> None:
         if self.inputs.dim() != 2 or self.inputs.dtype != torch.uint8:
             raise DataError(
-                f"{who}: wants symbols (N, n) as bytes; "
+                f"{who}: expects symbols (N, n) as bytes; "
                 f"got {tuple(self.inputs.shape)} of {self.inputs.dtype}."
             )
 

@@ -4,7 +4,7 @@
              different lengths as frames x (sum n_i, c) with offsets (N + 1,)
     csv      a header; columns `sequence` and `label`, the others are the features of a frame
     ts       the format of the UCR and UEA archives, read by aeon; NAME_TEST.ts beside NAME_TRAIN.ts
-    folder   one folder a class with csv, npy or wav files, or train/, validation/ and test/ of them
+    folder   one folder per class with csv, npy or wav files, or train/, validation/, test/ of them
 
 Where no test or validation split is given, one is drawn: the same for the same seed.
 """
@@ -47,7 +47,7 @@ def load_own(path: Path | None, seed: int, targets: Targets | None = None) -> Se
         DataError: nothing readable, sequences of different widths, a class without training data.
     """
     if path is None:
-        raise DataError("train: name the file or folder of your sequences by --data.")
+        raise DataError("train: name the file or folder of your sequences with --data.")
     readers: dict[str, Callable[[Path], dict[str, Labelled]]] = {
         ".npz": _npz,
         ".csv": _csv,
@@ -61,8 +61,8 @@ def load_own(path: Path | None, seed: int, targets: Targets | None = None) -> Se
         parts = readers[path.suffix](path)
     else:
         raise DataError(
-            f"train: {path} has the ending {path.suffix!r}; wanted is a npz, csv or ts file, or a "
-            "folder with one folder a class."
+            f"train: {path} has the ending {path.suffix!r}; expected an npz, csv or ts file, or a "
+            "folder with one folder per class."
         )
     return split_own(path, parts, seed, targets)
 
@@ -203,7 +203,7 @@ def _lines(path: Path) -> list[dict[str, str]]:
             return list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
-            f"train: {path} is no readable csv file ({error}); save it as UTF-8."
+            f"train: {path} is not a readable csv file ({error}); save it as UTF-8."
         ) from error
 
 
@@ -224,7 +224,7 @@ def _ts_cases(
     try:
         cases, labels = read(str(path))
     except (OSError, ValueError, IndexError, TypeError) as error:
-        raise DataError(f"train: {path} is no readable ts file ({error}).") from error
+        raise DataError(f"train: {path} is not a readable ts file ({error}).") from error
     frames = [single(np.asarray(case)).T.contiguous() for case in cases]
     return Labelled(frames, np.array([str(label) for label in labels]))
 

@@ -19,5 +19,5 @@ def wanted(module: str, package: str, dataset: str) -> Any:
     except ImportError as error:
         raise DataError(
             f"{dataset}: the package {package} is needed for this data set and cannot be imported "
-            f"({error}); install it by `pip install {package}`."
+            f"({error}); install it with `pip install {package}`."
         ) from error

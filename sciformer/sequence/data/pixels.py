@@ -37,7 +37,7 @@ def permuted(
     if directory is None:
         raise DataError(
             f"{name}: its files are not part of this package; name the directory that holds "
-            "train-images-idx3-ubyte (or .gz) and its three companions by --data."
+            "train-images-idx3-ubyte (or .gz) and its three companions with --data."
         )
     whole, test = _split(directory, "train"), _split(directory, "t10k")
     train, validation = hold_out(whole, HELD_OUT, seed)
@@ -73,7 +73,7 @@ def _values(path: Path, file: IO[bytes]) -> Tensor:
     start = file.read(4)
     if len(start) < 4 or start[:3] != b"\x00\x00\x08":
         raise DataError(
-            f"{path}: is no IDX file of unsigned bytes, it begins with {start.hex()!r}; "
+            f"{path}: is not an IDX file of unsigned bytes, it begins with {start.hex()!r}; "
             "fetch the file again."
         )
     lengths = file.read(4 * start[3])
@@ -99,7 +99,7 @@ def _split(directory: Path, part: str) -> Split:
     labels = read_idx(_file(directory, f"{part}-labels-idx1-ubyte"))
     if images.dim() != 3 or labels.dim() != 1 or len(images) != len(labels):
         raise DataError(
-            f"{directory}: wants images (N, rows, columns) and N labels in the {part} files; "
+            f"{directory}: expects images (N, rows, columns) and N labels in the {part} files; "
             f"got {tuple(images.shape)} and {tuple(labels.shape)}."
         )
     pixels = images.flatten(1)

@@ -27,7 +27,7 @@ def load(directory: Path | None, seed: int) -> SequenceData:
     if directory is None:
         raise DataError(
             "speech-commands: its files are not part of this package; name the directory that "
-            "holds one directory of wav files a word by --data."
+            "holds one directory of wav files per word with --data."
         )
     words = sorted(
         path.name for path in directory.glob("*/") if path.is_dir() and path.name[0] not in "_."
@@ -56,11 +56,12 @@ def read_wav(path: Path) -> Tensor:
             rate, samples = wavfile.read(path)
     except (OSError, ValueError, EOFError, wavfile.WavFileWarning) as error:
         raise DataError(
-            f"{path}: is no readable wav file ({error}); repair or remove it."
+            f"{path}: is not a readable wav file ({error}); repair or remove it."
         ) from error
     if rate != RATE_HZ or samples.size == 0:
         raise DataError(
-            f"{path}: wants samples at {RATE_HZ} Hz; got {samples.size} at {rate} Hz; resample it."
+            f"{path}: expects samples at {RATE_HZ} Hz; got {samples.size} at {rate} Hz; resample "
+            "it."
         )
     scale = np.iinfo(samples.dtype).max + 1 if np.issubdtype(samples.dtype, np.integer) else 1
     wave = torch.from_numpy(samples.astype(np.float32) / scale)

@@ -49,7 +49,7 @@ class Classes(Targets):
         names = tuple(sorted(found, key=_order))
         if len(names) < 2:
             raise DataError(
-                f"train: {path} has the one class {', '.join(names) or '(none)'}; a classifier "
+                f"train: {path} has only the class {', '.join(names) or '(none)'}; a classifier "
                 "needs two or more."
             )
         return names
@@ -136,7 +136,7 @@ def _numbers(path: Path, part: Labelled) -> np.ndarray[Any, Any]:
         found = part.labels.astype(np.float64)
     except ValueError as error:
         raise DataError(
-            f"train: {path} has labels that are no numbers to regress ({error}); use the task "
+            f"train: {path} has labels that are not numbers to regress ({error}); use the task "
             "classify."
         ) from error
     if not np.isfinite(found).all():

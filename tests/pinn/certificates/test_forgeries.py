@@ -63,7 +63,7 @@ def test_the_claim_that_forgeries_start_from_holds(tmp_path: Path) -> None:
 
 
 def test_a_source_that_float64_reads_as_0(tmp_path: Path) -> None:
-    """10^-350 (e^500 + 1) (e^306 + 1) is 1, and its first factor is no number of float64.
+    """10^-350 (e^500 + 1) (e^306 + 1) is 1, and its first factor is not a number of float64.
 
     Kills: a rational number that is enclosed by the rounded distance to its float64.
     """

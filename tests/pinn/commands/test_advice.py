@@ -79,7 +79,7 @@ def test_options_of_objects() -> None:
     ("word", "sentence"),
     [
         ("optimiser.dampign=1", "unknown option 'dampign'. Did you mean 'damping'"),
-        ("optimiser.trials=many", "wants a whole number"),
+        ("optimiser.trials=many", "expects a whole number"),
         ("sampler.floor=1", "unknown option 'floor'"),
         ("weighting=ntk", "unknown weighting 'ntk'"),
         ("activation=relu", "unknown activation 'relu'"),

@@ -101,4 +101,4 @@ def test_a_stream_refuses_what_it_cannot_read(
 ) -> None:
     """Kills: a run of another kind that is taken for one of `sciformer train` silently."""
     assert main(["stream", str(tmp_path), "--input", "x.csv"]) == 2
-    assert "is no run directory" in capsys.readouterr().err
+    assert "is not a run directory" in capsys.readouterr().err

@@ -23,7 +23,7 @@ def test_good_data_pass() -> None:
     ("changes", "sentence"),
     [
         ({"points": np.zeros(120)}, r"needs points \(p, c\) .* got points \(120,\)"),
-        ({"values": {"u": np.zeros(119)}}, r"u needs one value a point, \(120,\); got \(119,\)"),
+        ({"values": {"u": np.zeros(119)}}, r"u needs one value per point, \(120,\); got \(119,\)"),
         ({"values": {"u": np.zeros((120, 1))}}, r"got \(120, 1\)"),
         ({"values": {}, "noise": {}}, "values .* of at least one quantity"),
         ({"noise": {"u": 0.3, "v": 0.1}}, "one level for each quantity"),

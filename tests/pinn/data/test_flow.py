@@ -104,7 +104,7 @@ def holed() -> np.ndarray:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"U_star": None}, r"U_star missing; wanted are X_star, t, U_star"),
+        ({"U_star": None}, r"U_star missing; expected are X_star, t, U_star"),
         ({"X_star": None, "t": None}, r"X_star and t missing"),
         ({"U_star": holed()}, r"U_star has 1 of 120 numbers that are not finite"),
         ({"U_star": flow()["U_star"].transpose(2, 1, 0)}, r"U_star must .*it seems transposed"),

@@ -56,15 +56,15 @@ def test_a_table_is_read_by_its_header(tmp_path: Path, text: str) -> None:
         ("x,t,u,w\n1,2,3,4\n", "column 4 is called 'w', and nobody knows it"),
         ("x,t,u,u\n1,2,3,4\n", "column 4 is called 'u', twice"),
         ("x,t,u\n1,2,3\n\n4,5\n", "line 4: has 2 columns where the header has 3"),
-        ("x,t,u\n1,2,3\n4,5,six\n", "line 3: u is 'six', which is no finite number"),
-        ("x,t,u\n1,2,3\n4,,6\n", "line 3: t is empty, which is no finite number"),
-        ("x,t,u\n1,2,nan\n", "line 2: u is 'nan', which is no finite number"),
-        ("x;t;u\n1;2;3,5\n1;2;3.5\n", "line 2: u is '3,5', which is no finite number"),
-        ("x;t;u\n1;2;1.234,5\n", "line 2: u is '1.234,5', which is no finite number"),
+        ("x,t,u\n1,2,3\n4,5,six\n", "line 3: u is 'six', which is not a finite number"),
+        ("x,t,u\n1,2,3\n4,,6\n", "line 3: t is empty, which is not a finite number"),
+        ("x,t,u\n1,2,nan\n", "line 2: u is 'nan', which is not a finite number"),
+        ("x;t;u\n1;2;3,5\n1;2;3.5\n", "line 2: u is '3,5', which is not a finite number"),
+        ("x;t;u\n1;2;1.234,5\n", "line 2: u is '1.234,5', which is not a finite number"),
         ("x;t;u\n1;2;3,500\n", "line 2: '3,500' may have a decimal comma or be in thousands"),
         ("x,t,u\n0,5,1,5,3,5\n", "line 2: has 6 columns where the header has 3"),
-        ("x,t,u\nm,s,K\n1,2,3\n", "line 2: x is 'm', which is no finite number"),
-        ("x,t,u\n1,2,1_5\n", "line 2: u is '1_5', which is no finite number"),
+        ("x,t,u\nm,s,K\n1,2,3\n", "line 2: x is 'm', which is not a finite number"),
+        ("x,t,u\n1,2,1_5\n", "line 2: u is '1_5', which is not a finite number"),
         ("sep=;\n", "is empty"),
         ("x,t,u\n1,2,\x003\n", "line 2"),
         ("x,t,u,sigma\n1,2,3,1\n1,2,3,0\n", "line 3: sigma is 0; a standard deviation must be"),
@@ -133,7 +133,7 @@ def test_a_grid_as_raissi_wrote_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("noise", [0.2, 0.02, 1e-3])
 @pytest.mark.parametrize("unit", [1.0, 1e-7])
 def test_noise_is_found_in_scattered_samples(noise: float, unit: float) -> None:
-    """Of 250 samples a deviation is known to 5 %; smooth signals are no noise, in any unit.
+    """Of 250 samples a deviation is known to 5 %; smooth signals are not noise, in any unit.
 
     Kills: a variance for a deviation, the size of the process not given back.
     """

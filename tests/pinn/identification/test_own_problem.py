@@ -135,7 +135,7 @@ def test_a_parameter_becomes_unknown() -> None:
     assert with_unknown(known, {"k": -2.0}).unknown == {K: pinn.Unknown(2.0, -2.0)}
     with pytest.raises(UnknownNameError, match="'kk'"):
         with_unknown(known, {"kk": 1.0})
-    with pytest.raises(UsageError, match="a starts at 0, which tells nothing of its size"):
+    with pytest.raises(UsageError, match="a starts at 0, which says nothing about its size"):
         with_unknown(known, {"a": None})
 
 

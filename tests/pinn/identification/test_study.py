@@ -117,7 +117,7 @@ def test_burgers_by_the_command(capsys) -> None:
     assert "lambda_1" in shown.out
     assert "burgers, exact solution" in shown.out + shown.err
     assert main(["identify", "burgers", "--method", "weak"]) == 2
-    assert "knows the network only" in capsys.readouterr().err
+    assert "supports the network method only" in capsys.readouterr().err
 
 
 def test_bad_data_are_refused_by_either_method(capsys) -> None:

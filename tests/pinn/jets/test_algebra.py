@@ -84,9 +84,9 @@ def test_a_word_may_be_spelled_in_any_order() -> None:
 @pytest.mark.parametrize(
     ("coordinates", "names", "message"),
     [
-        ("xt", ("xz",), "'xz' is no operator; write words in the coordinates x, t"),
-        ("xt", ("x x",), "'x x' is no operator"),
-        ("xt", (".x",), "'.x' is no operator"),
+        ("xt", ("xz",), "'xz' is not an operator; write words in the coordinates x, t"),
+        ("xt", ("x x",), "'x x' is not an operator"),
+        ("xt", (".x",), "'.x' is not an operator"),
         ("xt", ("",), "linearly dependent|no operator"),
         (("x1", "t"), ("t",), "single letters"),
         ("xx", ("x",), "must differ"),
@@ -120,7 +120,7 @@ def test_a_small_coefficient_is_no_rounding() -> None:
 @pytest.mark.parametrize("power", [3, 14, 17, 40])
 def test_a_large_coefficient_is_no_dependence(power: int) -> None:
     """Kills: a rank and a check of the table with tolerances of one unit, by which the wave
-    equation of light in metres and seconds is no set of operators."""
+    equation of light in metres and seconds is not a set of operators."""
     name = f"t-1{'0' * power}xx"
     operators = Operators("xt", ["x", "xx", name])
     row = operators.table[operators.index(name)]

@@ -65,7 +65,7 @@ def test_what_keeps_more_than_its_state_is_not_resumed(name: str) -> None:
     pytest.importorskip("pytorch_optimizer")
     whole = trained(lambda: FromLibrary(name), 5, set())
     assert bool(torch.isfinite(whole).all())
-    with pytest.raises(UsageError, match="--resume does not have it"):
+    with pytest.raises(UsageError, match="--resume does not support it"):
         trained(lambda: FromLibrary(name), 5, {3})
 
 
@@ -73,5 +73,5 @@ def test_what_keeps_more_than_its_state_is_not_resumed(name: str) -> None:
 def test_what_wants_more_than_gradients_is_a_sentence(name: str) -> None:
     """Kills: TypeError and AttributeError out of the library."""
     pytest.importorskip("pytorch_optimizer")
-    with pytest.raises(UsageError, match="wants more than parameters and their gradients"):
+    with pytest.raises(UsageError, match="needs more than parameters and their gradients"):
         trained(lambda: FromLibrary(name), 1, set())

@@ -98,8 +98,8 @@ def test_matrices_state_an_equation_for_each_entry() -> None:
         ),
         ({"conditions": Condition(lambda points: 0, on="x=0")}, "is a Python function"),
         ({"exact": {u: lambda points: points}}, "is a Python function.*reference="),
-        ({"fields": sympy.Function("u")}, r"u is no field .* such as u\(x\)"),
-        ({"fields": sympy.Function("v")(sympy.Symbol("y"))}, r"v\(y\) is no field .* v\(x\)"),
+        ({"fields": sympy.Function("u")}, r"u is not a field .* such as u\(x\)"),
+        ({"fields": sympy.Function("v")(sympy.Symbol("y"))}, r"v\(y\) is not a field .* v\(x\)"),
     ],
 )
 def test_what_is_no_mathematics_gets_a_sentence(changes: dict[str, Any], sentence: str) -> None:
@@ -172,22 +172,25 @@ def test_derivatives_of_products_and_by_other_things_are_carried_out() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"conditions": [(W(X, T), "t=0")]}, r"is no condition; write Condition\(Eq.* on=\"x=0\""),
-        ({"conditions": sympy.Eq(W(X, 0), 0)}, r"is no condition; write Condition"),
-        ({"domain": (0, 1)}, r"\(0, 1\) is no domain; give for example Box\(x=\(0, 1\)\)"),
-        ({"coordinates": (1, 2)}, "1 is no coordinate; give symbols"),
+        (
+            {"conditions": [(W(X, T), "t=0")]},
+            r"is not a condition; write Condition\(Eq.* on=\"x=0\"",
+        ),
+        ({"conditions": sympy.Eq(W(X, 0), 0)}, r"is not a condition; write Condition"),
+        ({"domain": (0, 1)}, r"\(0, 1\) is not a domain; give for example Box\(x=\(0, 1\)\)"),
+        ({"coordinates": (1, 2)}, "1 is not a coordinate; give symbols"),
         ({"parameters": {"x": 2}}, "x is a coordinate and has a value in parameters"),
         ({"exact": {"w": W(X, T)}}, r"w\(x, t\) is given for w\(x, t\) and holds a field"),
         ({"quantities": {"q": W(0, T)}}, r"w\(0, t\) is a value at another place"),
         ({"equations": sympy.Tuple(W(X, T), 1)}, "is a Tuple and no equation"),
-        ({"conditions": Condition(W(X, 0), on=0)}, "is no condition; write Condition"),  # type: ignore[arg-type]
-        ({"exact": X}, "exact=x is no such mapping as exact="),
-        ({"parameters": None}, "parameters=None is no such mapping"),
-        ({"unknown": {"k": 1.0}}, r"is no such mapping as unknown=.*Unknown\(size"),
-        ({"ansatz": {"w": X}}, r"is no such mapping as ansatz=.*Ansatz\("),
-        ({"periodic": True}, "True is no name in periodic"),
-        ({"data": ([[0.5, 0.5]], [1.0])}, "is no data; write data=Cloud"),
-        ({"reference": [1.0]}, "is no function; give one of points"),
+        ({"conditions": Condition(W(X, 0), on=0)}, "is not a condition; write Condition"),  # type: ignore[arg-type]
+        ({"exact": X}, "exact=x is not a mapping such as exact="),
+        ({"parameters": None}, "parameters=None is not a such mapping"),
+        ({"unknown": {"k": 1.0}}, r"is not a mapping such as unknown=.*Unknown\(size"),
+        ({"ansatz": {"w": X}}, r"is not a mapping such as ansatz=.*Ansatz\("),
+        ({"periodic": True}, "True is not a name in periodic"),
+        ({"data": ([[0.5, 0.5]], [1.0])}, "is not data; write data=Cloud"),
+        ({"reference": [1.0]}, "is not a function; give one of points"),
     ],
 )
 def test_what_is_not_of_its_kind_gets_a_sentence(changes: dict[str, Any], sentence: str) -> None:

@@ -38,7 +38,7 @@ def stated(equation: Any, *conditions: Condition, low: float = 0.0, **more: Any)
         (stated(u.diff(x, 2) - 2 / x * u.diff(x) + u), []),  # 1 and x^3 are both smooth
         (stated(x * u.diff(x, 2) + u.diff(x) / 2), []),  # 1 and sqrt(x) are both bounded
         (stated(u.diff(x, 2) + 100 * u.diff(x) + u), []),
-        (stated(u.diff(x, 2) / 10**7 - u.diff(x) + u), []),  # a layer is no singularity
+        (stated(u.diff(x, 2) / 10**7 - u.diff(x) + u), []),  # a layer is not a singularity
         (stated(D(u * D(u, x), x) - 1), []),
         (stated(x * u.diff(x, 2) + sympy.Symbol("k") * u.diff(x), parameters={"k": 2}), ["x=0"]),
         (stated(x * u.diff(x, 2) + sympy.Symbol("k") * u.diff(x), parameters={"k": 0.5}), []),

@@ -137,7 +137,7 @@ def test_mistakes_get_a_sentence(
     ("points", "values", "sentence"),
     [
         (np.zeros(3), {"u": np.zeros(3)}, r"needs points \(p, c\)"),
-        (np.zeros((3, 2)), {"u": np.zeros(2)}, r"u needs one value a point, \(3,\); got \(2,\)"),
+        (np.zeros((3, 2)), {"u": np.zeros(2)}, r"u needs one value per point, \(3,\); got \(2,\)"),
         (np.zeros((2, 2)), {"u": np.array([0, np.nan])}, "u has 1 numbers that are not finite"),
         (np.zeros((2, 2)), {}, "values .* of at least one quantity"),
     ],

@@ -94,7 +94,7 @@ def test_too_long_a_step_is_taken_back_before_a_share_of_it_is_tried(
 
 
 def test_digits_on_a_trained_network_and_the_error_estimate() -> None:
-    """Kills: any step that is no Gauss-Newton step; an estimate off by more than a factor of 20."""
+    """Kills: any step but Gauss and Newton's; an estimate off by more than a factor of 20."""
     problem = pinn.find_problem("burgers", {"viscosity": 0.1})
     settings = Settings(network=MLP.Sizes(width=10, layers=3), points=0.3, digits=None)
     solved = pinn.solve(problem, settings, Limits(iterations=40)).solution

@@ -277,7 +277,7 @@ def test_a_stream_goes_on_from_a_saved_state(sensed: SensedFlow, tmp_path: Path)
 def test_what_cannot_be_trusted_is_said(sensed: SensedFlow, record: Record) -> None:
     """Kills: another flow, or silence, that is answered calmly."""
     one = sensed.stream(sensed.places)
-    with pytest.raises(ShapeError, match="wants u and v of each sensor"):
+    with pytest.raises(ShapeError, match="expects u and v of each sensor"):
         one.push(np.zeros((5, 2)))
     with pytest.raises(DataError, match="infinite"):
         one.push(np.full((6, 2), np.inf))

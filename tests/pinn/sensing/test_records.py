@@ -96,7 +96,7 @@ def refused() -> list[tuple[type[Exception], str, object]]:
         (DomainError, "noise must be", lambda: Corruption(-0.1).read(
             record, record.random_sensors(6, 0), np.ones(2), 0)),
         (DomainError, "outside of the record", lambda: Modes.of(record).at(inside + 10)),
-        (DomainError, "wants points", lambda: Modes.of(record).at(inside[0])),
+        (DomainError, "expects points", lambda: Modes.of(record).at(inside[0])),
         (DomainError, "outside of the record", lambda: Modes.of(record).at(inside * np.nan)),
     ]  # fmt: skip
 

@@ -40,7 +40,7 @@ BAD = Evidence(residuals={"the equation": 0.2})
     ],
 )
 def test_the_relative_residual_decides(residual: float, outcome: Outcome) -> None:
-    """Kills: thresholds moved or swapped, a residual that is no number taken for a small one."""
+    """Kills: thresholds moved or swapped, a residual that is not a number taken for a small one."""
     verdict = judge(Evidence(residuals={"the equation": 1e-5, "equation 2": residual}))
     assert verdict.outcome is outcome
     assert verdict.converged == (outcome is Outcome.CONVERGED)

@@ -208,7 +208,7 @@ def test_quadratic_limit_is_where_squares_stop() -> None:
 
 
 def test_float32_is_blind_only_up_to_rounding() -> None:
-    """All rows differ in their last bits: equality is no test of blindness."""
+    """All rows differ in their last bits: equality is not a test of blindness."""
     n = 1024
     scheme = RelativeTable(1, n)
     nn.init.normal_(scheme.table, std=2.0, generator=torch.Generator().manual_seed(0))

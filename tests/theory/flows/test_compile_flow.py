@@ -251,7 +251,7 @@ def test_what_cannot_be_compiled_is_refused() -> None:
         compile_flow(cold, epsilon=0.1, starts=Starts(0.0, 1.0, 1.0))
     with pytest.raises(DomainError, match="needs a reaction with f"):
         equation(0.02, [0.0, 1.0, -1.0], ends=Walls(-1, -1))
-    with pytest.raises(DomainError, match="the drift stands against reflected images"):
+    with pytest.raises(DomainError, match="the drift rules out reflected images"):
         equation(0.02, [0.0], drift=Fraction(1), ends=Walls(1, 1))
     with pytest.raises(ConvergenceError, match="more than 1000000 sensors"):
         compile_flow(equation(0.05, [0.0]), epsilon=1e-7, starts=Starts(0.1, 1.0, 10.0))

@@ -63,7 +63,7 @@ def test_what_stands_against_a_certificate_is_named() -> None:
     heated = u.diff(T) - u.diff(X, 2)
     for term, words in (
         (u * u.diff(X), "its factor is not constant"),
-        (u.diff(X, 3), r"Derivative\(u\(x, t\), \(x, 3\)\) stands against"),
+        (u.diff(X, 3), r"Derivative\(u\(x, t\), \(x, 3\)\) rules out"),
         (X * u, "vary in space or time"),
         (sympy.sin(u), r"sin\(u\(x, t\)\).*no polynomial"),
     ):
@@ -73,7 +73,7 @@ def test_what_stands_against_a_certificate_is_named() -> None:
         recognise(burgers())
     never = sympy.Integral(sympy.exp(sympy.sin(A) * A**A), (A, 0, sympy.oo))
     for term in (never * u, u.diff(X, 60), sympy.Sum(sympy.gamma(A) ** A, (A, 1, 10**9)) * u):
-        with pytest.raises(UsageError, match="stands against a certificate"):
+        with pytest.raises(UsageError, match="rules out a certificate"):
             _rate("mine", sympy.Eq(heated, term), u, T)
     for term in ((1 + u) ** 10**9, ((1 + u) ** 900 + u) ** 900):
         with pytest.raises(DataError, match=r"smaller one|multiplied out"):

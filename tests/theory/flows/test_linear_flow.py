@@ -148,7 +148,7 @@ def test_heat_in_two_dimensions_with_mixed_walls_and_drift() -> None:
 
 
 def test_the_shared_weights_are_those_of_a_plain_forward() -> None:
-    """Kills: a shortcut that is no attention: `mix` against `MultiheadAttention.forward`."""
+    """Kills: a shortcut that is not an attention: `mix` against `MultiheadAttention.forward`."""
     line = Line(20, 1.0, Walls(-1, 1))
     module = KernelAttention(
         line,

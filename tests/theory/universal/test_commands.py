@@ -106,7 +106,7 @@ def test_a_share_is_no_proof_and_exits_with_3(
     assert figures["bound"] is None
     assert 0 < figures["share"] < 0.5
     assert figures["checked"] < figures["leaves"]
-    assert "of the leaves were looked at; this is no proof" in found.err
+    assert "of the leaves were checked; this is no proof" in found.err
     assert main(["verify", str(compiled), "--share", "0.1"]) == 3
     assert "no proof" in capsys.readouterr().out
     assert main(["verify", str(compiled)]) == 0

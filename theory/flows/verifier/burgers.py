@@ -126,7 +126,7 @@ def aliasing(balls: Balls, claim: BurgersClaim, spread: Number) -> tuple[Number,
     kappa, wave = 2 * balls.pi * of(claim.tokens), 2 * balls.pi * of(claim.waves)
     for k in range(_STRIPS):
         eta = of(Fraction(0.033 * 2000 ** (k / (_STRIPS - 1))) / claim.tokens)
-        # Beyond, e^{2 pi K eta} is no float, and far too large.
+        # Beyond, e^{2 pi K eta} is not a float, and far too large.
         if balls.up(wave * eta) > 700:
             break
         rise = of(claim.slope) * balls.exp(wave * eta)

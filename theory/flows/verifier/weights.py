@@ -78,7 +78,9 @@ def read_block(balls: Balls, claim: Claim, lower: float, upper: float) -> Block:
     knots, changes = -bias.astype(float), t["reaction.layers.2.weight"][0]
     rises = bool((np.diff(knots) > 0).all()) and len(knots) >= 2
     if not (bool((hidden == 1).all()) and rises and knots[0] <= lower and knots[-1] >= upper):
-        raise CertificateError("verify: the block is no interpolation over the range of tokens.")
+        raise CertificateError(
+            "verify: the block is not an interpolation over the range of tokens."
+        )
     exact = [Fraction(float(k)) for k in knots]
     value, slope = Fraction(float(t["reaction.layers.2.bias"][0])), Fraction(0)
     values, slopes = [value], []
@@ -157,7 +159,7 @@ def table_distance(balls: Balls, claim: Claim) -> float:
     plain = all(not t[name + part].any() for part in ("query.weight", "key.weight"))
     plain = plain and all((t[name + part] == 1).all() for part in ("value.weight", "output.weight"))
     if not plain or table.shape != (1, 2 * ring - 1):
-        raise CertificateError("verify: the attention is no single head with a relative table.")
+        raise CertificateError("verify: the attention is not one head with a relative table.")
     logits = table[0, ring - 1 :]
     if not np.array_equal(table[0, : ring - 1], logits[1:]):
         raise CertificateError("verify: the table does not close to a ring.")
@@ -218,7 +220,7 @@ def check_reading_head(claim: Claim) -> int:
     value = np.zeros((2, 3))
     value[0, 2] = 1
     if keys != len(steps):
-        raise CertificateError("verify: the reading head has not the keys of a kernel.")
+        raise CertificateError("verify: the reading head does not have the keys of a kernel.")
     good = [
         np.array_equal(index, steps % (claim.sensors * claim.copies)),
         np.abs(sources[:, 0] - y).max() <= 8 * _UNIT * farthest,

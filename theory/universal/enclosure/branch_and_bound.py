@@ -154,7 +154,7 @@ def leaves(tree: Codes, domain: tuple[Array, Array]) -> Iterator[tuple[Array, Ar
     """Replays a tree: lower and upper corners of its accepted boxes, level by level.
 
     Raises:
-        ValueError: codes that are no tree over this domain.
+        ValueError: codes that are not a tree over this domain.
     """
     lower, upper = domain[0][None], domain[1][None]
     leaf, at = leaf_of(tree), 0

@@ -49,7 +49,7 @@ def _check_entry(target: Target, entry: Written, simplified: Program) -> None:
     advice = ""
     if simplified != entry.program and _judged(simplified, target)[1] is None:
         advice = (
-            f" sympy simplifies it to {_short(entry.expression)}, which is; ask for that by "
+            f" sympy simplifies it to {_short(entry.expression)}, which is; request that with "
             "--simplify (in Python: simplify=True)."
         )
     if witness is not None:

@@ -31,7 +31,7 @@ def check_gradual_underflow() -> None:
     """
     if not np.array([_TINY]) * np.array([1.0]) > 0:
         raise CertificateError(
-            "certify: this process flushes subnormal numbers to 0, so that no interval can be "
+            "certify: this process flushes subnormal numbers to 0, so no interval can be "
             "rounded outward; call torch.set_flush_denormal(False) first."
         )
 

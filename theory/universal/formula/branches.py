@@ -23,7 +23,7 @@ def branch(condition: sympy.Basic, then: Any, otherwise: Any) -> sympy.Expr:
     Raises:
         DataError: more branches inside than `MOST_NESTED_BRANCHES`, or a condition that sympy
             cannot bring into a standard form.
-        DomainError: a side of the condition that is no finite real number in some branch.
+        DomainError: a side of the condition that is not a finite real number in some branch.
     """
     inside = condition.atoms(sympy.Piecewise)
     if not inside:

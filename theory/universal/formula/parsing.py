@@ -81,7 +81,7 @@ class _Translation:
         """The sympy expression of a node.
 
         Raises:
-            DomainError: a constant that is no finite real number of the range of float64.
+            DomainError: a constant that is not a finite real number of the range of float64.
             DataError: an exponent beyond `LARGEST_EXPONENT`.
         """
         children = [self.expression(c) for c in node.children]

@@ -118,7 +118,7 @@ class _Compiler:
 
     def build(self, expression: sympy.Basic) -> int:
         if isinstance(expression, sympy.Symbol):
-            raise DataError(f"formula: {expression} is no variable of this target; remove it.")
+            raise DataError(f"formula: {expression} is not a variable of this target; remove it.")
         if expression.is_number:
             _check_real(expression)
         if expression.is_Rational or isinstance(expression, sympy.NumberSymbol):
@@ -190,7 +190,8 @@ def _margin(condition: sympy.Basic) -> sympy.Expr:
     if isinstance(condition, sympy.Lt | sympy.Le):
         return condition.rhs - condition.lhs
     raise DataError(
-        f"formula: the condition {condition} is no inequality; write where(a < b, then, otherwise)."
+        f"formula: the condition {condition} is not an inequality; write "
+        "where(a < b, then, otherwise)."
     )
 
 

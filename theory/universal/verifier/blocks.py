@@ -62,7 +62,7 @@ class Block:
         texts = [text for row in claim.rows for text in row]
         require(
             all(_RATIONAL.fullmatch(text) for text in texts),
-            f"a linear form of a block of {where} has a coefficient that is no short fraction.",
+            f"a linear form of a block of {where} has a coefficient that is not a short fraction.",
         )
         size, count = len(domain.lower), len(claim.rows)
         require(

@@ -135,7 +135,7 @@ class _Reading:
             return self.forms.subtract(self.form(condition.lhs), self.form(condition.rhs))
         if isinstance(condition, sympy.Lt | sympy.Le):
             return self.forms.subtract(self.form(condition.rhs), self.form(condition.lhs))
-        raise CertificateError(f"verify: the condition {condition} is no inequality.")
+        raise CertificateError(f"verify: the condition {condition} is not an inequality.")
 
 
 _NAMED: Mapping[sympy.Basic, Range] = {sympy.pi: PI, sympy.E: Range.point(1.0).exp()}
@@ -146,5 +146,5 @@ def _constant(expression: sympy.Basic) -> Range:
         return Range.fraction(Fraction(int(expression.p), int(expression.q)))
     known = _NAMED.get(expression)
     if known is None:
-        raise CertificateError(f"verify: {expression} is no number that has an enclosure here.")
+        raise CertificateError(f"verify: {expression} is not a number that has an enclosure here.")
     return known

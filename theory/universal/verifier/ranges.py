@@ -6,7 +6,7 @@ what the certifier counts on. A function that may be undefined on an interval gi
 goes through everything that follows.
 
 The certifier has an interval arithmetic of its own in `theory.universal.enclosure`. Formulas are
-written twice on purpose: an error in one table is no error in the other.
+written twice on purpose: an error in one table is not an error in the other.
 """
 
 from __future__ import annotations

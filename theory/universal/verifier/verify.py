@@ -247,7 +247,7 @@ class _Check:
                 chosen = np.flatnonzero(self.generator.random(count) < self.share)
             self._done(count - len(chosen), looked=False)
             proof.run((corners[0][chosen], corners[1][chosen]), self._done)
-        # Without a single leaf the range is empty, which is no range: (inf, -inf) is refused.
+        # Without a single leaf the range is empty, which is not a range: (inf, -inf) is refused.
         nothing = self.share < 1.0 and proof.lower > proof.upper
         self.known[question] = (0.0, 0.0) if nothing else (proof.lower, proof.upper)
         return self.known[question]

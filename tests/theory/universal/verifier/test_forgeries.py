@@ -393,7 +393,7 @@ def outcome(seed: int, bases: dict[str, Files], path: Path) -> bool:
     try:
         files.write(path)
     except (TypeError, ValueError, AttributeError, KeyError):
-        return False  # what the forger made is no file at all
+        return False  # what the forger made is not a file at all
     try:
         result = verify(path, most_boxes=20_000)
     except SciformerError:
