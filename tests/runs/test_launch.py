@@ -85,4 +85,4 @@ def test_commands_for_one_process_are_not_done_twice(
     """Kills: two results and two directories."""
     setting(monkeypatch, TORCHRUN)
     assert main(words) == 2
-    assert f"sciformer {words[0]}: takes one process, and torchrun" in capsys.readouterr().err
+    assert f"sciformer {words[0]}: runs in one process, but torchrun" in capsys.readouterr().err

@@ -168,7 +168,7 @@ def test_tables_of_other_encodings(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(text, encoding="utf-8-sig")
     assert load_own(tmp_path / "own.csv", 0).classes == ("no", "été")
     (tmp_path / "own.csv").write_text(text, encoding="latin-1")
-    with pytest.raises(DataError, match=r"no readable csv file .* save it as UTF-8"):
+    with pytest.raises(DataError, match=r"not a readable csv file .* save it as UTF-8"):
         load_own(tmp_path / "own.csv", 0)
 
 

@@ -38,7 +38,7 @@ def test_a_bound_that_is_not_reached_is_said_and_has_its_status(
     captured = capsys.readouterr()
     found = json.loads(captured.out)
     assert found["proven"]["bound"] > 0.01
-    assert "is more than the 0.01 that was asked for" in found["not_proven"]
+    assert "is more than the 0.01 requested" in found["not_proven"]
     assert "NOT PROVEN" in captured.err
 
 

@@ -117,7 +117,7 @@ def test_a_family_of_ones_own(
         (["learn", "heat-family", "--set", "wdth=3"], "Did you mean 'width'"),
         (["learn", "advection-family", "--start", "cole-hopf"], "has no start 'cole-hopf'"),
         (["solve", "burgers-family", "--readings", "a.csv"], "--readings needs --from RUN"),
-        (["solve", "burgers-family", "--from", "nowhere"], "no run directory"),
+        (["solve", "burgers-family", "--from", "nowhere"], "not a run directory"),
     ],
 )
 def test_mistakes_are_sentences(

@@ -142,7 +142,7 @@ def test_scattered_points_and_unequal_steps_are_no_grid(tmp_path) -> None:
     arrays = flow()
     arrays["X_star"][5, 0] += 0.01
     write(tmp_path / "flow.npz", arrays)
-    with pytest.raises(DataError, match="no full grid"):
+    with pytest.raises(DataError, match="not a full grid"):
         load_flow(tmp_path / "flow.npz").grid()
     arrays = flow()
     arrays["t"][2] += 0.03

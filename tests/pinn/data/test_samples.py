@@ -87,7 +87,7 @@ def test_a_table_of_a_spreadsheet_in_utf_16_is_read(tmp_path: Path) -> None:
 
 def test_what_is_no_text_or_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes(b"x,t,u\n1,2,\xff\n")
-    with pytest.raises(DataError, match="no text in UTF-8"):
+    with pytest.raises(DataError, match="not text in UTF-8"):
         load_samples(tmp_path / "latin.csv", *NAMES)
     with pytest.raises(DataError, match="cannot be read"):
         load_samples(tmp_path / "none.csv", *NAMES)

@@ -186,7 +186,7 @@ def test_a_run_comes_back(trained: Learned, tmp_path: Path) -> None:
     [
         ("learned.json", lambda about: {**about, "start": "magic"}, "unknown start"),
         ("learned.json", lambda about: {**about, "distributions": {}}, "other equations"),
-        ("learned.json", lambda about: {}, "no finished run"),
+        ("learned.json", lambda about: {}, "not a finished run"),
         (
             "learned.json",
             lambda about: {**about, "sizes": {"name": "spectral", "width": 7}},

@@ -176,7 +176,7 @@ def test_clean_flows_on_coarse_grids_lie_in_their_intervals(
     assert result.interval_1[0] <= 1.0 <= result.interval_1[1]
     assert result.interval_2[0] <= viscosity <= result.interval_2[1]
     said = " ".join(sign_notes(result))
-    assert ("is negative: such a flow takes energy from nowhere" in said) == (viscosity < 0)
+    assert ("is negative: such a flow gains energy from nowhere" in said) == (viscosity < 0)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.02])

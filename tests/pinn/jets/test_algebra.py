@@ -87,7 +87,7 @@ def test_a_word_may_be_spelled_in_any_order() -> None:
         ("xt", ("xz",), "'xz' is not an operator; write words in the coordinates x, t"),
         ("xt", ("x x",), "'x x' is not an operator"),
         ("xt", (".x",), "'.x' is not an operator"),
-        ("xt", ("",), "linearly dependent|no operator"),
+        ("xt", ("",), "linearly dependent|not an operator"),
         (("x1", "t"), ("t",), "single letters"),
         ("xx", ("x",), "must differ"),
         ("xy", ("xx", "yy", "xx+yy"), "linearly dependent"),

@@ -92,7 +92,7 @@ UNSOUND = [
     (line(u.diff(x) + v, (u, 0, 0), (v, 0, 0), fields=(u, v)), "1 equation cannot .* u, v; add"),
     (
         line(u.diff(x, 2) - sympy.log(x - sympy.Rational(1, 2)), (u, 0, 0), (u, 0, 1)),
-        "has no finite value at x = 0.*; mend the formula",
+        "has no finite value at x = 0.*; correct the formula",
     ),
     (
         moving(w.diff(t) - w.diff(x, 2), (w, sympy.sqrt(x - 2), "t=0"), *WALLS),

@@ -62,7 +62,7 @@ REFUSED = [
     (u - U(sympy.Rational(1, 2)), r"u\(1/2\) is a value at another place"),
     (u + sympy.Limit(u, x, 0), "Limit in .* has no value at a point"),
     (u + sympy.O(x), "Order in .* has no value at a point"),
-    (sympy.Lambda(x, u), "is a function and no equation"),
+    (sympy.Lambda(x, u), "is a function, not an equation"),
     (u.diff((x, sympy.Rational(1, 2))), "a derivative of order 1/2 in x; orders are whole"),
     (u.diff((x, s)), "a derivative of order s in x"),
     (u.diff(x) + u.subs(x, x / 2), r"u\(x/2\) is a value at another place .* delays"),

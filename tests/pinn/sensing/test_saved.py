@@ -118,8 +118,8 @@ def test_files_of_another_run_are_refused(sensed: SensedFlow, run: Run, tmp_path
 
 def test_other_runs_are_refused(tmp_path: Path) -> None:
     Run.create(tmp_path / "other", "train", {})
-    with pytest.raises(DataError, match="no finished run"):
+    with pytest.raises(DataError, match="not a finished run"):
         load(tmp_path / "other")
     Run.create(tmp_path / "unfinished", KIND, {})
-    with pytest.raises(DataError, match="no finished run"):
+    with pytest.raises(DataError, match="not a finished run"):
         load(tmp_path / "unfinished")

@@ -128,5 +128,5 @@ def test_windows_come_back_from_their_state() -> None:
 def test_files_that_hold_no_windows_are_refused(ends: Any, states: Any) -> None:
     """Kills: ends or states of a stranger's file that are believed."""
     state = {"ends": torch.tensor(ends).double(), "states": torch.tensor(states).double()}
-    with pytest.raises(DataError, match="no windows of this problem"):
+    with pytest.raises(DataError, match="not windows of this problem"):
         rebuilt_windows(pair(), SETTINGS, state)

@@ -138,8 +138,8 @@ def put(*path: str, to: object) -> Change:
 
 
 STRANGE: dict[str, tuple[Change, str]] = {
-    "an endless number": (put("equation", "time", to="1e99999999"), "no rational number"),
-    "a long number": (put("equation", "drift", to="9" * 5000), "no rational number"),
+    "an endless number": (put("equation", "time", to="1e99999999"), "not a rational number"),
+    "a long number": (put("equation", "drift", to="9" * 5000), "not a rational number"),
     "a large number": (put("equation", "length", to="1" + "0" * 99), "out of reach"),
     "a wide kernel": (put("equation", "diffusivity", to="100000000"), "reaches over more than"),
     "a fast reaction": (put("equation", "reaction", to=["0", "1" + "0" * 30]), "too fast"),
