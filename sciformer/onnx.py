@@ -35,10 +35,26 @@ def write_onnx(
         warnings.simplefilter("ignore", DeprecationWarning)
         with _quiet("torch.onnx"):  # it tells of every package that it would support
             exported = torch.onnx.export(
-                program, input_names=inputs, output_names=outputs, verbose=False
+                _without_double_cosine(program),
+                input_names=inputs,
+                output_names=outputs,
+                verbose=False,
             )
     assert exported is not None, "an exported program always gives an ONNX program"
     exported.save(path, external_data=False)
+
+
+def _without_double_cosine(program: Any) -> Any:
+    """The program with cos x = 1 - 2 sin(x/2)^2 in double precision.
+
+    onnxruntime has no such cosine up to 1.23, the last version for Python 3.10; it has the sine.
+    The three constants are exact in single precision.
+    """
+    cosine = torch.ops.aten.cos.default
+    angles = (node.args[0] for node in program.graph.nodes if node.target is cosine)
+    if not any(angle.meta["val"].dtype == torch.float64 for angle in angles):
+        return program
+    return program.run_decompositions({cosine: lambda x: 1 - 2 * (x / 2).sin().square()})
 
 
 @contextlib.contextmanager
