@@ -77,7 +77,7 @@ def test_damaged_idx_files_are_refused(content: bytes, sentence: str, tmp_path: 
 
 
 def test_missing_pixels_are_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"psmnist: its files are not part .* by --data"):
+    with pytest.raises(DataError, match=r"psmnist: its files are not part .* with --data"):
         load_data("psmnist")
     with pytest.raises(DataError, match=r"holds neither train-images-idx3-ubyte nor"):
         load_data("psmnist", tmp_path)

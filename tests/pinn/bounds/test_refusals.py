@@ -53,7 +53,10 @@ CASES = {
     "slope squared": (u.diff(t) - u.diff(x, 2) + u.diff(x) ** 2, "not linear in its derivatives"),
     "no number": ((1 + x) * u.diff(t) - u.diff(x, 2), "is not a number"),
     "rough": (u.diff(t) - (1 + sympy.Abs(x - 0.5)) * u.diff(x, 2), "not smooth"),
-    "growth": (u.diff(t) - u.diff(x, 2) - 40 * u**3, "too large for the rate|settle|bound overflows"),
+    "growth": (
+        u.diff(t) - u.diff(x, 2) - 40 * u**3,
+        "too large for the rate|settle|bound overflows",
+    ),
 }
 
 

@@ -200,7 +200,7 @@ def test_the_command_refuses_what_cannot_be(
         ([str(problem)], "which parameter of cooling is unknown"),
         ([str(problem), "--unknown", "k"], "cooling has no samples"),
         ([str(problem), "--unknown", "k=x"], "starts at 'x'"),
-        ([str(problem), "--unknown", "k", "--method", "weak"], "by the network only"),
+        ([str(problem), "--unknown", "k", "--method", "weak"], "by the network method only"),
         (["navier-stoke"], "navier-stokes"),
         (["burgers", "--unknown", "lambda_1"], "leave out --unknown"),
     ):

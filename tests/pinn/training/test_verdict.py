@@ -65,7 +65,7 @@ def test_conditions_and_samples_count_like_equations() -> None:
         ({"fall": 30.0}, "still falling at the end, 30-fold", "Train longer: --resume"),
         ({"overfit": 40.0}, "40 times as large on unseen points", "more points"),
         ({"failed": 0.5, "note": "no descent"}, "50% of the steps failed (no descent)", "another"),
-        ({"restarts": 2}, "started anew 2 times", "another network"),
+        ({"restarts": 2}, "restarted 2 times", "another network"),
         ({"offer": "Use causal weights."}, "residual", "Use causal weights. Train longer"),
     ],
 )

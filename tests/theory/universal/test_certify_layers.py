@@ -90,7 +90,11 @@ def test_layers_that_cannot_be_read_are_refused() -> None:
         (DataError, r"'embedding.weight' is missing", {"layer": {}, "heads": 1}),
         (DataError, r"hidden holds a number that is not finite", {"layer": bad}),
         (ShapeError, r"shapes of the weights do not fit", {"layer": thin}),
-        (ShapeError, r"2 outputs per token and the layer 1", {"layer": weights, "formula": "x1, x2"}),
+        (
+            ShapeError,
+            r"2 outputs per token and the layer 1",
+            {"layer": weights, "formula": "x1, x2"},
+        ),
         (ShapeError, r"2 tokens need a formula", {"layer": weights, "formula": "x1; x2; x1"}),
         (DomainError, r"epsilon must be", {"layer": weights, "epsilon": -1.0}),
         (DomainError, r"not finite and real", {"layer": weights, "formula": "1/x1"}),
