@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 REACH = 4  # points to each side: exact for polynomials up to degree 8
 NEAR = 2  # the same of the stencil beside it: up to degree 4
 STEP = 2e-3  # of each interval
+# Noise of a value counts a hundredth in a second derivative over so much longer steps.
+WIDE_STEP = 10 * STEP
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Derivatives:
 
 
 def differentiate(
-    problem: Problem, wanted: Iterable[FieldDerivative], points: Array
+    problem: Problem, wanted: Iterable[FieldDerivative], points: Array, step: float = STEP
 ) -> Derivatives:
     """Derivatives of the reference at points (p, c), also on the ends of the intervals.
 
@@ -66,12 +68,13 @@ def differentiate(
         problem: has the reference, which is called once.
         wanted: derivatives such as `FieldDerivative(0, "xx")`.
         points: in the domain.
+        step: between nodes, as a share of each interval.
 
     Raises:
         DataError: the reference does not give one value per point for each field.
     """
     stencils = [
-        _Stencils(points[:, axis], *ends)
+        _Stencils(points[:, axis], *ends, step)
         for axis, ends in enumerate(problem.domain.intervals.values())
     ]
     letters = problem.residual.letters
@@ -129,8 +132,8 @@ def _values(problem: Problem, places: Array, count: int) -> dict[str, Array]:
 class _Stencils:
     """Differences along one coordinate at points, turned inwards near the ends of its interval."""
 
-    def __init__(self, at: Array, low: float, high: float) -> None:
-        self._step = STEP * (high - low)
+    def __init__(self, at: Array, low: float, high: float, step: float) -> None:
+        self._step = step * (high - low)
         margin = REACH * self._step
         self._sides = np.where(at < low + margin, 1, np.where(at > high - margin, -1, 0))
 

@@ -9,6 +9,7 @@ import sympy
 import torch
 
 from pinn.problem.reading import difference, normal
+from pinn.problem.weak_form import missed_across
 from pinn.references.exact import largest, substitute
 from sciformer.errors import DataError
 
@@ -51,7 +52,8 @@ class Posed(Protocol):
 
 
 def check_exact(problem: Posed) -> None:
-    """Refuses a closed form that misses an equation inside, or a condition on its part.
+    """Refuses a closed form that misses an equation inside, across its own kinks and jumps as well,
+    or a condition on its part.
 
     Raises:
         DataError: the sentence gives the residual and the size of the terms.
@@ -81,6 +83,9 @@ def check_exact(problem: Posed) -> None:
                 f"{problem.name}: the exact solution does not satisfy {what} {equation}: "
                 f"its residual is up to {worst:.3g} where the terms are up to {scale:.3g}."
             )
+    missed = missed_across(problem, problem.exact, problem.parameters)
+    if missed:
+        raise DataError(f"{problem.name}: the exact solution does not satisfy {missed}.")
 
 
 def _limit(problem: Posed, gap: Any, symbols: tuple[Any, ...], where: Array) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pinn.problem.differences import Derivatives, differentiate
+from pinn.problem.differences import STEP, WIDE_STEP, Derivatives, differentiate
 from pinn.problem.monomials import monomials
 from pinn.problem.reading import normal
 from pinn.problem.scales import Scales
@@ -37,6 +38,19 @@ class ReferenceWarning(UserWarning):
     """Warning that a reference misses equations or conditions, as far as differences can tell."""
 
 
+@dataclass(frozen=True)
+class _Misfit:
+    """What a reference misses.
+
+    Attributes:
+        sentence: says so.
+        is_doubtful: whether two stencils differ by as much, so that noise may be all of it.
+    """
+
+    sentence: str
+    is_doubtful: bool
+
+
 def check_reference(problem: Problem) -> None:
     """Warns of a reference that misses equations or conditions at half of the points looked at.
 
@@ -45,7 +59,8 @@ def check_reference(problem: Problem) -> None:
     on its part and inside. What two stencils disagree about is not held against it: of a smooth
     reference 1e-4 is seen, of a front or a table interpolated by straight lines 5 %. Nothing is
     asked of a problem without a reference, or with a formula, which was checked exactly. The
-    reference is called once.
+    reference is called once, and a second time with points farther apart where noise in its numbers
+    may be what misses.
 
     Raises:
         DataError: the reference lacks a field, has another number of values than points, or is
@@ -53,20 +68,37 @@ def check_reference(problem: Problem) -> None:
     """
     if problem.reference is None or problem.exact or problem.quantities or problem.unknown:
         return
+    found = _misfits(problem, STEP)
+    if any(one is not None and one.is_doubtful for one in found):
+        wide = _misfits(problem, WIDE_STEP)
+        found = [
+            there if here is not None and here.is_doubtful else here
+            for here, there in zip(found, wide, strict=True)
+        ]
+    for misfit in found:
+        if misfit is not None and not misfit.is_doubtful:
+            warnings.warn(misfit.sentence, ReferenceWarning, stacklevel=3)
+
+
+def _misfits(problem: Problem, step: float) -> list[_Misfit | None]:
+    """What each equation and condition finds by stencils of a step; None where it is met."""
     inside = problem.domain.sample(INSIDE)
     parts = [problem.domain.part(c.on).sample(ON_PART) for c in problem.conditions]
     places = torch.cat([inside, *parts])
     compiled = [problem.compile(monomials(e, problem.fields)) for e in problem.equations]
     held = [_terms(problem, condition) for condition in problem.conditions]
     wanted = {unknown for terms in (*compiled, *held) for unknown in terms.unknowns}
-    found = differentiate(problem, wanted, places.numpy())
+    found = differentiate(problem, wanted, places.numpy(), step)
     sizes = Scales(problem).equations
-    for equation, terms, typical in zip(problem.equations, compiled, sizes, strict=True):
-        _check_equation(problem, equation, terms, found[:INSIDE], inside, typical)
+    misfits = [
+        _of_equation(problem, equation, terms, found[:INSIDE], inside, typical)
+        for equation, terms, typical in zip(problem.equations, compiled, sizes, strict=True)
+    ]
     for number, (condition, terms) in enumerate(zip(problem.conditions, held, strict=True)):
         first = INSIDE + number * ON_PART
         here = found[first : first + ON_PART]
-        _check_condition(problem, condition, terms, here, found[:INSIDE], inside)
+        misfits.append(_of_condition(problem, condition, terms, here, found[:INSIDE], inside))
+    return misfits
 
 
 def _terms(problem: Problem, condition: Condition) -> Expressions:
@@ -76,14 +108,14 @@ def _terms(problem: Problem, condition: Condition) -> Expressions:
     )
 
 
-def _check_equation(
+def _of_equation(
     problem: Problem,
     equation: Any,
     terms: Expressions,
     found: Derivatives,
     points: Tensor,
     typical: float,
-) -> None:
+) -> _Misfit | None:
     columns, parameters = points.unbind(-1), problem.parameter_values
     values = torch.stack(terms(columns, found.better, parameters))
     worse = torch.stack(terms(columns, found.worse, parameters))
@@ -98,26 +130,28 @@ def _check_equation(
     size = values.abs().sum(0)
     telling = size > LEAST_SIZE * max(float(size.max()), typical)
     if not bool(telling.any()):
-        return
+        return None
     share = float((values.sum(0).abs() / size)[telling].median())
     doubt = float(((values - worse).abs().sum(0) / size)[telling].median())
-    if not share <= min(LARGEST_MEDIAN, max(SMALLEST_MEDIAN, DOUBT * doubt)):
-        _warn(
-            f"{problem.name}: the reference does not seem to satisfy {equation}: at half of "
-            f"{int(telling.sum())} points its residual is {share:.2g} of the sum of the terms' "
-            f"sizes or more, which are up to {float(size.max()):.3g}; errors against it "
-            + ("may mean nothing." if share > LARGEST_MEDIAN else f"below {share:.0e} say nothing.")
-        )
+    if share <= min(LARGEST_MEDIAN, max(SMALLEST_MEDIAN, DOUBT * doubt)):
+        return None
+    return _Misfit(
+        f"{problem.name}: the reference does not seem to satisfy {equation}: at half of "
+        f"{int(telling.sum())} points its residual is {share:.2g} of the sum of the terms' "
+        f"sizes or more, which are up to {float(size.max()):.3g}; errors against it "
+        + ("may mean nothing." if share > LARGEST_MEDIAN else f"below {share:.0e} say nothing."),
+        share <= DOUBT * doubt,
+    )
 
 
-def _check_condition(
+def _of_condition(
     problem: Problem,
     condition: Condition,
     terms: Expressions,
     found: Derivatives,
     inner: Derivatives,
     inside: Tensor,
-) -> None:
+) -> _Misfit | None:
     part, parameters = problem.domain.part(condition.on), problem.parameter_values
     points = part.sample(ON_PART)
     normals = part.normal(points)
@@ -126,24 +160,22 @@ def _check_condition(
     worse = torch.stack(terms(columns, found.worse, parameters))
     known = values.isfinite().all(0) & worse.isfinite().all(0)
     if 2 * int(known.sum()) < len(known):
-        return  # its stencils leave a region; a value without derivatives never does
+        return None  # its stencils leave a region; a value without derivatives never does
     # What is 0 on the part, as u is on a cold wall, has its size inside.
     around = torch.cat([inside, normals.repeat(len(inside) // len(normals), 1)], dim=-1)
     beside = torch.stack(terms(around.unbind(-1), inner.better, parameters)).abs().sum(0)
     values, worse = values[:, known], worse[:, known]
     size = max(float(values.abs().sum(0).max()), float(beside[beside.isfinite()].max()))
     if not size > 0:
-        return
+        return None
     share = float(values.sum(0).abs().median()) / size
     doubt = float((values - worse).abs().sum(0).median()) / size
-    if not share <= max(SMALLEST_MEDIAN, min(DOUBT * doubt, LARGEST_MEDIAN)):
-        _warn(
-            f"{problem.name}: the reference does not seem to satisfy {condition.equation} on "
-            f"{condition.on}: at half of {len(values[0])} points it is off by {share:.2g} of the "
-            f"largest size of its terms, {size:.3g}; errors against it below {share:.0e} say "
-            "nothing."
-        )
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, ReferenceWarning, stacklevel=5)
+    if share <= max(SMALLEST_MEDIAN, min(DOUBT * doubt, LARGEST_MEDIAN)):
+        return None
+    return _Misfit(
+        f"{problem.name}: the reference does not seem to satisfy {condition.equation} on "
+        f"{condition.on}: at half of {len(values[0])} points it is off by {share:.2g} of the "
+        f"largest size of its terms, {size:.3g}; errors against it below {share:.0e} say "
+        "nothing.",
+        share <= DOUBT * doubt,
+    )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
+from pinn.references.cases import steps_left_flat, written_out
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -49,8 +51,9 @@ def substitute(expression: Any, fields: Mapping[Any, Any], parameters: Mapping[A
         fields: formula for each field, such as {u(x, t): sin(x) * t}.
         parameters: number for each symbol.
     """
-    formulas = {field: sympy.sympify(formula) for field, formula in fields.items()}
-    return evaluate(sympy.sympify(expression).subs(formulas)).subs(dict(parameters))
+    formulas = {f: written_out(formula, f.args) for f, formula in fields.items()}
+    found = evaluate(sympy.sympify(expression).subs(formulas)).subs(dict(parameters))
+    return steps_left_flat(found)
 
 
 def evaluate(expression: Any) -> Any:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pinn.problem.reading import difference, normal
+from pinn.problem.weak_form import missed_across
 from pinn.references.exact import largest, substitute
 from pinn.trial.face_conditions import FaceCondition, exact_number, read_condition
 from pinn.trial.formulas import Formulas
@@ -278,7 +279,10 @@ class HardConstraint(nn.Module):
         return found
 
     def _check_explicit(self) -> None:
-        """Refuses an explicit ansatz that misses a condition, with a smooth function as network."""
+        """Refuses an explicit ansatz that misses a condition, or an equation across its own kinks.
+
+        A smooth function stands for the network.
+        """
         problem = self._problem
         phase = sum((1 + sympy.Rational(i, 3)) * c for i, c in enumerate(problem.coordinates, 1))
         trial = {
@@ -289,6 +293,12 @@ class HardConstraint(nn.Module):
         }
         symbols = (*problem.coordinates, *map(normal, problem.coordinates))
         values = {symbol: problem.parameter_values[str(symbol)] for symbol in problem.symbols}
+        missed = missed_across(problem, trial, values) if problem.ansatz else ""
+        if missed:
+            raise DomainError(
+                f"{problem.name}: with any smooth network the ansatz misses {missed}; mend the "
+                f"ansatz, or leave it out to have one made from the conditions."
+            )
         for condition in problem.conditions:
             if not any(condition.equation.has(field) for field in problem.ansatz):
                 continue
