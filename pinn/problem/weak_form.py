@@ -54,7 +54,7 @@ class Edge:
         slopes: of a function that is 0 along the edge, by coordinate.
         before: the formulas of the fields on the one side, and a place there.
         beyond: those on the other.
-        elsewhere: places by which the size of a formula is told.
+        elsewhere: points at which the size of a formula is taken.
     """
 
     slopes: Mapping[Any, float]

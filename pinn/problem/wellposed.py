@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Face
+from pinn.problem.box_resonance import check_box_resonance
 from pinn.problem.characteristics import check_characteristics
 from pinn.problem.consistency import check_consistency, independent_on
 from pinn.problem.directions import check_directions, faces_of, named
@@ -72,6 +73,7 @@ def check_conditions(problem: Problem) -> None:
     _refuse_free_constants(problem)
     _refuse_zero(problem)
     check_resonance(problem)
+    check_box_resonance(problem)
 
 
 def _on(problem: Problem, face: Face) -> list[Condition]:
