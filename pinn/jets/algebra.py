@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import re
@@ -190,6 +191,18 @@ class Operators:
                 key = tuple(sorted((a, *factors)))
                 total[key] = total.get(key, 0.0) + weight * inner / degree
         return tuple((c, tuple(total.items())) for c, total in totals.items() if total)
+
+
+@functools.cache
+def slopes_of(terms: tuple[Term, ...]) -> list[tuple[int, tuple[int, ...], float]]:
+    """The derivative of a combination: channel, factors left over and weight of each product."""
+    slopes = []
+    for factors, weight in terms:
+        for channel in set(factors):
+            left = list(factors)
+            left.remove(channel)
+            slopes.append((channel, tuple(left), weight * factors.count(channel)))
+    return slopes
 
 
 def _coproduct(polynomial: Polynomial) -> dict[Exponents, dict[Exponents, float]]:

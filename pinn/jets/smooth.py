@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
+
+
+class Smooth(Protocol):
+    """A smooth function of one variable."""
+
+    def value(self, x: Tensor) -> Tensor:
+        """f(x)."""
+        ...
+
+    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
+        """f', f'', ... to the order asked for, at x; `value` is f(x)."""
+        ...
 
 
 class Autonomous:
@@ -38,6 +51,7 @@ class Autonomous:
         return found
 
 
+@dataclass(frozen=True)
 class Sine:
     """The sine, whose derivatives go round."""
 
@@ -49,6 +63,7 @@ class Sine:
         return [(cosine, -value, -cosine, value)[n % 4] for n in range(order)]
 
 
+@dataclass(frozen=True)
 class Cosine:
     """The cosine, whose derivatives go round."""
 
@@ -60,6 +75,7 @@ class Cosine:
         return [(-sine, -value, sine, value)[n % 4] for n in range(order)]
 
 
+@dataclass(frozen=True)
 class Exponential:
     """The exponential, its own derivative."""
 
@@ -88,6 +104,7 @@ class Power:
         return found
 
 
+@dataclass(frozen=True)
 class Logarithm:
     """The natural logarithm."""
 
@@ -102,6 +119,7 @@ class Logarithm:
         return found
 
 
+@dataclass(frozen=True)
 class Erf:
     """The error function, whose derivatives are Hermite polynomials times a Gaussian."""
 

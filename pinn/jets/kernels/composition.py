@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinn.jets.algebra import Operators, Term
+from pinn.jets.algebra import Operators, Term, slopes_of
+from pinn.jets.kernels import fused
+from pinn.jets.kernels.launching import fuses
+from pinn.jets.smooth import Smooth
 from sciformer.hardware import hardware
-
-
-class Smooth(Protocol):
-    """A smooth function of one variable."""
-
-    def value(self, x: Tensor) -> Tensor:
-        """f(x)."""
-        ...
-
-    def derivatives(self, x: Tensor, value: Tensor, order: int) -> list[Tensor]:
-        """f', f'', ... to the order asked for, at x; `value` is f(x)."""
-        ...
 
 
 class Compose(torch.autograd.Function):
@@ -35,11 +26,13 @@ class Compose(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, function: Smooth, operators: Operators) -> Tensor:
-        y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        for inner, outer in blocks(x, y):
-            value = function.value(inner[0])
-            slopes = function.derivatives(inner[0], value, operators.order)
-            push(inner, outer, [value, *slopes], operators)
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        if not (fuses(x) and fused.compose(x, y, function, operators)):
+            for inner, outer in blocks(x, y):
+                value = function.value(inner[0])
+                slopes = function.derivatives(inner[0], value, operators.order)
+                push(inner, outer, [value, *slopes], operators)
         ctx.carries_data = True
         ctx.function, ctx.operators = function, operators
         ctx.save_for_backward(x, y)
@@ -48,10 +41,12 @@ class Compose(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
         x, y = ctx.saved_tensors
-        gx = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        for inner, outer, cotangent, pulled in blocks(x, y, g, gx):
-            slopes = ctx.function.derivatives(inner[0], outer[0], ctx.operators.order + 1)
-            pull(inner, cotangent, pulled, slopes, ctx.operators)
+        function, operators = ctx.function, ctx.operators
+        gx = torch.empty_like(x)
+        if not (fuses(x, g) and fused.pull(x, y, g.contiguous(), gx, function, operators)):
+            for inner, outer, cotangent, pulled in blocks(x, y, g, gx):
+                slopes = function.derivatives(inner[0], outer[0], operators.order + 1)
+                pull(inner, cotangent, pulled, slopes, operators)
         return gx, None, None
 
 
@@ -94,7 +89,7 @@ def pull(
         cotangents.append(_inner([gs[c] for c, _ in power], [_sum(xs, t) for _, t in power]))
         for c, terms in power:
             outer = gs[c] * slope
-            for channel, factors, weight in _slopes(terms):
+            for channel, factors, weight in slopes_of(terms):
                 rest[channel - 1].addcmul_(outer, _product(xs, factors), value=weight)
     for cotangent, slope in zip(cotangents[1:], slopes[1:], strict=True):
         first.addcmul_(cotangent, slope)
@@ -123,15 +118,3 @@ def _sum(x: Sequence[Tensor], terms: Sequence[Term]) -> Tensor:
     for (*first, last), weight in others:
         total.addcmul_(_product(x, first), x[last], value=weight)
     return total
-
-
-@functools.cache
-def _slopes(terms: tuple[Term, ...]) -> list[tuple[int, tuple[int, ...], float]]:
-    """The derivative of a combination: channel, factors left over and weight of each product."""
-    slopes = []
-    for factors, weight in terms:
-        for channel in set(factors):
-            left = list(factors)
-            left.remove(channel)
-            slopes.append((channel, tuple(left), weight * factors.count(channel)))
-    return slopes

@@ -11,8 +11,10 @@ from torch.overrides import handle_torch_function, has_torch_function
 from pinn.jets.algebra import Operators
 from pinn.jets.jacobian.recorder import Place, active
 from pinn.jets.jet import Jet
+from pinn.jets.kernels import fused
 from pinn.jets.kernels.composition import blocks, pull, push
 from pinn.jets.kernels.kernel import apply
+from pinn.jets.kernels.launching import fuses
 from pinn.jets.registry import rule
 
 
@@ -57,10 +59,12 @@ class _Wavelet(torch.autograd.Function):
         places: list[Place | None],
         operators: Operators,
     ) -> Tensor:
-        y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        for inner, outer in blocks(x, y):
-            waves = torch.sin(inner[0]), torch.cos(inner[0])
-            push(inner, outer, _series(waves, sine, cosine, operators.order), operators)
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        if not (fuses(x, sine, cosine) and fused.wave(x, y, sine, cosine, operators)):
+            for inner, outer in blocks(x, y):
+                waves = torch.sin(inner[0]), torch.cos(inner[0])
+                push(inner, outer, _series(waves, sine, cosine, operators.order), operators)
         ctx.carries_data = True
         ctx.places, ctx.operators = places, operators
         ctx.save_for_backward(x, sine, cosine)
@@ -70,15 +74,18 @@ class _Wavelet(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, sine, cosine = ctx.saved_tensors
         operators: Operators = ctx.operators
-        gx = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        g, gx = g.contiguous(), torch.empty_like(x)
         both = torch.empty((2, *x.shape[1:]), dtype=x.dtype, device=x.device)
-        for inner, cotangent, pulled, grads in blocks(x, g, gx, both):
-            s, c = torch.sin(inner[0]), torch.cos(inner[0])
-            slopes = _series((s, c), sine, cosine, operators.order + 1)[1:]
-            a = pull(inner, cotangent, pulled, slopes, operators)
-            even, odd = _alternating(a[::2]), _alternating(a[1::2])
-            torch.mul(even, s, out=grads[0]).addcmul_(odd, c)
-            torch.mul(even, c, out=grads[1]).addcmul_(odd, s, value=-1)
+        if not (
+            fuses(x, g, sine, cosine) and fused.pull_wave(x, g, gx, both, sine, cosine, operators)
+        ):
+            for inner, cotangent, pulled, grads in blocks(x, g, gx, both):
+                s, c = torch.sin(inner[0]), torch.cos(inner[0])
+                slopes = _series((s, c), sine, cosine, operators.order + 1)[1:]
+                a = pull(inner, cotangent, pulled, slopes, operators)
+                even, odd = _alternating(a[::2]), _alternating(a[1::2])
+                torch.mul(even, s, out=grads[0]).addcmul_(odd, c)
+                torch.mul(even, c, out=grads[1]).addcmul_(odd, s, value=-1)
         found = [
             _shared(grad, parameter, place)
             for grad, parameter, place in zip(both, (sine, cosine), ctx.places, strict=True)

@@ -13,10 +13,11 @@ from pinn.jets import smooth
 from pinn.jets.jet import Jet
 from pinn.jets.kernels.affine import Shift
 from pinn.jets.kernels.bilinear import Bilinear, Times
-from pinn.jets.kernels.composition import Compose, Smooth
+from pinn.jets.kernels.composition import Compose
 from pinn.jets.kernels.kernel import apply
 from pinn.jets.layout import aligned, first_jet, lifted
 from pinn.jets.registry import MissingRuleError, rule
+from pinn.jets.smooth import Smooth
 
 _TIMES = Times()
 MOST_EXPONENTS = 64  # each costs a pass over the jet
