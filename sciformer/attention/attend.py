@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sciformer.attention.arguments import scoring_of
 from sciformer.attention.cores.automatic import Automatic
 from sciformer.attention.cores.core import Core
-from sciformer.attention.masks import Mask, as_mask
+from sciformer.attention.masks import Mask
 from sciformer.attention.nonfinite import hide_nonfinite
-from sciformer.attention.normalisers import SOFTMAX, Normaliser
-from sciformer.attention.patch import Patch
+from sciformer.attention.normalisers import Normaliser
 from sciformer.attention.positions.base import Position
-from sciformer.attention.scoring import NO_POSITION, Scoring, check_shapes
 from sciformer.attention.weights import scaled_query
+from sciformer.errors import UsageError
 
 AUTOMATIC = Automatic()
 
@@ -57,7 +57,9 @@ def attend(
         Shape (..., h, n, e). The output of a fully masked row is 0, its gradient too.
 
     Raises:
-        ShapeError: shapes that do not fit together, or a position scheme for other heads.
+        ShapeError: shapes or types of numbers that do not fit together, or a position scheme or
+            mask for others.
+        UsageError: what is not a tensor, position scheme, mask or core.
         DomainError: a core that cannot compute this, with the reason.
 
     Cost: by default memory (..., h, 64, m) from 512 x 512 pairs on, where the backward pass builds
@@ -70,18 +72,15 @@ def attend(
         >>> sciformer.attend(torch.ones(1, 1, 2), key, torch.tensor([[[1.0], [2.0], [6.0]]]))
         tensor([[[3.]]])
     """
-    position = NO_POSITION if position is None else position
-    check_shapes("attend", query, key, value, position)
-    keys = key.shape[-2]
-    scoring = Scoring(
-        Patch(query.shape[-2], keys, query_start, key_start),
-        keys,
-        position,
-        None if mask is None else as_mask(mask),
-        SOFTMAX if normaliser is None else normaliser,
+    starts = query_start, key_start
+    scoring = scoring_of(
+        "attend", (query, key, value), position, mask, starts=starts, normaliser=normaliser
     )
+    position = scoring.position
+    core = AUTOMATIC if core is None else core
+    if not isinstance(core, Core):
+        raise UsageError(f"attend: a core is an object such as RowBlocks(); got {core}.")
     key, value, sees_nonfinite = hide_nonfinite(position.rotate(key, key_start), value, scoring)
-    output = (AUTOMATIC if core is None else core).attend(
-        scaled_query(query, position, query_start, scale), key, value, scoring
-    )
+    query = scaled_query(query, position, query_start, scale)
+    output = core.attend(query, key, value, scoring)
     return output if sees_nonfinite is None else torch.where(sees_nonfinite, torch.nan, output)

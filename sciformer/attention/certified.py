@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from sciformer.attention.arguments import scoring_of
 from sciformer.attention.cores.regions import Regions
 from sciformer.attention.masks import Mask
-from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import Position
-from sciformer.attention.scoring import NO_POSITION, Scoring, check_shapes
 from sciformer.attention.weights import scaled_query
 
 
@@ -56,10 +55,8 @@ def certified_attend(
         ShapeError: shapes that do not fit together.
         DomainError: a scheme or mask that tells the keys of a region apart.
     """
-    position = NO_POSITION if position is None else position
-    check_shapes("certified_attend", query, key, value, position)
-    n = key.shape[-2]
-    scoring = Scoring(Patch(query.shape[-2], n), n, position, mask)
+    scoring = scoring_of("certified_attend", (query, key, value), position, mask)
+    position = scoring.position
     core = Regions(block)
     asking = scaled_query(query, position, 0, scale)
     answering = position.rotate(key, 0)

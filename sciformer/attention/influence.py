@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sciformer.attention.masks import Mask, as_mask
-from sciformer.attention.patch import Patch
+from sciformer.attention.arguments import scoring_of
+from sciformer.attention.masks import Mask
 from sciformer.attention.positions.base import Position
-from sciformer.attention.scoring import NO_POSITION, Scoring, check_shapes
 from sciformer.attention.weights import gain_matrix, hide_unseen, scaled_query, scored_logits
 from sciformer.errors import DomainError
 
@@ -40,10 +39,10 @@ def influences(
     Accuracy: a few eps of the largest value, whatever the weights.
     Cost: two softmaxes; memory n m e.
     """
-    position = NO_POSITION if position is None else position
-    check_shapes("influences", query, key, value, position)
-    n, m = query.shape[-2], key.shape[-2]
-    scoring = Scoring(Patch(n, m), m, position, None if mask is None else as_mask(mask))
+    scoring = scoring_of("influences", (query, key, value), position, mask)
+    position, m = scoring.position, scoring.patch.m
+    if not m:
+        return value.new_zeros(*query.shape[:-1], 0, value.shape[-1])
     key = position.rotate(key, 0)
     key, value = hide_unseen(key, value, scoring)
     logits = scored_logits(scaled_query(query, position, 0, scale), key, scoring)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sciformer.attention.patch import Patch
-from sciformer.errors import DomainError, ShapeError
+from sciformer.errors import DomainError, ShapeError, UsageError
 
 Reach: TypeAlias = "tuple[float, float]"
 EVERYWHERE: Reach = (-math.inf, math.inf)
@@ -28,6 +28,11 @@ class Mask:
     """
 
     is_band: bool = True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape that broadcasts to (..., h, n, m); () where the mask fits every length."""
+        return ()
 
     def reach(self) -> Reach:
         """The lowest and highest offset (key position) - (query position) it may allow."""
@@ -84,7 +89,7 @@ class Window(Mask):
     after: int = 0
 
     def __post_init__(self) -> None:
-        if self.before < 0 or self.after < 0:
+        if not (self.before >= 0 and self.after >= 0):
             raise DomainError(
                 f"Window: before and after must be >= 0 positions; got before {self.before} and "
                 f"after {self.after}."
@@ -101,10 +106,30 @@ class Window(Mask):
 
 @dataclass(frozen=True)
 class Padding(Mask):
-    """Keys that exist: lengths (...,) of whole numbers, or a boolean (..., m) per key."""
+    """Keys that exist: lengths (...,) of whole numbers, or a boolean (..., m) per key.
+
+    Raises:
+        UsageError: what is not a tensor.
+        ShapeError: numbers that are not lengths, or a boolean without an axis of keys.
+    """
 
     keys: Tensor
     is_band = False
+
+    def __post_init__(self) -> None:
+        _check_tensor("Padding", self.keys)
+        is_boolean = self.keys.dtype == torch.bool
+        if self.keys.is_floating_point() or (is_boolean and not self.keys.dim()):
+            raise ShapeError(
+                "Padding: expects lengths (...,) of whole numbers, or a boolean (..., m); got "
+                f"{self.keys.dtype} of shape {tuple(self.keys.shape)}."
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if self.keys.dtype == torch.bool:
+            return *self.keys.shape[:-1], 1, 1, self.keys.shape[-1]
+        return *self.keys.shape, 1, 1, 1
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
         exists = self.keys
@@ -134,11 +159,16 @@ class Mass(Mask):
 
     Raises:
         DomainError: a mass that is negative or not finite.
+        ShapeError: masses without an axis of keys.
+        UsageError: what is not a tensor.
     """
 
     weights: Tensor
 
     def __post_init__(self) -> None:
+        _check_tensor("Mass", self.weights)
+        if not self.weights.dim():
+            raise ShapeError("Mass: masses have a shape (..., m), one for each key; got ().")
         weights = self.weights.detach()
         if not bool(((weights >= 0) & weights.isfinite()).all()):
             raise DomainError(
@@ -146,6 +176,10 @@ class Mass(Mask):
                 f"{float(weights.min()):.6g} .. {float(weights.max()):.6g}."
             )
         object.__setattr__(self, "is_band", bool((weights > 0).all()))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return *self.weights.shape[:-1], 1, 1, self.weights.shape[-1]
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
         return None if self.is_band else (self.weights > 0)[..., None, None, :]
@@ -166,6 +200,10 @@ class Boolean(Mask):
     table: Tensor
     is_band = False
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.table.shape)
+
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
         return self.table
 
@@ -182,6 +220,10 @@ class Additive(Mask):
 
     table: Tensor
     is_band = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.table.shape)
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
         return self.table != -torch.inf
@@ -206,6 +248,16 @@ class Both(Mask):
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_band", self.first.is_band and self.second.is_band)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        first, second = self.first.shape, self.second.shape
+        try:
+            return tuple(torch.broadcast_shapes(first, second))  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            raise ShapeError(
+                f"attend: masks that are combined broadcast to one shape; got {first} and {second}."
+            ) from error
+
     def reach(self) -> Reach:
         first, second = self.first.reach(), self.second.reach()
         return max(first[0], second[0]), min(first[1], second[1])
@@ -229,16 +281,23 @@ def as_mask(mask: Mask | Tensor) -> Mask:
     """A mask object from what a caller may give: an object, a boolean or a floating tensor.
 
     Raises:
+        UsageError: what is neither a mask nor a tensor.
         ShapeError: a tensor of integers, or of fewer than two axes.
     """
     if isinstance(mask, Mask):
         return mask
+    _check_tensor("attend", mask, "a mask is an object such as Causal(), or a tensor")
     if mask.dim() < 2 or not (mask.dtype == torch.bool or mask.is_floating_point()):
         raise ShapeError(
             "attend: a mask tensor is boolean (True may attend) or floating (added to the logits) "
             f"and broadcasts to (..., h, n, m); got {mask.dtype} of shape {tuple(mask.shape)}."
         )
     return Boolean(mask) if mask.dtype == torch.bool else Additive(mask)
+
+
+def _check_tensor(who: str, given: object, expected: str = "expects a torch tensor") -> None:
+    if not hasattr(type(given), "__torch_function__"):
+        raise UsageError(f"{who}: {expected}; got {given!r:.60}.")
 
 
 def _rows(table: Tensor, start: int, stop: int) -> Tensor:

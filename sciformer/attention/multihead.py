@@ -13,7 +13,7 @@ from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import NoPosition, Position
 from sciformer.attention.scoring import Scoring
 from sciformer.attention.weights import attention_weights, scaled_query
-from sciformer.errors import DomainError
+from sciformer.errors import DomainError, ShapeError
 
 
 class MultiheadAttention(nn.Module):
@@ -33,6 +33,7 @@ class MultiheadAttention(nn.Module):
 
     Raises:
         DomainError: heads < 1, or heads that do not divide the width.
+        ShapeError: a position scheme for other widths or heads.
 
     Examples:
         >>> MultiheadAttention(16, 4)(torch.ones(2, 7, 16)).shape
@@ -67,6 +68,7 @@ class MultiheadAttention(nn.Module):
         self.value = nn.Linear(memory_width, inner, bias=bias)
         self.output = nn.Linear(inner, width, bias=bias)
         self.position = NoPosition() if position is None else position
+        _check_position(self.position, width, heads, inner // heads)
         self.normaliser = SOFTMAX if normaliser is None else normaliser
         self.core = AUTOMATIC if core is None else core
 
@@ -144,7 +146,17 @@ class MultiheadAttention(nn.Module):
         return self.project_placed(asking, answering)
 
     def project_placed(self, asking: Tensor, answering: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The projections of tokens to which the position scheme has made its addition."""
+        """The projections of tokens to which the position scheme has made its addition.
+
+        Raises:
+            ShapeError: tokens of another width.
+        """
+        for tokens, linear in ((asking, self.query), (answering, self.key)):
+            if tokens.shape[-1] != linear.in_features:
+                raise ShapeError(
+                    f"MultiheadAttention: tokens have the width {linear.in_features}; got "
+                    f"{tuple(tokens.shape)}."
+                )
         return (
             self._split(self.query(asking)),
             self._split(self.key(answering)),
@@ -188,3 +200,14 @@ class MultiheadAttention(nn.Module):
 
     def _split(self, tokens: Tensor) -> Tensor:
         return torch.unflatten(tokens, -1, (self.heads, -1)).transpose(-3, -2)  # (..., h, n, d)
+
+
+def _check_position(position: Position, width: int, heads: int, head_width: int) -> None:
+    made_for = position.width, position.heads, position.head_width
+    sizes = width, heads, head_width
+    if any(own not in (None, size) for own, size in zip(made_for, sizes, strict=True)):
+        raise ShapeError(
+            f"MultiheadAttention: {type(position).__name__} is made for tokens of width "
+            f"{made_for[0]}, {made_for[1]} heads of width {made_for[2]} (None means any); got "
+            f"{sizes[0]}, {sizes[1]} and {sizes[2]}."
+        )

@@ -12,10 +12,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from sciformer.attention.masks import Mask, as_mask
-from sciformer.attention.patch import Patch
+from sciformer.attention.arguments import scoring_of
+from sciformer.attention.masks import Mask
 from sciformer.attention.positions.base import Position
-from sciformer.attention.scoring import NO_POSITION, Scoring, check_shapes
+from sciformer.attention.scoring import Scoring
 from sciformer.attention.weights import (
     gain_matrix,
     hide_unseen,
@@ -23,7 +23,7 @@ from sciformer.attention.weights import (
     scored_logits,
     within_reach,
 )
-from sciformer.errors import DomainError
+from sciformer.errors import DomainError, ShapeError
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,13 @@ def part(
         ShapeError: as `attend`.
         DomainError: a scheme that cannot score a part of the keys.
     """
-    position = NO_POSITION if position is None else position
-    check_shapes("part", query, key, value, position)
+    starts = query_start, key_start
+    scoring = scoring_of("part", (query, key, value), position, mask, starts=starts)
+    position = scoring.position
     if not position.splits_keys:
         raise DomainError(
             f"part: {type(position).__name__} needs all keys at once; use attend with all of them."
         )
-    scoring = Scoring(
-        Patch(query.shape[-2], key.shape[-2], query_start, key_start),
-        key.shape[-2],
-        position,
-        None if mask is None else as_mask(mask),
-    )
     query = scaled_query(query, position, query_start, scale)
     return scored_part(query, position.rotate(key, key_start), value, scoring)
 
@@ -143,12 +138,16 @@ def merge(*parts: Part) -> Part:
 
     Raises:
         DomainError: no part.
+        ShapeError: parts of other queries, or of values of other widths.
 
     Source: Dao et al. 2022 (FlashAttention), section 3.1, for the online softmax; Sanovar et al.
         2024 (Lean Attention) for splits of any kind.
     """
     if not parts:
         raise DomainError("merge: needs at least one part.")
+    if len({(part.mass.shape, part.output.shape[-1]) for part in parts}) > 1:
+        shapes = ", ".join(str(tuple(part.output.shape)) for part in parts)
+        raise ShapeError(f"merge: parts have the same queries and values; got outputs {shapes}.")
     masses = torch.stack([part.mass for part in parts], -1)  # (..., h, n, parts)
     mass = masses.logsumexp(-1)
     shares = (masses - mass[..., None]).exp().unbind(-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from torch import Tensor
 
 from sciformer.attention.cores.automatic import Automatic
 from sciformer.attention.cores.variable_length import VariableLength, is_trusted
-from sciformer.attention.masks import Mask
+from sciformer.attention.masks import Mask, as_mask
 from sciformer.attention.multihead import MultiheadAttention
 from sciformer.attention.patch import Patch
 from sciformer.attention.scoring import Scoring
-from sciformer.errors import ShapeError
+from sciformer.errors import ShapeError, UsageError
 from sciformer.hardware import hardware
 
 Heads: TypeAlias = "tuple[Tensor, Tensor, Tensor]"
@@ -34,12 +35,17 @@ class Ragged:
 
     Raises:
         ShapeError: lengths that do not add up to N, or no sequence.
+        UsageError: lengths that are not whole numbers.
     """
 
     tokens: Tensor
     lengths: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "lengths", tuple(map(operator.index, self.lengths)))
+        except TypeError as error:
+            raise UsageError(f"Ragged: lengths are whole numbers; got {self.lengths}.") from error
         if (
             self.tokens.dim() != 2
             or sum(self.lengths) != len(self.tokens)
@@ -53,8 +59,20 @@ class Ragged:
 
     @classmethod
     def of(cls, sequences: Sequence[Tensor]) -> Ragged:
-        """Sequences (n_i, d) put one behind the other."""
-        return cls(torch.cat(list(sequences)), tuple(len(sequence) for sequence in sequences))
+        """Sequences (n_i, d) put one behind the other.
+
+        Raises:
+            ShapeError: no sequence, or tensors that are not all (n_i, d) with one d.
+        """
+        given = [*sequences]
+        shapes = {tuple(getattr(one, "shape", ())) for one in given}
+        are_tensors = all(isinstance(one, Tensor) and one.dim() == 2 for one in given)
+        if not are_tensors or len({shape[1] for shape in shapes}) != 1:
+            found = (
+                f"{type(given[0]).__name__} and shapes {sorted(shapes)[:4]}" if given else "none"
+            )
+            raise ShapeError(f"Ragged: expects tensors (n_i, d), all with the same d; got {found}.")
+        return cls(torch.cat(given), tuple(map(len, given)))
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -93,10 +111,20 @@ def attend_ragged(
     Returns:
         Tokens (N, width) of the same sequences.
 
+    Raises:
+        ShapeError: a mask of certain lengths, or tokens of another width.
+
     Cost: pairs sum n_i^2, where padding would cost b max(n_i)^2.
     Source: Zhai et al. 2023 (ByteTransformer): packed tokens, attention block by block.
     """
-    placed = torch.cat([layer.position.tokens(one, 0) for one in sequences.sequences()])
+    if mask is not None and as_mask(mask).shape:
+        raise ShapeError(
+            "attend_ragged: a mask means the same for every length, such as Causal() or "
+            f"Window(...); got one of shape {as_mask(mask).shape}."
+        )
+    placed = sequences.tokens
+    if not layer.position.sees_offsets_only:
+        placed = torch.cat([layer.position.tokens(one, 0) for one in sequences.sequences()])
     query, key, value = layer.project_placed(placed, placed)  # (h, N, d)
     if not len(sequences.tokens):
         return sequences.with_tokens(layer.merge(value))

@@ -12,7 +12,6 @@ from sciformer.attention.masks import EVERYWHERE, Mask
 from sciformer.attention.normalisers import SOFTMAX, Normaliser
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import NoPosition, Position
-from sciformer.errors import ShapeError
 
 NO_POSITION = NoPosition()
 
@@ -74,24 +73,3 @@ class Scoring:
         if self.mask is None:
             return -math.inf, math.inf
         return self.mask.reach() if self.mask.is_band and self.added() is None else None
-
-
-def check_shapes(who: str, query: Tensor, key: Tensor, value: Tensor, position: Position) -> None:
-    """Raise a ShapeError in the name of `who` for shapes that do not fit together."""
-    shapes = tuple(query.shape), tuple(key.shape), tuple(value.shape)
-    if min(map(len, shapes)) < 3:
-        raise ShapeError(
-            f"{who}: query, key and value have shapes (..., h, n, d), (..., h, m, d) and "
-            f"(..., h, m, e); got {shapes[0]}, {shapes[1]} and {shapes[2]}."
-        )
-    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise ShapeError(
-            f"{who}: queries (..., h, n, d) need keys of the same d and keys (..., h, m, d) need "
-            f"values of the same m; got {shapes[0]}, {shapes[1]} and {shapes[2]}."
-        )
-    heads = query.shape[-3]
-    if key.shape[-3] != heads or value.shape[-3] != heads or position.heads not in (None, heads):
-        raise ShapeError(
-            f"{who}: query, key, value and position must have the same number of heads; got "
-            f"{heads}, {key.shape[-3]}, {value.shape[-3]} and {position.heads}."
-        )

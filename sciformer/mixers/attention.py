@@ -22,7 +22,14 @@ from sciformer.attention import (
 from sciformer.attention.cores import Automatic
 from sciformer.errors import DomainError
 from sciformer.mixers.cache import LEVELS, Cached, blocks_of, in_blocks, state_of, with_token
-from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_causal, check_sequence
+from sciformer.mixers.protocol import (
+    OpCount,
+    State,
+    TokenMixer,
+    check_causal,
+    check_sequence,
+    silence,
+)
 from sciformer.mixers.synapses import Synapses, layers_of_children
 
 
@@ -57,7 +64,7 @@ class Attention(TokenMixer):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        check_sequence("Attention", x, self.width)
+        check_sequence("Attention", x, self.width, mask)
         check_causal("Attention", self, state)
         blocks = blocks_of(self.init_state(x.shape[0]) if state is None else state)
         start = sum(block.length for block in blocks)
@@ -137,7 +144,7 @@ class Attention(TokenMixer):
         )
 
     def _project(self, x: Tensor, mask: Tensor | None, start: int) -> tuple[Tensor, Cached]:
-        query, key, value = self.attention.project(x, query_start=start)
+        query, key, value = self.attention.project(silence(x, mask), query_start=start)
         present = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         return query, Cached(key, value, present if mask is None else mask)
 
@@ -165,14 +172,16 @@ class WindowAttention(Attention):
         core: Core | None = None,
     ) -> None:
         super().__init__(width, heads, position=position, core=core)
-        if before < 0:
-            raise DomainError(f"WindowAttention: before must be >= 0 tokens; got {before}.")
-        self.before = before
+        if before < 0 or before % 1:
+            raise DomainError(
+                f"WindowAttention: before must be a whole number of tokens >= 0; got {before}."
+            )
+        self.before = int(before)
 
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        check_sequence("WindowAttention", x, self.width)
+        check_sequence("WindowAttention", x, self.width, mask)
         block, count = self._opened(self.init_state(x.shape[0]) if state is None else state)
         start = 0 if state is None else int(count[0])  # an exported program knows no count
         query, new = self._project(x, mask, start)

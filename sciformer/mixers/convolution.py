@@ -60,7 +60,7 @@ class WindowMap(TokenMixer):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        check_sequence("Convolution", x, self.inputs)
+        check_sequence("Convolution", x, self.inputs, mask)
         check_causal("Convolution", self, state)
         x = silence(x, mask)
         ahead = self.lookahead or 0

@@ -5,9 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sciformer.attention import Mask, Mass, MultiheadAttention, Padding
-from sciformer.errors import DomainError
-from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_causal, check_sequence
+from sciformer.attention import Mask, Mass, MultiheadAttention, Padding, Patch, Softmax
+from sciformer.errors import DomainError, ShapeError
+from sciformer.mixers.protocol import (
+    OpCount,
+    State,
+    TokenMixer,
+    check_causal,
+    check_sequence,
+    silence,
+)
 from sciformer.mixers.synapses import Synapses, layers_of, layers_of_children
 
 
@@ -58,12 +65,13 @@ class Latents(TokenMixer):
         masses: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Mixes a sequence; `masses` (b, n) or (n,) are what the tokens stand for."""
-        check_sequence("Latents", x, self.width)
+        check_sequence("Latents", x, self.width, mask)
         check_causal("Latents", self, state)
+        x = silence(x, mask)
         never = torch.zeros((), dtype=torch.bool, device=x.device)
-        # Zeros of the type of x, also where x is a jet or holds a nan that the mask hides.
+        # Zeros of the type of x, also where x is a jet or holds a nan.
         z = torch.where(never, x[:, :1], 0.0) + self.start  # (b, latents, d)
-        z = self.read(z, x, mask=_keys(mask, masses))
+        z = self.read(z, x, mask=_keys(x, mask, masses))
         for layer in self.mix:
             z = z + layer(z)
         return self.write(x, z), ()
@@ -138,18 +146,14 @@ class Slices(TokenMixer):
         masses: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Mixes a sequence; `masses` (b, n) or (n,) are what the tokens stand for."""
-        check_sequence("Slices", x, self.width)
+        check_sequence("Slices", x, self.width, mask)
         check_causal("Slices", self, state)
-        shares = torch.softmax(self.assign(x), -1)  # (b, n, k)
-        value, held = self.value(x), shares
-        if masses is not None:
-            held = held * masses.unsqueeze(-1).to(x.dtype)
-        if mask is not None:
-            present = mask.unsqueeze(-1)
-            held, value = torch.where(present, held, 0.0), torch.where(present, value, 0.0)
-        turned = held.transpose(-2, -1)  # (b, k, n)
-        z = (turned @ value) / turned.sum(-1, keepdim=True)
-        return shares @ self.mix(z), ()
+        x = silence(x, mask)
+        logits, value = self.assign(x), self.value(x)  # (b, n, k), (b, n, d)
+        # By logarithms, because the shares of a slice to which no token belongs are all 0.
+        held = (logits - logits.logsumexp(-1, keepdim=True)).transpose(-2, -1)  # (b, k, n)
+        z = _reading(held, _keys(x, mask, masses)) @ value
+        return torch.softmax(logits, -1) @ self.mix(z), ()
 
     def init_state(self, batch: int) -> State:
         return ()
@@ -171,9 +175,26 @@ class Slices(TokenMixer):
         return 2 * (length * self.slices + self.slices**2) * self.width
 
 
-def _keys(mask: Tensor | None, masses: Tensor | None) -> Mask | None:
-    """The tokens as keys: which of them exist, and their masses."""
+def _keys(x: Tensor, mask: Tensor | None, masses: Tensor | None) -> Mask | None:
+    """The tokens (b, n, d) as keys: which of them exist, and their masses."""
+    if masses is not None and masses.shape not in (x.shape[1:2], x.shape[:2]):
+        raise ShapeError(
+            f"Latents, Slices: masses of tokens {tuple(x.shape[:2])} have this shape, or one for "
+            f"all, {tuple(x.shape[1:2])}; got {tuple(masses.shape)}."
+        )
     found = None if masses is None else Mass(masses)
     if mask is None:
         return found
     return Padding(mask) if found is None else found & Padding(mask)
+
+
+def _reading(logits: Tensor, keys: Mask | None) -> Tensor:
+    """Weights (b, k, n) of the tokens in every slice; 0 where no token exists."""
+    slices, n = logits.shape[-2:]
+    if keys is None:
+        return torch.softmax(logits, -1)
+    patch = Patch(slices, n)
+    allowed, added = keys.allowed(patch, logits.device), keys.added(patch)
+    if added is not None:
+        logits = logits + added[..., 0, :, :].to(logits.dtype)
+    return Softmax().weights(logits, None if allowed is None else allowed[..., 0, :, :], n)

@@ -13,6 +13,7 @@ from sciformer.mixers.protocol import (
     TokenMixer,
     check_causal,
     check_sequence,
+    silence,
 )
 from sciformer.mixers.synapses import Synapses, layers_of_children
 
@@ -54,8 +55,9 @@ class LinearAttention(TokenMixer):
     def forward(
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
-        check_sequence("LinearAttention", x, self.width)
+        check_sequence("LinearAttention", x, self.width, mask)
         check_causal("LinearAttention", self, state)
+        x = silence(x, mask)
         query, key = self._features(self.query(x)), self._features(self.key(x))
         value = self._split(self.value(x))
         if mask is not None:

@@ -131,16 +131,21 @@ class Parallel(nn.Module):
         return y
 
 
-def check_sequence(who: str, x: Tensor, width: int) -> None:
-    """Refuses what is not a sequence batch of the right width.
+def check_sequence(who: str, x: Tensor, width: int, mask: Tensor | None = None) -> None:
+    """Refuses what is not a sequence batch of the right width, and a mask of another one.
 
     Raises:
-        ShapeError: x is not (b, n, width) with b, n >= 1.
+        ShapeError: x is not (b, n, width) with b, n >= 1, or the mask not (b, n) and boolean.
     """
     if x.dim() != 3 or x.shape[-1] != width or 0 in x.shape:
         raise ShapeError(
             f"{who}: expects a sequence of shape (batch >= 1, length >= 1, {width}); "
             f"got {tuple(x.shape)}."
+        )
+    if mask is not None and (mask.dtype != torch.bool or mask.shape != x.shape[:2]):
+        raise ShapeError(
+            f"{who}: a mask is boolean and of shape (batch, length), here {tuple(x.shape[:2])}; "
+            f"got {mask.dtype} of shape {tuple(mask.shape)}."
         )
 
 

@@ -56,7 +56,7 @@ class SpikingLMU(TokenMixer):
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
         """Mixes a sequence; at absent tokens the signal is 0 and time goes on."""
-        check_sequence("SpikingLMU", x, self.width)
+        check_sequence("SpikingLMU", x, self.width, mask)
         x = silence(x, mask)
         signal_state, before, memory_state, output_state = state or (None, None, None, None)
         signal, signal_after = self.signal_neuron(self.signal(x), state=signal_state)

@@ -57,7 +57,7 @@ class LIF(TokenMixer):
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
         """Mixes a sequence; an absent token gives its neurons no input."""
-        check_sequence("LIF", x, self.width)
+        check_sequence("LIF", x, self.width, mask)
         (membrane,) = self.init_state(x.shape[0]) if state is None else state
         assert isinstance(membrane, Tensor)
         spikes, after = _integrate(silence(x, mask), membrane, self)

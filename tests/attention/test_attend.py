@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as functional
@@ -12,17 +17,28 @@ from sciformer.attention import (
     ALiBi,
     Boolean,
     Causal,
+    LearnedAbsolute,
+    Mass,
+    MultiheadAttention,
     Padding,
+    Ragged,
     RelativeTable,
+    Rotary,
+    Scoring,
     Universal,
+    Window,
     attend,
+    attend_ragged,
+    influences,
+    merge,
+    part,
 )
 from sciformer.attention import attend as attend_function
-from sciformer.attention.cores import Fused, Materialised, RowBlocks, ToeplitzRows
+from sciformer.attention.cores import Automatic, Fused, Materialised, RowBlocks, ToeplitzRows
 from sciformer.attention.cores.automatic import MATERIALISED_PAIRS
 from sciformer.attention.masks import Mask, as_mask
 from sciformer.attention.patch import Patch
-from sciformer.errors import DomainError, ShapeError
+from sciformer.errors import DomainError, ShapeError, UsageError
 
 
 def heads(*shape: int, seed: int = 0) -> Tensor:
@@ -201,3 +217,94 @@ def test_public_name_is_the_function() -> None:
     import sciformer
 
     assert sciformer.attend is attend_function
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mask": torch.ones(5, 4, dtype=torch.bool)}, r"5 queries and 6 keys .* got \(5, 4\)"),
+        ({"mask": torch.zeros(3, 6)}, r"5 queries and 6 keys .* got \(3, 6\)"),
+        ({"mask": Mass(torch.ones(5)) & Causal()}, r"5 queries and 6 keys .* got \(1, 1, 5\)"),
+        ({"mask": Padding(torch.ones(2, 7, dtype=torch.bool))}, r"got \(2, 1, 1, 7\)"),
+        ({"mask": "causal"}, r"a mask is an object such as Causal\(\), or a tensor; got 'causal'"),
+        ({"mask": Causal}, r"a mask is an object .* got <class"),
+        ({"position": Rotary}, r"a position scheme is an object such as Rotary\(\); got <class"),
+        ({"core": "fused"}, r"a core is an object such as RowBlocks\(\); got fused"),
+        ({"core": RowBlocks}, r"a core is an object .* got <class"),
+        ({"value": torch.ones(2, 6, 3).double()}, r"one type; got torch.float32, .* torch.float64"),
+        ({"value": torch.ones(2, 6, 3, dtype=torch.int64)}, r"real numbers .* torch.int64"),
+        ({"value": np.ones((2, 6, 3))}, r"torch tensors; got ndarray"),
+        ({"query": torch.ones(2, 5, 0), "key": torch.ones(2, 6, 0)}, r"at least one number"),
+    ],
+)
+def test_whatever_else_is_handed_over_is_refused(options: dict[str, Any], message: str) -> None:
+    """One sentence, not the error of a product deep below. Kills: each check at the door."""
+    heads_ = {
+        "query": torch.ones(2, 5, 4),
+        "key": torch.ones(2, 6, 4),
+        "value": torch.ones(2, 6, 3),
+    }
+    with pytest.raises(UsageError, match=message):
+        attend(**{**heads_, **options})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Padding([3, 2]), r"Padding: expects a torch tensor; got \[3, 2\]"),
+        (
+            lambda: Padding(torch.tensor([1.0, 1.0, 0.0])),
+            r"expects lengths .* or a boolean .*; got torch\.float32",
+        ),
+        (lambda: Mass([1.0]), r"Mass: expects a torch tensor"),
+        (lambda: Mass(torch.tensor(2.0)), r"Mass: masses have a shape \(\.\.\., m\)"),
+        (lambda: Window(math.nan), r"Window: .* got before nan"),
+        (
+            lambda: (Mass(torch.ones(3)) & Padding(torch.ones(4).bool())).shape,
+            r"combined broadcast to one shape; got \(1, 1, 3\) and \(1, 1, 4\)",
+        ),
+        (lambda: Causal() & None, r"a mask is an object"),
+        (lambda: Ragged.of([]), r"all with the same d; got none"),
+        (lambda: Ragged.of([torch.ones(2, 3), torch.ones(2, 4)]), r"\(2, 3\), \(2, 4\)"),
+        (lambda: Ragged.of([np.ones((2, 3))]), r"expects tensors .* ndarray"),
+        (lambda: Ragged(torch.ones(3, 2), (1.0, 2.0)), r"lengths are whole numbers"),
+        (lambda: MultiheadAttention(8, 2)(torch.ones(1, 3, 7)), r"tokens have the width 8; got"),
+        (lambda: MultiheadAttention(8, 2, position=ALiBi(4)), r"ALiBi is made for .* 4 heads"),
+        (lambda: MultiheadAttention(8, 2, position=LearnedAbsolute(6, 9)), r"tokens of width 6"),
+    ],
+)
+def test_objects_of_other_things_are_refused(make: Callable[[], Any], message: str) -> None:
+    """Kills: a list that fails deep below, a table of 0.0 and 1.0 read as lengths."""
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+def test_a_mask_of_certain_lengths_is_refused_for_ragged_sequences() -> None:
+    """Kills: the mask of one batch that meets another one."""
+    layer, batch = MultiheadAttention(4, 2), Ragged.of([torch.ones(2, 4), torch.ones(3, 4)])
+    for mask in (Padding(torch.tensor([2, 3])), Mass(torch.ones(5)), torch.ones(2, 2).bool()):
+        with pytest.raises(ShapeError, match=r"means the same for every length, .* of shape"):
+            attend_ragged(layer, batch, mask=mask)  # type: ignore[arg-type]
+    assert attend_ragged(layer, batch, mask=Causal() & Window(2)).tokens.shape == (5, 4)
+
+
+def test_parts_of_other_queries_are_refused() -> None:
+    """Kills: an error of torch.stack, shapes that broadcast."""
+    one = part(heads(2, 3, 4), heads(2, 5, 4), heads(2, 5, 4))
+    other = part(heads(2, 2, 4), heads(2, 5, 4), heads(2, 5, 4))
+    with pytest.raises(ShapeError, match=r"same queries and values; got outputs \(2, 3, 4\), "):
+        merge(one, other)
+    nothing = influences(heads(2, 3, 4), heads(2, 0, 4), heads(2, 0, 5))
+    assert nothing.shape == (2, 3, 0, 5)
+
+
+def test_many_short_sequences_take_the_fused_core_where_nothing_is_recorded() -> None:
+    """Kills: a choice by the pairs of one sequence alone, one that loses derivatives."""
+    query, key, value = (heads(40, 4, 64, 8, seed=k) for k in range(3))
+    scoring = Scoring(Patch(64, 64), 64)
+    assert isinstance(Automatic().choose(query, key, value, scoring), Fused)
+    assert isinstance(Automatic().choose(query[:9], key, value, scoring), Materialised)
+    recorded = query.clone().requires_grad_()
+    assert isinstance(Automatic().choose(recorded, key, value, scoring), Materialised)
+    wanted = attend(query, key, value, core=Materialised())
+    torch.testing.assert_close(attend(query, key, value), wanted)

@@ -210,7 +210,10 @@ def test_long_universal_attention_is_fast_by_default() -> None:
             r"^ToeplitzRows: ShawKey is not a table by offset; use another core",
         ),
         ({"position": Universal(ShawKey(4, 2), 2, 9)}, r"Universal is not a table by offset"),
-        ({"position": ALiBi(2), "mask": Padding(torch.ones(1))}, r"the mask Padding is not a band"),
+        (
+            {"position": ALiBi(2), "mask": Padding(torch.ones(1, dtype=torch.int64))},
+            r"the mask Padding is not a band",
+        ),
         (
             {"position": ALiBi(2), "mask": Causal(), "key_start": 1},
             r"the query at 0 may see no key",

@@ -8,7 +8,7 @@ from torch import nn
 
 from sciformer.attention import ALiBi, LearnedAbsolute, Rotary, Universal
 from sciformer.attention.cores import LearnedMass, Materialised, Regions
-from sciformer.errors import DomainError, UnknownNameError, UsageError
+from sciformer.errors import DomainError, ShapeError, UnknownNameError, UsageError
 from sciformer.mixers import (
     LMU,
     Attention,
@@ -247,10 +247,14 @@ def test_parallel_is_the_output_alone() -> None:
     [
         (
             lambda: Window(0, 3.0),
-            r"order and channels must be >= 1 and theta > 0 steps; got order 0",
+            r"order and channels must be whole numbers >= 1 and theta > 0 steps; got order 0",
         ),
         (lambda: Window(3, 0.0), r"theta 0\.0"),
         (lambda: Window(3, 3.0, channels=0), r"channels 0"),
+        (lambda: Window(2.5, 3.0), r"whole numbers .* order 2\.5"),  # type: ignore[arg-type]
+        (lambda: Window("4", 3.0), r"whole numbers .* order 4"),  # type: ignore[arg-type]
+        (lambda: Window(3, float("inf")), r"theta inf"),
+        (lambda: WindowAttention(4, 2, 2.5), r"whole number of tokens >= 0; got 2\.5"),  # type: ignore[arg-type]
         (lambda: Convolution(2, 2, 0), r"kernel must be >= 1 .* got kernel 0"),
         (
             lambda: Convolution(2, 2, 3, lookahead=3),
@@ -396,3 +400,38 @@ def test_unknown_names_are_refused() -> None:
         find_mixer("test", "linera")
     with pytest.raises(UnknownNameError, match=r"unknown attention core 'fusd'. Did you mean 'fu"):
         find_core("test", "fusd")
+
+
+@pytest.mark.parametrize("name", ["lmu", "attention", "window", "linear", "latents", "slices"])
+def test_masks_of_other_sequences_are_refused(name: str) -> None:
+    """Also one that hides nothing. Kills: a mask that is dropped because all of it is True."""
+    mixer, x = find_mixer("test", name)(MixerSizes(4, 2, 5)), torch.randn(2, 5, 4)
+    for mask in (torch.ones(2, 4, dtype=torch.bool), torch.ones(2, 5), torch.ones(5).bool()):
+        with pytest.raises(ShapeError, match=r"a mask is boolean .* here \(2, 5\); got torch"):
+            mixer(x, mask=mask)
+
+
+@pytest.mark.parametrize("name", ["lmu", "attention", "window", "linear", "latents", "slices"])
+def test_a_hidden_nan_reaches_no_gradient(name: str) -> None:
+    """Kills: hidden tokens that meet the projections, whose gradient is then 0 * nan."""
+    mixer = find_mixer("test", name)(MixerSizes(4, 2, 5)).double()
+    there = torch.arange(5) < 3
+    x = torch.where(there[:, None], torch.randn(2, 5, 4).double(), torch.nan)
+    y = mixer(x, mask=there.expand(2, 5))[0][:, :3]
+    gradients = torch.autograd.grad(y.square().sum(), [*mixer.parameters()], allow_unused=True)
+    assert all(bool(one.isfinite().all()) for one in gradients if one is not None)
+    torch.testing.assert_close(y, mixer(x[:, :3])[0])
+
+
+def test_slices_without_tokens_are_finite() -> None:
+    """A slice whose shares all vanish in floating point, a sequence that is hidden, masses of 0.
+
+    Kills: 0 / 0 for the mean of nothing.
+    """
+    mixer, x = Slices(4, 2, 3), torch.randn(2, 5, 4)
+    with torch.no_grad():
+        mixer.assign.bias.copy_(torch.tensor([0.0, -300.0, 300.0]))
+    for options in ({}, {"mask": torch.zeros(2, 5, dtype=torch.bool)}, {"masses": torch.zeros(5)}):
+        assert bool(mixer(x, **options)[0].isfinite().all())
+    with pytest.raises(ShapeError, match=r"masses of tokens \(2, 5\) .* got \(4,\)"):
+        mixer(x, masses=torch.ones(4))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from sciformer.attention.cores.core import Core
 from sciformer.attention.cores.flex import Flex, is_trusted
-from sciformer.attention.cores.fused import Fused
+from sciformer.attention.cores.fused import Fused, needs_no_bias
 from sciformer.attention.cores.materialised import Materialised
 from sciformer.attention.cores.row_blocks import RowBlocks
 from sciformer.attention.cores.toeplitz_rows import ToeplitzRows
@@ -18,6 +20,9 @@ from sciformer.attention.scoring import Scoring
 MATERIALISED_PAIRS = 512 * 512
 # From this many pairs on fused attention was faster than the matrix, where no derivative is wanted.
 FUSED_PAIRS = 256 * 256
+# Many short sequences at once have large tables too. Measured: from these pairs of one and of all
+# heads on fused attention takes a third of the matrix's time, if it needs no table of its own.
+FUSED_SHORT, FUSED_TOGETHER = 64 * 64, 512 * 512
 
 _WHOLE, _ROWS, _TOEPLITZ, _FUSED = Materialised(), RowBlocks(), ToeplitzRows(), Fused()
 _FLEX = Flex()
@@ -53,9 +58,11 @@ class Automatic(Core):
         if torch.compiler.is_compiling():
             return _WHOLE
         pairs = scoring.patch.n * scoring.patch.m
-        if pairs < FUSED_PAIRS:
-            return _WHOLE
         arguments = query, key, value, scoring
+        if pairs < FUSED_PAIRS:
+            is_much = math.prod(query.shape[:-2]) * pairs >= FUSED_TOGETHER and pairs >= FUSED_SHORT
+            is_free = is_much and needs_no_bias(scoring) and not _records(*arguments)
+            return _FUSED if is_free and _FUSED.refusal(*arguments) is None else _WHOLE
         if _has_tables(scoring):
             if pairs >= MATERIALISED_PAIRS and _TOEPLITZ.refusal(*arguments) is None:
                 is_flex = query.is_cuda and _FLEX.refusal(*arguments) is None

@@ -45,7 +45,7 @@ class Fused(Core):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
         self.check(query, key, value, scoring)
-        if _needs_no_bias(scoring):
+        if needs_no_bias(scoring):
             return fused_heads(query, key, value, is_causal=scoring.mask is not None)
         outputs = [
             _attend_block(query[..., start:stop, :], key, value, scoring.rows(start, stop))
@@ -70,7 +70,7 @@ class Fused(Core):
         )
 
     def peak(self, scoring: Scoring) -> int:
-        if _needs_no_bias(scoring):
+        if needs_no_bias(scoring):
             return 0
         cuts = (scoring.rows(*cut) for cut in blocks(scoring.patch.n, self.rows))
         return max(_bias_tables(cut) * _WHOLE.pairs(cut) for cut in cuts)
@@ -105,7 +105,7 @@ def fused_heads(
     return output.reshape(*lead, *output.shape[-2:])
 
 
-def _needs_no_bias(scoring: Scoring) -> bool:
+def needs_no_bias(scoring: Scoring) -> bool:
     """Whether nothing is added to the logits, and the mask is none or the square causal one."""
     patch, mask = scoring.patch, scoring.mask
     is_square = patch.n == patch.m and patch.query_start == patch.key_start

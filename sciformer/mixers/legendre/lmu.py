@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -31,10 +33,13 @@ class Window:
     channels: int = 1
 
     def __post_init__(self) -> None:
-        if self.order < 1 or self.channels < 1 or not self.theta > 0:
+        order, theta, channels = sizes = _sizes(self)
+        kinds = Integral, Real, Integral
+        are_numbers = all(map(isinstance, sizes, kinds))
+        if not (are_numbers and order >= 1 and channels >= 1 and 0 < theta < math.inf):
             raise DomainError(
-                "Window: order and channels must be >= 1 and theta > 0 steps; got order "
-                f"{self.order}, channels {self.channels}, theta {self.theta}."
+                "Window: order and channels must be whole numbers >= 1 and theta > 0 steps; got "
+                f"order {self.order}, channels {self.channels}, theta {self.theta}."
             )
 
     @property
@@ -45,6 +50,11 @@ class Window:
     def memory(self, like: Tensor) -> LegendreMemory:
         """The discretised delay line in the dtype and on the device of `like`."""
         return fixed_memory(self.order, self.theta, like.dtype, like.device)
+
+
+def _sizes(window: Window) -> tuple[Any, Any, Any]:
+    """Sizes as they were given, of any type."""
+    return window.order, window.theta, window.channels
 
 
 def update(memory: LegendreMemory, state: Tensor, signal: Tensor) -> Tensor:
@@ -110,7 +120,7 @@ class LMU(TokenMixer):
         self, x: Tensor, *, mask: Tensor | None = None, state: State | None = None
     ) -> tuple[Tensor, State]:
         """Mixes a sequence; at absent tokens the signal is 0 and time goes on."""
-        check_sequence("LMU", x, self.width)
+        check_sequence("LMU", x, self.width, mask)
         x = silence(x, mask)
         signal = silence(self.signal_activation(self.signal(x)), mask)
         recalled, last = self._recall(signal, state)
