@@ -117,6 +117,19 @@ def test_the_gain_of_flex_is_relative_to_the_largest(scale: float) -> None:
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13 * max(scale, 1e-300) * 10)
 
 
+def test_flex_is_not_chosen_for_exact_products_of_single_precision() -> None:
+    """Kills: a core that was forty times slower on a card than the one it replaced."""
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("highest")
+        assert not flex.is_fast(torch.float32)
+        assert flex.is_fast(torch.bfloat16)
+        torch.set_float32_matmul_precision("high")
+        assert flex.is_fast(torch.float32)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def test_a_kernel_that_does_not_compile_or_agree_is_not_trusted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -8,12 +8,14 @@ by their text, in this process and by Triton on disk.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import linecache
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -69,7 +71,8 @@ class Kernel:
         if self._is_broken:
             return False
         try:
-            self._function[grid](*arguments)
+            with _device_of(arguments):
+                self._function[grid](*arguments)
         except Exception as error:
             if self._has_run:
                 raise
@@ -83,6 +86,12 @@ class Kernel:
             return False
         self._has_run = True
         return True
+
+
+def _device_of(arguments: Sequence[Any]) -> AbstractContextManager[object]:
+    """Makes the card of the first tensor the current one, where Triton launches."""
+    first = next(part for part in arguments if isinstance(part, Tensor))
+    return torch.cuda.device(first.device) if first.is_cuda else contextlib.nullcontext()
 
 
 _NUMBERS = itertools.count()

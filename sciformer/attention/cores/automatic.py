@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sciformer.attention.cores.core import Core
-from sciformer.attention.cores.flex import Flex, is_trusted
+from sciformer.attention.cores.flex import Flex, is_fast, is_trusted
 from sciformer.attention.cores.fused import Fused, needs_no_bias
 from sciformer.attention.cores.materialised import Materialised
 from sciformer.attention.cores.row_blocks import RowBlocks
@@ -33,9 +33,9 @@ class Automatic(Core):
     correctness.
 
     Short sequences, jets and programs that torch traces get the whole matrix. Long ones get
-    Toeplitz rows where the scheme has tables by offset (FlexAttention on a card where it compiles
-    and agrees with the matrix), fused attention where it has none and no derivative is recorded,
-    and blocks of rows otherwise. Derivatives of every order exist.
+    Toeplitz rows where the scheme has tables by offset (FlexAttention on a card where it multiplies
+    on tensor cores, compiles, and agrees with the matrix), fused attention where it has none and no
+    derivative is recorded, and blocks of rows otherwise. Derivatives of every order exist.
     """
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
@@ -65,7 +65,9 @@ class Automatic(Core):
             return _FUSED if is_free and _FUSED.refusal(*arguments) is None else _WHOLE
         if _has_tables(scoring):
             if pairs >= MATERIALISED_PAIRS and _TOEPLITZ.refusal(*arguments) is None:
-                is_flex = query.is_cuda and _FLEX.refusal(*arguments) is None
+                is_flex = (
+                    query.is_cuda and is_fast(query.dtype) and _FLEX.refusal(*arguments) is None
+                )
                 return _FLEX if is_flex and is_trusted(query.device) else _TOEPLITZ
         elif not _records(*arguments) and _FUSED.refusal(*arguments) is None:
             return _FUSED
