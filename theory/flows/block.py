@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
-import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +10,7 @@ from torch import nn
 
 from sciformer.blocks import FeedForward
 from sciformer.errors import CertificateError, ConvergenceError
-from theory.flows.polynomial import Polynomial
+from theory.flows.rate import Rate
 from theory.flows.reaction import interpolating_block, spaced_by_curvature
 from theory.flows.record import MOST_STEPS
 from theory.universal.arrays import Array
@@ -27,7 +24,7 @@ _PICARD = (1.25, 5.0)
 _UNIT_ROUNDOFF = 2.0**-53
 
 
-def flow(reaction: Polynomial, u: Interval, time: float) -> Interval:
+def flow(reaction: Rate, u: Interval, time: float) -> Interval:
     """Enclosures of the flow of u' = f(u) after a time, for each initial value.
 
     A Taylor series with its remainder on an inclusion of the whole trajectory.
@@ -55,16 +52,16 @@ def flow(reaction: Polynomial, u: Interval, time: float) -> Interval:
     return u
 
 
-def _taylor(reaction: Polynomial, u: Interval, step: Interval) -> Interval:
+def _taylor(reaction: Rate, u: Interval, step: Interval) -> Interval:
     around = inclusion(reaction, u, step)
-    remainder = _coefficients(reaction, around, _ORDER + 1)[-1]
+    remainder = reaction.trajectory(around, _ORDER + 1)[-1]
     result = remainder
-    for coefficient in _coefficients(reaction, u, _ORDER)[::-1]:
+    for coefficient in reaction.trajectory(u, _ORDER)[::-1]:
         result = result * step + coefficient
     return result
 
 
-def inclusion(reaction: Polynomial, u: Interval, step: Interval) -> Interval:
+def inclusion(reaction: Rate, u: Interval, step: Interval) -> Interval:
     """An interval that a trajectory cannot leave within a step: u + [0, h] f(W) lies inside W."""
     zero_to_step = Interval(np.zeros_like(step.lower), step.upper)
     for factor in _PICARD:
@@ -75,32 +72,12 @@ def inclusion(reaction: Polynomial, u: Interval, step: Interval) -> Interval:
         if bool(((image.lower >= around.lower) & (image.upper <= around.upper)).all()):
             return image
     raise ConvergenceError(
-        "flow: no inclusion of the reaction's trajectories was found; they may blow up within the "
-        "time asked for, so shorten it or narrow the range of the starts."
+        "flow: no inclusion of the reaction's trajectories was found; they may blow up or meet a "
+        "pole within the time asked for, so shorten it or narrow the range of the starts."
     )
 
 
-def _coefficients(reaction: Polynomial, u: Interval, order: int) -> list[Interval]:
-    """Taylor coefficients of the trajectory from u; the series of u, u^2, ... grow together."""
-    zero = Interval.point(np.zeros_like(u.lower))
-    powers: list[list[Interval]] = [[u]]
-    for _ in range(reaction.degree - 1):
-        powers.append([powers[-1][0] * u])
-    series = powers[0]
-    for k in range(order):
-        rate = zero if k else reaction.enclosed[0] + zero
-        for coefficient, power in zip(reaction.enclosed[1:], powers, strict=False):
-            rate = rate + coefficient * power[k]
-        series.append(rate * Interval.point(float(k + 1)).reciprocal())
-        for below, power in itertools.pairwise(powers):
-            terms = [below[i] * series[k + 1 - i] for i in range(k + 2)]
-            power.append(functools.reduce(operator.add, terms))
-    return series
-
-
-def build_block(
-    reaction: Polynomial, lower: float, upper: float, time: float, units: int
-) -> FeedForward:
+def build_block(reaction: Rate, lower: float, upper: float, time: float, units: int) -> FeedForward:
     """A ReLU block that interpolates the flow of a reaction over a time.
 
     Args:
@@ -147,7 +124,7 @@ class BlockBounds:
         return low, float(np.interp(upper, self.knots, self.values.upper)) + slack
 
 
-def certify_block(block: FeedForward, reaction: Polynomial, time: float) -> BlockBounds:
+def certify_block(block: FeedForward, reaction: Rate, time: float) -> BlockBounds:
     """Bounds the error of a block against the flow, from its weights.
 
     On a cell of width w:  |block - flow| <= max at its knots + w^2 / 8 sup |flow''|,
@@ -208,7 +185,7 @@ def _at_knots(knots: Array, changes: Array, base: float) -> tuple[Interval, Inte
     return Interval(np.array(lowers), np.array(uppers)), slopes
 
 
-def _curvature(reaction: Polynomial, knots: Array, time: float) -> Array:
+def _curvature(reaction: Rate, knots: Array, time: float) -> Array:
     """Bounds of |flow''| on the cells between knots: rho^2 t sup |f''| along trajectories."""
     second = reaction.derivative(2)
     if second.is_zero:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from theory.flows.design import Design, half_step, step_of
 from theory.flows.equation import ReactionDiffusion
 from theory.flows.head_errors import gaussian_head_error, reading_error
 from theory.flows.polynomial import enclose
+from theory.flows.rate import Rate
 from theory.flows.reading import ReadingHead
 from theory.flows.smoothness import (
     PI,
@@ -71,14 +71,28 @@ def solution_range(equation: ReactionDiffusion, starts: Starts) -> Reaction:
 
     Constants are solutions, so by the maximum principle the range of the starts, moved by the
     reaction, bounds all others; trajectories of one variable are monotone.
+
+    Raises:
+        DomainError: a formula that, or a derivative of which, is not proven to be finite there.
     """
     f, time = equation.reaction, 1.5 * float(equation.time)
     lower, upper = starts.lower, starts.upper
-    if f.exact(Fraction(lower)) < 0:
+    for order in range(5):
+        f.derivative(order).range(lower, upper)  # a formula refuses what is not finite there
+    if not _points_inward(f, lower, 1):
         lower = float(flow(f, Interval.point(np.array([lower])), time).lower[0])
-    if f.exact(Fraction(upper)) > 0:
+    if not _points_inward(f, upper, -1):
         upper = float(flow(f, Interval.point(np.array([upper])), time).upper[0])
     return Reaction(f, lower, upper)
+
+
+def _points_inward(f: Rate, end: float, inward: int) -> bool:
+    """Whether f(end) has the inward sign or is 0."""
+    sign = f.sign(end)
+    if sign is None:
+        value = f.at(Interval.point(np.array([end])))
+        return bool(((value if inward > 0 else -value).lower >= 0).all())
+    return sign * inward >= 0
 
 
 def splitting_errors(

@@ -7,12 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from sciformer.errors import DomainError, UsageError
+from sciformer.errors import DataError, DomainError, UnknownNameError, UsageError
 from theory.flows.ends import PERIODIC, Ends, Walls
+from theory.flows.expression import Expression
 from theory.flows.polynomial import Polynomial
+from theory.flows.rate import Rate
+from theory.flows.reaction_text import U
 from theory.universal.formula.limits import check_expansion
+from theory.universal.formula.target import printed
 
 if TYPE_CHECKING:
     from sympy import Expr
@@ -69,7 +73,7 @@ class ReactionDiffusion:
         name: for messages.
         diffusivity: nu > 0.
         drift: c.
-        reaction: f, a polynomial.
+        reaction: f, a `Polynomial` or an `Expression`.
         length: of the interval.
         time: T > 0.
         ends: what lies beyond the ends.
@@ -78,7 +82,7 @@ class ReactionDiffusion:
     name: str
     diffusivity: Fraction
     drift: Fraction
-    reaction: Polynomial
+    reaction: Rate
     length: Fraction
     time: Fraction
     ends: Ends = PERIODIC
@@ -133,8 +137,7 @@ def recognise(problem: Problem) -> ReactionDiffusion:
         )
     (field,), (x,), t = problem.fields, space, names["t"]
     values = {symbol: _exact(value) for symbol, value in problem.parameters.items()}
-    rate = _rate(who, problem.equations[0], field, t).subs(values)
-    terms = _Terms(who, field, x, t, rate)
+    terms = _Terms(who, field, x, t, _rate(who, problem.equations[0], field, t, values))
     intervals = problem.domain.intervals
     (low, high), (begin, end) = intervals[str(x)], intervals["t"]
     return ReactionDiffusion(
@@ -154,7 +157,7 @@ class _Terms:
     def __init__(self, who: str, field: Any, x: Any, t: Any, rate: Any) -> None:
         import sympy
 
-        self.who, self.field = who, field
+        self.who, self.field, self.whole = who, field, rate
         self.known = (field.diff(x, 2), field.diff(x))
         check_expansion(rate)  # parameters may be exponents
         self.rate = sympy.expand(rate)
@@ -180,32 +183,47 @@ class _Terms:
             self._refuse(term, "its factor is not constant")
         return _fraction(slope)
 
-    def reaction(self) -> Polynomial:
-        """The terms without derivatives, as a polynomial."""
+    def reaction(self) -> Rate:
+        """The terms without derivatives: a polynomial with rational coefficients, or a formula."""
         import sympy
 
         rest = self.flat.subs(dict.fromkeys(self.stand_ins.values(), 0))
-        if not rest.is_polynomial(self.symbol):
-            self._refuse(rest.subs(self.symbol, self.field), "it is not a polynomial in the field")
-        coefficients = sympy.Poly(rest, self.symbol).all_coeffs()[::-1]
-        return Polynomial.of([_fraction(c) for c in coefficients])
+        if rest.is_polynomial(self.symbol):
+            coefficients = sympy.Poly(rest, self.symbol).all_coeffs()[::-1]
+            if all(c.is_Rational for c in coefficients):
+                return Polynomial.of([_fraction(c) for c in coefficients])
+        # As it was written: multiplied out it would be enclosed less sharply.
+        derivatives = dict.fromkeys(self.whole.atoms(sympy.Derivative), sympy.Integer(0))
+        formula = self.whole.xreplace(derivatives).xreplace({self.field: U})
+        try:
+            return Expression.read(printed(formula))
+        except (DataError, DomainError, UnknownNameError) as error:
+            why = str(error).partition("\n")[0].rstrip(".")
+            self._refuse(rest.subs(self.symbol, self.field), why)
 
-    def _refuse(self, term: Any, why: str = "no head or block has this form") -> None:
+    def _refuse(self, term: Any, why: str = "no head or block has this form") -> NoReturn:
         raise UsageError(
-            f"{self.who}: the term {term} rules out a certificate ({why}); the class is "
-            "u_t = nu u_xx - c u_x + f(u) with constants nu > 0, c and a polynomial f."
+            f"{self.who}: the term {term} rules out a certificate ({why}); the class is {_CLASS}."
         )
 
 
-def _rate(who: str, equation: Any, field: Any, t: Any) -> Expr:
-    """The right side of u_t = right side."""
+_CLASS = (
+    "u_t = nu u_xx - c u_x + f(u) with constants nu > 0, c and f a polynomial or a formula of "
+    "exp, log, sin, cos, tanh, atan, sqrt and powers"
+)
+
+
+def _rate(who: str, equation: Any, field: Any, t: Any, values: Mapping[Any, Any]) -> Expr:
+    """The right side of u_t = right side, with the values of parameters and exact numbers."""
     import sympy
 
     gap = equation.lhs - equation.rhs if isinstance(equation, sympy.Equality) else equation
     _refuse_the_unbounded(who, gap)
     check_expansion(gap.doit())
-    gap = sympy.expand(gap.doit())
-    factor = gap.coeff(field.diff(t))
+    gap = gap.doit().subs(values)
+    gap = gap.xreplace({number: sympy.Rational(number) for number in gap.atoms(sympy.Float)})
+    check_expansion(gap)  # parameters may be exponents
+    factor = sympy.expand(gap).coeff(field.diff(t))
     if factor == 0 or factor.free_symbols:
         raise UsageError(f"{who}: the equation has no term u_t with a constant factor.")
     return -(gap - factor * field.diff(t)) / factor
@@ -220,8 +238,7 @@ def _refuse_the_unbounded(who: str, gap: Any) -> None:
         high = isinstance(part, sympy.Derivative) and part.derivative_count > _HIGHEST_DERIVATIVE
         if high or isinstance(part, ExprWithLimits | sympy.Limit):
             raise UsageError(
-                f"{who}: the term {part} rules out a certificate; the class is "
-                "u_t = nu u_xx - c u_x + f(u) with constants nu > 0, c and a polynomial f."
+                f"{who}: the term {part} rules out a certificate; the class is {_CLASS}."
             )
 
 

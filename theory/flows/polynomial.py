@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -68,6 +71,15 @@ class Polynomial:
         """Whether f(-u) = -f(u)."""
         return not any(self.coefficients[::2])
 
+    @property
+    def affine(self) -> tuple[float, float] | None:
+        source, rate = (*self.coefficients, Fraction(0))[:2]
+        return None if self.degree > 1 else (float(source), float(rate))
+
+    @property
+    def written(self) -> list[str]:
+        return [str(c) for c in self.coefficients]
+
     @cached_property
     def enclosed(self) -> list[Interval]:
         """The coefficients as intervals of floats."""
@@ -87,6 +99,10 @@ class Polynomial:
             result = result * u + coefficient
         return result
 
+    def sign(self, u: float) -> int:
+        value = self.exact(Fraction(u))
+        return int(value > 0) - int(value < 0)
+
     def values(self, u: Array) -> Array:
         """f in floats."""
         return np.asarray(np.polyval([float(c) for c in self.coefficients[::-1]], u))
@@ -103,8 +119,29 @@ class Polynomial:
         low, high = self.range(lower, upper)
         return max(abs(low), abs(high))
 
-    def majorant(self, centre: float, radius: Array) -> Array:
-        """A bound of |f(centre + z)| over complex |z| <= radius.
+    def double_commutator(self, lower: float, upper: float) -> float:
+        mixed = self.derivative(3) * self + self.derivative(2) * self.derivative()
+        return mixed.largest(lower, upper)
+
+    def trajectory(self, u: Interval, order: int) -> list[Interval]:
+        """Taylor coefficients of the trajectory from u; the series of u, u^2, ... grow together."""
+        zero = Interval.point(np.zeros_like(u.lower))
+        powers: list[list[Interval]] = [[u]]
+        for _ in range(self.degree - 1):
+            powers.append([powers[-1][0] * u])
+        series = powers[0]
+        for k in range(order):
+            rate = zero if k else self.enclosed[0] + zero
+            for coefficient, power in zip(self.enclosed[1:], powers, strict=False):
+                rate = rate + coefficient * power[k]
+            series.append(rate * Interval.point(float(k + 1)).reciprocal())
+            for below, power in itertools.pairwise(powers):
+                terms = [below[i] * series[k + 1 - i] for i in range(k + 2)]
+                power.append(functools.reduce(operator.add, terms))
+        return series
+
+    def majorant(self, centre: float, radius: Array, height: Array) -> Array:
+        """A bound of |f(centre + z)| over complex |z| <= radius, of any height.
 
         sum_k |f^(k)(centre)| / k! radius^k
         """

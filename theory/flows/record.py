@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from sciformer.errors import SciformerError
+from theory.flows.reaction_text import read_reaction
 from theory.universal.reading import Tensors, damaged, read_as, read_json, read_tensors
 
 FORMAT, BURGERS_FORMAT = "sciformer-flow-1", "sciformer-burgers-1"
@@ -37,19 +39,19 @@ _LARGEST = Fraction(10**70)
 
 @dataclass(frozen=True)
 class EquationRecord:
-    """u_t = diffusivity u_xx - drift u_x + sum_k reaction_k u^k; numbers are rational strings.
+    """u_t = diffusivity u_xx - drift u_x + f(u); numbers are rational strings.
 
     Args:
         name: a remark.
         diffusivity, drift, length, time: exact numbers.
-        reaction: coefficients, lowest first.
+        reaction: coefficients of a polynomial f, lowest first; or f as a formula in u.
         walls: signs of the images at both ends; None for periodic ends.
     """
 
     name: str
     diffusivity: str
     drift: str
-    reaction: list[str]
+    reaction: list[str] | str
     length: str
     time: str
     walls: tuple[int, int] | None
@@ -168,17 +170,26 @@ def _check_flow(record: FlowRecord) -> None:
     sizes = ((d.depth, MOST_LAYERS), (d.tokens, MOST_TOKENS), (d.sensors, MOST_SENSORS))
     if not all(1 <= size <= most for size, most in (*sizes, (d.units, MOST_UNITS))):
         raise damaged(CERTIFICATE, "its design is out of reach")
-    if len(e.reaction) > MOST_DEGREE + 1 or not e.reaction:
+    if isinstance(e.reaction, str):
+        _check_formula(e.reaction)
+    elif len(e.reaction) > MOST_DEGREE + 1 or not e.reaction:
         raise damaged(CERTIFICATE, f"its reaction has no degree from 0 to {MOST_DEGREE}")
     if e.walls is not None and not set(e.walls) <= {1, -1}:
         raise damaged(CERTIFICATE, "a wall is neither even (1) nor odd (-1)")
-    for coefficient in e.reaction:
+    for coefficient in [] if isinstance(e.reaction, str) else e.reaction:
         number(coefficient)
     nu, length, time = (number(text) for text in (e.diffusivity, e.length, e.time))
     if not (nu > 0 and length > 0 and time > 0):
         raise damaged(CERTIFICATE, "diffusivity, length or time is not > 0")
     if reach(nu, number(e.drift), time / d.depth) > MOST_PERIODS * length:
         raise damaged(CERTIFICATE, f"a step reaches over more than {MOST_PERIODS} intervals")
+
+
+def _check_formula(text: str) -> None:
+    try:
+        read_reaction(text)
+    except SciformerError as error:
+        raise damaged(CERTIFICATE, str(error).partition("\n")[0].rstrip(".")) from error
 
 
 def _check_burgers(record: BurgersRecord) -> None:

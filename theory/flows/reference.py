@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -38,8 +37,9 @@ def solve(
     period = float(equation.length * equation.ends.copies())
     k = 2 * math.pi * np.fft.rfftfreq(points, period / points)
     symbol = -float(equation.diffusivity) * k**2 - 1j * float(equation.drift) * k
-    if equation.reaction.degree <= 1:
-        return _linear(equation, values, symbol)
+    affine = equation.reaction.affine
+    if affine is not None:
+        return _linear(affine, float(equation.time), values, symbol)
     lower, upper = float(values.min()), float(values.max())
     rate = equation.reaction.derivative().largest(lower, upper)
     time = float(equation.time)
@@ -60,10 +60,9 @@ def solve(
     return np.asarray(np.fft.irfft(v, points))
 
 
-def _linear(equation: ReactionDiffusion, values: Array, symbol: Any) -> Array:
+def _linear(affine: tuple[float, float], time: float, values: Array, symbol: Any) -> Array:
     """The exact solution wave by wave for f(u) = source + rate u."""
-    source, rate = (float(c) for c in (*equation.reaction.coefficients, Fraction(0))[:2])
-    time, points = float(equation.time), values.shape[-1]
+    (source, rate), points = affine, values.shape[-1]
     v = np.fft.rfft(values) * np.exp((symbol + rate) * time)
     v[..., 0] += points * source * (math.expm1(rate * time) / rate if rate else time)
     return np.asarray(np.fft.irfft(v, points))

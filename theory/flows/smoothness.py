@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theory.flows.polynomial import Polynomial
+from theory.flows.rate import Rate
 from theory.flows.starts import Starts
 from theory.universal.arrays import Array
 from theory.universal.enclosure.intervals import Interval, down, up
 
 # Twice the angle that a strip's width opens with time, tried in turn: theta = a^2 / (4 nu s).
-_OPENINGS = (0.125, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+_OPENINGS = (0.005, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 # The continued solution may exceed what it would be without reaction by one of these factors.
-_EXCESSES = (1.1, 1.3, 1.6, 2.0, 3.0)
+_EXCESSES = (1.02, 1.1, 1.3, 1.6, 2.0, 3.0)
 
 # Times tried after which the start is forgotten.
 _WAITS = 400
@@ -37,7 +37,7 @@ class Reaction:
         lower, upper: an interval that no solution from the class of starts leaves.
     """
 
-    f: Polynomial
+    f: Rate
     lower: float
     upper: float
 
@@ -61,9 +61,7 @@ class Reaction:
 
     def double_commutator(self) -> float:
         """The size sup |f''' f + f'' f'|."""
-        f = self.f
-        mixed = f.derivative(3) * f + f.derivative(2) * f.derivative()
-        return mixed.largest(self.lower, self.upper)
+        return self.f.double_commutator(self.lower, self.upper)
 
 
 def slopes(reaction: Reaction, starts: Starts, nu: Interval, times: Array) -> Array:
@@ -130,8 +128,8 @@ class Strips:
     """Strips |Im x| <= width into which the layers' values continue, with |value - m| <= size.
 
     Args:
-        widths, sizes: for each time, one row; one column for each opening and excess that was
-            tried. A size of infinity says that nothing is known.
+        widths: for each time, one row; one column for each opening and excess that was tried.
+        sizes: for each column, or for each row as well. Infinity says that nothing is known.
     """
 
     widths: Array
@@ -158,31 +156,37 @@ def solution_strips(reaction: Reaction, nu: Interval, times: Array, half_step: f
     """Strips for flow_{half step}(u(t)) at each time t > 0, from the range of u alone.
 
     Over a window s <= t the continuation U(r) = u(x + i a r / s) obeys Duhamel's formula with a
-    kernel of norm e^{theta r / s}, theta = a^2 / (4 nu s), so that, with F a majorant of f,
-    |U - m| <= e^theta (A + s F(B)) wherever |U - m| <= B before: if the right side is below B, B is
-    never reached. The reaction's half step then needs B + h/2 F(B') <= B'.
+    kernel of norm e^{theta r / s}, theta = a^2 / (4 nu s), and its imaginary part has a norm of at
+    most e^theta 2 sqrt(theta / pi). So, with F a majorant of f where |U - m| <= B and |Im U| <= J,
+    |U - m| <= e^theta (A + s F),   |Im U| <= e^theta (2 sqrt(theta / pi) A + s F)
+    wherever B and J were not exceeded before: if the right sides are below them, they never are.
+    The reaction's half step then needs B + h/2 F(B', J') <= B', J' = J + B' - B.
 
     Source: Grujic and Kukavica 1998, for the method.
     """
     middle, half = _middle(reaction)
-    widths, sizes = [], []
-    for theta in _OPENINGS:
-        swell = float(Interval.point(theta).exp().upper)
-        for excess in _EXCESSES:
-            size = float(up(np.asarray(excess * swell * half)))
-            force = float(reaction.f.majorant(middle, np.asarray(size)))
-            # The strict inequality e^theta (A + s F(B)) < B, with a millionth to spare.
-            longest = (size / swell - half) / force * (1 - 1e-6) if force > 0 else math.inf
-            window = Interval.point(np.minimum(times, max(longest, 0.0)))
-            width = (Interval.point(4 * theta) * nu * window).sqrt()
-            grown = after_reaction(reaction.f, middle, np.asarray(size), half_step)
-            widths.append(width.lower)
-            sizes.append(np.full_like(times, float(grown)))
-    return Strips(np.stack(widths, -1), np.stack(sizes, -1))
+    pairs = np.meshgrid(np.array(_OPENINGS), np.array(_EXCESSES), indexing="ij")
+    theta, excess = (side.ravel() for side in pairs)
+    swell = Interval.point(theta).exp().upper
+    lift = (Interval.point(4 * theta) * PI.reciprocal()).sqrt().upper
+    sizes = up(excess * swell * half)
+    heights = swell * half * (lift + excess - 1) * (1 + 2.0**-45)
+    force = reaction.f.majorant(middle, sizes, heights)
+    # The strict inequality e^theta (A + s F) < B, with a millionth to spare.
+    longest = (sizes / swell - half) / np.where(force > 0, force, 1.0) * (1 - 1e-6)
+    longest = np.where(force > 0, np.maximum(longest, 0.0), np.inf)
+    widths = [
+        (Interval.point(4 * opening) * nu * Interval.point(np.minimum(times, window))).sqrt().lower
+        for opening, window in zip(theta, longest, strict=True)
+    ]
+    grown = after_reaction(reaction.f, middle, sizes, heights, half_step)
+    return Strips(np.stack(widths, -1), grown)
 
 
 def start_strips(reaction: Reaction, starts: Starts, wave: Interval, half_step: float) -> Strips:
-    """Strips at t = 0 for trigonometric polynomials: |u0(x + i a) - m| <= A e^{a K}.
+    """Strips at t = 0 for trigonometric polynomials.
+
+    |u0(x + i a) - m| <= A e^{a K},   |Im u0(x + i a)| <= A (e^{a K} - 1)
 
     Args:
         wave: the largest angular wavenumber K, in radians per length.
@@ -192,17 +196,21 @@ def start_strips(reaction: Reaction, starts: Starts, wave: Interval, half_step: 
     middle, half = _middle(reaction)
     assert starts.waves is not None, "only polynomials continue from t = 0"
     widths = np.linspace(0.05, 40.0, 400) / float(wave.upper)
-    grown = Interval.point(half) * (Interval.point(widths) * wave).exp()
-    sizes = after_reaction(reaction.f, middle, grown.upper, half_step)
+    swell = (Interval.point(widths) * wave).exp()
+    grown, raised = (Interval.point(half) * s for s in (swell, swell - Interval.point(1.0)))
+    sizes = after_reaction(reaction.f, middle, grown.upper, raised.upper, half_step)
     return Strips(widths[None], sizes[None])
 
 
-def after_reaction(f: Polynomial, middle: float, size: Array, half_step: float) -> Array:
-    """A bound of |flow(z) - m| over complex |z - m| <= size; infinite where none is found."""
+def after_reaction(f: Rate, middle: float, size: Array, height: Array, half_step: float) -> Array:
+    """A bound of |flow(z) - m| over complex |z - m| <= size with |Im z| <= height; infinite where
+    none is found.
+    """
     found = np.full_like(size, np.inf)
-    for factor in (3.0, 2.0, 1.5, 1.2, 1.05):
+    for factor in (3.0, 2.0, 1.5, 1.2, 1.05, 1.01):
         guess = up(factor * size)
-        inside = up(size + up(half_step * f.majorant(middle, guess))) < guess
+        raised = up(height + up(guess - size))
+        inside = up(size + up(half_step * f.majorant(middle, guess, raised))) < guess
         found = np.where(inside, guess, found)
     if f.is_zero:
         return size

@@ -21,7 +21,9 @@ from theory.flows.compile_flow import CompiledFlow, FlowCertificate
 from theory.flows.design import Design, build
 from theory.flows.ends import PERIODIC, Walls
 from theory.flows.equation import ReactionDiffusion
+from theory.flows.expression import Expression
 from theory.flows.polynomial import Polynomial
+from theory.flows.rate import Rate
 from theory.flows.record import (
     BURGERS_FORMAT,
     CERTIFICATE,
@@ -136,11 +138,17 @@ def equation_of(record: FlowRecord) -> ReactionDiffusion:
         name=e.name,
         diffusivity=number(e.diffusivity),
         drift=number(e.drift),
-        reaction=Polynomial.of([number(c) for c in e.reaction]),
+        reaction=_reaction_of(e.reaction),
         length=number(e.length),
         time=number(e.time),
         ends=PERIODIC if e.walls is None else Walls(*e.walls),
     )
+
+
+def _reaction_of(written: list[str] | str) -> Rate:
+    if isinstance(written, str):
+        return Expression.read(written)
+    return Polynomial.of([number(c) for c in written])
 
 
 def _record(certificate: FlowCertificate) -> dict[str, Any]:
@@ -152,7 +160,7 @@ def _record(certificate: FlowCertificate) -> dict[str, Any]:
             "name": e.name,
             "diffusivity": str(e.diffusivity),
             "drift": str(e.drift),
-            "reaction": [str(c) for c in e.reaction.coefficients],
+            "reaction": e.reaction.written,
             "length": str(e.length),
             "time": str(e.time),
             "walls": [e.ends.left, e.ends.right] if isinstance(e.ends, Walls) else None,

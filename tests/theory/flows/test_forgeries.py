@@ -23,6 +23,7 @@ from theory.flows.starts import Starts
 from theory.flows.storage import load, load_burgers, save, save_burgers
 from theory.flows.verifier.enclosures import Balls, picard
 from theory.flows.verifier.numbers import Flint, Mpmath
+from theory.flows.verifier.polynomials import PolynomialRate
 from theory.flows.verifier.verify import verify_flow
 
 from .forging import Files, forge, lie
@@ -239,7 +240,7 @@ def test_an_inclusion_near_a_steep_fixed_point() -> None:
     Kills: ends compared as floats.
     """
     numbers = Mpmath()
-    f = (Fraction(-(10**9)), Fraction(10**9))
+    f = PolynomialRate((Fraction(-(10**9)), Fraction(10**9)))
     with numbers.precision():
         balls = Balls(numbers)
         with pytest.raises(CertificateError, match="no inclusion"):

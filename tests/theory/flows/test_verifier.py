@@ -29,6 +29,7 @@ from theory.flows.verifier.claim import Claim
 from theory.flows.verifier.enclosures import Balls
 from theory.flows.verifier.layers import LayerErrors, Range
 from theory.flows.verifier.numbers import Flint, Mpmath, best_numbers
+from theory.flows.verifier.polynomials import PolynomialRate
 from theory.flows.verifier.verify import verify_flow
 
 MILD = ReactionDiffusion(
@@ -218,8 +219,9 @@ def test_what_the_reaction_makes_of_complex_values_is_bounded() -> None:
     Kills: less than half a step, in the compiler's inclusion or in the verifier's.
     """
     grown = math.exp(0.05)
-    assert after_reaction(Polynomial.of([0, 1]), 0.0, np.array([1.0]), 0.05)[0] >= grown
-    f = (Fraction(0), Fraction(1))
+    size, height = np.array([1.0]), np.array([0.5])
+    assert after_reaction(Polynomial.of([0, 1]), 0.0, size, height, 0.05)[0] >= grown
+    f = PolynomialRate((Fraction(0), Fraction(1)))
     claim = Claim(
         Fraction(1), Fraction(0), Fraction(1), Fraction(1, 10), f, 1, Fraction(0), False,
         -1.0, 1.0, 1.0, 2, 1, 16, 16, 1.0, {},
@@ -227,7 +229,7 @@ def test_what_the_reaction_makes_of_complex_values_is_bounded() -> None:
     numbers = best_numbers()
     with numbers.precision():
         balls = Balls(numbers)
-        after = LayerErrors(balls, claim, Range.of(balls, f, -1.0, 1.0))._after(1.0)
+        after = LayerErrors(balls, claim, Range.of(balls, f, -1.0, 1.0))._after(1.0, 0.5)
     assert after is not None
     assert after >= grown
 

@@ -7,6 +7,9 @@ from fractions import Fraction
 
 from sciformer.errors import CertificateError
 from theory.flows.record import FlowRecord, number
+from theory.flows.verifier.enclosures import Rate
+from theory.flows.verifier.formulas import FormulaRate
+from theory.flows.verifier.polynomials import PolynomialRate
 from theory.universal.reading import Tensors
 
 
@@ -16,7 +19,7 @@ class Claim:
 
     Args:
         nu, drift, length, time: exact numbers.
-        f: coefficients of the reaction, lowest first.
+        f: the reaction.
         copies: of the interval in the ring: 1, 2 or 4.
         offset: place of the first token in units of the spacing.
         odd: whether solutions are odd about some end.
@@ -31,7 +34,7 @@ class Claim:
     drift: Fraction
     length: Fraction
     time: Fraction
-    f: tuple[Fraction, ...]
+    f: Rate
     copies: int
     offset: Fraction
     odd: bool
@@ -63,7 +66,7 @@ def of_record(record: FlowRecord, tensors: Tensors) -> Claim:
         drift=number(e.drift),
         length=number(e.length),
         time=number(e.time),
-        f=tuple(number(c) for c in e.reaction),
+        f=_rate(e.reaction),
         copies=1 if walls is None else 2 if walls[0] == walls[1] else 4,
         offset=Fraction(0) if walls is None else Fraction(1, 2),
         odd=walls is not None and -1 in walls,
@@ -81,8 +84,14 @@ def of_record(record: FlowRecord, tensors: Tensors) -> Claim:
         claim.sensors == claim.tokens or claim.waves is None,
         claim.waves is not None or claim.sensors > claim.tokens,
         not (claim.drift and claim.copies > 1),
-        not claim.odd or (claim.lower == -claim.upper and not any(claim.f[::2])),
+        not claim.odd or (claim.lower == -claim.upper and claim.f.is_odd),
     ]
     if not all(good):
         raise CertificateError("verify: the claim holds numbers that no flow can have.")
     return claim
+
+
+def _rate(written: list[str] | str) -> Rate:
+    if isinstance(written, str):
+        return FormulaRate(written)
+    return PolynomialRate(tuple(number(c) for c in written))

@@ -1,18 +1,17 @@
-"""Polynomials and their flows in the verifier's balls."""
+"""Reactions and their flows in the verifier's balls."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
+from typing import Protocol
 
 from sciformer.errors import CertificateError
 from theory.flows.record import MOST_STEPS
 from theory.flows.verifier.numbers import Number, Numbers
 
-Coefficients = tuple[Fraction, ...]
-_CELLS = 2048
+CELLS = 2048
+"""Parts of a range on which f is bounded by its value in the middle and its slopes."""
 _ORDER = 10
 
 
@@ -43,45 +42,64 @@ class Balls:
         return self.numbers.upper(value)
 
 
-def derivative(f: Coefficients, order: int = 1) -> Coefficients:
-    """Coefficients of a derivative."""
-    for _ in range(order):
-        f = tuple(k * c for k, c in enumerate(f))[1:] or (Fraction(0),)
-    return f
+class Undefined(CertificateError):
+    """Raised for a formula that may be undefined somewhere on the balls it was asked on."""
 
 
-def product(f: Coefficients, g: Coefficients) -> Coefficients:
-    """Coefficients of a product."""
-    result = [Fraction(0)] * (len(f) + len(g) - 1)
-    for i, a in enumerate(f):
-        for j, b in enumerate(g):
-            result[i + j] += a * b
-    return tuple(result)
+class Rate(Protocol):
+    """A reaction f of one number."""
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether f is known to vanish everywhere."""
+        ...
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether f'' is known to vanish everywhere."""
+        ...
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether f(-u) = -f(u) is known."""
+        ...
+
+    def sign(self, u: float) -> int | None:
+        """The sign of f(u) where it is known exactly, else None."""
+        ...
+
+    def at(self, balls: Balls, u: Number) -> Number:
+        """f on a ball."""
+        ...
+
+    def bounds(
+        self, balls: Balls, order: int, lower: float, upper: float, cells: int = CELLS
+    ) -> tuple[float, float]:
+        """Bounds of a derivative of f over an interval."""
+        ...
+
+    def mixed(self, balls: Balls, lower: float, upper: float) -> float:
+        """A bound of |f''' f + f'' f'| over an interval."""
+        ...
+
+    def trajectory(self, balls: Balls, u: Number, order: int) -> list[Number]:
+        """Taylor coefficients in time of the solution of u' = f(u), from order 0 to `order`."""
+        ...
+
+    def majorant(self, balls: Balls, centre: float, radius: Number, height: Number) -> float:
+        """A bound of |f(centre + z)| over complex |z| <= radius with |Im z| <= height, infinite
+        where f is not known to be analytic there.
+        """
+        ...
 
 
-def at(balls: Balls, f: Coefficients, u: Number) -> Number:
-    """f on a ball."""
-    result = balls.of(f[-1])
-    for c in f[-2::-1]:
-        result = result * u + balls.of(c)
-    return result
+def cells_of(lower: float, upper: float, count: int) -> list[tuple[float, float]]:
+    """The ends of equal parts of an interval."""
+    ends = [lower + (upper - lower) * k / count for k in range(count)]
+    return list(zip(ends, [*ends[1:], upper], strict=True))
 
 
-def bounds(
-    balls: Balls, f: Coefficients, lower: float, upper: float, cells: int = _CELLS
-) -> tuple[float, float]:
-    """Bounds of f over an interval: values at the middles of cells and slopes around them."""
-    slope, low, high = derivative(f), math.inf, -math.inf
-    for k in range(cells):
-        a = lower + (upper - lower) * k / cells
-        b = upper if k + 1 == cells else lower + (upper - lower) * (k + 1) / cells
-        cell, middle = balls.numbers.between(a, b), (a + b) / 2
-        value = at(balls, f, balls.of(middle)) + at(balls, slope, cell) * (cell - balls.of(middle))
-        low, high = min(low, balls.numbers.lower(value)), max(high, balls.up(value))
-    return low, high
-
-
-def picard(balls: Balls, f: Coefficients, u: Number, time: Number) -> Number:
+def picard(balls: Balls, f: Rate, u: Number, time: Number) -> Number:
     """A ball that trajectories from u do not leave within a time.
 
     Raises:
@@ -89,19 +107,19 @@ def picard(balls: Balls, f: Coefficients, u: Number, time: Number) -> Number:
     """
     numbers = balls.numbers
     past = numbers.hull(balls.of(0), time)
-    reach = balls.size(at(balls, f, u) * time) + 1e-30 + 1e-25 * balls.size(u)
+    reach = balls.size(f.at(balls, u) * time) + 1e-30 + 1e-25 * balls.size(u)
     if not math.isfinite(reach):
         raise CertificateError("verify: the reaction has no bound on the range of tokens.")
     for factor in (2.0, 4.0, 8.0):
         around = numbers.hull(u - balls.of(factor * reach), u + balls.of(factor * reach))
-        moved = past * at(balls, f, around)
+        moved = past * f.at(balls, around)
         # Compared as distances from u: ends near u would be equal as floats without being inside.
         if balls.size(moved) < factor * reach:
             return u + moved
     raise CertificateError("verify: no inclusion of the reaction's trajectories was found.")
 
 
-def flow(balls: Balls, f: Coefficients, u: Number, time: Fraction, rate: float) -> Number:
+def flow(balls: Balls, f: Rate, u: Number, time: Fraction, rate: float) -> Number:
     """The flow of u' = f(u), by Taylor steps whose size a bound of |f'| sets.
 
     Raises:
@@ -109,14 +127,11 @@ def flow(balls: Balls, f: Coefficients, u: Number, time: Fraction, rate: float) 
     """
     steps = steps_of(time, rate)
     h = balls.of(time / steps)
-    derivatives = _lie(f, _ORDER + 1)
     for _ in range(steps):
         around = picard(balls, f, u, h)
-        result, power, factorial = u, balls.of(1), 1
-        for k in range(1, _ORDER + 2):
-            power, factorial = power * h, factorial * k
-            place = around if k == _ORDER + 1 else u
-            result = result + at(balls, derivatives[k], place) * power / balls.of(factorial)
+        result = f.trajectory(balls, around, _ORDER + 1)[-1]
+        for coefficient in f.trajectory(balls, u, _ORDER)[::-1]:
+            result = result * h + coefficient
         u = result
     return u
 
@@ -131,29 +146,3 @@ def steps_of(time: Fraction, rate: float) -> int:
     if not steps <= MOST_STEPS:
         raise CertificateError("verify: the reaction is too fast for its time to be followed.")
     return max(1, math.ceil(steps))
-
-
-@lru_cache(maxsize=4)
-def _lie(f: Coefficients, order: int) -> list[Coefficients]:
-    """The time derivatives of a trajectory as polynomials of its value: g_{k+1} = g_k' f."""
-    found: list[Coefficients] = [(Fraction(0), Fraction(1))]
-    for _ in range(order):
-        found.append(product(derivative(found[-1]), f))
-    return found
-
-
-def majorant(balls: Balls, f: Coefficients, centre: float) -> Callable[[Number], Number]:
-    """r -> a bound of |f(centre + z)| over complex |z| <= r."""
-    exact, sizes, factorial = Fraction(centre), [], 1
-    for k in range(len(f)):
-        factorial *= max(k, 1)
-        value = sum((c * exact**i for i, c in enumerate(derivative(f, k))), Fraction(0))
-        sizes.append(abs(value) / factorial)
-
-    def bound(radius: Number) -> Number:
-        result = balls.of(sizes[-1])
-        for size in sizes[-2::-1]:
-            result = result * radius + balls.of(size)
-        return result
-
-    return bound

@@ -6,19 +6,12 @@ import math
 from dataclasses import dataclass
 
 from theory.flows.verifier.claim import Claim
-from theory.flows.verifier.enclosures import (
-    Balls,
-    Coefficients,
-    bounds,
-    derivative,
-    majorant,
-    product,
-)
+from theory.flows.verifier.enclosures import Balls, Rate
 from theory.flows.verifier.numbers import Number
 
-_OPENINGS = (0.125, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-_EXCESSES = (1.1, 1.3, 1.6, 2.0, 3.0)
-_GROWTHS = (3.0, 2.0, 1.5, 1.2, 1.05)
+_OPENINGS = (0.005, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+_EXCESSES = (1.02, 1.1, 1.3, 1.6, 2.0, 3.0)
+_GROWTHS = (1.01, 1.05, 1.2, 1.5, 2.0, 3.0)
 _WAITS = 400
 
 
@@ -47,21 +40,17 @@ class Range:
         return max(0.0, self.slopes[1])
 
     @classmethod
-    def of(cls, balls: Balls, f: Coefficients, lower: float, upper: float) -> Range:
+    def of(cls, balls: Balls, f: Rate, lower: float, upper: float) -> Range:
         """All bounds of f over a range."""
 
-        def size(g: Coefficients) -> float:
-            return max(map(abs, bounds(balls, g, lower, upper)))
+        def size(order: int) -> float:
+            return max(map(abs, f.bounds(balls, order, lower, upper)))
 
-        low, high = bounds(balls, f, lower, upper)
-        left, right = product(derivative(f, 3), f), product(derivative(f, 2), derivative(f))
-        length = max(len(left), len(right))
-        pad = [(*g, *[g[0] * 0] * (length - len(g))) for g in (left, right)]
-        mixed = tuple(a + b for a, b in zip(*pad, strict=True))
-        sizes = (size(derivative(f, 2)), size(derivative(f, 3)), size(derivative(f, 4)))
+        low, high = f.bounds(balls, 0, lower, upper)
         swing = balls.up(balls.of(high) - balls.of(low))
-        slopes = bounds(balls, derivative(f), lower, upper)
-        return cls(lower, upper, swing, slopes, sizes, size(mixed))
+        slopes = f.bounds(balls, 1, lower, upper)
+        sizes = (size(2), size(3), size(4))
+        return cls(lower, upper, swing, slopes, sizes, f.mixed(balls, lower, upper))
 
 
 class LayerErrors:
@@ -77,7 +66,6 @@ class LayerErrors:
         self.half = of(max(place.upper - self.middle, self.middle - place.lower) * (1 + 2.0**-50))
         self.kappa = 2 * balls.pi * of(claim.tokens) / of(claim.length)
         self.wave = 2 * balls.pi * of(claim.waves or 0) / of(claim.length * claim.copies)
-        self.force = majorant(balls, claim.f, self.middle)
         self.settled = self._settled()
         self._strips = [s for s in self._continuations() if s is not None]
         self._saturated: dict[tuple[float, float], float] = {}
@@ -173,35 +161,50 @@ class LayerErrors:
         return [self._continuation(theta, e) for theta in _OPENINGS for e in _EXCESSES]
 
     def _continuation(self, theta: float, excess: float) -> tuple[float, float, float] | None:
+        """The strip in which |U - m| <= e^theta (A + s F) and |Im U| <= e^theta (2 sqrt(theta / pi)
+        A + s F), F the majorant where both are at most what e^theta s F = (excess - 1) A makes of
+        them.
+        """
         balls, of = self.balls, self.balls.of
         swell = balls.exp(of(theta))
         size = balls.up(of(excess) * swell * self.half)
-        force = self.force(of(size))
+        lift = 2 * balls.sqrt(of(theta) / balls.pi) + of(excess) - 1
+        height = balls.up(swell * self.half * lift)
+        force = self._force(size, height)
         room = of(size) / swell - self.half
         longest = math.inf
-        if balls.up(force) > 0:
-            longest = balls.numbers.lower(room / force) * (1 - 1e-6)
-        after = self._after(size)
+        if force > 0:
+            longest = balls.numbers.lower(room / of(force)) * (1 - 1e-6) if force < math.inf else 0
+        after = self._after(size, height)
         if longest <= 0 or after is None:
             return None
         return theta, longest, after
 
-    def _after(self, size: float) -> float | None:
-        """A bound of |R(z) - m| for complex |z - m| <= size."""
+    def _force(self, size: float, height: float) -> float:
+        """A bound of |f| over complex |z - m| <= size with |Im z| <= height."""
+        if math.inf in (size, height):
+            return math.inf
+        of = self.balls.of
+        return self.claim.f.majorant(self.balls, self.middle, of(size), of(height))
+
+    def _after(self, size: float, height: float) -> float | None:
+        """A bound of |R(z) - m| for complex |z - m| <= size with |Im z| <= height."""
         balls, of = self.balls, self.balls.of
-        if not any(self.claim.f):
+        if self.claim.f.is_zero:
             return size
-        best = None
         for factor in _GROWTHS:
             guess = factor * size
-            if balls.up(of(size) + self.h / 2 * self.force(of(guess))) < guess:
-                best = guess
-        return best
+            # A unit more than the float difference: the numbers may be infinite.
+            force = self._force(guess, (height + (guess - size)) * (1 + 2.0**-50))
+            if force < math.inf and balls.up(of(size) + self.h / 2 * of(force)) < guess:
+                return guess
+        return None
 
     def _start_strip(self, scaled: float) -> tuple[Number, float] | None:
         """The strip of a trigonometric polynomial, by Bernstein's inequality."""
-        width = self.balls.of(scaled) / self.wave
-        after = self._after(self.balls.up(self.half * self.balls.exp(self.balls.of(scaled))))
+        width, swell = self.balls.of(scaled) / self.wave, self.balls.exp(self.balls.of(scaled))
+        size, height = self.balls.up(self.half * swell), self.balls.up(self.half * (swell - 1))
+        after = self._after(size, height)
         return None if after is None else (width, after)
 
     def _missed(self, width: Number, size: float) -> float:

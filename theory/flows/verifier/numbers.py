@@ -28,6 +28,10 @@ class Numbers(Protocol):
     def exp(self, value: Number) -> Number: ...
     def sqrt(self, value: Number) -> Number: ...
     def sin(self, value: Number) -> Number: ...
+    def cos(self, value: Number) -> Number: ...
+    def log(self, value: Number) -> Number: ...
+    def tanh(self, value: Number) -> Number: ...
+    def atan(self, value: Number) -> Number: ...
     def pi(self) -> Number: ...
 
 
@@ -69,6 +73,18 @@ class Flint:
     def sin(self, value: Number) -> Number:
         return value.sin()
 
+    def cos(self, value: Number) -> Number:
+        return value.cos()
+
+    def log(self, value: Number) -> Number:
+        return value.log()
+
+    def tanh(self, value: Number) -> Number:
+        return value.tanh()
+
+    def atan(self, value: Number) -> Number:
+        return value.atan()
+
     def pi(self) -> Number:
         return self._arb.pi()
 
@@ -109,6 +125,22 @@ class Mpmath:
 
     def sin(self, value: Number) -> Number:
         return self._iv.sin(value)
+
+    def cos(self, value: Number) -> Number:
+        return self._iv.cos(value)
+
+    def log(self, value: Number) -> Number:
+        return self._iv.log(value)
+
+    def tanh(self, value: Number) -> Number:
+        return 1 - 2 / (self._iv.exp(2 * value) + 1)
+
+    def atan(self, value: Number) -> Number:
+        """The arc tangents of the ends, which mpmath rounds right to all but a few bits."""
+        with self._mp.workprec(_BITS + 20):
+            ends = [self._mp.atan(self._mp.mpf(end)) for end in (value.a, value.b)]
+            slack = [abs(end) * self._mp.mpf(2) ** -_BITS for end in ends]
+            return self._iv.mpf([ends[0] - slack[0], ends[1] + slack[1]])
 
     def pi(self) -> Number:
         return +self._iv.pi

@@ -16,7 +16,7 @@ from sciformer.errors import CertificateError
 from theory.flows.record import BurgersRecord, read_record, read_weights
 from theory.flows.verifier import burgers
 from theory.flows.verifier.claim import Claim, of_record
-from theory.flows.verifier.enclosures import Balls, bounds, derivative, flow
+from theory.flows.verifier.enclosures import Balls, flow
 from theory.flows.verifier.layers import LayerErrors, Range
 from theory.flows.verifier.numbers import Numbers, best_numbers
 from theory.flows.verifier.weights import (
@@ -120,7 +120,7 @@ def derive(balls: Balls, claim: Claim, report: Report | None = None) -> float:
 
 def _growth(balls: Balls, claim: Claim, block: Block) -> float:
     """The largest slope of half a step of reaction over the range that the block is known on."""
-    steepest = bounds(balls, derivative(claim.f), float(block.knots[0]), float(block.knots[-1]))[1]
+    steepest = claim.f.bounds(balls, 1, float(block.knots[0]), float(block.knots[-1]))[1]
     return balls.up(balls.exp(balls.of(max(0.0, steepest)) * balls.of(claim.step / 2)))
 
 
@@ -133,18 +133,21 @@ def solution_range(balls: Balls, claim: Claim) -> Range:
     """The range that solutions stay in: the starts', moved by the reaction where it points out."""
     lower, upper = claim.lower, claim.upper
     longest = Fraction(3, 2) * claim.time
-    if _value(claim, lower) < 0:
+    if not _points_inward(balls, claim, lower, 1):
         end = flow(balls, claim.f, balls.of(lower), longest, _rate(balls, claim))
         lower = balls.numbers.lower(end)
-    if _value(claim, upper) > 0:
+    if not _points_inward(balls, claim, upper, -1):
         end = flow(balls, claim.f, balls.of(upper), longest, _rate(balls, claim))
         upper = balls.up(end)
     return Range.of(balls, claim.f, lower, upper)
 
 
-def _value(claim: Claim, u: float) -> Fraction:
-    return sum((c * Fraction(u) ** k for k, c in enumerate(claim.f)), Fraction(0))
+def _points_inward(balls: Balls, claim: Claim, end: float, inward: int) -> bool:
+    sign = claim.f.sign(end)
+    if sign is None:
+        return balls.numbers.lower(inward * claim.f.at(balls, balls.of(end))) >= 0
+    return sign * inward >= 0
 
 
 def _rate(balls: Balls, claim: Claim) -> float:
-    return max(map(abs, bounds(balls, derivative(claim.f), claim.lower, claim.upper)))
+    return max(map(abs, claim.f.bounds(balls, 1, claim.lower, claim.upper)))

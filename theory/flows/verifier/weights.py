@@ -15,8 +15,6 @@ from theory.flows.record import MOST_STEPS
 from theory.flows.verifier.claim import Claim
 from theory.flows.verifier.enclosures import (
     Balls,
-    bounds,
-    derivative,
     flow,
     picard,
     steps_of,
@@ -97,7 +95,7 @@ def read_block(balls: Balls, claim: Claim, lower: float, upper: float) -> Block:
         raise CertificateError("verify: the block is not constant after its last knot.")
     half, error = claim.step / 2, 0.0
     parts = max(_LEAST_PARTS, _PARTS // len(knots))
-    rate = max(map(abs, bounds(balls, derivative(claim.f), float(knots[0]), float(knots[-1]))))
+    rate = max(map(abs, claim.f.bounds(balls, 1, float(knots[0]), float(knots[-1]))))
     if len(knots) * steps_of(half, rate) > MOST_STEPS:
         raise CertificateError("verify: the reaction is too fast for so many knots.")
     gaps = [
@@ -125,15 +123,14 @@ def _sag(
     balls: Balls, claim: Claim, between: tuple[float, float], time: Fraction, parts: int
 ) -> float:
     """The bound w^2 / 8 rho^2 t sup |f''| of how far the flow bends between two knots."""
-    second = derivative(claim.f, 2)
-    if not any(second):
+    if claim.f.is_affine:
         return 0.0
     (left, right), t = between, balls.of(time)
     cell = balls.numbers.between(left, right)
     around = picard(balls, claim.f, cell, t)
     ends = balls.numbers.lower(around), balls.up(around)
     for _ in range(_SHARPENED):
-        slowest, fastest = bounds(balls, claim.f, *ends, parts)
+        slowest, fastest = claim.f.bounds(balls, 0, *ends, parts)
         # By ends: the product of balls [0, t] [0, s] would reach below 0.
         down = min(0.0, balls.numbers.lower(t * balls.of(slowest)))
         up = max(0.0, balls.up(t * balls.of(fastest)))
@@ -141,9 +138,9 @@ def _sag(
             balls.numbers.lower(balls.of(left) + balls.of(down)),
             balls.up(balls.of(right) + balls.of(up)),
         )
-    rate = max(0.0, bounds(balls, derivative(claim.f), *ends, parts)[1])
+    rate = max(0.0, claim.f.bounds(balls, 1, *ends, parts)[1])
     width = balls.of(right) - balls.of(left)
-    bend = balls.of(max(map(abs, bounds(balls, second, *ends, parts))))
+    bend = balls.of(max(map(abs, claim.f.bounds(balls, 2, *ends, parts))))
     return balls.up(width * width * balls.exp(balls.of(2 * rate) * t) * t * bend / balls.of(8))
 
 
