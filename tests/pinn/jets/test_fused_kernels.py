@@ -17,17 +17,21 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators, residual_jacobian, smooth
 from pinn.jets.jet import Jet as JetType
+from pinn.jets.kernels import bilinear, composition, contraction, fused, launching, wavelet
 from pinn.jets.kernels.formulas import Program
 from pinn.jets.kernels.launching import Kernel, fuses, kernel_of
 from pinn.jets.rules.arithmetic import compose
 from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR, Hardware
 from tests.pinn.jets.networks import draw
-from tests.pinn.jets.test_hardware import NETWORKS, burgers
+from tests.pinn.jets.test_hardware import NETWORKS, burgers, gradient
+from tests.pinn.jets.test_hardware import on as on_processor
 
+# Launches of a gradient of Burgers' residual at 50,000 points, of a transformer of two blocks.
+MOST_FUSED = 400
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 IS_INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 runs = pytest.mark.skipif(
@@ -228,6 +232,51 @@ def test_a_function_of_the_user_has_a_kernel_of_its_own(launches: list[Kernel]) 
         both(lambda f=function: with_slopes(x, of=lambda one: compose(one, f)))  # type: ignore[misc]
     assert len(launches) == 6
     assert len(set(launches)) == 4
+
+
+KEPT = (fused._compose, fused._pull, fused._wave, fused._pull_wave, fused._multiply)
+
+
+class Counted:
+    """Stands for a kernel where only launches are counted: it leaves numbers as they are."""
+
+    total = 0
+
+    def __init__(self, *arguments: Any) -> None:
+        pass
+
+    def launch(self, *arguments: Any) -> bool:
+        Counted.total += 1
+        return True
+
+    launch_grid = launch
+
+
+def counted(network: nn.Module, points: Tensor, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Launches of a loss gradient on a card with Triton, kernels of torch and of ours."""
+    Counted.total = 0
+    with monkeypatch.context() as patch:
+        for module in (launching, contraction):
+            patch.setattr(module, "kernel_of", Counted)
+        for made in KEPT:  # a kernel that does nothing must not be kept
+            patch.setattr(fused, made.__name__, made.__wrapped__)
+        patch.setattr(contraction, "_contract", contraction._contract.__wrapped__)
+        for module in (composition, bilinear, wavelet):
+            patch.setattr(module, "fuses", lambda *tensors: True)
+        _, launches = on_processor(ACCELERATOR, lambda: gradient(network, points))
+    return int(launches.total + Counted.total)
+
+
+@pytest.mark.skipif(IS_INTERPRETED, reason="kernels are kept by their text")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_launches_of_a_loss_gradient(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most MOST_FUSED at 50,000 points, and as many at 100.
+
+    Kills: a rule that goes back to a product at a time, or to a loop over tokens.
+    """
+    network = NETWORKS[name]()
+    few, many = (counted(network, draw(n, 2, 5), monkeypatch) for n in (100, 50_000))
+    assert few == many <= MOST_FUSED
 
 
 def test_symbols_write_each_line_once() -> None:
