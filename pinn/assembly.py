@@ -75,7 +75,7 @@ def rebuilt(
         return rebuilt_windows(problem, settings, state)
     trial = kept_trial(problem, settings, config)
     trial.network = widened(trial.network, problem, state, "network.")
-    return trial
+    return trial.to(settings.device)
 
 
 def rebuilt_windows(problem: Problem, settings: Settings, state: Mapping[str, Tensor]) -> Windows:
@@ -107,7 +107,8 @@ def rebuilt_windows(problem: Problem, settings: Settings, state: Mapping[str, Te
         trial.network = widened(trial.network, part, state, f"network.{k}.network.")
         trials.append(trial)
     whole = settings.conditions(problem, settings.fade)
-    return Windows(trials, ends, states, whole, Parameters(problem.parameter_values))
+    found = Windows(trials, ends, states, whole, Parameters(problem.parameter_values))
+    return found.to(settings.device)
 
 
 def _spread(network: nn.Module, inputs: Inputs, problem: Problem) -> None:

@@ -246,7 +246,12 @@ class Solution:
 
     @classmethod
     def load(
-        cls, directory: str | Path, network: nn.Module | None = None, *, trust: bool = False
+        cls,
+        directory: str | Path,
+        network: nn.Module | None = None,
+        *,
+        trust: bool = False,
+        device: str | None = None,
     ) -> Solution:
         """The solution that a finished run left.
 
@@ -254,6 +259,8 @@ class Solution:
             directory: of the run.
             network: a module of the form that was trained, if that was a module of one's own.
             trust: allows to execute the Python file of the problem of a run of somebody else.
+            device: where it is evaluated; by default where it was trained, or on the CPU if there
+                is no such device here.
 
         Raises:
             DataError: the directory is not a run, the run has not finished or is damaged, or its
@@ -274,7 +281,7 @@ class Solution:
         problem = find_problem(name_in(run, trust=trust), config["parameters"])
         given = {} if network is None else {"network": network}
         settings = Settings.from_json(config["settings"], **given)
-        settings = replace(settings, device=_available(settings.device))
+        settings = replace(settings, device=device or available(settings.device))
         try:
             found, texts = read_tensors(path, inside=run.path)
             run.refuse_foreign(path, texts.get("run", ""))
@@ -295,7 +302,7 @@ class Solution:
         return solution
 
 
-def _available(device: str) -> str:
+def available(device: str) -> str:
     """The device that a run was trained on, or the CPU where it is not here."""
     try:
         return device if torch.empty(1, device=device).isfinite().numel() else "cpu"

@@ -23,6 +23,8 @@ class Hardware:
         block_points: collocation points whose graph is alive at one time in a gradient; None for
             as many as fit into the free memory.
         block_pairs: weights of attention that are built at a time; None for as many as fit.
+        block_neurons: derivatives of neurons of a wide layer that are alive at a time; None for as
+            many as fit.
         prefers_few_launches: whether one batched operation on large operands is faster than a loop
             of small ones that reuse a buffer.
     """
@@ -30,6 +32,7 @@ class Hardware:
     block_entries: int | None
     block_points: int | None
     block_pairs: int | None
+    block_neurons: int | None
     prefers_few_launches: bool
 
     def entries(self, total: int) -> int:
@@ -50,6 +53,20 @@ class Hardware:
         """Number of weights of attention in a block; at least 1. Args: as `points`."""
         return _fitting(self.block_pairs, total, bytes_per_pair, free_bytes)
 
+    def neurons(
+        self, total: int, per_point: int, bytes_per_point: int, free_bytes: int | None
+    ) -> int:
+        """Number of points whose neurons are alive at a time; at least 1.
+
+        Args:
+            total: points in all.
+            per_point: derivatives of neurons at one point.
+            bytes_per_point: memory that they take.
+            free_bytes: memory that may be used; None where it is not known.
+        """
+        block = None if self.block_neurons is None else self.block_neurons // max(1, per_point)
+        return _fitting(block, total, bytes_per_point, free_bytes)
+
 
 def _fitting(block: int | None, total: int, bytes_each: int, free_bytes: int | None) -> int:
     if block is None:
@@ -59,12 +76,21 @@ def _fitting(block: int | None, total: int, bytes_each: int, free_bytes: int | N
 
 # 2^17 double-precision entries are 1 MB, about half of a common second-level cache; blocks of 512
 # points were no slower than larger ones on two processors and need the least memory. 2^19 weights
-# of attention are 2 MB in single precision, measured best at 512 and 2048 tokens.
+# of attention are 2 MB in single precision, measured best at 512 and 2048 tokens. 2^23 derivatives
+# of neurons are 64 MB in double precision, a block whose products are large enough for BLAS.
 PROCESSOR = Hardware(
-    block_entries=1 << 17, block_points=512, block_pairs=1 << 19, prefers_few_launches=False
+    block_entries=1 << 17,
+    block_points=512,
+    block_pairs=1 << 19,
+    block_neurons=1 << 23,
+    prefers_few_launches=False,
 )
 ACCELERATOR = Hardware(
-    block_entries=None, block_points=None, block_pairs=None, prefers_few_launches=True
+    block_entries=None,
+    block_points=None,
+    block_pairs=None,
+    block_neurons=None,
+    prefers_few_launches=True,
 )
 # By the type of a torch.device; what is not named here is taken for an accelerator.
 DEVICES: dict[str, Hardware] = {"cpu": PROCESSOR}

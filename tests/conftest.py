@@ -13,6 +13,9 @@ import pytest
 import torch
 from hypothesis import register_random, settings
 
+from sciformer.cli.arguments import DEVICES
+from tests import stand_in
+
 torch.set_num_threads(1)
 # What a user's own runs are remembered in; no test writes into a home.
 STATE = tempfile.TemporaryDirectory()
@@ -43,3 +46,28 @@ settings.load_profile("sciformer")
 def pytest_runtest_call() -> None:
     """Every test starts from the same seed, whichever ran before it."""
     torch.manual_seed(0)
+
+
+CARDS = [
+    *([stand_in.NAME] if stand_in.is_possible() else []),
+    *(["cuda"] if torch.cuda.is_available() else []),
+]
+
+
+def _placed(name: str, monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    if name != stand_in.NAME:
+        return torch.device(name)
+    monkeypatch.setattr("sciformer.cli.arguments.DEVICES", (*DEVICES, name))
+    return stand_in.stand_in()
+
+
+@pytest.fixture(params=["cpu", *CARDS])
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """Every kind of device: the CPU, the strict stand-in for a card, and a card if there is one."""
+    return _placed(request.param, monkeypatch)
+
+
+@pytest.fixture(params=CARDS)
+def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """Every device but the CPU."""
+    return _placed(request.param, monkeypatch)

@@ -93,6 +93,18 @@ def chosen_settings(
     return settings
 
 
+def where_possible(settings: Settings, asked: str | None) -> Settings:
+    """Settings of a saved run, on the CPU where its device is not here and no other is asked
+    for."""
+    from pinn.solution import available
+    from sciformer.cli.console import note
+
+    device = asked or available(settings.device)
+    if asked is None and device != settings.device:
+        note(f"device: {settings.device} is not available here; the run goes on on {device}.")
+    return dataclasses.replace(settings, device=device)
+
+
 def find_optimiser(name: str) -> Any:
     """A registered optimiser, or one of the package pytorch_optimizer."""
     from pinn import names

@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise unknown_name("sciformer export", "format", name, FORMATS)
     form = FORMATS[name]
     require(name, form)
-    solution = Solution.load(arguments.run, trust=arguments.trust)
+    # What is written is for machines of any kind.
+    solution = Solution.load(arguments.run, trust=arguments.trust, device="cpu")
     path = arguments.out or arguments.run / f"export{form.suffix}"
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

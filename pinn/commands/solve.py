@@ -296,11 +296,13 @@ class _Request:
         """
         import dataclasses
 
+        from pinn.commands.choices import where_possible
         from pinn.networks import Race
         from pinn.settings import Settings
 
         if self._old is not None:
-            return Settings.from_json(self._old.config["settings"])
+            saved = Settings.from_json(self._old.config["settings"])
+            return where_possible(saved, self._arguments.device)
         advised, given = Settings.advised(self.problem), self._arguments
         if given.certify and given.model is None:
             from pinn.commands.certify_solution import provable

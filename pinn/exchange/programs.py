@@ -25,7 +25,8 @@ class Fields(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Fields in the order of the problem."""
-        fields: Tensor = self.trial.at(points)
+        with torch.no_grad():
+            fields: Tensor = self.trial(points)
         return fields
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
+from pinn.refinement.gram import gram_matrix
 from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from pinn.refinement.gram import GramMatrix
     from sciformer.runs.processes import Processes
-
-    Array = NDArray[np.float64]
 
 # The shift stands above the rounding of the Gram matrix of unit columns, columns * eps.
 SHIFT = 1.0
@@ -35,13 +33,13 @@ class Solved:
     """A least-squares solution.
 
     Attributes:
-        values: (columns,).
+        values: (columns,), where the blocks are.
         left: |A values - b|^2 over |b|^2, at most 1.
         shift: the relative shift that the Cholesky factor needed.
         iterations: steps of conjugate gradients.
     """
 
-    values: Array
+    values: Tensor
     left: float
     shift: float
     iterations: int
@@ -56,32 +54,31 @@ class LeastSquaresByBlocks:
 
     Args:
         columns: number of columns of A.
+        like: float64; tells the device of the blocks.
         processes: who has the other rows.
 
     Cost: rows * columns^2 operations for the Gram matrix, 4 rows * columns an iteration. Memory
-        rows * columns + 2 columns^2 numbers.
+        rows * columns + 2 columns^2 numbers on the host, one columns^2 more on an accelerator,
+        where the host waits once a factorisation and once an iteration.
     Source: CGLS, Björck 1996, section 7.4; the preconditioner as in Avron, Maymounkov, Toledo
         2010, with a shifted Cholesky factor instead of a sketch.
     """
 
-    def __init__(self, columns: int, processes: Processes = ALONE) -> None:
+    def __init__(self, columns: int, like: Tensor, processes: Processes = ALONE) -> None:
         self._columns, self._processes = columns, processes
-        self._gram: Array = np.zeros((columns, columns), order="F")
-        self._blocks: list[Array] = []
-        self._right: list[Array] = []
+        self._none = torch.zeros((), dtype=like.dtype, device=like.device)
+        self._gram = gram_matrix(columns, like)
+        self._blocks: list[Tensor] = []
+        self._right: list[Tensor] = []
 
-    def add(self, block: Array, right: Array) -> None:
+    def add(self, block: Tensor, right: Tensor) -> None:
         """Appends rows.
 
         Args:
-            block: (columns, rows) of A^T, C-contiguous, float64; it is kept, not copied.
+            block: (columns, rows) of A^T, contiguous, float64; it is kept, not copied.
             right: (rows,) of b.
         """
-        from scipy.linalg import blas
-
-        self._gram = blas.dsyrk(
-            1.0, block.T, trans=1, lower=1, beta=1.0, c=self._gram, overwrite_c=1
-        )
+        self._gram.add(block)
         self._blocks.append(block)
         self._right.append(right)
 
@@ -96,88 +93,62 @@ class LeastSquaresByBlocks:
         A factor that is only noise gives a step that leaves more than x = 0 does; the shift then
         grows until it does not.
         """
-        whole = self._total(sum(float(right @ right) for right in self._right))
-        gram, norms = self._normalised()
-        shift = SHIFT * self._columns * float(np.finfo(np.float64).eps)
+        whole = self._square(self._right)
+        norms = self._gram.normalise(self._processes)
+        shift = SHIFT * self._columns * torch.finfo(norms.dtype).eps
         while True:
-            factor, shift = _factorise(gram, shift)
-            values, steps = self._conjugate_gradients(factor, norms, iterations)
-            left = self._total(sum(float(gap @ gap) for gap in self._gaps(values)))
-            if bool(np.isfinite(values).all()) and left <= whole:
-                return Solved(values, left / whole if whole else 0.0, shift, steps)
+            shift = _factorise(self._gram, shift)
+            values, steps = self._conjugate_gradients(norms, iterations)
+            gaps = [
+                block.T @ values - right
+                for block, right in zip(self._blocks, self._right, strict=True)
+            ]
+            [left, all_of_it] = torch.stack([self._square(gaps), whole]).tolist()
+            if left <= all_of_it:  # and not, where a value is not finite
+                return Solved(values, left / all_of_it if all_of_it else 0.0, shift, steps)
             if shift >= LARGEST_SHIFT:
-                return Solved(np.zeros(self._columns), 1.0, shift, steps)
+                return Solved(torch.zeros_like(norms), 1.0, shift, steps)
             shift *= NOISE_GROWTH
 
-    def _normalised(self) -> tuple[Array, Array]:
-        """The Gram matrix of unit columns (lower triangle), and the norms of the columns."""
-        gram, self._gram = self._gram, np.empty((0, 0))
-        if self._processes.size > 1:
-            [summed] = self._processes.total(torch.from_numpy(gram.T))
-            gram = summed.numpy().T
-        norms = np.sqrt(np.maximum(gram.diagonal(), 0.0))
-        norms[norms == 0] = 1.0  # a column of zeros stays one, and its value 0
-        gram /= norms
-        gram /= norms[:, None]
-        return gram, norms
+    def _conjugate_gradients(self, norms: Tensor, iterations: int) -> tuple[Tensor, int]:
+        def to_columns(y: Tensor) -> Tensor:
+            return self._gram.substitute(y, transposed=True) / norms
 
-    def _conjugate_gradients(
-        self, factor: Array, norms: Array, iterations: int
-    ) -> tuple[Array, int]:
-        def to_columns(y: Array) -> Array:
-            return _substitute(factor, y, transposed=True) / norms
-
-        rest = [right.copy() for right in self._right]
-        y = np.zeros(self._columns)
-        gradient = self._gradient(factor, norms, rest)
-        direction, size = gradient.copy(), float(gradient @ gradient)
-        first, steps = size, 0
-        while steps < iterations and size > GRADIENT_FALL * first and np.isfinite(size):
+        rest = [right.clone() for right in self._right]
+        y = torch.zeros_like(norms)
+        gradient = self._gradient(norms, rest)
+        direction, size = gradient.clone(), gradient @ gradient
+        first = now = float(size)
+        steps = 0
+        while steps < iterations and now > GRADIENT_FALL * first and math.isfinite(now):
             step = to_columns(direction)
             moved = [block.T @ step for block in self._blocks]
-            length = size / self._total(sum(float(m @ m) for m in moved))
-            y += length * direction
+            length = size / self._square(moved)
+            y.addcmul_(length, direction)
             for gap, m in zip(rest, moved, strict=True):
-                gap -= length * m
-            gradient = self._gradient(factor, norms, rest)
-            size, before = float(gradient @ gradient), size
-            direction = gradient + size / before * direction
-            steps += 1
+                gap.addcmul_(length, m, value=-1)
+            gradient = self._gradient(norms, rest)
+            size, before = gradient @ gradient, size
+            direction = gradient.addcmul(size / before, direction)
+            steps, now = steps + 1, float(size)
         return to_columns(y), steps
 
-    def _gradient(self, factor: Array, norms: Array, rest: list[Array]) -> Array:
+    def _gradient(self, norms: Tensor, rest: list[Tensor]) -> Tensor:
         """R^-T D^-1 A^T rest."""
-        total: Any = sum(block @ gap for block, gap in zip(self._blocks, rest, strict=True))
-        if self._processes.size > 1:
-            [summed] = self._processes.total(torch.from_numpy(total))
-            total = summed.numpy()
-        return _substitute(factor, total / norms, transposed=False)
+        total = torch.zeros_like(norms)
+        for block, gap in zip(self._blocks, rest, strict=True):
+            total.addmv_(block, gap)
+        [total] = self._processes.total(total)
+        return self._gram.substitute(total / norms, transposed=False)
 
-    def _gaps(self, values: Array) -> Iterator[Array]:
-        for block, right in zip(self._blocks, self._right, strict=True):
-            yield block.T @ values - right
-
-    def _total(self, value: float) -> float:
-        [total] = self._processes.total(torch.tensor(value, dtype=torch.float64))
-        return float(total)
+    def _square(self, parts: list[Tensor]) -> Tensor:
+        """Sum of squares over all parts and processes, without a wait."""
+        [total] = self._processes.total(sum((part @ part for part in parts), self._none))
+        return total
 
 
-def _factorise(gram: Array, shift: float) -> tuple[Array, float]:
-    """The Cholesky factor (lower) of gram + shift, with a shift that is large enough."""
-    from scipy.linalg import lapack
-
-    diagonal = np.arange(len(gram))
-    while True:
-        shifted = gram.copy(order="F")
-        shifted[diagonal, diagonal] += shift
-        factor, info = lapack.dpotrf(shifted, lower=1, clean=0, overwrite_a=1)
-        if info == 0 or shift > 1:
-            return factor, shift
+def _factorise(gram: GramMatrix, shift: float) -> float:
+    """A shift that is large enough for a Cholesky factor, which the matrix keeps."""
+    while not gram.factorise(shift) and shift <= 1:
         shift *= PIVOT_GROWTH
-
-
-def _substitute(factor: Array, right: Array, *, transposed: bool) -> Array:
-    from scipy.linalg import blas
-
-    solved: Array = blas.dtrsv(factor, right, lower=1, trans=int(transposed))
-    return solved
+    return shift

@@ -13,20 +13,22 @@ from pinn.jets import Jet
 from pinn.loss import terms
 from pinn.sampling.samplers import Sample
 from pinn.trial.hard_constraint import TrialSolution
+from sciformer.hardware import free_memory, hardware
 from sciformer.runs.processes import ALONE, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from pinn.loss.terms import Term
     from pinn.problem.problem import Condition, Problem
     from pinn.refinement.wide_layer import WideLayer
     from sciformer.runs.processes import Processes
 
-# Numbers in the derivatives of all neurons that are alive at a time, 64 MB of them.
-ALIVE = 1 << 23
+# Tensors of the size of the neurons' derivatives that are alive at a time: a tanh on jets takes
+# products of several of them.
+ALIVE = 16
+# Fewer points than these at a time are slower, whatever the memory.
+FEWEST_POINTS = 64
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Linearised:
             points = sample.points[self._share]
             start = 0
             while start < len(points):
-                size = self._block_size
+                size = self._block_size(len(points))
                 part = slice(start, start + size)
                 yield self._linearise(
                     term, points[part].to(self._like.device), factors[part].to(self._like.device)
@@ -123,10 +125,14 @@ class Linearised:
         [value] = self._processes.total(own)
         return float(value)
 
-    @property
-    def _block_size(self) -> int:
+    def _block_size(self, points: int) -> int:
         """Points whose neurons are alive at a time; known better once a jet has been seen."""
-        return max(64, ALIVE // (self._probe.operators * self.layer.neurons))
+        device, each = self._like.device, self._probe.operators * self.layer.neurons
+        bytes_each = ALIVE * each * self._like.element_size()
+        return max(
+            FEWEST_POINTS,
+            hardware(device).neurons(points, each, bytes_each, free_memory(device)),
+        )
 
     def _linearise(self, term: Term, points: Tensor, factors: Tensor) -> Local:
         given = {
@@ -178,21 +184,20 @@ class Local:
     theirs: Tensor
 
     @property
-    def right(self) -> NDArray[Any]:
+    def right(self) -> Tensor:
         """-r, (e p,)."""
-        return (-self.rows).reshape(-1).cpu().numpy()
+        return (-self.rows).reshape(-1)
 
-    def transposed_jacobian(self) -> NDArray[Any]:
-        """J^T, (f m + t, e p), C-contiguous."""
+    def transposed_jacobian(self) -> Tensor:
+        """J^T, (f m + t, e p), contiguous."""
         fields, count = self.slopes[0].shape[2], self.neurons[0].shape[1]
         block = self.rows.new_zeros(fields * count + len(self.theirs), *self.rows.shape)
+        ours = block[: fields * count].view(fields, count, *self.rows.shape)  # (f, m, e, p)
+        is_whole = hardware(block.device).prefers_few_launches
         for slopes, neurons in zip(self.slopes, self.neurons, strict=True):
-            for e, c, f in itertools.product(*map(range, slopes.shape[:3])):
-                slope = slopes[e, c, f]
-                if bool(slope.any()):
-                    block[f * count : (f + 1) * count, e].addcmul_(neurons[c], slope)
+            (_add_channels if is_whole else _add_slopes)(ours, slopes, neurons)
         block[fields * count :] = self.theirs
-        return block.flatten(1).cpu().numpy()
+        return block.flatten(1)
 
     def after(self, change: Tensor) -> Tensor:
         """r + J change, (e, p)."""
@@ -203,6 +208,23 @@ class Local:
             moved = torch.stack([weights @ channel for channel in neurons])
             rows = rows + (slopes * moved).sum((1, 2))
         return rows
+
+
+def _add_slopes(block: Tensor, slopes: Tensor, neurons: Tensor) -> None:
+    """Adds sum_D slopes (e, D, f, p) neurons (D, m, p) to (f, m, e, p), slope by slope.
+
+    Most slopes are 0: an equation has few of the derivatives of few of the fields.
+    """
+    for e, c, f in itertools.product(*map(range, slopes.shape[:3])):
+        slope = slopes[e, c, f]
+        if bool(slope.any()):
+            block[f, :, e].addcmul_(neurons[c], slope)
+
+
+def _add_channels(block: Tensor, slopes: Tensor, neurons: Tensor) -> None:
+    """The same in one launch a derivative, without a wait to see which slopes are 0."""
+    for slope, channel in zip(slopes.unbind(1), neurons, strict=True):
+        block.addcmul_(slope.transpose(0, 1)[:, None], channel[None, :, None])
 
 
 def all_terms(

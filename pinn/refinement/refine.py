@@ -174,7 +174,9 @@ class _Work:
         equations = len(self.problem.residual)
         if self.refiner.neurons:
             return size_of(self.refiner.neurons, fields, equations)
-        size: Size | None = self.processes.agree(choose_size(fields, equations, seconds))
+        device = next(self.trial.parameters()).device
+        chosen = choose_size(fields, equations, seconds, device=device)
+        size: Size | None = self.processes.agree(chosen)
         return size
 
     def _points(self, size: Size) -> tuple[Imposed, Imposed]:
@@ -291,7 +293,7 @@ class _Work:
 
 def gauss_newton_step(system: Linearised, fitted: Imposed, processes: Processes = ALONE) -> Tensor:
     """The change (columns,) of all unknowns that is least squares for the linearised rows."""
-    equations = LeastSquaresByBlocks(system.columns, processes)
+    equations = LeastSquaresByBlocks(system.columns, system.layer.output, processes)
     for block in system.blocks(fitted):
         equations.add(block.transposed_jacobian(), block.right)
-    return torch.from_numpy(equations.solve().values).to(system.layer.output)
+    return equations.solve().values

@@ -6,6 +6,9 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+
+from sciformer.hardware import hardware, usable_memory
 
 # Rows for each column: with 4 the rows are fitted beyond what the validation residual shows, with
 # 8 the time is better spent on columns (Burgers, 2,000 columns).
@@ -29,6 +32,9 @@ HASTE = 0.7
 PROBE = (512, 1024)
 # Some clocks of computing time go by steps of a sixtieth of a second.
 PROBE_SECONDS = 0.03
+# The same on an accelerator, which smaller products do not fill: 1 millisecond to 0.1 seconds.
+DEVICE_PROBE = (2048, 4096)
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,11 @@ class Size:
 
 
 def choose_size(
-    fields: int, equations: int, seconds: float | None = None, memory: int = MEMORY
+    fields: int,
+    equations: int,
+    seconds: float | None = None,
+    memory: int | None = None,
+    device: torch.device = CPU,
 ) -> Size | None:
     """The largest refinement that fits, None if only one too small to help does.
 
@@ -53,9 +63,13 @@ def choose_size(
         fields: f, each with a block of columns.
         equations: e, each with a row at every point.
         seconds: time that is left; None takes `COLUMNS`, the same on every machine.
-        memory: bytes for the linear systems.
+        memory: bytes for the linear systems; None for `MEMORY`, or what is free on an accelerator.
+        device: on which they are solved.
     """
-    columns = COLUMNS if seconds is None else int(_columns_in(HASTE * seconds / SOLVES))
+    if memory is None:
+        is_card = hardware(device).prefers_few_launches
+        memory = usable_memory(device) if is_card else MEMORY
+    columns = COLUMNS if seconds is None else int(_columns_in(HASTE * seconds / SOLVES, device))
     columns = min(columns, MOST_COLUMNS, _columns_within(memory))
     if columns < FEWEST_COLUMNS:
         return None
@@ -67,9 +81,9 @@ def size_of(neurons: int, fields: int, equations: int) -> Size:
     return Size(neurons, round(ROWS_PER_COLUMN * neurons * fields / equations))
 
 
-def _columns_in(seconds: float) -> float:
+def _columns_in(seconds: float, device: torch.device) -> float:
     """Columns of a linear solve that takes so long: C^2 (C + OTHER) rows / columns = flops."""
-    flops = seconds * _speed()
+    flops = seconds * _speed(device)
     columns = 1.0
     for _ in range(60):  # a contraction: converges like Newton's method for the cube root
         columns = (flops / ROWS_PER_COLUMN / (1 + OTHER / columns)) ** (1 / 3)
@@ -83,8 +97,21 @@ def _columns_within(memory: int) -> int:
     return int((memory / 8 / (ROWS_PER_COLUMN + 2)) ** 0.5)
 
 
-def _speed() -> float:
+def _speed(device: torch.device) -> float:
     """Multiply-adds for a Gram matrix per second of computing, in this process now."""
+    return _device_speed(device) if hardware(device).prefers_few_launches else _host_speed()
+
+
+def _device_speed(device: torch.device) -> float:
+    columns, rows = DEVICE_PROBE
+    matrix = torch.ones(columns, rows, dtype=torch.float64, device=device)
+    float((matrix @ matrix.T)[0, 0])  # the first call loads a library; a number read is waited for
+    begun = time.monotonic()
+    float((matrix @ matrix.T)[0, 0])
+    return rows * columns**2 / (time.monotonic() - begun)
+
+
+def _host_speed() -> float:
     from scipy.linalg import blas
 
     columns, rows = PROBE

@@ -118,7 +118,7 @@ class WideLayer(nn.Module):
             seed: of the weights and centres.
             layers: as for the class; None for all that see one vector a point.
         """
-        network = trial.network
+        network, points = trial.network, points.to(trial.device)
         chosen = per_point(network, points) if layers is None else layers
         none = points.new_zeros(0, 0)
         inputs = _further_inputs(network, problem, points)

@@ -96,7 +96,7 @@ class Collocation:
             UniformSobol(part, seed + 1000, dtype).draw(HELD_OUT // BOUNDARY_SHARE)
             for part in parts
         ]
-        self._current = Current(self._fields, self._residual_size)
+        self._current = Current(self._trial.at, self._residual_size)
         self._validation: LeastSquares | None = None
         self._validated: SamplerMaker | None = None
         self.present: LeastSquares | None = None
@@ -258,9 +258,6 @@ class Collocation:
             return None
         pairs = zip(self._terms, states, strict=True)
         return self._objective([Weighted.of(term, saved, self._device) for term, saved in pairs])
-
-    def _fields(self, points: Tensor) -> Tensor:
-        return self._trial.at(points.to(self._device)).cpu()
 
     def _residual_size(self, points: Tensor) -> Tensor:
         with torch.no_grad():

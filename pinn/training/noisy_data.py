@@ -92,7 +92,7 @@ class NoisyData:
             UniformSobol(problem.domain.part(c.on), seed + 1 + index, first.dtype)
             for index, c in enumerate(soft)
         ]
-        self._current = Current(self._fields, self._residual_size)
+        self._current = Current(self._trial.at, self._residual_size)
         self.present: LeastSquares | None = None
 
     def at(self, progress: Progress) -> LeastSquares:
@@ -200,9 +200,6 @@ class NoisyData:
         with torch.no_grad():
             residual = self._equations.residual(points)
         return 1 / (1 + residual.square().mean(1) / tolerance**2)
-
-    def _fields(self, points: Tensor) -> Tensor:
-        return self._trial.at(points.to(self._device)).cpu()
 
     def _residual_size(self, points: Tensor) -> Tensor:
         with torch.no_grad():

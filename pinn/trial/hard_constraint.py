@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -348,11 +349,17 @@ class TrialSolution(nn.Module):
         edges = self.network(self.constraint.projected(points)) if has_edges else None
         return self.constraint(points, fields, edges)
 
+    @property
+    def device(self) -> torch.device:
+        """The device of its numbers; the CPU if it has none."""
+        first = next(itertools.chain(self.parameters(), self.buffers()), None)
+        return torch.device("cpu") if first is None else first.device
+
     def at(self, points: Tensor) -> Tensor:
-        """Fields without any gradient."""
+        """Fields without any gradient, on the device of the points."""
         with torch.no_grad():
-            values: Tensor = self(points)
-        return values
+            values: Tensor = self(points.to(self.device))
+        return values.to(points.device)
 
 
 def _without_gaps(conditions: Sequence[FaceCondition]) -> list[FaceCondition]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CONFIG, METRICS, CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoint"
 FIELDS = ("kind", "config", "environment", "created")
+# What of a configuration may change when a run is resumed: where it is computed, not what.
+PLACES = ("device",)
 
 
 @dataclass(frozen=True)
@@ -296,7 +298,8 @@ def _refuse_content(path: Path) -> None:
 
 def _refuse_changes(run: Run, config: Mapping[str, Any]) -> None:
     old, new = _flat(run.config), _flat(config)
-    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    keys = [key for key in sorted({*old, *new}) if key.rpartition(".")[2] not in PLACES]
+    changed = [key for key in keys if old.get(key) != new.get(key)]
     if changed:
         pairs = ", ".join(f"{key} {old.get(key)} -> {new.get(key)}" for key in changed)
         raise UsageError(

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pinn.refinement.least_squares import LeastSquaresByBlocks
+from tests.stand_in import is_possible, stand_in, traffic
 
 Array = NDArray[np.float64]
 
 
-def solved(matrix: Array, right: Array, blocks: int = 1) -> Array:
-    system = LeastSquaresByBlocks(matrix.shape[1])
-    pieces = np.array_split(np.arange(len(right)), blocks)
-    for piece in pieces:
-        system.add(np.ascontiguousarray(matrix[piece].T), right[piece])
-    return system.solve().values
+CPU = torch.device("cpu")
+
+
+def system_of(
+    matrix: Array, right: Array, blocks: int = 1, device: torch.device = CPU
+) -> LeastSquaresByBlocks:
+    system = LeastSquaresByBlocks(
+        matrix.shape[1], torch.zeros((), dtype=torch.float64, device=device)
+    )
+    for piece in np.array_split(np.arange(len(right)), blocks):
+        block = torch.from_numpy(np.ascontiguousarray(matrix[piece].T))
+        system.add(block.to(device), torch.from_numpy(right[piece]).to(device))
+    return system
+
+
+def solved(matrix: Array, right: Array, blocks: int = 1, device: torch.device = CPU) -> Array:
+    found: Array = system_of(matrix, right, blocks, device).solve().values.cpu().numpy()
+    return found
 
 
 def nearly_dependent(rng: np.random.Generator, rows: int, columns: int, worst: float) -> Array:
@@ -30,7 +44,7 @@ def nearly_dependent(rng: np.random.Generator, rows: int, columns: int, worst: f
 
 
 @pytest.mark.parametrize("worst", [1e-2, 1e-6, 1e-9])
-def test_the_residual_is_that_of_a_qr_factorisation(worst: float) -> None:
+def test_the_residual_is_that_of_a_qr_factorisation(worst: float, device: torch.device) -> None:
     """Kills: no conjugate gradients (the shift stays in), columns that are not normalised, the
     factor not transposed, a gradient without the norms."""
     rng = np.random.default_rng(1)
@@ -40,7 +54,7 @@ def test_the_residual_is_that_of_a_qr_factorisation(worst: float) -> None:
     scale = np.linalg.norm(matrix, axis=0)
     exact = np.linalg.lstsq(matrix / scale, right, rcond=1e-15)[0] / scale
     least = np.linalg.norm(matrix @ exact - right)
-    found = np.linalg.norm(matrix @ solved(matrix, right) - right)
+    found = np.linalg.norm(matrix @ solved(matrix, right, 2, device) - right)
     assert found <= least * (1 + 1e-6) + 1e-13 * np.linalg.norm(right)
 
 
@@ -54,18 +68,32 @@ def test_blocks_do_not_matter(blocks: int, seed: int) -> None:
     np.testing.assert_allclose(split, whole, rtol=1e-9, atol=1e-11)
 
 
-def test_equal_columns_and_columns_of_zeros_do_no_harm() -> None:
+def test_equal_columns_and_columns_of_zeros_do_no_harm(device: torch.device) -> None:
     """Kills: division by the norm of a zero column, no shift, a shift that never grows."""
     rng = np.random.default_rng(2)
     column = rng.standard_normal((50, 1))
     matrix = np.hstack([column, column, column * (1 + 1e-16), np.zeros((50, 1)), column**2])
     right = 3 * column[:, 0] - column[:, 0] ** 2
-    values = solved(matrix, right)
+    values = solved(matrix, right, 1, device)
     assert np.linalg.norm(matrix @ values - right) <= 1e-9 * np.linalg.norm(right)
     assert values[3] == 0
 
 
-def test_a_solution_that_is_0_is_found() -> None:
+def test_a_solution_that_is_0_is_found(device: torch.device) -> None:
     """Kills: division by |b|^2 = 0."""
     matrix = np.random.default_rng(3).standard_normal((9, 4))
-    assert np.array_equal(solved(matrix, np.zeros(9)), np.zeros(4))
+    assert np.array_equal(solved(matrix, np.zeros(9), 1, device), np.zeros(4))
+
+
+@pytest.mark.skipif(not is_possible(), reason="this torch takes no such backend")
+def test_a_device_is_waited_for_once_an_iteration() -> None:
+    """Kills: sums of squares that are read one by one, vectors that come to the host."""
+    rng = np.random.default_rng(4)
+    matrix = nearly_dependent(rng, 60, 20, 1e-3)  # the first factor is no noise
+    system = system_of(matrix, rng.standard_normal(60), 3, stand_in())
+    with traffic() as counted:
+        found = system.solve()
+    assert found.iterations >= 2
+    # Beside them one factor, the first gradient, and two sums of squares in one copy.
+    assert counted.waits <= found.iterations + 4
+    assert counted.downloads <= 1

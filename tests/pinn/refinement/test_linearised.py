@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from pinn.problem.problem import Problem
-from pinn.refinement import linearised
 from pinn.refinement.linearised import (
     Imposed,
     Linearised,
@@ -22,6 +22,7 @@ from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import Sample, UniformSobol
 from pinn.trial.conditions import soft
 from pinn.trial.hard_constraint import TrialSolution
+from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR
 from tests.oracles.nested_autograd import row_jacobian
 from tests.pinn.refinement.problems import (
     burgers,
@@ -78,7 +79,7 @@ def test_rows_and_derivatives_are_those_of_backward_passes(make: Callable[[], Pr
     layer.output.requires_grad_()
     rows = rows_of(problem, with_layer(trial, layer), imposed)
     exact, rows = row_jacobian(rows, [layer.output]), rows.detach()
-    found = torch.cat([torch.from_numpy(b.transposed_jacobian()).T for b in blocks])
+    found = torch.cat([b.transposed_jacobian().T for b in blocks])
     torch.testing.assert_close(torch.cat([b.rows.reshape(-1) for b in blocks]), rows)
     torch.testing.assert_close(found, exact, rtol=1e-9, atol=1e-9)
     change = torch.randn(system.columns, generator=torch.Generator().manual_seed(2)).double()
@@ -87,13 +88,28 @@ def test_rows_and_derivatives_are_those_of_backward_passes(make: Callable[[], Pr
     assert system.value(imposed) == pytest.approx(float(rows.square().sum()), rel=1e-12)
 
 
+@pytest.mark.parametrize("make", PROBLEMS)
+def test_a_jacobian_by_whole_channels_is_that_by_slopes(
+    make: Callable[[], Problem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kills: axes of fields and equations exchanged, a channel beside its slope."""
+    problem = make()
+    trial = trial_of(problem)
+    layer, imposed = layer_for(problem, trial), imposed_on(problem, trial)
+    blocks = list(Linearised(problem, trial, layer).blocks(imposed))
+    expected = [block.transposed_jacobian() for block in blocks]
+    monkeypatch.setitem(DEVICES, "cpu", ACCELERATOR)
+    found = [block.transposed_jacobian() for block in blocks]
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
+
+
 def test_blocks_of_points_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kills: factors of the first block for all, the mean over a block for that over the sample."""
     problem = plate()
     trial = trial_of(problem)
     layer, imposed = layer_for(problem, trial), imposed_on(problem, trial, 200)
     whole = gauss_newton_step(Linearised(problem, trial, layer), imposed)
-    monkeypatch.setattr(linearised, "ALIVE", 1)
+    monkeypatch.setitem(DEVICES, "cpu", replace(PROCESSOR, block_neurons=1))
     system = Linearised(problem, trial, layer)
     assert len(list(system.blocks(imposed))) > 5
     torch.testing.assert_close(gauss_newton_step(system, imposed), whole, rtol=1e-6, atol=1e-9)
@@ -137,7 +153,7 @@ def test_derivatives_in_unknown_coefficients() -> None:
         factors = (imposed.weights[term.name] * sample.weights / len(sample)).sqrt()
         rows.append((term.residual(sample.points) * factors[:, None]).T.reshape(-1))
     exact = row_jacobian(torch.cat(rows), [value])[:, 0]
-    found = torch.cat([torch.from_numpy(b.transposed_jacobian()[-1]) for b in blocks])
+    found = torch.cat([b.transposed_jacobian()[-1] for b in blocks])
     torch.testing.assert_close(found, exact)
     assert system.columns == 6
     change = torch.tensor([0.0] * 5 + [2.0], dtype=torch.float64)

@@ -20,13 +20,13 @@ def test_the_linear_system_fits_into_the_memory() -> None:
 
 def test_time_decides_and_too_little_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kills: a time in the wrong unit, a machine's speed that is not looked at, no least size."""
-    monkeypatch.setattr(size, "_speed", lambda: 2.5e10)
+    monkeypatch.setattr(size, "_speed", lambda device: 2.5e10)
     short, long = choose_size(1, 1, 10.0), choose_size(1, 1, 40.0)
     assert short is not None
     assert long is not None
     assert 1000 < short.neurons < 2000 < long.neurons < 3500
     assert choose_size(1, 1, 1e-3) is None
-    monkeypatch.setattr(size, "_speed", lambda: 2.5e9)
+    monkeypatch.setattr(size, "_speed", lambda device: 2.5e9)
     slower = choose_size(1, 1, 40.0)
     assert slower is not None
     assert slower.neurons < long.neurons / 1.9
@@ -34,6 +34,6 @@ def test_time_decides_and_too_little_is_none(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_without_a_clock_the_size_is_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kills: a speed that is measured although no time was given."""
-    monkeypatch.setattr(size, "_speed", lambda: 1.0)
+    monkeypatch.setattr(size, "_speed", lambda device: 1.0)
     assert choose_size(1, 1) == size_of(2000, 1, 1)
     assert choose_size(3, 3) == size_of(666, 3, 3)
