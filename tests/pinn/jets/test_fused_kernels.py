@@ -6,7 +6,9 @@ own, because Triton reads TRITON_INTERPRET when it is imported.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -23,13 +25,14 @@ from pinn.jets import Jet, Operators, residual_jacobian, smooth
 from pinn.jets.jet import Jet as JetType
 from pinn.jets.kernels import bilinear, composition, contraction, fused, launching, wavelet
 from pinn.jets.kernels.formulas import Program
-from pinn.jets.kernels.launching import Kernel, fuses, kernel_of
+from pinn.jets.kernels.launching import OPTIONS, Kernel, fuses, kernel_of
 from pinn.jets.rules.arithmetic import compose
 from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR, Hardware
 from tests.pinn.jets.networks import draw
 from tests.pinn.jets.test_hardware import NETWORKS, burgers, gradient
 from tests.pinn.jets.test_hardware import on as on_processor
 
+HAS_TRITON = importlib.util.find_spec("triton") is not None
 # Launches of a gradient of Burgers' residual at 50,000 points, of a transformer of two blocks.
 MOST_FUSED = 400
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -232,6 +235,46 @@ def test_a_function_of_the_user_has_a_kernel_of_its_own(launches: list[Kernel]) 
         both(lambda f=function: with_slopes(x, of=lambda one: compose(one, f)))  # type: ignore[misc]
     assert len(launches) == 6
     assert len(set(launches)) == 4
+
+
+def written() -> dict[str, Kernel]:
+    """A kernel of each kind."""
+    heat, table = SETS[0], contraction.product_tables(SETS[0])[0]
+    made = {
+        "wave": fused._wave(heat),
+        "pull wave": fused._pull_wave(heat),
+        "tanh": fused._compose(smooth.TANH, heat),
+        "pull root": fused._pull(smooth.Power(-0.5), SETS[1]),
+        "product": fused._multiply(table, len(heat)),
+        "contraction": contraction._contract(table, len(heat)),
+    }
+    return {name: kernel for name, kernel in made.items() if kernel is not None}
+
+
+@pytest.mark.skipif(IS_INTERPRETED, reason="the interpreter has no compiler")
+@pytest.mark.parametrize("number", ["fp32", "fp64"])
+@pytest.mark.parametrize("name", written() if HAS_TRITON else ["none"])
+def test_kernels_compile_for_a_card(name: str, number: str) -> None:
+    """To machine code of a Hopper card, which needs no card. Kills: a line that Triton's
+    interpreter takes and its compiler does not, a constant of another precision."""
+    pytest.importorskip("triton")
+    from triton import compiler
+    from triton.backends.compiler import GPUTarget
+
+    function = written()[name]._function
+    numbers = {"entries", *(part for part in function.arg_names if "_" in part)}
+    signature = {part: "i32" if part in numbers else f"*{number}" for part in function.arg_names}
+    constants = {}
+    if name == "contraction":
+        signature["j_size"], constants = "constexpr", {"j_size": 5}
+    found = compiler.compile(
+        compiler.ASTSource(function, signature, constants),
+        target=GPUTarget("cuda", 90, 32),
+        options=OPTIONS,
+    )
+    assert len(found.asm["cubin"]) > 0
+    others = "f64" if number == "fp32" else "f32"
+    assert f".{others}" not in re.sub(r"//.*", "", found.asm["ptx"]) or "sin" in found.asm["ptx"]
 
 
 KEPT = (fused._compose, fused._pull, fused._wave, fused._pull_wave, fused._multiply)
