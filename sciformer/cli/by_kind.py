@@ -24,11 +24,13 @@ def of_run(group: str, words: Sequence[str], command: str, refusal: str) -> Any:
         refusal: what a run of another kind has not, "nothing to export".
 
     Raises:
-        DataError: a run that no command takes.
+        DataError: a run that no command takes, or a first word that is not a run directory.
     """
     named = (word for word in words if not word.startswith("-"))
     path = next((word for word in named if os.path.isfile(os.path.join(word, CONFIG))), None)
     if path is None:
+        if words and not words[0].startswith("-"):
+            Run.open(words[0])  # which says why it is none
         return None
     run, found = Run.open(path), entries(group)
     # The kind of a solve is its problem, of which there is no end.

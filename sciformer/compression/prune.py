@@ -124,7 +124,7 @@ def _refuse_less(model: nn.Module, most: float, task: Task) -> None:
         site.keep(torch.arange(1))
     if (cost := task.cost(least)) > most:
         raise UsageError(
-            f"compress: one unit in every place leaves {cost / task.cost(model):.2f} of the "
-            f"operations, {most / task.cost(model):.2f} were wanted; raise --budget or train a "
+            f"compress: one unit in every place leaves {cost / task.cost(model):.4g} of the "
+            f"operations, {most / task.cost(model):.4g} were wanted; raise --budget or train a "
             "smaller model."
         )

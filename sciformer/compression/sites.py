@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sciformer.attention import Universal
+from sciformer.attention import MultiheadAttention, Universal
+from sciformer.attention.cores import LearnedMass, Regions
 from sciformer.compression.slices import (
     is_elementwise,
     keep_channels,
@@ -17,7 +18,7 @@ from sciformer.compression.slices import (
     keep_read,
     keep_written,
 )
-from sciformer.mixers import LMU, Attention, Convolution, Pipeline
+from sciformer.mixers import LMU, Attention, Convolution, LinearAttention, Pipeline
 from sciformer.mixers.normalisation import BatchNorm
 
 READERS = (nn.Linear, Convolution)
@@ -134,33 +135,36 @@ class Channels(Site):
 
 @dataclass(frozen=True)
 class Heads(Site):
-    """Heads of attention.
+    """Heads of attention, with a softmax or linear.
 
     Attributes:
-        mixer: what attends.
+        layer: what attends.
     """
 
-    mixer: Attention
+    layer: MultiheadAttention | LinearAttention
 
     @property
     def count(self) -> int:
-        return self.mixer.attention.heads
+        return self.layer.heads
 
     def keep(self, units: Tensor) -> None:
-        layer = self.mixer.attention
+        layer = self.layer
         members = _members(units, layer.query.out_features // layer.heads)
         for linear in (layer.query, layer.key, layer.value):
             keep_written(linear, members)
         keep_read(layer.output, members)
         layer.heads = len(units)
+        if isinstance(layer, LinearAttention):
+            return
         if isinstance(layer.position, Universal):
-            table = layer.position.table.detach()[units.to(layer.position.table.device)]
-            layer.position.table = nn.Parameter(table.clone())
+            layer.position.table = _rows(layer.position.table, units)
             layer.position.heads = len(units)
+        if (mass := _learned_mass(layer)) is not None:
+            mass.share = _rows(mass.share, units)
 
     @property
     def reader(self) -> nn.Module:
-        return self.mixer.attention.output
+        return self.layer.output
 
     def by_unit(self, weight: Tensor) -> Tensor:
         return torch.unflatten(weight, 1, (self.count, -1)).movedim(1, 0)
@@ -174,17 +178,28 @@ def sites(model: nn.Module) -> list[Site]:
             found += _between(name, module)
         elif type(module) in MEMORIES:
             found.append(Channels(f"{name}:channels", module))
-        elif isinstance(module, Attention) and _heads_are_alike(module):
+        elif isinstance(module, Attention) and _heads_are_alike(module.attention):
+            found.append(Heads(f"{name}:heads", module.attention))
+        elif type(module) is LinearAttention:
             found.append(Heads(f"{name}:heads", module))
     return found
 
 
-def _heads_are_alike(mixer: Attention) -> bool:
-    """Whether nothing but a gain of URPE belongs to one head."""
-    position = mixer.attention.position
+def _heads_are_alike(layer: MultiheadAttention) -> bool:
+    """Whether nothing but a gain of URPE and a share of masses of regions belongs to one head."""
+    position = layer.position
     base = position.base if isinstance(position, Universal) else position
-    of_core = any(name.startswith("core.") for name, _ in mixer.attention.named_parameters())
-    return base.heads is None and not of_core
+    of_core = any(name.startswith("core.") for name, _ in layer.named_parameters())
+    return base.heads is None and (not of_core or _learned_mass(layer) is not None)
+
+
+def _learned_mass(layer: MultiheadAttention) -> LearnedMass | None:
+    mass = layer.core.mass if isinstance(layer.core, Regions) else None
+    return mass if isinstance(mass, LearnedMass) else None
+
+
+def _rows(parameter: Tensor, units: Tensor) -> nn.Parameter:
+    return nn.Parameter(parameter.detach()[units.to(parameter.device)].clone())
 
 
 def _between(name: str, pipeline: nn.Module) -> list[Site]:

@@ -48,7 +48,7 @@ class LinearAttention(TokenMixer):
                 f"LinearAttention: heads must be >= 1 and divide the width; got width {width} "
                 f"and heads {heads}."
             )
-        self.width, self.heads = width, heads
+        self.width, self.heads, self.head_width = width, heads, width // heads
         self.lookahead = 0 if causal else None
         self.query, self.key, self.value, self.output = (nn.Linear(width, width) for _ in range(4))
 
@@ -76,15 +76,16 @@ class LinearAttention(TokenMixer):
 
     def init_state(self, batch: int) -> State:
         """State before the first token: (b, h, d, e) and (b, h, d)."""
-        width = self.width // self.heads
+        width = self.head_width
         return (
             self._empty(batch, self.heads, width, width),
             self._empty(batch, self.heads, width),
         )
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
-        projections = OpCount.synapses(3 * length * self.width**2, spikes=spikes)
-        return projections + OpCount(macs=length * self.width**2 + self._products(length))
+        projection = length * self.width * self.heads * self.head_width
+        inputs = OpCount.synapses(3 * projection, spikes=spikes)
+        return inputs + OpCount(macs=projection + self._products(length))
 
     def layers(self, length: int) -> list[Synapses]:
         state = Synapses("state", self._products(length))
@@ -92,7 +93,7 @@ class LinearAttention(TokenMixer):
 
     def _products(self, length: int) -> int:
         """Number of products with the state: k v^T, q S and q z of every head."""
-        width = self.width // self.heads
+        width = self.head_width
         return length * self.heads * (2 * width * width + width)
 
     def _chunk(
@@ -116,7 +117,7 @@ class LinearAttention(TokenMixer):
         return summed / normaliser, after
 
     def _features(self, tokens: Tensor) -> Tensor:
-        scale = (self.width // self.heads) ** -0.25
+        scale = self.head_width**-0.25
         return functional.softplus(self._split(tokens) * scale)
 
     def _split(self, tokens: Tensor) -> Tensor:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 
 import sciformer.compression.spiking  # noqa: F401  so that units of spiking models are known
@@ -31,52 +30,51 @@ WAYS: dict[str, Callable[[], Transformation]] = {
 }
 BASELINE = "plain-cut"
 BATCH = 250  # sequences of a pass in which nothing is trained; only memory depends on it
-LEVEL_95 = 1.959964  # standard deviations that a normal number stays within in 95 % of cases
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Accuracy and costs of a model.
+    """Score and costs of a model.
 
     Attributes:
-        accuracy: on the test split.
-        low, high: 95 % interval of that accuracy, see `wilson`.
-        validation_accuracy: by which budgets and epochs may be chosen.
+        figure: name of the score: accuracy, or r2.
+        value: on the test split.
+        low, high: 95 % interval of that value, see `Score`.
+        validation: the score by which budgets and epochs may be chosen.
         parameters: trained numbers.
         macs, acs: of a sequence; accumulates are counted as if every input spiked.
     """
 
-    accuracy: float
+    figure: str
+    value: float
     low: float
     high: float
-    validation_accuracy: float
+    validation: float
     parameters: int
     macs: int
     acs: int
 
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share, from `right` of `count` trials.
-
-    centre = (p + z^2 / 2n) / (1 + z^2 / n),   radius = z sqrt(p (1 - p) / n + z^2 / 4n^2) / (same)
-
-    Source: Wilson 1927; it stays in 0 .. 1 and does not shrink to a point at its ends.
-    """
-    share, spread = right / count, LEVEL_95**2 / count
-    centre = (share + spread / 2) / (1 + spread)
-    radius = math.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
-    return max(0.0, centre - radius), min(1.0, centre + radius)
+    def record(self) -> dict[str, float]:
+        """The score under its name, and the costs."""
+        return {
+            self.figure: self.value,
+            "low": self.low,
+            "high": self.high,
+            f"validation_{self.figure}": self.validation,
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "acs": self.acs,
+        }
 
 
 def figures(model: SequenceClassifier, data: SequenceData) -> Figures:
-    """Accuracy of a model on the validation and the test split, and its costs."""
+    """Scores of a model on the validation and the test split, and its costs."""
     score, count = evaluate(model, data.test), model.operations(data.length)
-    low, high = wilson(round(score.accuracy * len(data.test)), len(data.test))
     return Figures(
-        score.accuracy,
-        low,
-        high,
-        evaluate(model, data.validation).accuracy,
+        model.task.figure,
+        score.value,
+        *score.interval,
+        evaluate(model, data.validation).value,
         model.parameter_count(),
         count.macs,
         count.acs,
@@ -84,9 +82,7 @@ def figures(model: SequenceClassifier, data: SequenceData) -> Figures:
 
 
 def task_of(train: Split, length: int) -> Task:
-    """The part of a classification that a transformation may know: its training split, nothing
-    else.
-    """
+    """The part of a training that a transformation may know: its training split, nothing else."""
 
     def batches() -> Iterator[Split]:
         for index in torch.split(torch.arange(len(train)), BATCH):
@@ -98,8 +94,9 @@ def task_of(train: Split, length: int) -> Task:
         return count.macs + count.acs
 
     def losses(model: nn.Module) -> Iterable[Tensor]:
+        assert isinstance(model, SequenceClassifier)
         for part in batches():
-            yield functional.cross_entropy(model(part.inputs, part.mask), part.labels)
+            yield model.task.loss(model, model(part.inputs, part.mask), part.labels)
 
     return Task(cost, losses, lambda: ((part.inputs, part.mask) for part in batches()))
 
@@ -144,6 +141,11 @@ class Row:
     how: str
     budget: float
     figures: Figures | None
+
+    def record(self) -> dict[str, Any]:
+        """The line as JSON takes it."""
+        found = None if self.figures is None else self.figures.record()
+        return {"how": self.how, "budget": self.budget, "figures": found}
 
 
 def compare(model: SequenceClassifier, data: SequenceData, budgets: Iterable[float]) -> list[Row]:

@@ -65,15 +65,16 @@ def train(
         "dtype": "float32",
         **options,
     }
-    choice = Choice(
+    blank = Choice(
         dataset=data.name,
-        features=data.features,
-        classes=data.classes,
-        length=data.length,
+        features=1,
+        classes=("",),
+        length=1,
         source=data.name,  # own data, whose units the model takes over
         task=task,
         **settings,
     )
+    choice = blank.of_data(data)
     model = choice.make()
     choice.fit_statistics(model, data)
     run = Run.create(out, KIND, choice.record())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Choice:
         task: classify, regress or forecast.
         horizon: frames to forecast.
         budget: seconds of training, see `Recipe`.
+        digest: of own data, see `SequenceData.digest`; empty where it was not kept.
     """
 
     model: str
@@ -71,10 +72,21 @@ class Choice:
     task: str = "classify"
     horizon: int = 1
     budget: float = 0.0
+    digest: str = ""
 
     def record(self) -> dict[str, Any]:
         """The configuration that its run keeps."""
         return asdict(self)
+
+    def of_data(self, data: SequenceData) -> Choice:
+        """The choice with the sizes of the data, and the digest of own ones."""
+        return replace(
+            self,
+            features=data.features,
+            classes=data.classes,
+            length=data.length,
+            digest=data.digest if self.source else "",
+        )
 
     def targets(self) -> Targets:
         """The targets of sequences of own data."""
@@ -161,7 +173,7 @@ def chosen(run: Run) -> Choice:
 
 def _check(choice: Choice, path: Path) -> None:
     """Refuses values of other types or sizes than a training writes."""
-    texts = ("model", "preset", "dataset", "mixer", "dtype", "source", "task")
+    texts = ("model", "preset", "dataset", "mixer", "dtype", "source", "task", "digest")
     numbers = ("features", "length", "epochs", "batch", "horizon")
     odd = [name for name in texts if not isinstance(getattr(choice, name), str)]
     odd += [n for n in numbers if type(v := getattr(choice, n)) is not int or not 0 < v <= LARGEST]
@@ -212,6 +224,38 @@ def load_chosen(choice: Choice, source: Path | None = None) -> SequenceData:
             )
         return data.load_data(choice.dataset, place, choice.seed)
     return data.load_data(OWN, place, choice.seed, choice.targets())
+
+
+def load_trained_on(choice: Choice, source: Path | None = None) -> SequenceData:
+    """The data that a model was trained on, and no others.
+
+    Args:
+        choice: of the training.
+        source: where the data lie now; as the choice says by default.
+
+    Raises:
+        DataError: frames of another width, other classes or outputs, or other training sequences.
+            Splits are drawn from the whole file, so a file that grew would put sequences of the
+            training among those that judge it.
+    """
+    data = load_chosen(choice, source)
+    found, wanted = (data.features, data.classes), (choice.features, choice.classes)
+    if found != wanted:
+        raise DataError(
+            f"{data.name}: has frames of {found[0]} numbers and the outputs {_few(found[1])}; the "
+            f"model was trained on {wanted[0]} and {_few(wanted[1])}, so name its own data by "
+            "--data."
+        )
+    if choice.digest and data.digest != choice.digest:
+        raise DataError(
+            f"{data.name}: holds other training sequences than those that the model was trained "
+            "on; restore the file, or train anew."
+        )
+    return data
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, names[:6])) + (" ..." if len(names) > 6 else "")
 
 
 def save_model(model: SequenceClassifier, run: Run) -> None:

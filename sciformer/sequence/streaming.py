@@ -48,9 +48,11 @@ class Streamer:
 
     def __init__(self, model: SequenceClassifier, batch: int = 1) -> None:
         if not model.body.causal:
+            ahead = model.body.lookahead
             raise UsageError(
-                f"Streamer: the model reads {model.body.lookahead} later frames and cannot run "
-                "frame by frame; train one of the preset causal or small."
+                f"Streamer: the model reads {'all' if ahead is None else ahead} later frames and "
+                "cannot run frame by frame; train the preset causal or small, with a mixer that "
+                "streams."
             )
         self.model = fold(model)
         self._shape = (batch, model.features)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sciformer.sequence.data.dataset import Split
 
 
+LEVEL_95 = 1.959964  # standard deviations that a normal number stays within in 95 % of cases
+
+
 @dataclass(frozen=True)
 class Score:
     """Score of a model on a split.
@@ -25,12 +29,14 @@ class Score:
     Attributes:
         value: the figure of the task; the higher the better.
         loss: mean over the sequences.
+        interval: 95 % interval of the value, for sequences drawn like these.
         confusion: (classes, classes), confusion[i, j] counts sequences of class i called j; None
             where there are no classes.
     """
 
     value: float
     loss: float
+    interval: tuple[float, float]
     confusion: Tensor | None = None
 
     @property
@@ -91,7 +97,8 @@ class Classify(SequenceTask):
         pairs = labels * classes + outputs.argmax(1)
         confusion = torch.bincount(pairs, minlength=classes**2).view(classes, classes).cpu()
         accuracy = float(confusion.diagonal().sum()) / len(labels)
-        return Score(accuracy, float(self.loss(model, outputs, labels)), confusion)
+        interval = wilson(int(confusion.diagonal().sum()), len(labels))
+        return Score(accuracy, float(self.loss(model, outputs, labels)), interval, confusion)
 
     def answer(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(-1)
@@ -104,7 +111,8 @@ class Regress(SequenceTask):
 
     with the mean and deviation s of the training targets, kept in the model, so that outputs have
     the units of the targets and neither loss nor score depends on them. A model that always says
-    the mean of the training targets has r2 = 0 there.
+    the mean of the training targets has r2 = 0 there. The interval is r2 +- 1.96 s / sqrt(N), with
+    the deviation s of the losses of the sequences.
     """
 
     figure = "r2"
@@ -119,12 +127,13 @@ class Regress(SequenceTask):
     def loss(
         self, model: Answering, outputs: Tensor, labels: Tensor, smoothing: float = 0.0
     ) -> Tensor:
-        assert isinstance(model.outputs, Destandardise)
-        return ((outputs - labels) / model.outputs.deviation).square().mean()
+        return _squares(model, outputs, labels).mean()
 
     def score(self, model: Answering, outputs: Tensor, labels: Tensor) -> Score:
-        loss = float(self.loss(model, outputs, labels))
-        return Score(1 - loss, loss)
+        losses = _squares(model, outputs, labels).double().mean(-1)
+        loss, deviation = float(losses.mean()), float(losses.std(correction=0))
+        radius = LEVEL_95 * deviation / math.sqrt(len(losses))
+        return Score(1 - loss, loss, (1 - loss - radius, 1 - loss + radius))
 
     def answer(self, outputs: Tensor) -> Tensor:
         return outputs
@@ -136,6 +145,25 @@ class Forecast(Regress):
     def prepare(self, model: Answering, train: Split | None = None) -> None:
         super().prepare(model, train)
         model.pooling = Last()
+
+
+def _squares(model: Answering, outputs: Tensor, labels: Tensor) -> Tensor:
+    """Squared errors (N, k) in units of the deviation of the training targets."""
+    assert isinstance(model.outputs, Destandardise)
+    return ((outputs - labels) / model.outputs.deviation).square()
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share, from `right` of `count` trials.
+
+    centre = (p + z^2 / 2n) / (1 + z^2 / n),   radius = z sqrt(p (1 - p) / n + z^2 / 4n^2) / (same)
+
+    Source: Wilson 1927; it stays in 0 .. 1 and does not shrink to a point at its ends.
+    """
+    share, spread = right / count, LEVEL_95**2 / count
+    centre = (share + spread / 2) / (1 + spread)
+    radius = math.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
+    return max(0.0, centre - radius), min(1.0, centre + radius)
 
 
 class Destandardise(nn.Module):

@@ -20,7 +20,12 @@ from sciformer.sequence.streaming import Streamer
 from tests.sequence.test_training import DATA
 
 FRAMES = DATA.length
-MODELS = [("lmuformer", "lmu"), ("lmuformer", "attention"), ("spiking-lmuformer", "lmu")]
+MODELS = [
+    ("lmuformer", "lmu"),
+    ("lmuformer", "attention"),
+    ("lmuformer", "linear"),
+    ("spiking-lmuformer", "lmu"),
+]
 BUDGETS = (0.8, 0.6)
 
 

@@ -14,9 +14,10 @@ from sciformer.cli.main import main
 from sciformer.compression import Prune
 from sciformer.sequence import data as data_room
 from sciformer.sequence.commands import compress as command
-from sciformer.sequence.compressing import figures, shrink, wilson
+from sciformer.sequence.compressing import figures, shrink
 from sciformer.sequence.data.dataset import Split
-from sciformer.sequence.saved import load_model
+from sciformer.sequence.saved import load_model, load_trained_on
+from sciformer.sequence.tasks import wilson
 from sciformer.sequence.training import evaluate
 from tests.sequence.test_training import DATA, model
 
@@ -164,16 +165,71 @@ def test_every_way_side_by_side(
     run: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "BUDGETS", (0.5,))
-    assert main(["compress", run, "--compare", "--json"]) == 0
+    assert main(["compress", run, "--compare", "--at", "0.7", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     ways = ["whole", "dense-sparse", "elastic", "low-rank", "prune", "plain-cut"]
     assert [row["how"] for row in rows] == ways
+    assert {row["budget"] for row in rows} == {1.0, 0.7}
     whole = rows[0]["figures"]
     for row in rows[1:]:
         if row["figures"] is not None:
             assert row["figures"]["macs"] <= row["budget"] * whole["macs"]
     assert main(["compress", run, "--compare"]) == 0
     assert "plain-cut" in capsys.readouterr().out
+    for words in (["--out", "small"], ["--tune", "1"], ["--drop", "0.1"]):
+        assert main(["compress", run, "--compare", *words]) == 2
+        assert "--compare trains nothing and writes no run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "how", "options"),
+    [("regress", "prune", []), ("forecast", "low-rank", ["--horizon", "2"])],
+)
+def test_models_that_answer_with_numbers_are_made_smaller(
+    task: str,
+    how: str,
+    options: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the loss of their task, with r2 and its interval, recomputed from the files.
+
+    Kills: cross-entropy for every task, an interval of shares, a budget that is not met.
+    """
+    monkeypatch.undo()
+    draw = np.random.default_rng(0)
+    phase = draw.uniform(0, 6, (60, 1))
+    x = np.sin(0.4 * np.arange(12) + phase)
+    np.savez(tmp_path / "own.npz", x=x, y=1e6 * np.cos(phase[:, 0]))
+    whole, half = str(tmp_path / "whole"), str(tmp_path / "half")
+    own = ["--data", str(tmp_path / "own.npz"), "--task", task, *options, "--threads", "1"]
+    assert main(["train", "lmuformer", *own, "--epochs", "2", "--out", whole]) == 0
+    capsys.readouterr()
+    words = ["--how", how, "--budget", "0.5", "--tune", "1", "--json", "--out", half]
+    assert main(["compress", whole, *words]) == 0
+    report = json.loads(capsys.readouterr().out)
+    before, choice = load_model(whole)
+    after, _ = load_model(half)
+    test = load_trained_on(choice).test
+    assert report["r2_before"] == evaluate(before, test).value
+    assert report["r2_after"] == evaluate(after, test).value
+    with torch.no_grad():
+        scale = after.outputs.deviation
+        losses = ((after(test.inputs) - test.labels) / scale).double().square().mean(1)
+    radius = 1.959964 * float(losses.std(correction=0)) / len(losses) ** 0.5
+    assert report["r2_after"] == pytest.approx(1 - float(losses.mean()), rel=1e-5)
+    assert report["r2_after_high"] - report["r2_after_low"] == pytest.approx(2 * radius, rel=1e-4)
+    assert report["macs"] <= report["macs_before"] / 2
+    (tmp_path / "x.csv").write_text("\n".join(map(str, x[0])))
+    assert main(["stream", half, "--input", str(tmp_path / "x.csv"), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["values"]) == len(choice.classes)
+
+
+def test_what_is_not_a_run_is_said_before_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kills: an option of the command for runs that is unknown because the path is wrong."""
+    assert main(["compress", "nowhere", "--json"]) == 2
+    assert "nowhere is not a run directory" in capsys.readouterr().err
 
 
 def test_the_test_split_is_not_touched() -> None:

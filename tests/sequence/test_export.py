@@ -11,6 +11,7 @@ import torch
 
 from sciformer.cli.commands import export
 from sciformer.cli.main import main
+from sciformer.errors import DataError
 from sciformer.runs import Run
 from sciformer.sequence.saved import load_model
 
@@ -101,7 +102,9 @@ def test_the_exporter_is_chosen_by_the_kind_of_the_run(
         path: export.choose(["--format", "npz", str(path)]).__name__ for path in (run, solve)
     }
     assert [*modules.values()] == ["sciformer.sequence.commands.export", "pinn.commands.export"]
-    assert export.choose([str(tmp_path), "--format", "npz"]) is None
+    assert export.choose(["--format", "npz", str(tmp_path)]) is None
+    with pytest.raises(DataError, match="is not a run directory"):
+        export.choose([str(tmp_path), "--format", "npz"])
     for path, sentence in (
         (
             other,

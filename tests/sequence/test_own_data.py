@@ -14,6 +14,7 @@ from sciformer.mixers.normalisation import Standardise
 from sciformer.sequence.data import tones
 from sciformer.sequence.data.dataset import SequenceData, Split
 from sciformer.sequence.data.own import load_own
+from sciformer.sequence.data.targets import NextFrames
 from sciformer.sequence.tasks import Destandardise
 
 # Ten sequences of two classes and of different lengths; value = 100 sequence + 10 frame + feature.
@@ -122,7 +123,9 @@ X, Y = np.zeros((4, 3, 2)), np.array([0, 1, 0, 1])
 @pytest.mark.parametrize(
     ("name", "arrays", "message"),
     [
-        ("no-labels", {"x": X}, "needs labels y of shape"),
+        ("no-labels", {"x": X}, r"needs labels y of shape .* got none"),
+        ("columns", {"x": X, "y": Y[:, None]}, r"needs labels y of shape .* got \(4, 1\)"),
+        ("empty", {"x": X[:0], "y": Y[:0]}, "holds no sequence"),
         ("counts", {"x": X, "y": Y[:3]}, "4 sequences and 3 labels"),
         ("text", {"x": np.full((4, 3), "a"), "y": Y}, "must hold real numbers"),
         ("nothing", {"z": X}, "needs the arrays x and y"),
@@ -147,7 +150,9 @@ def test_bad_arrays_are_refused(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "needs a header with the columns sequence, label"),
+        ("", "needs a header, separated by commas, with the columns sequence, label"),
+        ("sequence;label;v\n1;a;2\n", r"separated by commas, .* got sequence;label;v"),
+        ("sequence,label,v\n1,0.5,2\n2,1,3\n", "labels with fractions, .* use the task regress"),
         ("sequence,label\n1,a\n", "at least one feature"),
         ("sequence,label,v\n1,a,x\n", "line 2 of .* holds no number"),
         ("sequence,label,v\n1,a,2\n1,b,3\n", "line 3 of .* gives sequence '1' the label 'b'"),
@@ -221,3 +226,28 @@ def test_tones_are_drawn_by_the_seed() -> None:
     first, again = (tones._sounds(14, 3) for _ in range(2))
     assert torch.equal(first.inputs, again.inputs)
     assert torch.bincount(first.labels).tolist() == [2] * len(tones.SOUNDS)
+
+
+def test_a_forecast_needs_no_labels(tmp_path: Path) -> None:
+    """From a table with the column sequence alone and from a folder of files, as from an archive.
+
+    Kills: labels that are asked for, or compared, where nobody reads them.
+    """
+    x = np.arange(60.0).reshape(10, 6, 1) ** 2
+    np.savez(tmp_path / "own.npz", x=x)
+    rows = [f"{i},{i % 3 + t % 2},{x[i, t, 0]}" for i in range(10) for t in range(6)]
+    (tmp_path / "labelled.csv").write_text("\n".join(["sequence,label,v", *rows]))
+    rows = [f"{i},{x[i, t, 0]}" for i in range(10) for t in range(6)]
+    (tmp_path / "own.csv").write_text("\n".join(["sequence,v", *rows]))
+    (tmp_path / "folder").mkdir()
+    for i in range(10):
+        np.save(tmp_path / "folder" / f"{i}.npy", x[i])
+    wanted = load_own(tmp_path / "own.npz", 0, NextFrames(2))
+    for name in ("own.csv", "labelled.csv", "folder"):
+        found = load_own(tmp_path / name, 0, NextFrames(2))
+        assert found.digest == wanted.digest
+        assert torch.equal(found.test.labels, wanted.test.labels)
+    with pytest.raises(DataError, match="columns sequence, label and at least one feature"):
+        load_own(tmp_path / "own.csv", 0)
+    with pytest.raises(DataError, match="no folder of a class"):
+        load_own(tmp_path / "folder", 0)

@@ -82,6 +82,37 @@ def test_a_resumed_run_finds_its_data_again(
     assert json.loads(capsys.readouterr().out)["run"] == out
 
 
+def test_other_data_than_those_of_the_training_are_refused(
+    own: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that grew, frames of another width, other names of the classes.
+
+    Splits are drawn from the whole file, so sequences of the training would judge the model.
+    Kills: a digest of the file's name, classes compared by their number.
+    """
+    with np.load(own) as file:
+        arrays = dict(file)
+    names = np.array(["slow", "middle", "quick"])[np.arange(180) % 3]
+    grown = {
+        "x": np.concatenate([arrays["x"], arrays["x"][:30]]),
+        "offsets": np.append(arrays["offsets"], len(arrays["x"]) + 30),
+        "y": np.append(arrays["y"], "slow"),
+    }
+    cases = [
+        (grown, "holds other training sequences"),
+        ({**arrays, "x": arrays["x"][:, :1]}, "has frames of 1 numbers"),
+        ({**arrays, "y": names}, "the outputs 'middle', 'quick', 'slow'; the model was trained on"),
+    ]
+    (tmp_path / "x.csv").write_text("0,0\n")
+    stream = ["stream", str(run), "--input", str(tmp_path / "x.csv"), "--until", "0.9"]
+    for number, (changed, message) in enumerate(cases):
+        path = tmp_path / f"{number}.npz"
+        np.savez(path, **changed)
+        for words in (stream, ["compress", str(run)], ["train", "--resume", str(run)]):
+            assert main([*words, "--data", str(path)]) == 2
+            assert message in capsys.readouterr().err
+
+
 def test_a_model_without_data_is_asked_for_both(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "lmuformer"]) == 2
     assert "your own by --data FILE" in capsys.readouterr().err

@@ -20,7 +20,7 @@ def choose(words: Sequence[str]) -> Any:
     """The compressor for the run among the words; None if no word is a run directory.
 
     Raises:
-        DataError: a run that nobody compresses.
+        DataError: a run that nobody compresses, or a first word that is not a run directory.
     """
     return by_kind.of_run("compressions", words, "compress", "nothing to make smaller")
 

@@ -20,7 +20,7 @@ def choose(words: Sequence[str]) -> Any:
     """The exporter for the run among the words; None if no word is a run directory.
 
     Raises:
-        DataError: a run that nobody exports.
+        DataError: a run that nobody exports, or a first word that is not a run directory.
     """
     return by_kind.of_run("exports", words, "export", "nothing to export")
 

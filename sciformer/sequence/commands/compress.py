@@ -1,4 +1,4 @@
-"""Make a trained sequence model smaller, and report the loss of accuracy."""
+"""Make a trained sequence model smaller, and report the loss of accuracy or of r2."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ training serves all budgets of --at; low-rank replaces linear maps and convoluti
 two thinner ones, dense-sparse by a dense one and one of few weights, whose savings in time need a
 device that skips zeros. prune, low-rank and dense-sparse are trained by --tune after the cut.
 The budget is a share of the operations. Batch norms are measured anew; beside the result stands the
-plain cut, which keeps the first units of every place. Accuracies are on the test split, with 95 %
-intervals. The result is a run that streams, is exported and compressed again."""
+plain cut, which keeps the first units of every place. Scores are on the test split, with 95 %
+intervals: the accuracy, or r2 of models that regress or forecast. The result is a run that streams,
+is exported and compressed again."""
 BUDGETS = (0.75, 0.5, 0.35, 0.25)
 KIND = "compress"
 # Weights that were trained before are near where they should be: a third of the rate they had.
@@ -77,12 +78,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--drop",
         type=positive_number,
         metavar="SHARE",
-        help="exit with status 1 if the validation split loses more accuracy than this",
+        help="exit with status 1 if the validation split loses more accuracy, or r2, than this",
     )
     parser.add_argument(
         "--compare",
         action="store_true",
-        help="compare all ways at four budgets instead, without writing a run",
+        help="compare all ways at four budgets, or at those of --at, without writing a run",
     )
     parser.add_argument(
         "--data", type=Path, metavar="PATH", help="location of the data, if they have moved"
@@ -112,18 +113,18 @@ def run(arguments: argparse.Namespace) -> int:
     from sciformer.cli.arguments import set_threads
     from sciformer.errors import UsageError, unknown_name
     from sciformer.sequence.compressing import WAYS, on
-    from sciformer.sequence.saved import load_chosen, load_model
+    from sciformer.sequence.saved import load_model, load_trained_on
 
     set_threads(arguments.threads)
     if arguments.how not in WAYS:
         raise unknown_name("sciformer compress", "way", arguments.how, WAYS)
     model, choice = load_model(arguments.run)
-    if choice.task != "classify":
+    if arguments.compare and (arguments.out or arguments.tune or arguments.drop):
         raise UsageError(
-            f"sciformer compress: {arguments.run} is trained to {choice.task}; only classifiers "
-            "are made smaller so far."
+            "sciformer compress: --compare trains nothing and writes no run; leave out --out, "
+            "--tune and --drop."
         )
-    data = on(load_chosen(choice, arguments.data), model.head.weight)
+    data = on(load_trained_on(choice, arguments.data), model.head.weight)
     if arguments.compare:
         return _compare(arguments, model, data)
     return _compress(arguments, model, choice, data)
@@ -174,8 +175,8 @@ def _before(arguments: argparse.Namespace, before: Figures) -> dict[str, Any]:
     return {
         "how": arguments.how,
         "tuned_epochs": arguments.tune,
-        "accuracy_before": before.accuracy,
-        "validation_before": before.validation_accuracy,
+        f"{before.figure}_before": before.value,
+        "validation_before": before.validation,
         "parameters_before": before.parameters,
         "macs_before": before.macs,
         "bytes_before": (arguments.run / WEIGHTS).stat().st_size,
@@ -212,11 +213,11 @@ def _smaller(
         save_model(smaller, result)
         summary = {
             "budget": budget,
-            "accuracy_after": after.accuracy,
-            "accuracy_after_low": after.low,
-            "accuracy_after_high": after.high,
-            "accuracy_of_plain_cut": _plain(given, budget, data),
-            "validation_after": after.validation_accuracy,
+            f"{after.figure}_after": after.value,
+            f"{after.figure}_after_low": after.low,
+            f"{after.figure}_after_high": after.high,
+            f"{after.figure}_of_plain_cut": _plain(given, budget, data),
+            "validation_after": after.validation,
             "parameters": after.parameters,
             "macs": after.macs,
             "acs": after.acs,
@@ -235,8 +236,8 @@ def _status(arguments: argparse.Namespace, summary: dict[str, Any]) -> int:
     if arguments.drop is None or lost <= arguments.drop:
         return 0
     note(
-        f"sciformer compress: at {summary['budget']:g} the validation split loses {lost:.4f} of "
-        f"accuracy, more than --drop {arguments.drop:g}; raise --budget or --tune."
+        f"sciformer compress: at {summary['budget']:g} the score of the validation split falls by "
+        f"{lost:.4f}, more than --drop {arguments.drop:g}; raise --budget or --tune."
     )
     return 1
 
@@ -266,14 +267,14 @@ def _whole_run(arguments: argparse.Namespace, choice: Choice) -> AbstractContext
 
 
 def _plain(model: SequenceClassifier, budget: float, data: SequenceData) -> float | None:
-    """Accuracy of the plain cut; None where it does not reach the budget."""
+    """The score of the plain cut; None where it does not reach the budget."""
     from sciformer.compression.prune import PlainCut
     from sciformer.errors import UsageError
     from sciformer.sequence.compressing import shrink
     from sciformer.sequence.training import evaluate
 
     try:
-        return evaluate(shrink(model, PlainCut(), budget, data)[0], data.test).accuracy
+        return evaluate(shrink(model, PlainCut(), budget, data)[0], data.test).value
     except UsageError:
         return None
 
@@ -286,18 +287,18 @@ def _costs(model: SequenceClassifier, data: SequenceData) -> dict[str, Any]:
     from sciformer.sequence.training import evaluate
 
     some = data.test.select(torch.arange(min(100, len(data.test)))).inputs
-    return {"accuracy": evaluate(model, data.test).accuracy, **summary_of(model, some, data.length)}
+    score = evaluate(model, data.test).value
+    return {model.task.figure: score, **summary_of(model, some, data.length)}
 
 
 def _compare(arguments: argparse.Namespace, model: SequenceClassifier, data: SequenceData) -> int:
-    from dataclasses import asdict
-
     from sciformer.cli.console import print_json, print_table
     from sciformer.sequence.compressing import Row, compare, figures
 
-    rows = [Row("whole", 1.0, figures(model, data)), *compare(model, data, BUDGETS)]
+    whole = figures(model, data)
+    rows = [Row("whole", 1.0, whole), *compare(model, data, arguments.at or BUDGETS)]
     if arguments.json:
-        print_json([asdict(row) for row in rows])
+        print_json([row.record() for row in rows])
         return 0
     table: list[list[str]] = []
     for row in rows:
@@ -306,10 +307,10 @@ def _compare(arguments: argparse.Namespace, model: SequenceClassifier, data: Seq
             table.append([row.how, f"{row.budget:g}", "not reached", "", "", "", ""])
             continue
         interval = f"{100 * found.low:.1f} – {100 * found.high:.1f}"
-        validation = f"{100 * found.validation_accuracy:.1f}"
+        validation = f"{100 * found.validation:.1f}"
         sizes = [f"{found.parameters:,}", f"{found.macs:,}"]
-        accuracy = f"{100 * found.accuracy:.1f}"
-        table.append([row.how, f"{row.budget:g}", accuracy, interval, validation, *sizes])
-    names = ("how", "budget", "accuracy %", "95 %", "validation %", "parameters", "macs")
+        value = f"{100 * found.value:.1f}"
+        table.append([row.how, f"{row.budget:g}", value, interval, validation, *sizes])
+    names = ("how", "budget", f"{whole.figure} %", "95 %", "validation %", "parameters", "macs")
     print_table(table, names)
     return 0

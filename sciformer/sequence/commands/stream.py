@@ -118,14 +118,14 @@ def _stopping(
 
     from sciformer.errors import UsageError
     from sciformer.sequence.compressing import on
-    from sciformer.sequence.saved import load_chosen
+    from sciformer.sequence.saved import load_trained_on
     from sciformer.sequence.stopping import calibrate, measure
 
     if arguments.until is None:
         return None, {}
     if choice.task != "classify":
         raise UsageError(f"sciformer stream: --until is for classes, not to {choice.task}.")
-    data = on(load_chosen(choice, arguments.data), model.head.weight)
+    data = on(load_trained_on(choice, arguments.data), model.head.weight)
     stopping = calibrate(model, data.validation, arguments.until)
     saving = asdict(measure(model, data.test, stopping))
     return stopping, {"threshold": stopping.threshold, **saving}

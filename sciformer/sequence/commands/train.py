@@ -168,11 +168,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
     """The run, new or resumed, its choices, and its data."""
-    from dataclasses import replace
-
     from sciformer.errors import UsageError
     from sciformer.runs import Run
-    from sciformer.sequence.saved import KIND, chosen, load_chosen
+    from sciformer.sequence.saved import KIND, chosen, load_chosen, load_trained_on
 
     if arguments.resume:
         started = Run.open(arguments.resume)
@@ -184,7 +182,7 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
         choice = chosen(started)
         run = Run.resume(arguments.resume, choice.record())
         source = arguments.data or (Path(choice.source) if choice.source else None)
-        return run, choice, load_chosen(choice, source)
+        return run, choice, load_trained_on(choice, source)
     if arguments.model is None or (arguments.dataset is None and arguments.data is None):
         raise UsageError(
             "sciformer train: name a model and a data set, for example "
@@ -192,7 +190,7 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
         )
     asked = _choice(arguments)
     data = load_chosen(asked, arguments.data)
-    choice = replace(asked, features=data.features, classes=data.classes, length=data.length)
+    choice = asked.of_data(data)
     # Refuses wrong names, and targets of another task, before a directory is made.
     choice.fit_statistics(choice.make(), data)
     return Run.create(arguments.out, KIND, choice.record()), choice, data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -152,6 +153,16 @@ class SequenceData:
     def features(self) -> int:
         """Width c of a frame."""
         return self.train.features
+
+    @property
+    def digest(self) -> str:
+        """A digest of the training split, by which other data under the same name are found out."""
+        found = hashlib.sha256()
+        for part in (self.train.inputs, self.train.labels, self.train.lengths):
+            if part is not None:
+                found.update(str(tuple(part.shape)).encode())
+                found.update(part.detach().cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
 
     @property
     def length(self) -> int:

@@ -2,9 +2,10 @@
 
     npz      x (N, n, c) or (N, n), y (N,), or x_train, y_train, x_test, y_test, ...; sequences of
              different lengths as frames x (sum n_i, c) with offsets (N + 1,)
-    csv      a header; columns `sequence` and `label`, the others are the features of a frame
+    csv      a header; columns `sequence` and, but to forecast, `label`; the others are the features
     ts       the format of the UCR and UEA archives, read by aeon; NAME_TEST.ts beside NAME_TRAIN.ts
-    folder   one folder per class with csv, npy or wav files, or train/, validation/, test/ of them
+    folder   one folder per class with csv, npy or wav files, or train/, validation/, test/ of them;
+             to forecast, files suffice
 
 Where no test or validation split is given, one is drawn: the same for the same seed.
 """
@@ -12,6 +13,7 @@ Where no test or validation split is given, one is drawn: the same for the same 
 from __future__ import annotations
 
 import csv
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,13 +50,14 @@ def load_own(path: Path | None, seed: int, targets: Targets | None = None) -> Se
     """
     if path is None:
         raise DataError("train: name the file or folder of your sequences with --data.")
+    targets = Classes() if targets is None else targets
     readers: dict[str, Callable[[Path], dict[str, Labelled]]] = {
         ".npz": _npz,
-        ".csv": _csv,
+        ".csv": functools.partial(_csv, has_labels=targets.reads_labels),
         ".ts": _ts,
     }
     if path.is_dir():
-        parts = _folder(path)
+        parts = _folder(path, targets.reads_labels)
     elif not path.exists():
         raise DataError(f"train: {path} does not exist; name a npz, csv or ts file, or a folder.")
     elif path.suffix in readers:
@@ -99,6 +102,8 @@ def split_own(
 ) -> SequenceData:
     """All three splits, of equal width; those that are missing are drawn by the seed."""
     targets = Classes() if targets is None else targets
+    if not all(part.frames for part in parts.values()):
+        raise DataError(f"train: {path} holds no sequence; name another file.")
     names = targets.names(path, [*parts.values()])
     widths = {frames.shape[1] for part in parts.values() for frames in part.frames}
     if len(widths) > 1:
@@ -170,12 +175,13 @@ def _cut(path: Path, x: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
     return [x[a:b] for a, b in itertools.pairwise(offsets)]
 
 
-def _csv(path: Path) -> dict[str, Labelled]:
+def _csv(path: Path, has_labels: bool) -> dict[str, Labelled]:
     """Frames in the order of their lines; the sequences need not lie together."""
     frames: dict[str, list[list[float]]] = {}
     labels: dict[str, str] = {}
-    for number, row in enumerate(_lines(path), start=2):
-        key, label = row.pop("sequence"), row.pop("label")
+    for number, row in enumerate(_lines(path, has_labels), start=2):
+        key, label = row.pop("sequence"), row.pop("label", "")
+        label = label if has_labels else ""
         if labels.setdefault(key, label) != label:
             raise DataError(
                 f"train: line {number} of {path} gives sequence {key!r} the label {label!r}, an "
@@ -189,16 +195,17 @@ def _csv(path: Path) -> dict[str, Labelled]:
     return {"train": Labelled([single(np.array(f)) for f in frames.values()], found)}
 
 
-def _lines(path: Path) -> list[dict[str, str]]:
+def _lines(path: Path, has_labels: bool) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             header = reader.fieldnames or []
-            missing = {"sequence", "label"} - set(header)
-            if missing or len(header) < 3:
+            named = ["sequence", "label"] if has_labels else ["sequence"]
+            found = ", ".join(header) or "nothing"
+            if not set(named) <= set(header) or not set(header) - {"sequence", "label"}:
                 raise DataError(
-                    f"train: {path} needs a header with the columns sequence, label and at least "
-                    f"one feature; got {', '.join(header) or 'nothing'}."
+                    f"train: {path} needs a header, separated by commas, with the columns "
+                    f"{', '.join(named)} and at least one feature; got {found}."
                 )
             return list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -229,18 +236,17 @@ def _ts_cases(
     return Labelled(frames, np.array([str(label) for label in labels]))
 
 
-def _folder(path: Path) -> dict[str, Labelled]:
+def _folder(path: Path, has_labels: bool) -> dict[str, Labelled]:
     parts = {name: path / name for name in SPLITS if (path / name).is_dir()}
     if "train" not in parts:
         parts = {"train": path}
-    return {name: _classes(part) for name, part in parts.items()}
+    return {name: _classes(part, has_labels) for name, part in parts.items()}
 
 
-def _classes(folder: Path) -> Labelled:
-    """Every readable file of every class, with the class."""
-    files = sorted(
-        file for file in folder.glob("[!_.]*/[!.]*") if file.suffix in READABLE and file.is_file()
-    )
+def _classes(folder: Path, has_labels: bool) -> Labelled:
+    """Every readable file of every class, with the class; also files of none without labels."""
+    found = [*folder.glob("[!_.]*/[!.]*"), *([] if has_labels else folder.glob("[!.]*"))]
+    files = sorted(file for file in found if file.suffix in READABLE and file.is_file())
     if not files:
         raise DataError(
             f"train: {folder} holds no folder of a class with csv, npy or wav files; name another."
@@ -263,8 +269,11 @@ def _file(path: Path) -> Tensor:
 
 
 def _table(path: Path) -> np.ndarray:
-    """A csv file of numbers without a header."""
+    """A csv file of numbers alone."""
     try:
         return np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
-        raise DataError(f"train: {path} cannot be read ({error}); repair or remove it.") from error
+        raise DataError(
+            f"train: {path} cannot be read ({error}); a file of frames holds numbers separated by "
+            "commas, without a header."
+        ) from error

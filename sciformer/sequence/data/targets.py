@@ -30,7 +30,13 @@ class Labelled:
 
 
 class Targets(ABC):
-    """Rule by which labels become targets."""
+    """Rule by which labels become targets.
+
+    Attributes:
+        reads_labels: whether labels are needed at all.
+    """
+
+    reads_labels = True
 
     @abstractmethod
     def names(self, path: Path, parts: Sequence[Labelled]) -> tuple[str, ...]:
@@ -103,6 +109,7 @@ class NextFrames(Targets):
     """
 
     count: int
+    reads_labels = False
 
     def names(self, path: Path, parts: Sequence[Labelled]) -> tuple[str, ...]:
         shortest = min(len(frames) for part in parts for frames in part.frames)
@@ -121,17 +128,39 @@ class NextFrames(Targets):
 
 def _texts(path: Path, part: Labelled) -> list[str]:
     if part.labels is None or part.labels.ndim != 1:
-        raise DataError(f"train: {path} needs labels y of shape (N,).")
-    if part.labels.dtype.kind == "f" and bool((part.labels % 1 != 0).any()):
+        raise DataError(
+            f"train: {path} needs labels y of shape (N,), a class each; got {_shape(part.labels)}."
+        )
+    texts = [str(label) for label in part.labels]
+    if any(map(_is_fraction, texts)) and all(map(_is_number, texts)):
         raise DataError(
             f"train: {path} has labels with fractions, which name no classes; use the task regress."
         )
-    return [str(label) for label in part.labels]
+    return texts
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_fraction(text: str) -> bool:
+    return _is_number(text) and not float(text).is_integer()
+
+
+def _shape(labels: np.ndarray[Any, Any] | None) -> str:
+    return "none" if labels is None else str(labels.shape)
 
 
 def _numbers(path: Path, part: Labelled) -> np.ndarray[Any, Any]:
     if part.labels is None or part.labels.ndim not in (1, 2):
-        raise DataError(f"train: {path} needs numbers y of shape (N,) or (N, k) to regress.")
+        raise DataError(
+            f"train: {path} needs numbers y of shape (N,) or (N, k) to regress; got "
+            f"{_shape(part.labels)}."
+        )
     try:
         found = part.labels.astype(np.float64)
     except ValueError as error:
