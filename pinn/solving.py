@@ -17,9 +17,10 @@ from pinn.settings import Settings
 from pinn.solution import ReferenceGrid, Solution
 from pinn.solved import Solved, attention_use
 from pinn.stages.digits import add_digits, training_limits, why_not
-from pinn.stages.marching import March, is_marched, settings_of_windows
+from pinn.stages.marching import March
 from pinn.stages.race import decide
 from pinn.stages.second_opinion import second_opinion
+from pinn.stages.windowing import is_marched, settings_of_windows
 from pinn.trainers import make_trainer
 from pinn.training.bar import bars
 from pinn.training.evidence import evidence_of

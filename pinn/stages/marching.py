@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pinn.assembly import MOST_WINDOWS, build_trial, rebuilt_windows
-from pinn.geometry.box import Face
 from pinn.loss.terms import EquationTerm
-from pinn.networks import MLP, Race
-from pinn.problem.orders import order_of
 from pinn.problem.scales import Scales
-from pinn.refinement.refine import Refiner
 from pinn.refinement.ripeness import Ripeness
-from pinn.sampling.schedule import Schedule, Stage
 from pinn.solution import Solution
 from pinn.stages.digits import add_digits
+from pinn.stages.window_length import WindowLength
 from pinn.trainers import make_trainer
 from pinn.training.evidence import evidence_of
 from pinn.training.trainer import INTERRUPTED, Limits, Progress
 from pinn.training.verdict import Evidence
 from pinn.trial.parameters import Parameters
 from pinn.trial.windows import Windows, state_of, window
-from sciformer.errors import ConvergenceError, UsageError
+from sciformer.errors import ConvergenceError
 from sciformer.runs.clock import clock_of
 from sciformer.runs.state import pack, unpack
 
@@ -36,27 +32,9 @@ if TYPE_CHECKING:
     from pinn.settings import Settings
     from pinn.trial.hard_constraint import TrialSolution
     from sciformer.runs import Run
-    from sciformer.runs.processes import Processes
 
-# Fields along one coordinate over a short window are simple: small networks on few points reach
-# the residual at which a wide layer of few columns, neurons times fields, does the rest.
-NETWORK = MLP.Sizes(width=12, layers=2)
-SCHEDULE = Schedule((Stage(0, 128, 5),))
-COLUMNS, SCALES = 450, (1.0,)
-FEWEST = 40  # neurons; fewer are no better than the network
 # Steps after which a window that is no nearer to its goal is too long.
 STEPS = 60
-# Relative residual of a window. Errors of all windows add up and grow with the evolution, and the
-# wide layer reaches 1e-9 to 1e-13 wherever the window is short enough.
-ACCEPTED = 1e-7
-# The same where a shorter window is less than ten times as good: the network is at the end of what
-# it represents, and ever shorter windows would not reach the end of time. Windows after it are held
-# to three times what was accepted.
-LOOSELY_ACCEPTED, GAIN, FLOOR = 1e-5, 10.0, 3.0
-# A window that fails is divided, one that succeeds is followed by a longer one.
-SHRINK, GROW = 5.0, 2.0
-# A window that leaves so much is far too long, and divided twice at once.
-HOPELESS = 0.1
 # What has decayed to less than this share of its former size, as fast reactions do, is resolved no
 # finer than that: to follow it further would hold all windows as short as its life.
 DECAYED = 1e-10
@@ -108,70 +86,14 @@ class Marched:
         }
 
 
-def why_not_marching(problem: Problem, settings: Settings, processes: Processes) -> str:
-    """Why a problem cannot be solved window after window; empty if it can."""
-    if len(problem.coordinates) != 1:
-        return "windows need fields of one coordinate, such as time"
-    [coordinate] = problem.coordinates
-    [name] = problem.domain.coordinates
-    low, _ = problem.domain.intervals[name]
-    order = sum(order_of(problem, field, coordinate) for field in problem.fields)
-    faces = [problem.domain.part(c.on) for c in problem.conditions]
-    at_start = all(isinstance(face, Face) and face.outward < 0 for face in faces)
-    if not at_start or len(problem.conditions) != order:
-        return f"windows need as many conditions as derivatives, all of them at {name}={low:g}"
-    for what, is_there in (
-        ("periodic coordinates", bool(problem.periodic)),
-        ("data", bool(problem.data)),
-        ("unknown parameters", bool(problem.unknown)),
-        ("an explicit ansatz", bool(problem.ansatz)),
-        ("a curriculum", settings.curriculum is not None),
-        ("causal weights", bool(settings.causal)),
-        ("a network given as a module", isinstance(settings.network, torch.nn.Module)),
-        ("several processes", processes.size > 1),
-    ):
-        if is_there:
-            return f"windows cannot be combined with {what}"
-    return ""
-
-
-def is_marched(problem: Problem, settings: Settings, processes: Processes) -> bool:
-    """Whether a solve goes window after window, by the settings or because the problem is made
-    for it.
-
-    Raises:
-        UsageError: windows are asked for and cannot be.
-    """
-    why_not = why_not_marching(problem, settings, processes)
-    if settings.windows > 1 and why_not:
-        raise UsageError(f"{problem.name}: {why_not}; solve with windows=1.")
-    if settings.windows:
-        return settings.windows > 1
-    has_digits = settings.digits is not None and settings.dtype == "float64"
-    return not why_not and has_digits and settings.optimiser.needs_jacobian
-
-
-def settings_of_windows(problem: Problem, settings: Settings) -> Settings:
-    """The settings of each window: small, unless somebody says otherwise."""
-    changes: dict[str, Any] = {}
-    if isinstance(settings.network, Race):
-        changes["network"] = NETWORK
-    if settings.schedule is None and settings.optimiser.needs_jacobian:
-        changes["schedule"] = SCHEDULE
-    if settings.digits == Refiner():
-        neurons = COLUMNS // len(problem.fields)
-        changes["digits"] = Refiner(neurons=max(FEWEST, neurons), scales=SCALES)
-    return dataclasses.replace(settings, **changes)
-
-
 @dataclass
 class March:
     """An evolution under way.
 
     Args:
-        problem: see `why_not_marching`.
-        settings: of each window, see `settings_of_windows`; `windows` of them of equal length, or
-            as many as it takes if that is 0.
+        problem: see `windowing.why_not_marching`.
+        settings: of each window, see `windowing.settings_of_windows`; `windows` of them of equal
+            length, or as many as it takes if that is 0.
         limits: of the whole.
         observers: called with the progress of all windows together.
         run: keeps a checkpoint after each window, and holds the one to continue from, if any.
@@ -199,7 +121,7 @@ class March:
             "sizes": [],
         }
         low, high = self._interval
-        self._width = _Width((high - low) / max(1, self.settings.windows))
+        self._width = WindowLength((high - low) / max(1, self.settings.windows))
         self._resume()
 
     def __call__(self) -> Marched:
@@ -371,7 +293,7 @@ class March:
         self.trials = rebuilt.trials
         self.ends, self.states = rebuilt.ends.tolist(), rebuilt.states.tolist()
         self.totals = {"sizes": [], **state["totals"]}  # which older checkpoints do not keep
-        self._width = _Width(**state["width"])
+        self._width = WindowLength(**state["width"])
 
     def _tell_of(self, end: float) -> Callable[[Progress], None]:
         """An observer of one window's training that reports on all windows."""
@@ -397,49 +319,6 @@ class March:
             progress.elapsed = self.totals["elapsed"]
         for observer in self.observers:
             observer(progress)
-
-
-@dataclass
-class _Width:
-    """Length of the next window: a fifth after a failure, twice as long after a success.
-
-    A length that fails by far is divided by 25. Lengths that have just failed are tried again after
-    two shorter windows only.
-
-    Attributes:
-        next: length to try.
-        failed: the last length that failed.
-        successes: since then.
-        worst: relative residual of the failure before this attempt; None after a success.
-        floor: relative residual below which the network is known not to come.
-    """
-
-    next: float
-    failed: float | None = None
-    successes: int = 0
-    worst: float | None = None
-    floor: float = 0.0
-
-    def accepts(self, worst: float) -> bool:
-        """Whether a window with such a relative residual is good enough."""
-        if worst <= max(ACCEPTED, self.floor):
-            return True
-        gains_little = self.worst is not None and worst > self.worst / GAIN
-        return gains_little and worst <= LOOSELY_ACCEPTED
-
-    def succeeds(self, worst: float = 0.0) -> None:
-        if worst > ACCEPTED:
-            self.floor = max(self.floor, min(FLOOR * worst, LOOSELY_ACCEPTED))
-        self.successes += 1
-        self.worst = None
-        longer = GROW * self.next
-        is_refuted = self.failed is not None and longer >= self.failed and self.successes < 2
-        self.next = self.next if is_refuted else longer
-
-    def fails(self, length: float, worst: float) -> None:
-        shrink = SHRINK**2 if worst > HOPELESS else SHRINK
-        self.failed, self.successes, self.next = length, 0, length / shrink
-        self.worst = worst
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.settings import Settings
-from pinn.stages.marching import _Width
+from pinn.stages.window_length import WindowLength
 from pinn.training.trainer import INTERRUPTED
 from pinn.trial.windows import Windows
 from sciformer.cli.main import main
@@ -151,7 +151,7 @@ def test_what_has_no_windows_is_refused_or_solved_whole() -> None:
 
 def test_lengths_shrink_and_grow() -> None:
     """Kills: growth into a length that has just failed, one that never grows again."""
-    width = _Width(1.0)
+    width = WindowLength(1.0)
     width.fails(1.0, 0.01)
     assert width.next == 0.2
     width.succeeds()
@@ -160,7 +160,7 @@ def test_lengths_shrink_and_grow() -> None:
     assert width.next == 0.8
     width.fails(0.8, 0.7)
     assert width.next == 0.8 / 25
-    near = _Width(1.0, failed=1.5)
+    near = WindowLength(1.0, failed=1.5)
     near.succeeds()
     assert near.next == 1.0
     near.succeeds()
@@ -170,7 +170,7 @@ def test_lengths_shrink_and_grow() -> None:
 def test_a_window_that_division_does_not_mend_is_accepted() -> None:
     """Kills: windows divided down to nothing where the network is at its end, and a first failure
     accepted for being small."""
-    width = _Width(8.0)
+    width = WindowLength(8.0)
     assert width.accepts(9e-8)
     assert not width.accepts(2e-6)
     width.fails(8.0, 2e-6)
