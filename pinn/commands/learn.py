@@ -39,8 +39,8 @@ def choose(words: Sequence[str]) -> Any:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    from sciformer.cli.arguments import add_json_argument, natural_number, positive_integer
-    from sciformer.cli.arguments import positive_number as positive
+    from pinn.commands.learn_arguments import add_learning_arguments
+    from sciformer.cli.arguments import positive_integer
 
     parser.epilog = EPILOG
     parser.add_argument(
@@ -64,16 +64,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="npz file of data (default: made by the family's reference)",
     )
     parser.add_argument(
-        "--budget",
-        type=positive,
-        default=60.0,
-        metavar="SECONDS",
-        help="CPU seconds of training (default 60)",
-    )
-    parser.add_argument(
-        "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"
-    )
-    parser.add_argument(
         "--functions",
         type=positive_integer,
         default=100,
@@ -88,21 +78,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="number of members on which bands are calibrated (default 200)",
     )
     parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="pairs",
-        help="a size of the network (width, depth, ...) or of a step (members, points, rate, "
-        "causal, batch); repeatable",
-    )
-    parser.add_argument(
         "--ablation",
         action="store_true",
         help="then compare all networks and the faded start in equal seconds",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
-    add_json_argument(parser)
+    add_learning_arguments(
+        parser,
+        "a size of the network (width, depth, ...) or of a step (members, points, rate, causal, "
+        "batch)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -169,20 +153,16 @@ def _choices(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Network and schedule; sizes by name."""
     import dataclasses
 
+    from pinn.commands.learn_arguments import sizes_and_steps
     from pinn.families.networks.shared_trunk import SpectralBranch
     from pinn.families.training import Schedule
     from pinn.names import make
-    from sciformer.cli.settings import parse_settings
 
     chosen = None if arguments.network is None else make("family network", arguments.network)
-    fields = {field.name for field in dataclasses.fields(Schedule)}
-    steps = [pair for pair in arguments.pairs if pair.partition("=")[0] in fields]
-    sizes = [pair for pair in arguments.pairs if pair not in steps]
-    network = chosen
-    if sizes:
-        network = chosen or SpectralBranch()
-        network = dataclasses.replace(network, **parse_settings(WHO, sizes, type(network)))
-    return network, Schedule(**parse_settings(WHO, steps, Schedule))
+    default: Any = chosen or SpectralBranch()
+    sizes, steps = sizes_and_steps(WHO, arguments.pairs, type(default), Schedule)
+    network = dataclasses.replace(default, **sizes) if sizes else chosen
+    return network, Schedule(**steps)
 
 
 def _start(arguments: argparse.Namespace, family: Family) -> Any:

@@ -32,7 +32,8 @@ where no noise makes the learned filter better than all of them."""
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
-    from sciformer.cli.arguments import add_json_argument, natural_number, positive_integer
+    from pinn.commands.learn_arguments import add_learning_arguments
+    from sciformer.cli.arguments import natural_number, positive_integer
     from sciformer.cli.arguments import positive_number as positive
 
     parser.epilog = EPILOG
@@ -90,27 +91,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of draws of the noise (default 5)",
     )
-    parser.add_argument(
-        "--budget",
-        type=positive,
-        default=60.0,
-        metavar="SECONDS",
-        help="CPU seconds of training (default 60)",
+    add_learning_arguments(
+        parser,
+        "a size of the network (width, order, window, ...) or of a step (batch, length, rate, "
+        "noisiest, failing, steps, ...)",
     )
-    parser.add_argument(
-        "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="pairs",
-        help="a size of the network (width, order, window, ...) or of a step (batch, length, rate, "
-        "noisiest, failing, steps, ...); repeatable",
-    )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
-    add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -158,22 +143,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _choices(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Sizes of the network and schedule by name."""
-    import dataclasses
-
+    from pinn.commands.learn_arguments import sizes_and_steps
     from pinn.sensing.filter import Sizes
     from pinn.sensing.practice import Schedule
-    from sciformer.cli.settings import parse_settings
-    from sciformer.errors import unknown_name
 
-    kinds: tuple[type, ...] = (Sizes, Schedule)
-    names = [[f.name for f in dataclasses.fields(kind) if f.name != "mixer"] for kind in kinds]
-    for pair in arguments.pairs:
-        if (key := pair.partition("=")[0]) not in (known := [*names[0], *names[1]]):
-            raise unknown_name(WHO, "--set key", key, known)
-    sizes, schedule = (
-        parse_settings(WHO, [p for p in arguments.pairs if p.partition("=")[0] in keys], kind)
-        for keys, kind in zip(names, kinds, strict=True)
-    )
+    sizes, schedule = sizes_and_steps(WHO, arguments.pairs, Sizes, Schedule, apart=("mixer",))
     return Sizes(mixer=arguments.mixer, **sizes), Schedule(**schedule)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pinn.families.evolution import Evolution, read_evolution
+from pinn.families.lattice import Lattice
 from pinn.families.where import Formula
 
 if TYPE_CHECKING:
@@ -101,12 +102,10 @@ class LinearFlow:
         source = sum(
             (c * self._amplitudes(members, name, k) for name, c in sources.items()), 0j * k[None]
         )
-        x, t = (
-            where.points[:, equation.space] - self._low,
-            where.points[:, equation.time] - self._begin,
-        )
-        wave = torch.exp(1j * k * x[:, None])  # (q, k)
-        grown = torch.exp(rate[..., None, :] * t[:, None])  # (b or 1, q, k)
+        lattice = self._lattice(where)
+        x, t = lattice.x, lattice.t
+        wave = torch.exp(1j * k * (x[:, None] - self._low))  # (x, k)
+        grown = torch.exp(rate[..., None, :] * t[:, None])  # (b or 1, t, k)
         # (e^{rate t} - 1) / rate, which is t where the rate is 0
         still = rate.abs() < 1e-12
         safe = torch.where(still, torch.ones_like(rate), rate)[..., None, :]
@@ -116,9 +115,9 @@ class LinearFlow:
             m, n = word[equation.space], word[equation.time]
             if n:
                 amplitude = begin * rate**n + source * rate ** (n - 1)
-                return _summed(amplitude * (1j * k) ** m, wave, grown)
-            found = _summed(begin * (1j * k) ** m, wave, grown)
-            return found + _summed(source * (1j * k) ** m, wave, risen)
+                return lattice.summed(amplitude * (1j * k) ** m, wave, grown)
+            found = lattice.summed(begin * (1j * k) ** m, wave, grown)
+            return found + lattice.summed(source * (1j * k) ** m, wave, risen)
 
         if where.operators is None:
             return derivative((0, 0)).mT
@@ -138,6 +137,11 @@ class LinearFlow:
             if len(k) > full.shape[-1]
             else full
         )
+
+    def _lattice(self, where: Where) -> Lattice:
+        """Places and times since the beginning."""
+        space, time = self._equation.space, self._equation.time
+        return Lattice.of(where.points[:, space], where.points[:, time] - self._begin)
 
     @property
     def _walled(self) -> Tensor:
@@ -162,35 +166,28 @@ class LinearFlow:
         linear, sources = self._numbers(members)
         a = linear[2]  # (b or 1, 1)
         k = self._walled
-        x, t = where.points[:, equation.space], where.points[:, equation.time] - self._begin
+        lattice = self._lattice(where)
+        x, t = lattice.x, lattice.t
         fields = [(self._family.fields[n], members.coefficients[n], c) for n, c in sources.items()]
         sines = sum(
             c * (members.coefficients[n] @ self._sines[n][:-1] + self._sines[n][-1])
             for n, c in sources.items()
         )
-        decay = torch.exp(-a[..., None] * k**2 * t[:, None])  # (b or 1, q, k)
+        decay = torch.exp(-a[..., None] * k**2 * t[:, None])  # (b or 1, t, k)
 
         def derivative(word: Any) -> Tensor:
             m, n = word[equation.space], word[equation.time]
             phase = k * (x[:, None] - self._low) + m * math.pi / 2
             amplitude = sines / (a * k**2) * k**m * (-a * k**2) ** n
-            found = -_summed(amplitude, phase.sin(), decay)
+            found = -lattice.summed(amplitude, phase.sin(), decay)
             if n:
                 return found
-            return found + sum(c * _steady(f, coefs, x, m) for f, coefs, c in fields) / a
+            steady = [c * _steady(f, coefs, x, m) for f, coefs, c in fields]
+            return found + lattice.along_x(sum(steady[1:], steady[0])) / a
 
         if where.operators is None:
             return derivative((0, 0)).mT
         return where.jet(derivative)
-
-
-def _summed(amplitude: Tensor, wave: Tensor, grown: Tensor) -> Tensor:
-    """Re sum_k amplitude (b, k) wave (q, k) grown (b or 1, q, k): (b, q)."""
-    if len(grown) == 1:
-        found = amplitude @ (wave * grown[0]).to(amplitude.dtype).mT
-    else:
-        found = torch.einsum("bk,bqk->bq", amplitude, (wave * grown).to(amplitude.dtype))
-    return found.real if found.is_complex() else found
 
 
 def _steady(field: BoundField, coefficients: Tensor, x: Tensor, order: int) -> Tensor:

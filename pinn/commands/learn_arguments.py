@@ -1,0 +1,75 @@
+"""Arguments that every `sciformer learn` takes, and the sizes and steps among its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def add_learning_arguments(parser: argparse.ArgumentParser, settings: str) -> None:
+    """Adds --budget, --seed, --set, --out and --json.
+
+    Args:
+        parser: of the command.
+        settings: what --set knows, for its help text.
+    """
+    from sciformer.cli.arguments import add_json_argument, natural_number, positive_number
+
+    parser.add_argument(
+        "--budget",
+        type=positive_number,
+        default=60.0,
+        metavar="SECONDS",
+        help="CPU seconds of training (default 60)",
+    )
+    parser.add_argument(
+        "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="pairs",
+        help=f"{settings}; repeatable",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
+    add_json_argument(parser)
+
+
+def sizes_and_steps(
+    who: str, pairs: Sequence[str], sizes: type, steps: type, apart: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of --set for the sizes of a network, and those for the steps of its training.
+
+    Args:
+        who: who asks, for messages.
+        pairs: words key=value.
+        sizes: dataclass of the sizes.
+        steps: dataclass of the steps.
+        apart: fields of the sizes that have an option of their own.
+
+    Raises:
+        UsageError: a key of neither, or a value of another type.
+    """
+    import dataclasses
+
+    from sciformer.cli.settings import parse_settings
+    from sciformer.errors import unknown_name
+
+    names = [
+        [field.name for field in dataclasses.fields(kind) if field.name not in apart]
+        for kind in (sizes, steps)
+    ]
+    for pair in pairs:
+        if (key := pair.partition("=")[0]) not in (known := [*names[0], *names[1]]):
+            raise unknown_name(who, "--set key", key, known)
+    own, of_steps = (
+        parse_settings(who, [pair for pair in pairs if pair.partition("=")[0] in keys], kind)
+        for keys, kind in zip(names, (sizes, steps), strict=True)
+    )
+    return own, of_steps
