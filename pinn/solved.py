@@ -31,6 +31,12 @@ class AttentionUse:
     entropy: dict[str, float]
     cut_to_one: float
 
+    def __str__(self) -> str:
+        """One line for each measure."""
+        layers = [f"entropy / log k of {name}: {use:.3f}" for name, use in self.entropy.items()]
+        cut = f"cut to one token, the solution changes by {self.cut_to_one:.1%}"
+        return "\n".join([*layers, cut])
+
 
 @dataclass(frozen=True)
 class Solved:

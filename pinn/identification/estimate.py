@@ -5,8 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def rounded(value: float, half: float) -> str:
+    """A value and the half-width of its interval, to two digits of the latter: 0.1384 ± 0.0041."""
+    if not 0 < half < float("inf"):
+        return f"{value:g} ± {half:g}"
+    if not 1e-4 <= abs(value) < 1e6:
+        exponent = int(np.floor(np.log10(max(abs(value), half))))
+        scaled = rounded(value / 10.0**exponent, half / 10.0**exponent) if exponent else ""
+        return f"({scaled})e{exponent:+03d}" if scaled else f"{value:g} ± {half:g}"
+    digits = max(0, 1 - int(np.floor(np.log10(half))))
+    return f"{value:.{digits}f} ± {half:.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -61,3 +75,11 @@ class Estimate:
     def summary(self) -> dict[str, Any]:
         """The estimate as JSON values."""
         return asdict(self)
+
+    def __str__(self) -> str:
+        """One line for each coefficient, such as lambda_2 = 0.009994 ± 0.000016 (95 %)."""
+        found = ((self.lambda_1, self.interval_1), (self.lambda_2, self.interval_2))
+        return "\n".join(
+            f"lambda_{number} = {rounded(value, max(high - value, value - low))} (95 %)"
+            for number, (value, (low, high)) in enumerate(found, 1)
+        )

@@ -11,6 +11,7 @@ import numpy as np
 from pinn.assembly import build_trial
 from pinn.identification.asking import check_inside, with_noise
 from pinn.identification.deviations import Deviations, deviations
+from pinn.identification.estimate import rounded
 from pinn.identification.identifiable import check_identifiable, distinct
 from pinn.networks import MLP
 from pinn.solution import Solution
@@ -167,18 +168,6 @@ class Identification:
             "notes": self.notes(),
             **self.verdict.summary(),
         }
-
-
-def rounded(value: float, half: float) -> str:
-    """A value and the half-width of its interval, to two digits of the latter: 0.1384 ± 0.0041."""
-    if not 0 < half < float("inf"):
-        return f"{value:g} ± {half:g}"
-    if not 1e-4 <= abs(value) < 1e6:
-        exponent = int(np.floor(np.log10(max(abs(value), half))))
-        scaled = rounded(value / 10.0**exponent, half / 10.0**exponent) if exponent else ""
-        return f"({scaled})e{exponent:+03d}" if scaled else f"{value:g} ± {half:g}"
-    digits = max(0, 1 - int(np.floor(np.log10(half))))
-    return f"{value:.{digits}f} ± {half:.{digits}f}"
 
 
 def identify(

@@ -15,6 +15,7 @@ from pinn.problem.problem import Problem
 from pinn.problem.registry import find_problem
 from pinn.settings import Settings
 from pinn.solution import Solution
+from pinn.solved import AttentionUse
 from pinn.trial.hard_constraint import TrialSolution
 
 x, y, t = sympy.symbols("x y t")
@@ -89,3 +90,11 @@ def test_the_picture_of_a_pressure_does_not_show_its_free_constant() -> None:
     exact = found + np.array([5.0, -1.0, 2.0, 0.0])
     assert np.allclose(in_gauge(problem, "p", found, exact), exact)
     assert in_gauge(problem, "u", found, exact) is found
+
+
+def test_use_of_attention_prints_a_line_for_each_measure() -> None:
+    """Kills: the repr of a dataclass where a reader prints it; digits that mean nothing."""
+    use = AttentionUse({"encoder.0.mixer": 0.95645047}, cut_to_one=0.21858)
+    assert str(use) == (
+        "entropy / log k of encoder.0.mixer: 0.956\ncut to one token, the solution changes by 21.9%"
+    )

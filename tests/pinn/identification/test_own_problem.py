@@ -13,7 +13,7 @@ from scipy.optimize import curve_fit
 import pinn
 from pinn.data.cloud import Cloud
 from pinn.identification.asking import with_noise, with_unknown
-from pinn.identification.identifying import rounded
+from pinn.identification.estimate import rounded
 from pinn.networks import MLP
 from pinn.sampling.schedule import Schedule, Stage
 from pinn.settings import Settings

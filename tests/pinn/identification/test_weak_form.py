@@ -11,7 +11,7 @@ import pytest
 from pinn.data.embedded import embedded_wake_grid
 from pinn.data.flow import FlowData, FlowGrid
 from pinn.data.noise import noise_on_grid
-from pinn.identification.estimate import Truth
+from pinn.identification.estimate import Estimate, Truth
 from pinn.identification.flow_network import identify_network
 from pinn.identification.study import sign_notes
 from pinn.identification.weak.navier_stokes import identify_weak
@@ -109,6 +109,16 @@ def test_errors_are_against_the_truth_that_is_given() -> None:
     result = identify_weak(WAKE, truth=Truth(2.0, 0.04))
     assert result.lambda_1_error_percent == pytest.approx(-50, abs=0.01)
     assert result.lambda_2_error_percent == pytest.approx(-75, abs=0.05)
+
+
+def test_an_estimate_prints_its_values_with_the_wider_side_of_their_intervals() -> None:
+    """Kills: the repr of a dataclass where a reader prints the estimate; the narrower side."""
+    found = Truth().compare((0.99996, 0.009994), ((0.99992, 1.00001), (0.009978, 0.010009)))
+    estimate = Estimate(method="weak", samples=9, noise=0.0, seed=0, wall_seconds=1.0, **found)
+    assert str(estimate).splitlines() == [
+        "lambda_1 = 0.999960 ± 0.000050 (95 %)",
+        "lambda_2 = 0.009994 ± 0.000016 (95 %)",
+    ]
 
 
 def test_noise_level_sees_noise_and_not_the_flow() -> None:
