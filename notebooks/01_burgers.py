@@ -34,7 +34,7 @@ solved.solution.plot(solved.verdict, solved.history)
 
 # %%
 print(solved.verdict)
-print(f"relative L2 error {solved.errors.relative_l2:.1e}, estimated {solved.error_estimate}")
+print(f"relative L2 error {solved.errors.relative_l2:.1e}, estimated {solved.error_estimate:.1e}")
 
 # %% [markdown]
 # ## Is attention worth its cost here?

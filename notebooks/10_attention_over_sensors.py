@@ -11,7 +11,7 @@
 # %% [markdown]
 # # 10 · Attention over sensors
 #
-# Forty thermometers today, two hundred tomorrow, most of them in one corner. An MLP wants a fixed
+# Forty thermometers today, two hundred tomorrow, most of them in one corner. An MLP needs a fixed
 # number of inputs at fixed places; attention reads a set. But does its answer depend on where the
 # sensors happen to stand?
 

@@ -37,7 +37,9 @@ STYLE: dict[str, Any] = {
     "grid.alpha": 0.3,
     "image.cmap": FIELD,
     "legend.fontsize": 8.5,
-    "legend.frameon": False,
+    # A pale ground without an edge, on which a name can be read where a curve passes under it.
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.8,
     "lines.linewidth": 1.4,
     "savefig.dpi": DPI,
     "xtick.labelsize": 8.5,

@@ -96,3 +96,24 @@ def test_a_private_word_is_found() -> None:
     assert found("a room for numbers") == ["'room': a room for numbers"]
     assert found("the spiking twin\nno mushrooms, no headroom") == ["'twin': the spiking twin"]
     assert found("2 if it was asked wrongly")
+
+
+STIFF = re.compile(
+    r"(?<!there )\b(?:is|are) no (?!longer|more|less|nearer|larger|better|worse|proof|such)\w"
+    r"|\bwants\b"
+)
+"""As in "'3x' is no number"; "is not a number" and "expects" are what an engineer writes."""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_error_messages_read_as_an_engineer_writes(package: str) -> None:
+    """Kills: a message translated word by word."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {text.value}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise)
+        for text in ast.walk(node)
+        if isinstance(text, ast.Constant) and STIFF.search(str(text.value))
+    ]
+    assert not wrong, "\n".join(wrong)

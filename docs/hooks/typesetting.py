@@ -27,8 +27,11 @@ def on_page_content(content: str, **_: Any) -> str:
 
 def _formula(found: re.Match[str]) -> str:
     display = "block" if found["open"] == "[" else "inline"
-    mathml: str = convert(html.unescape(found["tex"]).strip(), display=display)
-    return f'<{found["tag"]} class="arithmatex">{mathml}</{found["tag"]}>'
+    tex = html.unescape(found["tex"]).strip()
+    mathml: str = convert(tex, display=display)
+    # sympy prints in a line of text what is a line of its own, and may be wider than a phone.
+    kind = "arithmatex display" if tex.startswith(r"\displaystyle") else "arithmatex"
+    return f'<{found["tag"]} class="{kind}">{mathml}</{found["tag"]}>'
 
 
 def unbroken(content: str) -> str:

@@ -245,5 +245,5 @@ def _fields(thing: Any) -> dict[str, tuple[type, Any]]:
 
 
 def _typed(kinds: Mapping[str, type]) -> type:
-    """A dataclass with fields of some types, as the parser of settings wants."""
+    """A dataclass with fields of some types, as the parser of settings expects."""
     return dataclasses.make_dataclass("Options", list(kinds.items()))

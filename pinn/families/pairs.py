@@ -141,7 +141,7 @@ class DataObjective:
     Args:
         answer: whose network is trained.
         pairs: the data.
-        inputs_of: readings of members, as the network wants them.
+        inputs_of: readings of members, as the network expects them.
         batch: members and values of each a step.
         seed: of the batches.
     """

@@ -146,7 +146,7 @@ class Objective:
         return scale.clamp(min=1e-300)
 
     def inputs(self, members: Members, dtype: torch.dtype) -> Inputs:
-        """Readings of members as this network wants them."""
+        """Readings of members as this network expects them."""
         if self._reads_tokens:
             return random_inputs(self.answer.family, members, dtype, self._generator)
         return uniform_inputs(self.answer.family, members, dtype)

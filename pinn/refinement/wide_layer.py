@@ -174,7 +174,7 @@ def widened(
 
 
 def _count_units(network: nn.Module, layers: Tensor, inputs: Any) -> int | None:
-    """Length of s; None if the layers are no different positions in the network."""
+    """Length of s; None if the layers are not different positions in the network."""
     linear, chosen = linear_layers(network), layers.tolist()
     if layers.dtype != torch.int64 or layers.ndim != 1 or len(set(chosen)) != len(chosen):
         return None

@@ -11,7 +11,7 @@ from sciformer.errors import DataError
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation of the last axis over all others, for (b, n, d) and (b, d) alike.
 
-    Source: Ioffe and Szegedy 2015; torch's BatchNorm1d wants the channels in the second axis.
+    Source: Ioffe and Szegedy 2015; torch's BatchNorm1d expects the channels in the second axis.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Reactions that are no polynomials: formulas in u, enclosed over intervals and complex discs."""
+"""Reactions that are not polynomials: formulas in u, enclosed over intervals and complex discs."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from theory.universal.layer import LayerWeights
 
 _ROOM = 1.02
 """Features exceed the largest coordinate by the decoding error of linear heads, 2.5 gamma; gates
-that are too weak are no risk: the certifier rejects them."""
+that are too weak do no harm: the certifier rejects them."""
 
 
 def assemble(heads: Heads, parts: Sequence[Sequence[Ridges]], limit: float) -> LayerWeights:
