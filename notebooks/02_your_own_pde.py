@@ -59,7 +59,9 @@ solved.solution.plot(solved.verdict, solved.history)
 
 # %%
 print(solved.verdict)
-print(f"validation residual {solved.validation:.1e}, error estimate {solved.error_estimate:.1e}")
+print(f"validation residual {solved.validation:.1e}")
+if solved.error_estimate is not None:  # from the steps of the wide layer
+    print(f"error estimate {solved.error_estimate:.1e}")
 
 # %% [markdown]
 # And a second opinion that shares no code with the network: finite differences in space, an implicit
