@@ -66,6 +66,8 @@ def normal_form(problem: Problem) -> NormalForm:
         UsageError: the equation is of no class that is known; the sentence says what stands in the
             way.
     """
+    if problem.functionals:
+        raise _unknown(problem, f"it holds {problem.functionals[0]}, a value at another place")
     if len(problem.equations) != 1 or len(problem.fields) != 1:
         raise _unknown(
             problem,

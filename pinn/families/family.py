@@ -72,6 +72,11 @@ class Family:
         self.problem, self.reference = problem, reference
         if not isinstance(problem.domain, Box):
             raise DomainError(f"{problem.name}: a family needs a Box; got {problem.domain}.")
+        if problem.functionals:
+            raise UsageError(
+                f"{problem.name}: a family has equations in fields at one point; "
+                f"{problem.functionals[0]} is a value at another place."
+            )
         named = {_name(given): given for given in problem.given}
         chosen = {_name(key): distribution for key, distribution in draws.items()}
         for name in chosen:

@@ -275,6 +275,11 @@ def _check(problem: Problem) -> None:
             f"{problem.name}: nothing is unknown; give the parameters to find, such as "
             "unknown={nu: Unknown(size=0.01)}."
         )
+    if problem.functionals:
+        raise UsageError(
+            f"{problem.name}: parameters are found of equations in fields at one point; "
+            f"{problem.functionals[0]} is a value at another place."
+        )
     if not problem.data:
         raise UsageError(
             f"{problem.name}: unknown parameters are found from samples; give "

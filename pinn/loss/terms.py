@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators
 from pinn.loss.joint_operators import joined
+from pinn.loss.quadrature import Quadrature
 from pinn.problem.expressions import letters
 from pinn.problem.scales import Scales
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pinn.data.cloud import Cloud
     from pinn.problem.expressions import Expressions, FieldDerivative
+    from pinn.problem.functionals import Functional
     from pinn.problem.problem import Condition, Problem
 
 
@@ -60,6 +62,10 @@ class EquationTerm:
         wanted = sorted({u.operator for u in expressions.unknowns} - {"1"}, key=_order)
         # Terms without derivatives run on jets too: jets are what gives exact Jacobian rows.
         self._operators = Operators(letters(coordinates), ["1", *wanted])
+        self._elsewhere = {
+            functional: Quadrature(functional, expressions.parameter_symbols, letters(coordinates))
+            for functional in expressions.functionals
+        }
 
     def residual(self, points: Tensor) -> Tensor:
         """Signed residuals (p, e) at points (p, c), over the size of each equation."""
@@ -69,8 +75,13 @@ class EquationTerm:
             derivative: Tensor = jet.derivative(u.operator)[:, u.field]
             return derivative
 
+        def elsewhere(functional: Functional) -> Tensor:
+            return self._elsewhere[functional](self._trial, points, self._parameters)
+
         columns = [points] if self._normal is None else [points, self._normal(points)]
-        values = self._expressions(torch.cat(columns, -1).unbind(-1), unknown, self._parameters)
+        values = self._expressions(
+            torch.cat(columns, -1).unbind(-1), unknown, self._parameters, elsewhere
+        )
         residual = torch.stack(values, dim=-1)
         return residual if self._sizes is None else residual / residual.new_tensor(self._sizes)
 

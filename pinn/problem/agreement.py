@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sympy
 
 from pinn.geometry.base import Domain
+from pinn.problem.functionals import holds
 from pinn.problem.reading import difference
 from sciformer.errors import DataError, DomainError, UsageError, unknown_name
 
@@ -150,7 +151,7 @@ def check_names(problem: Stated) -> None:
                 f"{', '.join(map(str, problem.fields))} and their derivatives."
             )
     for condition in problem.conditions:
-        if not difference(condition.equation).has(*[f.func for f in problem.fields]):
+        if not any(holds(difference(condition.equation), field) for field in problem.fields):
             raise UsageError(
                 f"{who}: the condition {condition.equation} on {condition.on} holds no field; "
                 f"write it in {', '.join(map(str, problem.fields))} and their derivatives."

@@ -57,6 +57,8 @@ def check_box_resonance(problem: Problem) -> None:
         return
     if problem.unknown or problem.ansatz or problem.gauge or problem.time is not None:
         return
+    if problem.functionals:
+        return
     rows = _Rows(problem)
     inside = rows.read(difference(problem.equations[0]))
     if inside is None or not _oscillates(inside, rows):

@@ -9,6 +9,7 @@ import sympy
 
 from pinn.problem.consistency import independent_on
 from pinn.problem.directions import faces_of
+from pinn.problem.functionals import holds
 from pinn.problem.orders import order_of
 from pinn.problem.reading import difference
 from sciformer.errors import UsageError
@@ -87,7 +88,7 @@ def _speeds(problem: Problem, face: Face, clock: Any, coordinate: Any) -> Array 
         for c in (clock, coordinate)
     ]
     every = [entry for matrix in slopes for row in matrix for entry in row]
-    if any(entry.has(*[f.func for f in fields]) or entry.atoms(sympy.Subs) for entry in every):
+    if any(holds(e, f) for e in every for f in fields) or any(e.atoms(sympy.Subs) for e in every):
         return None
     points, count = face.sample(PROBES), len(fields)
     compiled = problem.compile(every)

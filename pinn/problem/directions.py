@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Face
+from pinn.problem.functional_checks import touched
+from pinn.problem.functionals import holds
 from pinn.problem.orders import order_of
 from pinn.problem.reading import difference
 from pinn.problem.scales import extent
@@ -49,7 +51,7 @@ def faces_of(problem: Problem, name: str) -> list[Face]:
 
 def is_given(problem: Problem, face: Face) -> bool:
     """Whether there is a condition on a face."""
-    return any(problem.domain.part(c.on) == face for c in problem.conditions)
+    return any(face in touched(problem, condition) for condition in problem.conditions)
 
 
 def _check_flow(problem: Problem) -> None:
@@ -142,7 +144,7 @@ def _coefficient(problem: Problem, coordinate: Any, order: int) -> Any | None:
     if order < 1 or order_of(problem, field, coordinate) != order:
         return None
     factor = sympy.sympify(difference(equation)).doit().diff(field.diff(coordinate, order))
-    if factor == 0 or factor.has(field.func) or factor.atoms(sympy.Subs):
+    if factor == 0 or holds(factor, field) or factor.atoms(sympy.Subs):
         return None
     return factor
 

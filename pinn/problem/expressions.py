@@ -12,6 +12,7 @@ import sympy
 import torch
 from torch import Tensor
 
+from pinn.problem.functionals import Functional, functionals_in
 from pinn.problem.functions import compiled
 from pinn.problem.places import refuse_elsewhere
 from pinn.references.exact import evaluate
@@ -62,10 +63,13 @@ class Expressions:
         given = [sympy.sympify(e) for e in expressions]
         for expression in given:
             refuse_elsewhere(who, expression, _heads(self._fields), self._arguments)
-        plain, unknowns = self._name_unknowns([evaluate(e) for e in given], who)
+        whole = [evaluate(e) for e in given]
+        named = {f: sympy.Dummy(f"elsewhere_{n}") for n, f in enumerate(functionals_in(*whole))}
+        self.functionals: dict[Functional, Any] = named
+        plain, unknowns = self._name_unknowns([e.xreplace(named) for e in whole], who)
         self.parameter_symbols: tuple[Any, ...] = tuple(parameters)
         self.parameters: tuple[str, ...] = tuple(p.name for p in parameters)
-        known = {*self._coordinates, *parameters, *unknowns.values()}
+        known = {*self._coordinates, *parameters, *unknowns.values(), *named.values()}
         _refuse_strangers(plain, known, who)
         self._compile(plain, unknowns)
 
@@ -74,7 +78,9 @@ class Expressions:
         self.forms, self.symbols = tuple(forms), dict(symbols)
         self.unknowns: tuple[FieldDerivative, ...] = tuple(symbols)
         arguments = [*self._coordinates, *self.parameter_symbols, *symbols.values()]
+        arguments += self.functionals.values()
         meanings = {symbol: self._spelled(unknown) for unknown, symbol in symbols.items()}
+        meanings |= {symbol: str(functional) for functional, symbol in self.functionals.items()}
         self._function = compiled(arguments, forms, meanings, self._who)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -124,6 +130,7 @@ class Expressions:
         columns: Sequence[Any],
         unknown: Callable[[FieldDerivative], Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
+        elsewhere: Callable[[Functional], Any] | None = None,
     ) -> list[Any]:
         """The values of the expressions, one tensor (or jet) each, of the columns' shape.
 
@@ -131,12 +138,22 @@ class Expressions:
             columns: one tensor or jet for each coordinate.
             unknown: gives the tensor of a field or derivative; may be left out when none occurs.
             parameters: a number or tensor for each parameter name.
+            elsewhere: gives the tensor of a functional; may be left out when none occurs.
+
+        Raises:
+            UsageError: functionals that nothing is given for.
         """
         given = parameters or {}
+        if self.functionals and elsewhere is None:
+            raise UsageError(
+                f"{self._who}: {next(iter(self.functionals))} is a value at another place than the "
+                f"point, which this does not go with."
+            )
         values = self._function(
             *columns,
             *(_tensor(given[name]) for name in self.parameters),
             *(unknown(u) for u in self.unknowns if unknown is not None),
+            *(elsewhere(f) for f in self.functionals if elsewhere is not None),
         )
         return [_like(value, columns[0]) for value in values]
 

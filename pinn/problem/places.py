@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def on_face(form: Any, fields: Sequence[Any], coordinates: Sequence[Any], face: Face) -> Any:
     """A condition that names its own face, such as u(x, 0) on t=0, as one in u(x, t).
 
-    Values at other places stay as they are, and `refuse_elsewhere` finds them.
+    Values at other places stay as they are, and `with_functionals` finds them.
 
     Args:
         form: with fields of all coordinates in order.
@@ -38,8 +38,13 @@ def on_face(form: Any, fields: Sequence[Any], coordinates: Sequence[Any], face: 
         return all(a == c or (axis == face.axis and is_here(a)) for axis, (a, c) in pairs)
 
     def is_slope_here(value: Any) -> bool:
-        return isinstance(value, sympy.Subs) and all(
-            point in coordinates or is_here(point) for point in value.point
+        if not isinstance(value, sympy.Subs):
+            return False
+        # Of the face's own coordinate: u_x at x=0 is elsewhere on t=0.
+        across = {f.args[face.axis] for f in value.expr.atoms(AppliedUndef) if f.func in heads}
+        return all(
+            point in coordinates or (is_here(point) and across == {variable})
+            for variable, point in zip(value.variables, value.point, strict=True)
         )
 
     def slope(value: Any) -> Any:
@@ -52,37 +57,26 @@ def on_face(form: Any, fields: Sequence[Any], coordinates: Sequence[Any], face: 
 
 
 def refuse_elsewhere(who: str, form: Any, heads: Sequence[Any], arguments: Sequence[Any]) -> None:
-    """Refuses integrals of fields and values at other places than the point.
+    """Refuses integrals of fields and values at other places in what is no equation.
 
     Args:
         who: the name that the message begins with.
-        form: an equation, condition or quantity.
+        form: a quantity.
         heads: the functions without their arguments, such as u.
         arguments: the coordinates of the point.
 
     Raises:
-        UsageError: the sentence says how to state the same.
+        UsageError: the sentence says how to get the same.
     """
     if not heads:
         return
-    for integral in form.atoms(sympy.Integral):
-        if integral.has(*heads):
-            raise UsageError(
-                f"{who}: integrals of fields, such as {integral}, are not supported; make the "
-                f"integral up to a point a field of its own, whose derivative is the integrand and "
-                f"which is 0 where the integral begins. In one coordinate its value at the end may "
-                f"be a number that a condition gives, or a parameter in unknown=."
-            )
-    elsewhere = [value for value in form.atoms(sympy.Subs) if value.has(*heads)]
+    elsewhere = [v for v in form.atoms(sympy.Integral, sympy.Subs) if v.has(*heads)]
     elsewhere += [v for v in form.atoms(*heads) if any(not a.is_Symbol for a in v.args)]
     if elsewhere:
         raise UsageError(
             f"{who}: {elsewhere[0]} is a value at another place than the point "
-            f"({', '.join(map(str, arguments))}); delays, values at one place inside an equation "
-            f"and conditions that link two places are not supported. A value at a boundary belongs "
-            f'in a Condition on that part, and two ends that are one place in periodic=("x",). In '
-            f"one coordinate call a value at an end c, say c in the equation and in a condition "
-            f"there, and unknown={{c: Unknown(size=1)}}."
+            f"({', '.join(map(str, arguments))}), which equations and conditions may hold and "
+            f"quantities may not; take it of the solution, which can be called at any points."
         )
 
 

@@ -13,6 +13,7 @@ from pinn.geometry.box import Face
 from pinn.problem.agreement import check_formulas, check_kinds, check_names, check_sizes
 from pinn.problem.exact_check import check_exact
 from pinn.problem.expressions import Expressions
+from pinn.problem.functionals import functionals_in, with_functionals
 from pinn.problem.places import carried_out, on_face
 from pinn.problem.reading import (
     as_tuple,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from pinn.data.cloud import Cloud
     from pinn.geometry.base import Domain
+    from pinn.problem.functionals import Functional
 
     Reference = Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
 
@@ -242,8 +244,9 @@ class Problem:
         def renamed(form: Any) -> Any:
             return carry_out(ordered(same(form)))
 
+        whole = with_functionals(self.name, self.fields, self.coordinates)
         self._set("given", tuple(map(renamed, self.given)))
-        self._set("equations", tuple(map(renamed, self.equations)))
+        self._set("equations", tuple(whole(renamed(e)) for e in self.equations))
         self._set("conditions", tuple(self._placed(c, renamed) for c in self.conditions))
         for name in ("exact", "ansatz"):
             given = {
@@ -259,7 +262,8 @@ class Problem:
         face, form = self.domain.part(condition.on), renamed(condition.equation)
         if isinstance(face, Face):
             form = on_face(form, self.fields, self.coordinates, face)
-        return replace(condition, equation=form)
+        whole = with_functionals(self.name, self.fields, self.coordinates)
+        return replace(condition, equation=whole(form))
 
     def _equations(self, given: Any) -> tuple[Any, ...]:
         return tuple(e for one in as_tuple(given) for e in equations_of(self.name, one))
@@ -293,6 +297,11 @@ class Problem:
         faces = [self.domain.part(c.on) for c in self.conditions]
         ends = {f.outward for f in faces if isinstance(f, Face) and f.coordinate == found}
         return found if len(ends) < 2 else None
+
+    @property
+    def functionals(self) -> list[Functional]:
+        """Values at other places and integrals that equations and conditions hold."""
+        return functionals_in(*self.equations, *(c.equation for c in self.conditions))
 
     @property
     def order(self) -> int:

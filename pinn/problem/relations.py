@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from pinn.problem.functionals import Functional
     from pinn.problem.problem import Problem
 
 # Statements are one combination of each other up to this share of their size: they are evaluated
@@ -67,7 +68,7 @@ class Statements:
             who=problem.name,
         )
         sizes = _Sizes(problem, compiled.letters)
-        count = len(compiled.unknowns) + SPARE_DRAWS
+        count = len(compiled.unknowns) + len(compiled.functionals) + SPARE_DRAWS
         random = torch.Generator().manual_seed(SEED)
         drawn = {
             # Positive, for roots and logarithms of fields.
@@ -76,14 +77,38 @@ class Statements:
         }
         where = torch.cat([points, normals], dim=-1)
         columns = [c.repeat_interleave(count) for c in where.unbind(-1)]
+        # What is elsewhere has nothing to do with the values here, and is drawn by itself.
+        there = {
+            functional: self._drawn(problem, functional, columns, sizes, random)
+            for functional in compiled.functionals
+        }
         rows = compiled(
             columns,
             lambda unknown: drawn[unknown].repeat(len(points)),
             problem.parameter_values,
+            there.__getitem__,
         )
         self.values = torch.stack([row.reshape(len(points), count) for row in rows])
         unknown = set(problem.unknown)
         self._is_open = [bool(unknown & sympy.sympify(form).free_symbols) for form in forms]
+
+    def _drawn(
+        self,
+        problem: Problem,
+        functional: Functional,
+        columns: Sequence[Tensor],
+        sizes: _Sizes,
+        random: torch.Generator,
+    ) -> Tensor:
+        local = problem.compile([functional.here()])
+        draws = {
+            unknown: sizes(unknown) * (0.5 + torch.rand(len(columns[0]), generator=random).double())
+            for unknown in local.unknowns
+        }
+        [value] = local(
+            columns[: len(problem.coordinates)], draws.__getitem__, problem.parameter_values
+        )
+        return torch.as_tensor(value)
 
     def relations(self) -> list[Relation]:
         """Every statement that is a combination of earlier independent ones at all points."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
+from pinn.problem.functionals import functionals_in, nodes
 from pinn.problem.orders import order_of
 from pinn.problem.reading import difference, normal
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from pinn.problem.problem import Problem
+    from pinn.problem.functionals import Functional
+    from pinn.problem.problem import Condition, Problem
 
     Array = NDArray[np.float64]
 
@@ -39,7 +42,7 @@ def check_resonance(problem: Problem) -> None:
 
     Args:
         problem: only one with one coordinate, one linear equation whose solutions grow moderately,
-            and linear conditions at both ends is looked at.
+            and linear conditions, at both ends or with values elsewhere, is looked at.
 
     Raises:
         UsageError: the sentence says so.
@@ -50,30 +53,24 @@ def check_resonance(problem: Problem) -> None:
         return
     if problem.unknown or problem.periodic or problem.ansatz or problem.gauge:
         return
-    if len({problem.domain.part(c.on) for c in problem.conditions}) < 2:
-        return  # an initial value problem
+    at_one_end = len({problem.domain.part(c.on) for c in problem.conditions}) < 2
+    if functionals_in(*problem.equations) or (at_one_end and not problem.functionals):
+        return  # an initial value problem, or one in which more than fields here are unknown
     order = order_of(problem, problem.fields[0], problem.coordinates[0])
     factors = _factors(problem, difference(problem.equations[0]), order)
-    rows = [_factors(problem, difference(c.equation), order - 1) for c in problem.conditions]
-    if order < 2 or factors is None or len(rows) != order or any(row is None for row in rows):
+    if order < 2 or factors is None or len(problem.conditions) != order:
         return
     [(low, high)] = problem.domain.intervals.values()
-    across = _across(_slopes(problem, factors, low, high), order)
-    if across is None:
+    states = _states(_slopes(problem, factors, low, high), order)
+    if states is None:
         return
-    conditions = []
-    for condition, row in zip(problem.conditions, rows, strict=True):
-        face = problem.domain.part(condition.on)
-        is_high = bool((face.sample(1) > (low + high) / 2).all())
-        at = {problem.coordinates[0]: high if is_high else low}
-        at |= {normal(problem.coordinates[0]): 1 if is_high else -1}
-        numbers = [float(b.subs(at)) / (high - low) ** k for k, b in enumerate(row or [])]
-        conditions.append(np.array(numbers) @ (across if is_high else np.eye(order)))
-    sizes = [float(np.linalg.norm(row)) for row in conditions]
-    if not all(math.isfinite(size) and size > 0 for size in sizes):
+    fundamental = _Fundamental(states, low, high - low, order)
+    rows = [_row(problem, condition, fundamental) for condition in problem.conditions]
+    conditions = [row for row in rows if row is not None]
+    if len(conditions) < order:
         return
-    values = np.linalg.svd(np.stack(conditions) / np.array(sizes)[:, None], compute_uv=False)
-    if values[-1] <= DEPENDENT * values[0]:
+    values = np.linalg.svd(np.stack(conditions), compute_uv=False)
+    if values[-1] <= DEPENDENT:
         raise UsageError(
             f"{problem.name}: without its known terms the equation has solutions other than 0 that "
             f"satisfy all conditions (it is at resonance), so there are many solutions or "
@@ -115,17 +112,84 @@ def _slopes(
     return slopes
 
 
-def _across(slopes: Callable[[float, Array], Array], order: int) -> Array | None:
-    """The fundamental solutions at the end; None where they grow too much or are not finite."""
+def _states(slopes: Callable[[float, Array], Array], order: int) -> Callable[[float], Array] | None:
+    """The fundamental solutions on 0 < s < 1; None where they grow too much or are not finite."""
     from scipy.integrate import solve_ivp
 
     try:
         with np.errstate(all="ignore"):
             found = solve_ivp(
-                slopes, (0, 1), np.eye(order).ravel(), "DOP853", rtol=TOLERANCE, atol=TOLERANCE
-            )
+                slopes, (0, 1), np.eye(order).ravel(), "DOP853", rtol=TOLERANCE, atol=TOLERANCE,
+                dense_output=True,
+            )  # fmt: skip
     except (ArithmeticError, TypeError, ValueError, NameError):
         return None  # an end at which it degenerates, or a function that NumPy does not know
-    across = np.asarray(found.y[:, -1].reshape(order, order))
+    across = np.asarray(found.y[:, -1])
     is_fine = found.success and np.isfinite(across).all() and np.abs(across).max() < LARGEST_GROWTH
-    return across if is_fine else None
+    return found.sol if is_fine else None
+
+
+@dataclass(frozen=True)
+class _Fundamental:
+    """Solutions of the equation without its known terms, one for each state at the lower end."""
+
+    states: Callable[[float], Array]
+    low: float
+    width: float
+    order: int
+
+    def __call__(self, place: float, derivative: int) -> Array:
+        """A derivative of each at a place, (order,)."""
+        state = self.states((place - self.low) / self.width).reshape(self.order, self.order)
+        return np.asarray(state[derivative] / self.width**derivative)
+
+
+def _row(problem: Problem, condition: Condition, fundamental: _Fundamental) -> Array | None:
+    """What a condition says of each fundamental solution, over the sizes of its parts; None where
+    it is not linear.
+    """
+    [coordinate] = problem.coordinates
+    [(low, high)] = problem.domain.intervals.values()
+    face = problem.domain.part(condition.on)
+    is_high = bool((face.sample(1) > (low + high) / 2).all())
+    end = high if is_high else low
+    at = {coordinate: end, normal(coordinate): 1 if is_high else -1}
+    form = difference(condition.equation)
+    named = {functional: sympy.Dummy() for functional in functionals_in(form)}
+    plain = form.xreplace(named)
+    local = _factors(problem, plain, fundamental.order - 1)
+    if local is None:
+        return None
+    parts = []
+    for k, factor in enumerate(local):
+        if factor.free_symbols & set(named.values()):
+            return None
+        parts.append(float(factor.subs(at)) * fundamental(end, k))
+    values = {s: problem.parameter_values[str(s)] for s in problem.symbols}
+    for functional, name in named.items():
+        weight = plain.diff(name).subs(values).subs(at)
+        found = _of_functional(functional, fundamental, {**values, coordinate: end})
+        if not weight.is_number or found is None:
+            return None
+        parts.append(float(weight) * found)
+    # What two ends cancel counts by their sizes, so that u'(0) - u'(1) is 0 for u = x.
+    size = sum(float(np.linalg.norm(part)) for part in parts)
+    return np.asarray(sum(parts) / size) if 0 < size < math.inf else None
+
+
+def _of_functional(
+    functional: Functional, fundamental: _Fundamental, values: Mapping[Any, Any]
+) -> Array | None:
+    """A functional of each fundamental solution; None where it is not linear."""
+    read = functional.reading
+    total = np.zeros(fundamental.order)
+    for node, weight in nodes(read.limits):
+        integrand = read.integrand.xreplace(node).subs(values)
+        for symbol, sample in read.samples.items():
+            factor = integrand.diff(symbol)
+            [place], [derivative] = sample.place, sample.orders
+            if not factor.is_number or derivative >= fundamental.order:
+                return None
+            there = float(place.xreplace(node).subs(values))
+            total += float(weight.subs(values) * factor) * fundamental(there, derivative)
+    return total

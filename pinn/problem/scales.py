@@ -10,6 +10,7 @@ import torch
 
 from pinn.geometry.box import Face
 from pinn.problem.expressions import Expressions
+from pinn.problem.functionals import at_the_point
 from pinn.problem.reading import difference, normal
 from pinn.problem.smoothness import is_smooth
 
@@ -63,7 +64,8 @@ class Scales:
         for known, points in self._known(inside):
             self._shorten(known, points)
         self._terms = [
-            [self._term(t, inside) for t in summands(difference(e))] for e in problem.equations
+            [self._term(t, inside) for t in summands(at_the_point(difference(e)))]
+            for e in problem.equations
         ]
         self.fields = self._field_sizes()
         found = [self._total(terms) for terms in self._terms]
@@ -73,7 +75,7 @@ class Scales:
         """Sum of the sizes of the terms of a condition."""
         part = self._problem.domain.part(condition.on)
         points = part.sample(PROBES)
-        gap = sympy.expand(difference(condition.equation))
+        gap = sympy.expand(at_the_point(difference(condition.equation)))
         return self._total(
             [self._term(t, points, part.normal(points)) for t in sympy.Add.make_args(gap)]
         )
@@ -82,9 +84,10 @@ class Scales:
         """Functions that are given by the equations and conditions, and where they are given."""
         problem = self._problem
         heads = [f.func for f in problem.fields]
-        places = [(difference(equation), inside) for equation in problem.equations]
+        places = [(at_the_point(difference(e)), inside) for e in problem.equations]
         for condition in problem.conditions:
-            part, gap = problem.domain.part(condition.on), difference(condition.equation)
+            part = problem.domain.part(condition.on)
+            gap = at_the_point(difference(condition.equation))
             if isinstance(part, Face):  # along its normal nothing is said of how the values vary
                 gap = gap.subs(problem.coordinates[part.axis], part.value)
             places.append((gap, part.sample(PROBES)))
@@ -148,7 +151,7 @@ class Scales:
         slopes: dict[Any, float] = {}
         problem = self._problem
         for condition in problem.conditions:
-            gap = sympy.expand(difference(condition.equation))
+            gap = sympy.expand(at_the_point(difference(condition.equation)))
             fields = [f for f in problem.fields if gap.has(f.func)]
             points = problem.domain.part(condition.on).sample(PROBES)
             normals = problem.domain.part(condition.on).normal(points)

@@ -9,6 +9,7 @@ import torch
 
 from pinn.problem.directions import faces_of
 from pinn.problem.expressions import Expressions
+from pinn.problem.functionals import functionals_in
 from pinn.problem.orders import order_of
 from pinn.problem.reading import difference
 from sciformer.errors import UsageError
@@ -50,6 +51,8 @@ def free_ends(problem: Problem, coordinate: Any, name: str) -> list[Face]:
     factors = [_slope(form, f) for f in (field.diff(coordinate, 2), field.diff(coordinate), field)]
     second, first, zeroth = factors
     if second is None or second == 0 or first is None:
+        return []
+    if functionals_in(second, first, zeroth):
         return []
     try:
         compiled = problem.compile([second, first, zeroth or sympy.Integer(0)])

@@ -11,6 +11,8 @@ from pinn.problem.box_resonance import check_box_resonance
 from pinn.problem.characteristics import check_characteristics
 from pinn.problem.consistency import check_consistency, independent_on
 from pinn.problem.directions import check_directions, faces_of, named
+from pinn.problem.functional_checks import check_functionals, is_one_number, touched
+from pinn.problem.functionals import at_the_point, holds
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.reading import difference
 from pinn.problem.resonance import check_resonance
@@ -45,6 +47,7 @@ def check_conditions(problem: Problem) -> None:
             which.
     """
     _refuse_jumps(problem)
+    check_functionals(problem)
     check_consistency(problem)
     if problem.data:
         return
@@ -83,8 +86,8 @@ def _on(problem: Problem, face: Face) -> list[Condition]:
 def _check_start(problem: Problem, field: Any, order: int) -> None:
     faces = faces_of(problem, problem.time or "")
     starts = [face for face in faces if face.outward < 0]
-    given = [c for face in starts for c in _on(problem, face) if c.equation.has(field)]
-    ends = [c for face in faces for c in _on(problem, face) if c.equation.has(field)]
+    given = [c for face in starts for c in _on(problem, face) if holds(c.equation, field)]
+    ends = [c for face in faces for c in _on(problem, face) if holds(c.equation, field)]
     if len(ends) >= order or _are_enough(problem, faces):
         return  # all at the end, as for the price of an option, or shared by both
     if len(given) < order and starts:
@@ -111,7 +114,8 @@ def _are_enough(problem: Problem, faces: Sequence[Face]) -> bool:
 
 def _check_ends(problem: Problem, field: Any, name: str, order: int, free: Sequence[Face]) -> None:
     faces = faces_of(problem, name)
-    given = [problem.domain.part(c.on) for c in problem.conditions if c.equation.has(field)]
+    holding = [c for c in problem.conditions if holds(c.equation, field)]
+    given = [part for c in holding for part in touched(problem, c)]
     if len(problem.coordinates) == 1 and sum(part in faces for part in given) >= order - len(free):
         return  # an initial value problem in a coordinate of any name
     if len(problem.fields) > 1 and len(problem.coordinates) == 1:
@@ -134,7 +138,10 @@ def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
     needed = conditions_needed(problem, coordinate)
     if not faces or needed is None:
         return
-    given = sum(len(independent_on(problem, face)) for face in faces)
+    independent = [c for face in faces for c in independent_on(problem, face)]
+    if len(problem.coordinates) > 1:  # one number is less than a function on a face
+        independent = [c for c in independent if not is_one_number(problem, c)]
+    given = len(independent)
     free = len(free_ends(problem, coordinate, name))
     is_transport = all(order_of(problem, f, coordinate) <= 1 for f in problem.fields)
     if is_transport and len(problem.coordinates) > 1 and name != problem.time:
@@ -166,8 +173,8 @@ def _are_counted(problem: Problem) -> bool:
 
 def _refuse_free_constants(problem: Problem) -> None:
     """Refuses a field of which only derivatives occur, as it is determined up to a constant."""
-    forms = [difference(e) for e in problem.equations]
-    forms += [difference(c.equation) for c in problem.conditions]
+    stated = (*problem.equations, *(c.equation for c in problem.conditions))
+    forms = [at_the_point(difference(equation)) for equation in stated]
     for field, name in zip(problem.fields, problem.field_names, strict=True):
         bare = any(_without_derivatives(form).has(field.func) for form in forms)
         if not bare and name not in problem.gauge and field not in problem.ansatz:
@@ -186,8 +193,8 @@ def _refuse_zero(problem: Problem) -> None:
     """Refuses a homogeneous problem, which is solved by 0, and would be by any network."""
     if problem.ansatz:
         return
-    forms = [difference(e) for e in problem.equations]
-    forms += [difference(c.equation) for c in problem.conditions]
+    stated = (*problem.equations, *(c.equation for c in problem.conditions))
+    forms = [at_the_point(difference(equation)) for equation in stated]
     nothing = dict.fromkeys(problem.fields, sympy.Integer(0))
     if all(evaluate(form.subs(nothing)) == 0 for form in forms):
         raise UsageError(

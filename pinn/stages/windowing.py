@@ -42,6 +42,7 @@ def why_not_marching(problem: Problem, settings: Settings, processes: Processes)
     for what, is_there in (
         ("periodic coordinates", bool(problem.periodic)),
         ("data", bool(problem.data)),
+        ("values at other places", bool(problem.functionals)),
         ("unknown parameters", bool(problem.unknown)),
         ("an explicit ansatz", bool(problem.ansatz)),
         ("a curriculum", settings.curriculum is not None),

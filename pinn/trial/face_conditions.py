@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Face
+from pinn.problem.functionals import functionals_in
 from pinn.problem.reading import difference, normal
 from pinn.problem.smoothness import is_smooth
 
@@ -63,6 +64,8 @@ def read_condition(problem: Problem, condition: Condition) -> FaceCondition | st
     components = {normal(c): 0 for c in problem.coordinates}
     components[normal(coordinate)] = face.outward
     gap = sympy.expand(difference(condition.equation).subs(components))
+    if elsewhere := functionals_in(gap):
+        return f"it holds {elsewhere[0]}, a value at another place"
     fields = [field for field in problem.fields if gap.has(field.func)]
     if len(fields) != 1:
         return f"it links {', '.join(map(str, fields))}" if fields else "it holds no field"
