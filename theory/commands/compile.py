@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sciformer.errors import UsageError
 from theory.commands import compile_pde
 from theory.commands.domain import add_domain, read_domain
+from theory.commands.results import publish
 
 if TYPE_CHECKING:
+    from sciformer.runs import Run
     from theory.universal.certificate import CompiledLayer
 
 EPILOG = """examples:
@@ -87,9 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
             "sciformer compile: --onnx needs --dtype float32, because an ONNX program has the "
             "error of single precision."
         )
-    from sciformer.cli.console import Progress, note, print_json, print_table
-    from sciformer.runs import Run
+    from sciformer.cli.console import Progress, note
     from theory.universal import compile as compile_formula
+    from theory.universal.figures import draw, is_drawable
 
     domain = read_domain(arguments.domain)
     with Progress(total=1.0, label="compile") as progress:
@@ -115,38 +117,30 @@ def run(arguments: argparse.Namespace) -> int:
         "construction": arguments.construction,
         "simplify": arguments.simplify,
     }
-    with Run.whole(arguments.out, "compile", config) as directory:
-        layer.save(directory.path)
+    figures = summary(layer, time.perf_counter() - start)
+    has_figure = is_drawable(layer.certificate)
+
+    def write(run: Run) -> None:
+        layer.save(run.path)
         if arguments.onnx:
             from theory.universal.program import write_onnx_program
 
-            write_onnx_program(layer.module, directory.path / "layer.onnx")
-        figures = summary(layer, time.perf_counter() - start, directory.path)
-        directory.write_json("summary.json", figures)
-        drawn = _draw(layer, directory)
+            write_onnx_program(layer.module, run.path / "layer.onnx")
+        if has_figure:
+            with run.file("figure.png") as file:
+                draw(layer, file)
+
+    path = publish(arguments, config, figures, write)
     if arguments.json:
-        print_json(figures)
         return 0
-    print_table([[name, value] for name, value in figures.items()], ["compile", ""])
     if arguments.simplify:
         note(f"compiled as {layer.certificate.formula}")
     note(layer.certificate.construction)
-    note(f"written to {directory.path}" + (", with figure.png" if drawn else ""))
+    note(f"written to {path}" + (", with figure.png" if has_figure else ""))
     return 0
 
 
-def _draw(layer: CompiledLayer, directory: Any) -> bool:
-    """The figure, for two inputs."""
-    from theory.universal.figures import draw, is_drawable
-
-    if not is_drawable(layer.certificate):
-        return False
-    with directory.file("figure.png") as path:
-        draw(layer, path)
-    return True
-
-
-def summary(layer: CompiledLayer, seconds: float, path: Path) -> dict[str, Any]:
+def summary(layer: CompiledLayer, seconds: float) -> dict[str, Any]:
     """Results of a compilation as JSON values."""
     from theory.universal.attack import observed_error
     from theory.universal.layer import weights_of
@@ -162,5 +156,4 @@ def summary(layer: CompiledLayer, seconds: float, path: Path) -> dict[str, Any]:
         "boxes": certificate.boxes,
         "construction": certificate.construction,
         "seconds": seconds,
-        "path": str(path),
     }

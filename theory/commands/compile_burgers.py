@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import time
 
+from theory.commands.results import publish
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Compiles, writes and reports."""
     begin = time.perf_counter()
     from dataclasses import asdict
 
-    from sciformer.cli.console import note, print_json, print_table
-    from sciformer.runs import Run
+    from sciformer.cli.console import note
     from theory.flows.burgers import compile_burgers
     from theory.flows.reference import burgers_error
     from theory.flows.starts import Starts
@@ -37,16 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
         **asdict(flow.instant),
         "seconds": seconds,
     }
-    with Run.whole(arguments.out, "compile", config) as directory:
-        save_burgers(flow, directory.path)
-        figures["path"] = str(directory.path)
-        directory.write_json("summary.json", figures)
-    if arguments.json:
-        print_json(figures)
-    else:
-        print_table([[name, value] for name, value in figures.items()], ["compile", ""])
+    path = publish(arguments, config, figures, lambda run: save_burgers(flow, run.path))
+    if not arguments.json:
         note(
             f"every start with {flow.starts}, 0 <= x <= 1 and t from {flow.instant.earliest:g} to "
-            f"{flow.instant.latest:g}; written to {directory.path}"
+            f"{flow.instant.latest:g}; written to {path}"
         )
     return 0

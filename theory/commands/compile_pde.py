@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theory.commands.results import publish
+
 if TYPE_CHECKING:
+    from sciformer.runs import Run
     from theory.flows.compile_flow import CompiledFlow
     from theory.flows.equation import ReactionDiffusion
     from theory.flows.starts import Starts
@@ -39,8 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compiles, writes and reports."""
     begin = time.perf_counter()
-    from sciformer.cli.console import Progress, note, print_json, print_table
-    from sciformer.runs import Run
+    from sciformer.cli.console import Progress, note
     from theory.flows.figures import draw
     from theory.flows.storage import save
 
@@ -70,19 +72,15 @@ def run(arguments: argparse.Namespace) -> int:
         "starts": str(starts),
         "time": float(equation.time),
     }
-    with Run.whole(arguments.out, "compile", config) as directory:
-        save(flow, directory.path)
-        figures = summary(flow, seconds, directory.path)
-        directory.write_json("summary.json", figures)
-        with directory.file("figure.png") as path:
-            draw(flow, path)
-    if arguments.json:
-        print_json(figures)
-        return 0
-    rows = [[name, value] for name, value in figures.items() if not isinstance(value, dict)]
-    print_table(rows, ["compile", ""])
-    print_table([[name, value] for name, value in figures["budget"].items()], ["budget", ""])
-    note(f"every start with {starts}; written to {directory.path}, with figure.png")
+
+    def write(run: Run) -> None:
+        save(flow, run.path)
+        with run.file("figure.png") as file:
+            draw(flow, file)
+
+    path = publish(arguments, config, summary(flow, seconds), write)
+    if not arguments.json:
+        note(f"every start with {starts}; written to {path}, with figure.png")
     return 0
 
 
@@ -136,7 +134,7 @@ def _from_file(name: str) -> Any:
     return next(iter(problems.values()))
 
 
-def summary(flow: CompiledFlow, seconds: float, path: Path) -> dict[str, Any]:
+def summary(flow: CompiledFlow, seconds: float) -> dict[str, Any]:
     """Results of a compilation as JSON values."""
     from dataclasses import asdict
 
@@ -158,5 +156,4 @@ def summary(flow: CompiledFlow, seconds: float, path: Path) -> dict[str, Any]:
         "budget": asdict(certificate.budget),
         "starts": str(certificate.starts),
         "seconds": seconds,
-        "path": str(path),
     }

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sciformer.errors import UsageError
+from theory.commands.results import publish
 
 if TYPE_CHECKING:
     from theory.flows.systems import System
@@ -24,8 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     import numpy as np
 
-    from sciformer.cli.console import note, print_json, print_table
-    from sciformer.runs import Run
+    from sciformer.cli.console import note
     from theory.commands.verify import NO_PROOF
     from theory.flows.observed import size_by_observation
 
@@ -48,13 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         "seconds": time.perf_counter() - begin,
     }
     config = {"pde": arguments.pde, "epsilon": arguments.epsilon, "time": system.time}
-    with Run.whole(arguments.out, "compile", config) as directory:
-        figures["path"] = str(directory.path)
-        directory.write_json("summary.json", figures)
-    if arguments.json:
-        print_json(figures)
-    else:
-        print_table([[name, value] for name, value in figures.items()], ["compile", ""])
+    publish(arguments, config, figures)
     note(
         f"{arguments.pde}: {NO_CERTIFICATE}. Two fields with two diffusivities rule it out, "
         "as the constants of the splitting error are known for one field. Build it in Python by "
