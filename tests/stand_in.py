@@ -82,7 +82,10 @@ def is_possible() -> bool:
 
 
 def stand_in() -> torch.device:
-    """The device; it is registered when it is first asked for, for the life of the process."""
+    """The device; it is registered when it is first asked for, for the life of the process.
+
+    That must be before the first reverse pass of the process.
+    """
     if not _alive:
         torch.utils.backend_registration._setup_privateuseone_for_python_backend(NAME)
         everything = torch.library.Library("_", "IMPL")

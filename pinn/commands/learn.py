@@ -24,8 +24,9 @@ EPILOG = """examples:
   sciformer learn wake-sensors --help
 
 A family whose solution is known in closed form is not trained unless --network asks for it. The
-budget is CPU time. Errors are relative L2 over members never seen, against the family's own
-reference; the classical method that computes it may well be as fast as the answer."""
+budget is CPU time, or with --device that of the clock. Errors are relative L2 over members never
+seen, against the family's own reference; the classical method that computes it may well be as fast
+as the answer."""
 
 
 def choose(words: Sequence[str]) -> Any:
@@ -94,9 +95,11 @@ def run(arguments: argparse.Namespace) -> int:
     from pinn.families.registry import find_family
     from pinn.families.saved import save
     from pinn.problem.source import create
+    from sciformer.cli.arguments import resolve_device
     from sciformer.cli.console import note, print_json, print_table
 
     begun = time.monotonic()
+    resolve_device(arguments.device)
     family = find_family(arguments.family)
     network, schedule = _choices(arguments)
     start = _start(arguments, family)
@@ -145,6 +148,7 @@ def _learned(
             budget=arguments.budget,
             seed=arguments.seed,
             schedule=schedule,
+            device=arguments.device,
             observe=observe,
         )
 
@@ -249,6 +253,7 @@ def _ablation(arguments: argparse.Namespace, family: Family, schedule: Any) -> l
                 budget=arguments.budget,
                 seed=arguments.seed,
                 schedule=schedule,
+                device=arguments.device,
             )
             short = argparse.Namespace(functions=arguments.functions, calibrate=0)
             found.append(_summary(short, family, one))

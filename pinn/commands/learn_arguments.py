@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def add_learning_arguments(parser: argparse.ArgumentParser, settings: str) -> None:
-    """Adds --budget, --seed, --set, --out and --json.
+    """Adds --budget, --device, --seed, --set, --out and --json.
 
     Args:
         parser: of the command.
@@ -24,7 +24,14 @@ def add_learning_arguments(parser: argparse.ArgumentParser, settings: str) -> No
         type=positive_number,
         default=60.0,
         metavar="SECONDS",
-        help="CPU seconds of training (default 60)",
+        help="seconds of training (default 60): CPU time, or on a device by the clock",
+    )
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        metavar="NAME",
+        help="where a network is trained: cpu (default), cuda or mps; what is learned answers on "
+        "the CPU",
     )
     parser.add_argument(
         "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"

@@ -26,8 +26,9 @@ EPILOG = """examples:
 The first part of the record is learned from, the later part is tested on. Errors are relative to
 what changes in time, over all fields, points and frames. Gappy POD and the linear estimations have
 the same sensors and snapshots; they choose rank and ridge for the very noise that they are tested
-with, and what is learned finds the noise by itself. The budget is CPU time. The exit status is 3
-where no noise makes the learned filter better than all of them."""
+with, and what is learned finds the noise by itself. The budget is CPU time, or with --device that
+of the clock. The exit status is 3 where no noise makes the learned filter better than all of
+them."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -103,10 +104,12 @@ def run(arguments: argparse.Namespace) -> int:
     from pinn.sensing.comparison import compare, milliseconds, verdict
     from pinn.sensing.learning import wake_record
     from pinn.sensing.saved import KIND, save
+    from sciformer.cli.arguments import resolve_device
     from sciformer.cli.console import note, print_json
     from sciformer.runs import Run
 
     begun = time.monotonic()
+    resolve_device(arguments.device)
     sizes, schedule = _choices(arguments)
     record = wake_record(arguments.data)
     sensors = arguments.sensors if arguments.places is None else _table(arguments.places)
@@ -191,6 +194,7 @@ def _learned(
             budget=arguments.budget,
             seed=arguments.seed,
             schedule=schedule,
+            device=arguments.device,
             observe=observe,
         )
 

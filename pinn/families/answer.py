@@ -49,8 +49,8 @@ class Answer(nn.Module):
         dtype = inputs.white.dtype
         learned = self.network(inputs, cast(where.coordinates, dtype))
         return [
-            cast(g, dtype) + cast(d, dtype) * (n * float(size))
-            for g, d, n, size in zip(offset, factor, learned, self.sizes, strict=True)
+            cast(g, dtype) + cast(d, dtype) * (n * size)
+            for g, d, n, size in zip(offset, factor, learned, self.sizes.to(dtype), strict=True)
         ]
 
     def exactly(self, members: Members, inputs: Inputs | None, where: Where) -> list[Tensor]:

@@ -47,7 +47,8 @@ def integral(family: Family, name: str, members: Members, places: Tensor) -> Ten
     """An integral of a given function without mean at places (m,), (b, m)."""
     basis, found = family.fields[name].basis, members.coefficients[name]
     cosine, sine = found[:, : basis.count], found[:, basis.count :]
-    return torch.cat([-sine / basis.numbers, cosine / basis.numbers], -1) @ basis.matrix(places).mT
+    numbers = basis.numbers_on(places.device)
+    return torch.cat([-sine / numbers, cosine / numbers], -1) @ basis.matrix(places).mT
 
 
 class ColeHopf:
@@ -91,7 +92,8 @@ class ColeHopf:
         axis, name = self._equation.space, self._equation.start or ""
         x = where.columns[axis]
         t = where.columns[self._equation.time] - self._begin
-        (nu,) = self._viscosity(members, Where(torch.zeros(1, 2, dtype=torch.float64)))
+        place = torch.zeros(1, 2, dtype=torch.float64, device=members.device)
+        (nu,) = self._viscosity(members, Where(place))
         narrowest = (WIDTHS * self._period / TOKENS) ** 2 / (2 * nu)  # (1, b)
         ratio = t / narrowest
         later = narrowest * (1 + ratio**16) ** (1 / 16)
@@ -109,10 +111,11 @@ class ColeHopf:
 
     def _tokens(self, members: Members, nu: Tensor) -> Tensor:
         """Places of the tokens and of those images that a query can reach, (m,)."""
-        grid = self._low + self._period * torch.arange(TOKENS, dtype=torch.float64) / TOKENS
+        n = torch.arange(TOKENS, dtype=torch.float64, device=members.device)
+        grid = self._low + self._period * n / TOKENS
         name = self._equation.start or ""
         speeds = self._family.fields[name].values(members.coefficients[name], grid).abs()
         kernel = REACH * math.sqrt(2 * float(nu.max()) * self._span)
         more = math.ceil((float(speeds.max()) * self._span + kernel) / self._period * TOKENS)
-        n = torch.arange(-more, TOKENS + more, dtype=torch.float64)
+        n = torch.arange(-more, TOKENS + more, dtype=torch.float64, device=members.device)
         return self._low + self._period * n / TOKENS

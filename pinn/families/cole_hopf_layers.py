@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pinn.families.family import Family
     from pinn.families.members import Members
 
+CPU = torch.device("cpu")  # its layers, and the sparse matrices by which they are interpolated
 TOKENS = 256
 """Of a period: a front of width 4 nu / jump = 0.02 has five of them."""
 LAYERS = 64
@@ -64,7 +65,7 @@ class ColeHopfLayers:
         return None if equation is None or not equation.sources else cls(family, equation)
 
     def __call__(self, members: Members, where: Where) -> tuple[list[Any], list[Any]]:
-        values, slopes = self._layers(members)
+        values, slopes = (found.to(members.device) for found in self._layers(members.to(CPU)))
         points = torch.stack(
             [
                 (where.points[:, self._equation.space] - self._low) / self._period,

@@ -191,13 +191,14 @@ class Family:
             is theirs at x - shift.
         """
         if self.moving is None:
-            return members, torch.zeros(len(members), dtype=torch.float64)
+            zeros = torch.zeros(len(members), dtype=torch.float64, device=members.device)
+            return members, zeros
         basis = self.fields[self.moving[0]].basis
         found = members.coefficients[self.moving[0]]
         sine = len(found[0]) - basis.count
         # a cos + b sin becomes a pure sine: the steep fronts of all members meet in the middle.
         angle = torch.atan2(-found[:, sine - basis.count], found[:, sine])
-        shift = angle / basis.numbers[-basis.count]
+        shift = angle / float(basis.numbers[-basis.count])
         return members.moved(self.moving, shift), shift
 
     @property

@@ -24,7 +24,8 @@ class SpaceTime:
 
     def __init__(self, values: Tensor, slopes: Tensor, points: Tensor) -> None:
         self._layers, self._size = values.shape[1] - 1, values.shape[2]
-        self._table = torch.cat([values, slopes], 1).flatten(1).mT.contiguous().numpy()
+        self._table = torch.cat([values, slopes], 1).flatten(1).mT.contiguous().cpu().numpy()
+        self._device, points = values.device, points.cpu()
         x, t = points[:, 0] * self._size, points[:, 1] * self._layers
         self._cell, self._step = x.floor(), t.floor().clamp(0, self._layers - 1)
         self._x, self._t = x - self._cell, t - self._step
@@ -46,8 +47,7 @@ class SpaceTime:
         start = 4 * WIDTH * np.arange(len(self._x) + 1)
         shape = (len(self._x), len(self._table))
         matrix = csr_matrix((weight.numpy(), index.numpy(), start), shape)
-        found: Tensor = torch.from_numpy(matrix @ self._table).mT
-        return found
+        return torch.from_numpy(matrix @ self._table).mT.to(self._device)
 
 
 @cache

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sciformer.hardware import hardware
+
 # Points of a table for each point that is asked for, up to which the table is cheaper: waves and
 # decays are computed for each place and time instead of for each point, a hundred times as often.
 MOST = 2
@@ -29,6 +31,8 @@ class Lattice:
     @classmethod
     def of(cls, x: Tensor, t: Tensor) -> Lattice:
         """The lattice of points with coordinates x (q,) and t (q,)."""
+        if hardware(x.device).prefers_few_launches:  # what is distinct would be waited for
+            return cls(x, t, None)
         (places, of_place), (times, of_time) = (
             torch.unique(column, return_inverse=True) for column in (x, t)
         )

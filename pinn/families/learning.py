@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -21,6 +21,7 @@ from pinn.families.training import Fit, History, Limit, Objective, Schedule, tra
 from pinn.jets.memory import kept_memory
 from pinn.names import label
 from sciformer.errors import UsageError
+from sciformer.runs.clock import clock_of
 from sciformer.runs.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def learn(
     budget: float = BUDGET,
     seed: int = 0,
     schedule: Schedule | None = None,
+    device: torch.device | str = "cpu",
     run: Run | None = None,
     observe: Callable[[float, dict[str, float]], None] = lambda share, figures: None,
 ) -> Learned:
@@ -91,9 +93,11 @@ def learn(
         loss: "residual" learns from the equations and fresh members alone, "data" from pairs,
             "both" from pairs first and from the equations after.
         data: pairs, or an npz file of them; by default made by the reference.
-        budget: seconds of CPU time of this process.
+        budget: seconds of CPU time of this process; on an accelerator by the clock on the wall.
         seed: of the network and of all that is drawn.
         schedule: sizes of a step.
+        device: where a network is trained. What is learned comes back to the CPU, which answers a
+            member in milliseconds.
         run: where it is written.
         observe: called with the share of the budget spent and figures.
 
@@ -117,7 +121,9 @@ def learn(
         )
     if not budget > 0:
         raise UsageError(f"learn: the budget must be > 0 seconds; got {budget:g}.")
-    begun = time.process_time()
+    place = torch.device(device)
+    clock = clock_of(place, whole_process=True)
+    begun = clock()
     chosen = start or start_for(family, solved=network is None)
     about = describe(family, network, chosen, loss, budget, seed, schedule)
     if network is None and not chosen.leaves_out:
@@ -125,62 +131,74 @@ def learn(
     else:
         sizes = network or SpectralBranch()
         with limit_threads(1), kept_memory():
-            learned = _train(
-                family, sizes, chosen, loss, data, budget, seed, schedule or Schedule(), observe
-            )
+            training = _Training(family, sizes, chosen, loss, seed, schedule or Schedule(), place)
+            learned = training.run(data, budget, observe)
         learned.about = {**about, "network": label("family network", sizes), **learned.about}
-    learned.about["train_seconds"] = time.process_time() - begun
+    learned.about["train_seconds"] = clock() - begun
     if run is not None:
         save(learned, run)
     return learned
 
 
-def _train(
-    family: Family,
-    sizes: Sizes,
-    start: Start,
-    loss: Loss,
-    data: Pairs | Path | str | None,
-    budget: float,
-    seed: int,
-    schedule: Schedule,
-    observe: Callable[[float, dict[str, float]], None],
-) -> Learned:
-    begun = time.process_time()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = sizes.build(family)
-        answer = Answer(family, start, network)
-    objective = Objective(answer, schedule, seed, sizes.reads_tokens)
-    history: History | None = None
-    stages = STAGES[loss]
-    if stages.uses_data:
-        pairs = data if isinstance(data, Pairs) else _pairs(family, data, seed)
-        on_pairs = DataObjective(
-            answer,
-            pairs,
-            lambda members: objective.inputs(members, torch.float32),
-            (schedule.members, schedule.batch),
-            seed,
+@dataclass(frozen=True)
+class _Training:
+    """The training of a network of a family, from the choices of `learn`."""
+
+    family: Family
+    sizes: Sizes
+    start: Start
+    loss: Loss
+    seed: int
+    schedule: Schedule
+    device: torch.device
+
+    def run(
+        self,
+        data: Pairs | Path | str | None,
+        budget: float,
+        observe: Callable[[float, dict[str, float]], None],
+    ) -> Learned:
+        """Trains in one stage or two, and brings what is learned to the CPU."""
+        clock, family, schedule = (
+            clock_of(self.device, whole_process=True),
+            self.family,
+            self.schedule,
         )
-        # Making the pairs is part of the price.
-        share = DATA_SHARE if stages.uses_residual else 1
-        limit = _limit(share * budget - (time.process_time() - begun), budget, schedule, share)
-        fit = Fit(family.name, network, on_pairs, on_pairs.validation)
-        history = train(fit, schedule.rate, limit, observe)
-    if stages.uses_residual:
-        share = 1 - DATA_SHARE if stages.uses_data else 1
-        limit = _limit(budget - (time.process_time() - begun), budget, schedule, share)
-        fit = Fit(family.name, network, objective, objective.validation)
-        history = train(fit, schedule.rate, limit, observe, history)
-    assert history is not None, "one of the two was trained on"
-    about = {
-        "optimiser": history.optimiser,
-        "steps": history.steps,
-        "validation": history.curve[-1][3],
-        "curve": [list(point) for point in history.curve],
-    }
-    return Learned(answer, sizes.reads_tokens, about)
+        begun = clock()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            network = self.sizes.build(family)
+            answer = Answer(family, self.start, network).to(self.device)
+        objective = Objective(answer, schedule, self.seed, self.sizes.reads_tokens)
+        history: History | None = None
+        stages = STAGES[self.loss]
+        if stages.uses_data:
+            pairs = data if isinstance(data, Pairs) else _pairs(family, data, self.seed)
+            on_pairs = DataObjective(
+                answer,
+                pairs,
+                lambda members: objective.inputs(members, torch.float32),
+                (schedule.members, schedule.batch),
+                self.seed,
+            )
+            # Making the pairs is part of the price.
+            share = DATA_SHARE if stages.uses_residual else 1
+            limit = _limit(share * budget - (clock() - begun), budget, schedule, share)
+            fit = Fit(family.name, network, on_pairs, on_pairs.validation)
+            history = train(fit, schedule.rate, limit, observe)
+        if stages.uses_residual:
+            share = 1 - DATA_SHARE if stages.uses_data else 1
+            limit = _limit(budget - (clock() - begun), budget, schedule, share)
+            fit = Fit(family.name, network, objective, objective.validation)
+            history = train(fit, schedule.rate, limit, observe, history)
+        assert history is not None, "one of the two was trained on"
+        about = {
+            "optimiser": history.optimiser,
+            "steps": history.steps,
+            "validation": history.curve[-1][3],
+            "curve": [list(point) for point in history.curve],
+        }
+        return Learned(answer.cpu(), self.sizes.reads_tokens, about)
 
 
 def _limit(left: float, budget: float, schedule: Schedule, share: float) -> Limit:

@@ -83,7 +83,7 @@ class LinearFlow:
         """Coefficients (b, 1) of derivatives and sources, (1, 1) where all members share one."""
         from pinn.families.where import Where
 
-        place = Where(torch.zeros(1, 2, dtype=torch.float64))
+        place = Where(torch.zeros(1, 2, dtype=torch.float64, device=members.device))
         if not members.numbers:
             members = members[:1]
         found = [value.mT for value in self._coefficients(members, place)]
@@ -95,7 +95,8 @@ class LinearFlow:
         equation = self._equation
         linear, sources = self._numbers(members)
         first = next(iter(self._family.fields[n] for n in [equation.start, *sources] if n))
-        k = torch.cat([torch.zeros(1), first.basis.numbers[-first.basis.count :]]).double()
+        waves = first.basis.numbers_on(members.device)[-first.basis.count :]
+        k = torch.nn.functional.pad(waves, (1, 0))
         rates = [c * (1j * k) ** n for n, c in linear.items()]
         rate = sum(rates[1:], rates[0])  # (b or 1, k)
         begin = self._amplitudes(members, equation.start, k) if equation.start else 0j * k[None]
@@ -165,13 +166,14 @@ class LinearFlow:
         equation = self._equation
         linear, sources = self._numbers(members)
         a = linear[2]  # (b or 1, 1)
-        k = self._walled
+        k = self._walled.to(members.device)
         lattice = self._lattice(where)
         x, t = lattice.x, lattice.t
         fields = [(self._family.fields[n], members.coefficients[n], c) for n, c in sources.items()]
         sines = sum(
-            c * (members.coefficients[n] @ self._sines[n][:-1] + self._sines[n][-1])
+            c * (members.coefficients[n] @ rows[:-1] + rows[-1])
             for n, c in sources.items()
+            for rows in [self._sines[n].to(members.device)]
         )
         decay = torch.exp(-a[..., None] * k**2 * t[:, None])  # (b or 1, t, k)
 
@@ -195,7 +197,7 @@ def _steady(field: BoundField, coefficients: Tensor, x: Tensor, order: int) -> T
     if order >= 2:
         return -field.values(coefficients, x, order - 2)
     low, high = field.interval
-    ends = torch.tensor([low, high], dtype=torch.float64)
+    ends = torch.tensor([low, high], dtype=torch.float64, device=x.device)
     at_ends = _twice_integrated(field, coefficients, ends, 0)
     slope = (at_ends[:, 1:] - at_ends[:, :1]) / (high - low)
     line = slope if order else at_ends[:, :1] + slope * (x - low)
@@ -205,7 +207,7 @@ def _steady(field: BoundField, coefficients: Tensor, x: Tensor, order: int) -> T
 def _twice_integrated(field: BoundField, coefficients: Tensor, x: Tensor, order: int) -> Tensor:
     """Some w with w'' = -s, or its slope, at x: (b, q)."""
     basis = field.basis
-    k = basis.numbers
+    k = basis.numbers_on(x.device)
     power = torch.cat([k, k[-basis.count :]])
     scale = torch.where(power > 0, 1 / power.clamp(min=1e-300) ** 2, torch.zeros_like(power))
     found = (coefficients * scale) @ basis.matrix(x, order).mT

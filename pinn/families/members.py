@@ -35,6 +35,19 @@ class Members:
     def __len__(self) -> int:
         return len(next(iter({**self.coefficients, **self.numbers}.values())))
 
+    @property
+    def device(self) -> torch.device:
+        """The device of all numbers."""
+        return next(iter({**self.coefficients, **self.numbers}.values())).device
+
+    def to(self, device: torch.device) -> Members:
+        """The members on a device."""
+        return replace(
+            self,
+            coefficients={name: found.to(device) for name, found in self.coefficients.items()},
+            numbers={name: found.to(device) for name, found in self.numbers.items()},
+        )
+
     def __getitem__(self, rows: slice | Tensor) -> Members:
         """Some of the members; rows are a slice or whole numbers."""
         return replace(
@@ -71,6 +84,6 @@ class Members:
         """
         functions = []
         for name, found in self.coefficients.items():
-            sizes = self.fields[name].sizes
+            sizes = self.fields[name].sizes.to(found.device)
             functions.append(found / (sizes * sizes.max()).sqrt())
         return torch.cat([*functions, *(column[:, None] for column in standardised.values())], -1)

@@ -151,16 +151,20 @@ class DataObjective:
     ) -> None:
         self._answer, self._inputs_of, self._batch = answer, inputs_of, batch
         self._generator = torch.Generator().manual_seed(seed)
-        self._members, shift = answer.family.centred(pairs.members)
+        device = next(answer.parameters()).device
+        members, shift = answer.family.centred(pairs.members)
         points = moved(answer.family, pairs.points, -shift)
         known = torch.isfinite(pairs.fields)
         self._known, self._fields = known, torch.where(known, pairs.fields, 0.0)
         self._scale = float(self._fields.square().sum() / known.sum())
-        tables = [self._start(i, points[i]) for i in range(len(points))]
-        self._points = points
-        self._offset, self._factor = (torch.stack(parts) for parts in zip(*tables, strict=True))
+        tables = [self._start(members[i : i + 1], points[i]) for i in range(len(points))]
+        self._members, self._points = members.to(device), points.to(device)
+        self._known, self._fields = self._known.to(device), self._fields.to(device)
+        self._offset, self._factor = (
+            torch.stack(parts).to(device) for parts in zip(*tables, strict=True)
+        )
         held = max(1, round(HELD * len(points)))
-        self._held = torch.arange(held)
+        self._held = torch.arange(held, device=device)
         self._used = torch.arange(held, len(points))
 
     def __call__(self) -> Tensor:
@@ -168,18 +172,19 @@ class DataObjective:
         members, values = self._batch
         rows = self._used[torch.randint(len(self._used), (members,), generator=self._generator)]
         picked = torch.randint(self._points.shape[1], (members, values), generator=self._generator)
-        return self._loss(rows, picked)
+        device = self._points.device
+        return self._loss(rows.to(device), picked.to(device))
 
     def validation(self) -> float:
         """The loss on members that are never trained on."""
-        every = torch.arange(self._points.shape[1])
+        every = torch.arange(self._points.shape[1], device=self._points.device)
         with torch.no_grad():
             return float(self._loss(self._held, every.expand(len(self._held), -1)))
 
-    def _start(self, row: int, points: Tensor) -> tuple[Tensor, Tensor]:
+    def _start(self, member: Members, points: Tensor) -> tuple[Tensor, Tensor]:
         """Offset and factor of one member at its points, (p, f) each."""
         with torch.no_grad():
-            found = self._answer.start(self._members[row : row + 1], Where(points))
+            found = self._answer.start(member, Where(points))
         offset, factor = (
             torch.stack([v[:, 0].expand(len(points)) for v in part], -1) for part in found
         )

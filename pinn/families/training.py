@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from pinn.families.answer import Residual
 from pinn.families.draws import points, random_inputs, uniform_inputs
 from pinn.optimisers.first_order import find_in_library
 from sciformer.errors import ConvergenceError, UsageError
+from sciformer.runs.clock import clock_of
 
 if TYPE_CHECKING:
     from pinn.families.answer import Answer
@@ -73,7 +73,7 @@ class Limit:
     """Limit of a stage of training.
 
     Attributes:
-        seconds: of CPU time.
+        seconds: of CPU time, on an accelerator by the clock on the wall.
         steps: in place of the seconds, if not 0.
     """
 
@@ -93,7 +93,7 @@ class History:
     Attributes:
         optimiser: its name.
         steps: taken.
-        seconds: of CPU time.
+        seconds: of CPU time, on an accelerator by the clock on the wall.
         curve: seconds, steps, loss and validation residual, at each check.
     """
 
@@ -116,16 +116,20 @@ class Objective:
     def __init__(self, answer: Answer, schedule: Schedule, seed: int, reads_tokens: bool) -> None:
         self.answer, self._schedule, self._reads_tokens = answer, schedule, reads_tokens
         self._residual = Residual(answer.family)
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator, self._device = torch.Generator().manual_seed(seed), _like(answer).device
         # Seeds of members: those of the validation are drawn first, all differ.
         held = answer.family.draw(VALIDATION_MEMBERS, self._seed())
-        self._held, _ = answer.family.centred(held)
-        where = points(answer.family, VALIDATION_POINTS, self._generator)
-        self._where = self._residual.where(where)
+        self._held, _ = answer.family.centred(held.to(self._device))
+        self._where = self._at(VALIDATION_POINTS)
         self.scale = self._measure()
 
     def _seed(self) -> int:
         return int(torch.randint(2**62, (1,), generator=self._generator))
+
+    def _at(self, count: int) -> Any:
+        """Fresh points, drawn alike on every device."""
+        drawn = points(self.answer.family, count, self._generator)
+        return self._residual.where(drawn.to(self._device))
 
     def _measure(self) -> Tensor:
         """Root mean square residual of each equation for the start alone; sizes of the network."""
@@ -143,6 +147,7 @@ class Objective:
         self._size = float(torch.where(sizes > 0, sizes, moved).max())
         answer.sizes.copy_(torch.where(sizes > 0, torch.minimum(moved, sizes), moved))
         self.relative = float(scale.max() * span / sizes.max().clamp(min=1e-300))
+        self._scales: list[float] = scale.clamp(min=1e-300).tolist()
         return scale.clamp(min=1e-300)
 
     def inputs(self, members: Members, dtype: torch.dtype) -> Inputs:
@@ -154,9 +159,10 @@ class Objective:
     def __call__(self) -> Tensor:
         """The loss of one step."""
         schedule, answer = self._schedule, self.answer
-        members, _ = answer.family.centred(answer.family.draw(schedule.members, self._seed()))
-        where = self._residual.where(points(answer.family, schedule.points, self._generator))
-        inputs = self.inputs(members, _dtype(answer))
+        drawn = answer.family.draw(schedule.members, self._seed()).to(self._device)
+        members, _ = answer.family.centred(drawn)
+        where = self._at(schedule.points)
+        inputs = self.inputs(members, _like(answer).dtype)
         fields = answer(members, inputs, where)
         squares = self._squares(members, fields, where)
         if answer.family.problem.time is None:
@@ -168,21 +174,22 @@ class Objective:
     def validation(self) -> float:
         """The loss on members and points never trained on, without weights in time."""
         with torch.no_grad():
-            inputs = uniform_inputs(self.answer.family, self._held, _dtype(self.answer))
+            inputs = uniform_inputs(self.answer.family, self._held, _like(self.answer).dtype)
             fields = self.answer.combined(self._started, inputs, self._where)
             return float(self._squares(self._held, fields, self._where).mean())
 
     def _squares(self, members: Members, fields: list[Any], where: Any) -> Tensor:
         found = self._residual(members, fields, where)
-        parts = [(r / float(s)) ** 2 for r, s in zip(found, self.scale, strict=True)]
+        parts = [(r / s) ** 2 for r, s in zip(found, self._scales, strict=True)]
         total = sum(parts[1:], parts[0])
         steep = self._residual.steepness(fields) / (STEEP * max(self._size, 1e-300)) ** 2
         weighted: Tensor = total / (1 + steep)
         return weighted
 
 
-def _dtype(answer: Answer) -> torch.dtype:
-    return next(answer.parameters()).dtype
+def _like(answer: Answer) -> Tensor:
+    """A tensor of the precision and on the device of the network."""
+    return next(answer.parameters())
 
 
 @dataclass(frozen=True)
@@ -223,16 +230,17 @@ def train(
     """
     network = fit.network
     optimiser, name = _optimiser(network, rate)
+    clock = clock_of(next(network.parameters()).device, whole_process=True)
     history = history or History(name)
     best, kept = math.inf, copy.deepcopy(network.state_dict())
-    begun, steps, earlier, value = time.process_time(), 0, history.seconds, math.nan
+    begun, steps, earlier, value = clock(), 0, history.seconds, math.nan
     next_check = 0.0
     while True:
-        spent = time.process_time() - begun
+        spent = clock() - begun
         share = limit.share(spent, steps)
         if share >= next_check:
             found = fit.validation()
-            cost = time.process_time() - begun - spent
+            cost = clock() - begun - spent
             pause = cost / MOST_CHECKING * share / max(spent, 1e-9)
             next_check = min(1.0, share + (1 / CHECKS if limit.steps else max(1 / CHECKS, pause)))
             history.curve.append((earlier + spent, history.steps, value, found))
@@ -259,7 +267,7 @@ def train(
         steps += 1
         history.steps += 1
     network.load_state_dict(kept)
-    history.seconds = earlier + time.process_time() - begun
+    history.seconds = earlier + clock() - begun
     return history
 
 

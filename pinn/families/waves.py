@@ -29,13 +29,17 @@ class Waves:
     @property
     def numbers(self) -> Tensor:
         """k_n of the cosines, the constant's 0 among them."""
+        return self.numbers_on(torch.device("cpu"))
+
+    def numbers_on(self, device: torch.device) -> Tensor:
+        """The same on a device."""
         first = 0 if self.constant else 1
-        n = torch.arange(first, self.count + 1, dtype=torch.float64)
+        n = torch.arange(first, self.count + 1, dtype=torch.float64, device=device)
         return 2 * math.pi * n / self.period
 
     def matrix(self, places: Tensor, order: int = 0) -> Tensor:
         """The functions' derivatives of an order at places (...): (..., k), float64."""
-        k = self.numbers
+        k = self.numbers_on(places.device)
         phase = (places.double()[..., None] - self.low) * k + order * math.pi / 2
         inner = phase[..., 1:] if self.constant else phase
         power = k**order  # 0^0 = 1 keeps the constant itself
@@ -47,7 +51,7 @@ class Waves:
         split = coefficients.shape[-1] - self.count
         first = split - self.count  # 1 with a constant, else 0
         cosine, sine = coefficients[:, first:split], coefficients[:, split:]
-        angle = shift[:, None] * self.numbers[-self.count :]
+        angle = shift[:, None] * self.numbers_on(shift.device)[-self.count :]
         c, s = angle.cos(), angle.sin()
         return torch.cat(
             [coefficients[:, :first], cosine * c + sine * s, sine * c - cosine * s], -1

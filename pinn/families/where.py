@@ -91,7 +91,8 @@ class Formula:
         """The values, (q, b) each: tensors, or jets where points carry derivatives."""
         unknown = given_functions(self._family, members, where)
         numbers = given_numbers(self._family, members)
-        columns = [column + torch.zeros(1, len(members)) for column in where.columns]
+        row = torch.zeros(1, len(members), device=where.points.device)
+        columns = [column + row for column in where.columns]
         return self._compiled(columns, unknown, numbers)
 
 
@@ -107,7 +108,7 @@ def given_functions(family: Family, members: Members, where: Where) -> Any:
         field, coefficients = family.fields[name], members.coefficients[name]
         order = 0 if wanted.operator == "1" else len(wanted.operator)
         if order and set(wanted.operator) != {letters[axis]}:
-            return torch.zeros(len(where.points), len(members), dtype=torch.float64)
+            return where.points.new_zeros(len(where.points), len(members))
         return where.series(field, coefficients, axis, order)
 
     return unknown

@@ -94,11 +94,13 @@ class LeastSquares:
             )
         # Points are innermost: normal equations then need no copy.
         jacobian = self._workspace.take(size, total, like)
-        rows, start = [], 0
+        rows: list[Tensor] = []
+        start = 0
         for term, e, p in zip(self._terms, counts, points, strict=True):
             block = jacobian[:, start : start + e * p].view(-1, e, p)
             rows.append(self._linearise(term, block))
             start += e * p
+        self._refuse_nonfinite(rows)
         return Linearisation(torch.cat(rows), jacobian.T)
 
     def value_and_gradient(self) -> tuple[float, Tensor]:
@@ -154,8 +156,14 @@ class LeastSquares:
             weights=weighted.factors[self._share],
             out=out,
         )
-        _refuse_nonfinite(rows, weighted.term)
         return rows.T.reshape(-1)
+
+    def _refuse_nonfinite(self, rows: list[Tensor]) -> None:
+        """Names the first term that is not finite; one wait for all of them."""
+        finite = torch.stack([torch.isfinite(part).all() for part in rows]).tolist()
+        for weighted, is_finite in zip(self._terms, finite, strict=True):
+            if not is_finite:
+                raise _no_longer_finite(weighted.term)
 
 
 def graph_bytes(weighted: Weighted) -> int:
@@ -175,4 +183,8 @@ def graph_bytes(weighted: Weighted) -> int:
 
 def _refuse_nonfinite(rows: Tensor, term: Term) -> None:
     if not bool(torch.isfinite(rows).all()):
-        raise ConvergenceError(f"the term '{term.name}' is no longer finite")
+        raise _no_longer_finite(term)
+
+
+def _no_longer_finite(term: Term) -> ConvergenceError:
+    return ConvergenceError(f"the term '{term.name}' is no longer finite")

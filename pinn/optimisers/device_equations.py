@@ -28,6 +28,9 @@ class DeviceEquations:
 
     Attributes:
         value: |r|^2 over all rows, a tensor of shape ().
+
+    Cost: memory 2 P^2 numbers beside the Jacobian: the matrix, and the damped copy that its factor
+        is written over.
     """
 
     def __init__(self, at: Linearised, processes: Processes = ALONE) -> None:
@@ -52,10 +55,14 @@ class DeviceEquations:
         Returns:
             True; a matrix that has no factor gives steps that are not finite.
         """
-        damped = self._matrix.clone()
-        damped.diagonal().add_(damping * self._scale)
-        factor, failed = torch.linalg.cholesky_ex(damped)
-        self._factor = torch.where(failed > 0, torch.nan, factor)
+        self._factor = self._matrix  # the memory of the factor before is free for the next
+        damped = self._matrix.clone().mT  # symmetric, and by columns, as the factor is written
+        diagonal = damped.diagonal()
+        diagonal.add_(damping * self._scale)
+        failed = torch.empty((), dtype=torch.int32, device=damped.device)
+        torch.linalg.cholesky_ex(damped, out=(damped, failed))
+        diagonal.copy_(torch.where(failed > 0, torch.nan, diagonal))
+        self._factor = damped
         return True
 
     def step(self) -> Tensor:
@@ -70,5 +77,7 @@ class DeviceEquations:
         return self._solve(right)
 
     def _solve(self, right: Tensor) -> Tensor:
-        solution = torch.cholesky_solve(right[:, None], self._factor)[:, 0]
+        # Unlike cholesky_solve, which copies the factor.
+        half = torch.linalg.solve_triangular(self._factor, right[:, None], upper=False)
+        solution = torch.linalg.solve_triangular(self._factor.mT, half, upper=True)[:, 0]
         return -self._at.back(solution) if self._dual else -solution

@@ -226,11 +226,11 @@ def _tensor(value: Any) -> Any:
 
 
 def _like(value: Any, column: Any) -> Any:
-    """Constants become tensors of the columns' shape, so that results can be stacked."""
+    """Constants become tensors of the columns' shape and device, so that results can be stacked."""
     if isinstance(value, (int, float)):
         return column * 0 + float(value)
     if isinstance(value, Tensor) and isinstance(column, Tensor) and value.shape != column.shape:
-        return torch.broadcast_to(value, column.shape)
+        return torch.broadcast_to(value.to(column.device), column.shape)
     return value
 
 

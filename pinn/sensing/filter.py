@@ -162,8 +162,8 @@ class SensorFilter(nn.Module):
         gram = gram.reshape(*gram.shape[:-1], self.rank, self.rank)
         right = values @ self.seen * precision
         with torch.no_grad():  # the readings are given
-            matrix = gram + torch.eye(self.rank, dtype=gram.dtype)
-            inverse = torch.cholesky_inverse(torch.linalg.cholesky(matrix))
+            matrix = gram + torch.eye(self.rank, dtype=gram.dtype, device=gram.device)
+            inverse = torch.cholesky_inverse(_factor(matrix))
             alone = (inverse @ right.unsqueeze(-1)).squeeze(-1)
             unsure = inverse.diagonal(dim1=-2, dim2=-1).log10() / 2
             silent = 1 - there.mean(-1, keepdim=True)
@@ -176,7 +176,17 @@ class SensorFilter(nn.Module):
         mean, log_variance = forecast.chunk(2, -1)
         inverse = (-log_variance.clamp(LEAST_LOG_VARIANCE, -LEAST_LOG_VARIANCE)).exp()
         matrix = gram + torch.diag_embed(inverse)
-        factor = torch.linalg.cholesky(matrix)
+        factor = _factor(matrix)
         gap = right - (gram @ mean.unsqueeze(-1)).squeeze(-1)
         correction: Tensor = torch.cholesky_solve(gap.unsqueeze(-1), factor).squeeze(-1)
         return mean + correction
+
+
+def _factor(matrix: Tensor) -> Tensor:
+    """The Cholesky factor of a matrix that is the identity or more, which has one.
+
+    Without a look at the result, for which a device would be waited for: what is not finite is not
+    finite in the loss.
+    """
+    found: Tensor = torch.linalg.cholesky_ex(matrix).L
+    return found

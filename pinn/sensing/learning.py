@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from pinn.sensing.practice import Practice, Schedule
 from pinn.sensing.record import Record
 from pinn.sensing.sensed import SensedFlow
 from sciformer.errors import UsageError
+from sciformer.runs.clock import clock_of
 from sciformer.runs.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def learn_sensors(
     budget: float = BUDGET,
     seed: int = 0,
     schedule: Schedule | None = None,
+    device: torch.device | str = "cpu",
     observe: Callable[[float, dict[str, float]], None] = lambda share, figures: None,
 ) -> SensedFlow:
     """Learns to reconstruct u, v, p at any point from the stream of a few velocity sensors.
@@ -73,9 +74,10 @@ def learn_sensors(
         sensors: how many, at points of the record by chance; or their places (m, 2).
         sizes: of the network, its mixer among them.
         first: share of the record that is learned from.
-        budget: seconds of CPU time of this process.
+        budget: seconds of CPU time of this process; on an accelerator by the clock on the wall.
         seed: of the sensors, the network and all that is drawn.
         schedule: how it is trained.
+        device: where it is trained; the stream itself runs on the CPU.
         observe: called with the share of the budget spent and figures.
 
     Raises:
@@ -87,7 +89,9 @@ def learn_sensors(
     sizes, schedule = sizes or Sizes(), schedule or Schedule()
     if not 0 < budget < float("inf"):
         raise UsageError(f"learn wake-sensors: the budget must be > 0 seconds; got {budget:g}.")
-    begun = time.process_time()
+    place = torch.device(device)
+    clock = clock_of(place, whole_process=True)
+    begun = clock()
     early, _ = record.split(first)
     places = (
         record.random_sensors(sensors, seed)
@@ -98,11 +102,11 @@ def learn_sensors(
     with limit_threads(1), kept_memory():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = SensorFilter(whitened(setup), sizes, early.frames)
+            network = SensorFilter(whitened(setup), sizes, early.frames).to(place)
         fitted = round(FITTED * early.frames)
         practice = Practice(network, setup, early, fitted, schedule, seed)
         fit = Fit("wake-sensors", network, practice, practice.validation)
-        limit = Limit(max(budget - (time.process_time() - begun), 0.1 * budget), schedule.steps)
+        limit = Limit(max(budget - (clock() - begun), 0.1 * budget), schedule.steps)
         history = train(fit, schedule.rate, limit, observe)
     about: dict[str, Any] = {
         "record": record.name,
@@ -117,9 +121,9 @@ def learn_sensors(
         "steps": history.steps,
         "validation": min(point[3] for point in history.curve),
         "curve": [list(point) for point in history.curve],
-        "train_seconds": time.process_time() - begun,
+        "train_seconds": clock() - begun,
     }
-    return SensedFlow(setup, network, about)
+    return SensedFlow(setup, network.cpu(), about)
 
 
 def whitened(setup: Setup) -> torch.Tensor:

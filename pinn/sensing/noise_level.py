@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from sciformer.hardware import hardware
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -52,6 +54,8 @@ class NoiseLevel(nn.Module):
         """log p of each level up to a constant, (..., levels), from readings (..., k)."""
         flat, masks = values.reshape(-1, values.shape[-1]), present.reshape(-1, values.shape[-1])
         kinds, which = torch.unique(masks, dim=0, return_inverse=True)
+        if hardware(flat.device).prefers_few_launches:
+            return self._at_once(flat * masks, kinds, which).reshape(*values.shape[:-1], -1)
         found = flat.new_empty(len(flat), len(self.levels))
         variance = (2 * self.levels).exp()
         for i, mask in enumerate(kinds):
@@ -61,6 +65,21 @@ class NoiseLevel(nn.Module):
             part = flat[rows][:, mask] @ turn
             found[rows] = -0.5 * (spread.log().sum(0) + part.square() @ (1 / spread))
         return found.reshape(*values.shape[:-1], -1)
+
+    def _at_once(self, flat: Tensor, kinds: Tensor, which: Tensor) -> Tensor:
+        """The same for all patterns (p, k) of readings together.
+
+        A reading that is not there is one of H a = 0 and y = 0, whose log p is taken out again.
+        """
+        seen = self.seen * kinds[..., None]
+        mu, turn = torch.linalg.eigh(seen @ seen.mT)
+        variance = (2 * self.levels).exp()
+        spread = mu.clamp(min=0.0)[..., None] + variance  # (p, k, levels)
+        missing = (~kinds).sum(1, keepdim=True) * variance.log()
+        z = (flat[:, None] @ turn[which])[:, 0]
+        squares = (z.square()[:, None] @ (1 / spread)[which])[:, 0]
+        found: Tensor = -0.5 * ((spread.log().sum(1) - missing)[which] + squares)
+        return found
 
     def _spectrum(self, mask: Tensor) -> tuple[Tensor, Tensor]:
         """U (k', k') and mu (k',) of the readings that are there."""

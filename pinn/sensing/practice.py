@@ -149,10 +149,15 @@ class Practice:
         return torch.rand(shape, generator=self._generator, dtype=torch.float64)
 
     def _ratio(self, values: Tensor, present: Tensor, wanted: Tensor, counted: Tensor) -> Tensor:
+        # What is drawn is drawn alike everywhere, and then goes to the network.
+        device = next(self._network.parameters()).device
+        values, present, wanted, counted = (
+            part.to(device) for part in (values, present, wanted, counted)
+        )
         found, alone, _ = self._network(values, present)
+        sizes = self._sizes.to(device)
         gap, worst = (
-            (((one - wanted) * self._sizes).square().sum(2) * counted).sum(1)
-            for one in (found, alone)
+            (((one - wanted) * sizes).square().sum(2) * counted).sum(1) for one in (found, alone)
         )
         ratio: Tensor = (gap / worst.clamp(min=1e-300)).mean()
         return ratio

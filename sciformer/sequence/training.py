@@ -177,7 +177,7 @@ def _epoch(
 def _batches(split: Split, recipe: Recipe, generator: torch.Generator) -> Iterator[Split]:
     order = torch.randperm(len(split), generator=generator)
     for index in torch.split(order, recipe.batch):
-        part = split.select(index.to(split.labels.device))
+        part = split.select(index)
         inputs = part.inputs
         for augment in recipe.augmentations:
             inputs = augment(inputs, generator)

@@ -94,7 +94,7 @@ def read(
     """
     readings = {}
     for name, field in family.fields.items():
-        where = places[name].expand(len(members), -1).sort(-1).values
+        where = places[name].to(members.device).expand(len(members), -1).sort(-1).values
         matrix = field.basis.matrix(where)  # (b, m, k)
         values = torch.einsum("bmk,bk->bm", matrix, members.coefficients[name])
         low, high = field.interval
@@ -138,7 +138,7 @@ class PointFeatures(nn.Module):
                 found.append(2 * share - 1)
             if not timelike:
                 base = 2 * math.pi if periodic else math.pi
-                k = base * torch.arange(1, WAVES + 1, dtype=points.dtype)
+                k = base * torch.arange(1, WAVES + 1, dtype=points.dtype, device=points.device)
                 phase = share * k
                 found += [torch.cos(phase), torch.sin(phase)]
         return torch.cat(found, -1)
@@ -173,8 +173,8 @@ class TokenFeatures(nn.Module):
             waves = self._waves[name].matrix(given.places).to(given.values.dtype)
             value = given.values[..., None]
             numbers = inputs.numbers[:, None].expand(*given.values.shape, self._numbers)
-            which = value.new_zeros(len(self.names)).index_fill(0, torch.tensor(index), 1.0)
-            which = which.expand(*given.values.shape, -1)
+            which = torch.arange(len(self.names), device=value.device) == index
+            which = which.to(value.dtype).expand(*given.values.shape, -1)
             tokens.append(torch.cat([waves, value, value * waves, numbers, which], -1))
             weights.append(given.weights)
         return torch.cat(tokens, 1), torch.cat(weights, 1)

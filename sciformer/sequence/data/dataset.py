@@ -39,7 +39,8 @@ class Split:
         return self.inputs.shape[-1]
 
     def select(self, index: Tensor) -> Split:
-        """The sequences at the given places."""
+        """The sequences at the given places, which may lie on the CPU."""
+        index = index.to(self.labels.device)
         lengths = None if self.lengths is None else self.lengths[index]
         return Split(self.inputs[index], self.labels[index], lengths)
 
