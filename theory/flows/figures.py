@@ -44,6 +44,8 @@ def draw(flow: CompiledFlow, path: Path) -> None:
     right.loglog(depths, bounds, "k--", label="proven (splitting)")
     right.loglog(depths, errors, "o-", label="observed, 8 starts")
     right.set(xlabel="layers", ylabel="sup error", title="error against depth")
+    right.set_xticks(depths, [str(depth) for depth in depths])
+    right.set_xticks([], minor=True)  # those of a logarithm collide within a decade
     right.legend()
     figure.savefig(path)
 

@@ -41,9 +41,9 @@ def draw(layer: CompiledLayer, path: Path) -> None:
     sequences = sequences_in(target, cube)
     wanted, given = target.values(sequences), apply(layer.module, sequences)
     rows = target.tokens * target.outputs
-    figure = Figure(figsize=(WIDTH, 2.6 * rows))
+    figure = Figure(figsize=(WIDTH, 2.75 * rows))
     figure.subplots_adjust(
-        left=0.07, right=0.93, bottom=0.2 / rows, top=1 - 0.12 / rows, wspace=0.4
+        left=0.07, right=0.93, bottom=0.2 / rows, top=1 - 0.12 / rows, wspace=0.4, hspace=0.35
     )
     FigureCanvasAgg(figure)
     panels = figure.subplots(rows, 3, squeeze=False)
