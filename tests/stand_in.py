@@ -11,6 +11,7 @@ shared with the CPU through DLPack, whose capsule names the device.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 from collections import Counter
@@ -87,7 +88,9 @@ def stand_in() -> torch.device:
     That must be before the first reverse pass of the process.
     """
     if not _alive:
-        torch.utils.backend_registration._setup_privateuseone_for_python_backend(NAME)
+        torch.utils.backend_registration._setup_privateuseone_for_python_backend(
+            NAME, backend_module=_module()
+        )
         everything = torch.library.Library("_", "IMPL")
         everything.fallback(_on_host, "PrivateUse1")
         convolutions = torch.library.Library("aten", "IMPL")
@@ -100,6 +103,16 @@ def stand_in() -> torch.device:
             _alive.append(copies)
         _teach_copies()
     return torch.device(NAME, 0)
+
+
+def _module() -> Any:
+    """What torch asks of a module of a device, as `torch.cuda`: random numbers are the CPU's."""
+    module = torch.utils.backend_registration._DummyBackendModule()
+    module.get_amp_supported_dtype = lambda: [torch.bfloat16]
+    module.get_rng_state = lambda device=None: torch.get_rng_state()
+    module.set_rng_state = lambda state, device=None: torch.set_rng_state(state)
+    module.device = lambda index: contextlib.nullcontext()
+    return module
 
 
 def _tagged(tensor: Tensor, kind: int) -> Tensor:
@@ -203,6 +216,9 @@ class _Call:
 
 def _on_host(operation: Any, *args: Any, **kwargs: Any) -> Any:
     """Carries out an operation on the memory that its tensors share with the host."""
+    if torch.is_inference_mode_enabled():  # whose tensors cannot be given a memory
+        with torch.inference_mode(False), torch.no_grad():
+            return _on_host(operation, *args, **kwargs)
     call = _Call(operation, args, kwargs)
     if call.kind.name in COPIES:
         return _copied(call, args)

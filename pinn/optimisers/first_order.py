@@ -123,10 +123,12 @@ class FirstOrder:
                 raise _unfit("the one chosen", error) from error
             if self._saved is not None:
                 # Not by load_state_dict, which casts float32 counters to the parameters' dtype.
+                device = tensors[0].device
                 for key, kept in self._saved["parameters"].items():
                     owner: Any = tensors[int(key)] if key.isdecimal() else key
-                    self._optimiser.state[owner] = _given_back(kept)
-                self._optimiser.param_groups[0].update(_copied(self._saved["common"]))
+                    self._optimiser.state[owner] = _given_back(kept, device)
+                common = _given_back(self._saved["common"], device)
+                self._optimiser.param_groups[0].update(common)
         return self._optimiser
 
     def _rate(self) -> float:
@@ -254,15 +256,18 @@ def _kept(value: Any) -> Any:
     return value
 
 
-def _given_back(value: Any) -> Any:
-    """The state from which `_kept` was made."""
+def _given_back(value: Any, device: torch.device) -> Any:
+    """The state from which `_kept` was made, on a device; numbers stay where they are, as torch
+    keeps its counters on the host."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.ndim == 0 else value.to(device, copy=True)
     if isinstance(value, Mapping):
         if set(value) == {BY_COLUMNS}:
-            return value[BY_COLUMNS].clone().mT
-        return {key: _given_back(inner) for key, inner in value.items()}
+            return value[BY_COLUMNS].to(device, copy=True).mT
+        return {key: _given_back(inner, device) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_given_back(inner) for inner in value]
-    return _copied(value)
+        return [_given_back(inner, device) for inner in value]
+    return value
 
 
 def _common(group: Mapping[str, Any]) -> dict[str, Any]:

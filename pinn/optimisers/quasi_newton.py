@@ -153,6 +153,8 @@ class _LimitedMemory:
         self._pairs: list[tuple[Tensor, Tensor]] = []
 
     def times(self, gradient: Tensor) -> Tensor:
+        if self._pairs and self._pairs[0][0].device != gradient.device:  # as read from a file
+            self._pairs = [(s.to(gradient.device), y.to(gradient.device)) for s, y in self._pairs]
         result = gradient.clone()
         shares = []
         for s, y in reversed(self._pairs):
@@ -191,6 +193,7 @@ class _SelfScaled:
     def times(self, gradient: Tensor) -> Tensor:
         if self._matrix is None:
             return gradient / gradient.abs().sum().clamp_min(1.0)
+        self._matrix = self._matrix.to(gradient.device)  # it may have been read from a file
         return self._matrix @ gradient
 
     def learn(self, s: Tensor, y: Tensor, gradient: Tensor, length: float) -> None:

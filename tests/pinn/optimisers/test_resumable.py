@@ -53,7 +53,9 @@ def test_matrices_come_back_as_they_lay_in_memory() -> None:
     factor = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))[0]
     assert factor.stride() == (1, 6)
     packed, rest = pack({"0": _kept({"GG": [factor, factor.mT.contiguous()]})})
-    found = _given_back(unpack(packed, json.loads(json.dumps(plain(rest)))))["0"]["GG"]
+    found = _given_back(unpack(packed, json.loads(json.dumps(plain(rest)))), torch.device("cpu"))[
+        "0"
+    ]["GG"]
     assert [f.stride() for f in found] == [(1, 6), (6, 1)]
     assert torch.equal(found[0], factor)
     assert FromLibrary("soap").resumes, "with layers of twenty units, where layouts matter"
