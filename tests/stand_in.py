@@ -78,8 +78,12 @@ def traffic() -> Iterator[Traffic]:
 
 
 def is_possible() -> bool:
-    """Whether this torch takes a backend that is written in Python."""
-    return hasattr(torch.utils.backend_registration, "_setup_privateuseone_for_python_backend")
+    """Whether this torch takes a backend that is written in Python, and has no card itself.
+
+    torch has one accelerator a process, and would no longer take the card for it.
+    """
+    takes_one = hasattr(torch.utils.backend_registration, "_setup_privateuseone_for_python_backend")
+    return takes_one and not torch.cuda.is_available()
 
 
 def stand_in() -> torch.device:

@@ -20,7 +20,8 @@ trained numbers is left; then the network is trained on for --tune steps, and re
 layer if the run was. Errors are against the reference of the problem, residuals mean squares on
 points never trained on. Beside the result stands the plain cut, which keeps the first units of
 every layer, not trained on either. The result is a run of `sciformer solve` like any other. Exit
-status: 0, or 3 if it has not converged."""
+status: 0, or 3 if it has not converged. It computes where the run was solved, or on the CPU if that
+device is not here."""
 WAYS = ("prune",)
 STEPS = 50  # after which the residual of a pruned network for Burgers' equation has levelled off
 

@@ -10,7 +10,8 @@ EPILOG = """examples:
   sciformer export runs/fine --format onnx
 
 netcdf, vtk and onnx need the extra `exchange`, mp4 the program ffmpeg. Outside the domain a grid
-holds NaN; VTK leaves such cells out."""
+holds NaN; VTK leaves such cells out. Files are written on the CPU, whatever the run
+was solved on."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -26,7 +26,7 @@ EPILOG = """examples:
 
 Every bound holds for the emitted weights in floating point, over the whole domain or the whole
 class of starts. `sciformer verify` checks it again; `sciformer diagnose` says beforehand what a
-formula needs."""
+formula needs. It runs on the CPU only, whose rounding the bounds count."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

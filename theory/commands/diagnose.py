@@ -8,7 +8,9 @@ from theory.commands.domain import add_domain, read_domain
 
 EPILOG = """examples:
   sciformer diagnose "x2; x1" --tokens 2
-  sciformer diagnose "x1; x1+x2" --tokens 2 --epsilon 0.1 --json"""
+  sciformer diagnose "x1; x1+x2" --tokens 2 --epsilon 0.1 --json
+
+It runs on the CPU only: nothing is trained."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

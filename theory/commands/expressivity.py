@@ -33,7 +33,9 @@ EPILOG = """examples:
   sciformer expressivity
   sciformer expressivity --position rotary urpe --steps 300 --out runs/positions
   sciformer expressivity --task even --length 12
-  sciformer expressivity --task kernels"""
+  sciformer expressivity --task kernels
+
+It runs on the CPU only: its networks are small."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,9 @@ NO_PROOF = 3
 EPILOG = """examples:
   sciformer verify runs/product
   sciformer verify runs/product --share 0.1
-  sciformer verify runs/proven/certificate --json"""
+  sciformer verify runs/proven/certificate --json
+
+It runs on the CPU only, whose rounding the bounds count."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,8 @@ Inputs and outputs are in the units of the training data: normalisation is part 
 whole program takes frames (1, N, features) and gives logits (1, classes). A step takes a frame
 (1, features) and the tensors of the state, which begin as zeros, and gives logits and the tensors
 of the next state in the same order; it needs a causal model. Keys and values of attention begin
-without frames, (1, heads, 0, width), and grow by one with each step; a window has a fixed size."""
+without frames, (1, heads, 0, width), and grow by one with each step; a window has a fixed size.
+Programs are written on the CPU, whatever the model was trained on, and run on any device."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
