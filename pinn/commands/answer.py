@@ -14,6 +14,8 @@ from sciformer.errors import DataError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from pinn.families.learned import Learned
+    from pinn.families.refining import RefinedSolution
+    from pinn.families.solutions import LearnedSolution
 
 WHO = "sciformer solve"
 MOST_BYTES = 16 << 20  # half a million readings
@@ -32,7 +34,8 @@ def answer(arguments: argparse.Namespace) -> int:
     from sciformer.runs import Run
 
     if arguments.learned is None:
-        raise UsageError(f"{WHO}: --readings needs --from RUN, a run of `sciformer learn`.")
+        option = "--readings" if arguments.readings else "--refine"
+        raise UsageError(f"{WHO}: {option} needs --from RUN, a run of `sciformer learn`.")
     learned = load(arguments.learned, trust=arguments.trust)
     name = arguments.problem or learned.family.name
     if not is_file(name) and name != learned.family.name:
@@ -46,18 +49,22 @@ def answer(arguments: argparse.Namespace) -> int:
         solution = learned(**given)
     axes, fields = solution.on_grid()
     spent = time.process_time() - begun
+    refined = _refined(solution) if arguments.refine else None
+    if refined is not None:
+        axes, fields = refined.on_grid()
     for doubt in solution.doubts:
         note(f"{learned.family.name}: DOUBTFUL: {doubt}.")
     config = {
         "family": name,
         "from": str(arguments.learned),
         "readings": list(map(str, arguments.readings)),
+        "refine": arguments.refine,
         "set": list(arguments.pairs),
     }
     with Run.whole(arguments.out, learned.family.name, config) as run:
         run.write_array("solution.npz", **axes, **fields)
         with run.file("figure.png") as path:
-            solution.plot().savefig(path, format="png")
+            (solution if refined is None else refined).plot().savefig(path, format="png")
         summary: dict[str, Any] = {
             "family": learned.family.name,
             "network": learned.about["network"],
@@ -66,6 +73,7 @@ def answer(arguments: argparse.Namespace) -> int:
             "band": solution.band(0.9) if learned.calibration is not None else None,
             "points": int(np.prod([len(axis) for axis in axes.values()])),
             "milliseconds": 1e3 * spent,
+            "refined": None if refined is None else _gain(refined),
             "run": str(run.path),
         }
         run.write_json("summary.json", summary)
@@ -75,6 +83,25 @@ def answer(arguments: argparse.Namespace) -> int:
         rows = [(key, _shown(value)) for key, value in summary.items() if value not in (None, [])]
         print_table(rows, ("", "answer"))
     return 0
+
+
+def _refined(solution: LearnedSolution) -> RefinedSolution:
+    from sciformer.cli.console import note
+
+    refined = solution.refined()
+    if len(refined.report.iterates) < 2:
+        note(f"{WHO}: refining gained nothing ({refined.report.stopped}).")
+    return refined
+
+
+def _gain(refined: RefinedSolution) -> dict[str, float]:
+    """The root of the mean square residual on points of validation, before and after."""
+    iterates = refined.report.iterates
+    return {
+        "residual_before": iterates[0].validation ** 0.5,
+        "residual_after": iterates[-1].validation ** 0.5,
+        "seconds": refined.report.seconds,
+    }
 
 
 def _shown(value: Any) -> Any:

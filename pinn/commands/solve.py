@@ -118,6 +118,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --from: CSV with a header such as x,start: places and values; repeatable",
     )
+    parser.add_argument(
+        "--refine",
+        action="store_true",
+        help="with --readings: more digits by least squares on the equations, a few seconds",
+    )
     add_arguments(parser)
     parser.add_argument(
         "--ablation",
@@ -138,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pinn.commands.result_table import status_of
     from sciformer.runs.processes import joined
 
-    if arguments.learned is not None or arguments.readings:
+    if arguments.learned is not None or arguments.readings or arguments.refine:
         from pinn.commands.answer import answer
 
         return answer(arguments)

@@ -21,6 +21,7 @@ from sciformer.errors import DomainError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from pinn.families.family import Family
+    from pinn.families.refining import RefinedSolution
 
 UNSEEN = 987_654_321
 """Seed of the members that errors are taken over; training draws from 62-bit seeds of its own."""
@@ -118,6 +119,17 @@ class Learned:
             warnings.warn(f"{family.name}: {doubt}.", stacklevel=2)
         told = Told(readings, posterior, tuple(doubts))
         return LearnedSolution(self.answer, self.reads_tokens, members, told, self.calibration)
+
+    def refine(self, neurons: int | None = None, **given: Any) -> RefinedSolution:
+        """The solution of a member with more digits, by least squares on its equations.
+
+        Args:
+            neurons: see `LearnedSolution.refined`.
+            given: as for a call.
+
+        Raises, Warns: as a call.
+        """
+        return self(**given).refined(neurons)
 
     def solution(self, members: Members) -> LearnedSolution:
         """The solution of the first of some members, whose functions are known exactly."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pinn.families.family import Family
     from pinn.families.kriging import Posterior
     from pinn.families.members import Members
+    from pinn.families.refining import RefinedSolution
     from pinn.problem.problem import Problem
 
 GRID = (64, 26)
@@ -186,6 +187,22 @@ class LearnedSolution(Solution):
         if isinstance(points, Tensor):
             return columns
         return {name: column.numpy() for name, column in columns.items()}
+
+    def refined(self, neurons: int | None = None) -> RefinedSolution:
+        """The solution with more digits, by a wide layer around the answer: a second or two.
+
+        Args:
+            neurons: of the layer; by default `pinn.families.refining.NEURONS`.
+
+        Raises:
+            UsageError: fewer than one neuron.
+        """
+        from pinn.families.refining import NEURONS, refine_answer
+
+        wanted = NEURONS if neurons is None else neurons
+        if wanted < 1:
+            raise UsageError(f"{self._family.name}: refining takes neurons >= 1; got {wanted}.")
+        return refine_answer(self.problem, self._made, self._answer, wanted)
 
     def error_bound(self, norm: str | None = None) -> ErrorBound:
         from pinn.families.bound import bound_answer

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pinn.families import refining
 from pinn.families.registry import find_family
 from sciformer.cli.main import main
 
@@ -41,8 +42,10 @@ def learn(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
     return found
 
 
-def test_learn_and_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Kills: a run that cannot be read back, readings of another column."""
+def test_learn_and_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kills: a run that cannot be read back, readings of another column, an idle --refine."""
     out = str(tmp_path / "run")
     found = learn(
         capsys, "burgers-family", "--network", "spectral", "--set", "steps=60", "--functions", "5",
@@ -70,6 +73,12 @@ def test_learn_and_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     gap = np.linalg.norm(saved["u"].ravel() - exact) / np.linalg.norm(exact)
     assert gap < 0.5
     assert (tmp_path / "answer" / "figure.png").stat().st_size > 10_000
+    monkeypatch.setattr(refining, "NEURONS", 120)
+    assert main([*answer, "--refine", "--out", str(tmp_path / "refined")]) == 0
+    refined = json.loads(capsys.readouterr().out)["refined"]
+    assert refined["residual_after"] < refined["residual_before"]
+    better = np.load(tmp_path / "refined" / "solution.npz")["u"].ravel()
+    assert np.linalg.norm(better - exact) < 0.5 * gap * np.linalg.norm(exact)
 
 
 def test_a_solved_family_is_offered_without_training(
@@ -117,6 +126,7 @@ def test_a_family_of_ones_own(
         (["learn", "heat-family", "--set", "wdth=3"], "Did you mean 'width'"),
         (["learn", "advection-family", "--start", "cole-hopf"], "has no start 'cole-hopf'"),
         (["solve", "burgers-family", "--readings", "a.csv"], "--readings needs --from RUN"),
+        (["solve", "heat", "--refine"], "--refine needs --from RUN"),
         (["solve", "burgers-family", "--from", "nowhere"], "not a run directory"),
     ],
 )
