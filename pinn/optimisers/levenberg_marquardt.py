@@ -33,7 +33,9 @@ class _Damping:
     restarts: int = 0
 
     def accept(self, gain: float) -> None:
-        self.value = max(self.value * max(1 / 3, 1 - (2 * gain - 1) ** 3), LEAST)
+        # Beyond 1 all gains count alike; where rounding is all that is left they have no bound.
+        shrunk = max(1 / 3, 1 - (2 * min(gain, 1.0) - 1) ** 3)
+        self.value = max(self.value * shrunk, LEAST)
         self.growth = 2.0
 
     def reject(self) -> None:

@@ -127,6 +127,22 @@ def test_a_failed_search_says_so_and_leaves_the_point(name: str) -> None:
     assert torch.equal(objective.parameters.read(), torch.ones(2).double())
 
 
+def test_a_descent_that_was_not_foreseen_is_taken_as_it_is() -> None:
+    """Where rounding is all that is left, no descent is predicted and some may come.
+
+    Kills: the cube of a gain that has no bound, which overflows.
+    """
+
+    class Lucky(Objective):
+        def rows(self) -> Tensor:
+            return 0.1 * super().rows()
+
+    objective = Lucky(lambda theta: torch.cat([theta, torch.ones(1)]), torch.zeros(2).double())
+    optimiser = LevenbergMarquardt(0.6)
+    assert optimiser.step(objective).accepted
+    assert optimiser.state()["value"] == pytest.approx(0.2)
+
+
 def test_levenberg_marquardt_gives_up_at_a_minimum_and_says_so() -> None:
     objective = Objective(lambda theta: torch.cat([theta, torch.ones(1)]), torch.zeros(2).double())
     report = LevenbergMarquardt().step(objective)
