@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sciformer.errors import UsageError
 from theory.commands import compile_pde
-from theory.commands.domain import add_domain, read_domain
+from theory.commands.domain import DEFAULT, add_domain, read_domain
 from theory.commands.results import publish
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compiles, writes and reports."""
     start = time.perf_counter()
     if arguments.pde is not None:
-        if arguments.onnx:
-            raise UsageError("sciformer compile: --onnx is for formulas; leave it out with --pde.")
+        _refuse_what_is_for_formulas(arguments)
         return compile_pde.run(arguments)
     if arguments.formula is None or arguments.tokens is None:
         raise UsageError(
@@ -138,6 +137,25 @@ def run(arguments: argparse.Namespace) -> int:
     note(layer.certificate.construction)
     note(f"written to {path}" + (", with figure.png" if has_figure else ""))
     return 0
+
+
+def _refuse_what_is_for_formulas(arguments: argparse.Namespace) -> None:
+    """An option that would be passed over in silence may be meant to say something."""
+    given = {
+        f"the formula {arguments.formula!r}": arguments.formula is not None,
+        "--width": arguments.width != 1,
+        "--domain": tuple(arguments.domain) != DEFAULT,
+        "--dtype float32": arguments.dtype != "float64",
+        "--construction": arguments.construction != "auto",
+        "--force": arguments.force,
+        "--simplify": arguments.simplify,
+        "--onnx": arguments.onnx,
+    }
+    for name in (name for name, is_given in given.items() if is_given):
+        raise UsageError(
+            f"sciformer compile: {name} is for layers of formulas; leave it out with --pde (the "
+            'range of u is given by --starts "0<=u<=1").'
+        )
 
 
 def summary(layer: CompiledLayer, seconds: float) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sciformer.errors import UsageError
 from theory.commands.results import publish
 
 if TYPE_CHECKING:
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from theory.flows.compile_flow import CompiledFlow
     from theory.flows.equation import ReactionDiffusion
     from theory.flows.starts import Starts
+
+
+# Random starts that an observed error is the largest of.
+_STARTS = 16
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +94,10 @@ def _asked(arguments: argparse.Namespace) -> tuple[ReactionDiffusion, Starts]:
     from theory.flows.named import named
     from theory.flows.starts import Starts
 
+    if arguments.time is not None and not math.isfinite(arguments.time):
+        raise UsageError(
+            f"sciformer compile: --time must be a finite number > 0; got {arguments.time:g}."
+        )
     if arguments.pde.partition(":")[0].endswith(".py"):
         from dataclasses import replace
         from fractions import Fraction
@@ -114,7 +124,7 @@ def _from_file(name: str) -> Any:
         raise DataError(f"sciformer compile: there is no file {path}.")
     try:
         found = runpy.run_path(path)
-    except Exception as error:  # the user's own code may raise anything
+    except (Exception, SystemExit) as error:  # the user's own code may raise anything
         raise DataError(
             f"sciformer compile: {path} cannot be run ({type(error).__name__}: {error})."
         ) from error
@@ -138,15 +148,17 @@ def summary(flow: CompiledFlow, seconds: float) -> dict[str, Any]:
     """Results of a compilation as JSON values."""
     from dataclasses import asdict
 
-    from theory.flows.reference import observed_error
+    from theory.flows.reference import affordable_starts, observed_error
 
+    seen = affordable_starts(flow, _STARTS)
     certificate, design = flow.certificate, flow.certificate.design
     weights = sum(p.numel() for p in flow.module.parameters())
     places = sum(b.numel() for b in flow.module.buffers())
     return {
         "epsilon": certificate.epsilon,
         "certified_bound": certificate.bound,
-        "observed_error": observed_error(flow),
+        "observed_error": observed_error(flow, seen),
+        "observed_starts": seen,
         "layers": design.depth,
         "heads": 2 if design.has_reading_head else 1,
         "tokens": design.tokens,

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from theory.universal.formula.domain import Domain
 
 
+DEFAULT = ("-1", "1")
+"""The words that stand for no --domain."""
+
+
 def add_domain(parser: argparse.ArgumentParser) -> None:
     """Adds --domain to a command."""
     parser.add_argument(
         "--domain",
         nargs="+",
-        default=("-1", "1"),
+        default=DEFAULT,
         metavar="END",
         help="A B for every coordinate (default -1 1), or x1=A:B x2=A:B ... for each",
     )

@@ -38,6 +38,9 @@ from theory.universal.enclosure.intervals import Interval, up
 # One product or sum of two numbers >= 0 is rounded down by at most half a unit of 2^-52; eight such
 # operations are made up for by this factor.
 _UP = 1 + 2.0**-49
+# Ends that the reaction has moved are put farther out by this share of the range, so that Taylor
+# steps of a lower order, whose remainders are 16^-11 of u, find them inside in other arithmetic.
+_BEYOND = 2.0**-30
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,10 @@ def solution_range(equation: ReactionDiffusion, starts: Starts) -> Reaction:
         f.derivative(order).range(lower, upper)  # a formula refuses what is not finite there
     if not _points_inward(f, lower, 1):
         lower = float(flow(f, Interval.point(np.array([lower])), time).lower[0])
+        lower -= _BEYOND * (upper - lower)
     if not _points_inward(f, upper, -1):
         upper = float(flow(f, Interval.point(np.array([upper])), time).upper[0])
+        upper += _BEYOND * (upper - lower)
     return Reaction(f, lower, upper)
 
 

@@ -58,17 +58,20 @@ class Discs:
         return Disc(value.centre.reciprocal(), value.reach * (size * left).reciprocal())
 
     def sqrt(self, value: Disc) -> Disc:
-        """|sqrt a - sqrt a_c| <= sqrt a_c - sqrt(a_c - r), by the signs of its series."""
+        """|sqrt a - sqrt a_c| = |a - a_c| / |sqrt a + sqrt a_c|, whose real parts are known."""
         root = value.centre.sqrt()
-        return Disc(root, root - _positive(value.centre - value.reach).sqrt())
+        least = _positive(value.centre - value.reach).sqrt()
+        return Disc(root, value.reach * (root + least).reciprocal())
 
     def function(self, name: str, value: Disc) -> Disc:
         c, r = value.centre, value.reach
         match name:
             case "exp":
-                return Disc(c.exp(), c.exp() * (r.exp() - _ONE))
+                return Disc(c.exp(), c.exp() * _least(r.exp() - _ONE, r * r.exp()))
             case "log":
-                return Disc(c.log(), -(_ONE - r * _positive(c).reciprocal()).log())
+                share = r * _positive(c).reciprocal()
+                left = _positive(_ONE - share)
+                return Disc(c.log(), _least(-left.log(), share * left.reciprocal()))
             case "sin":
                 return Disc(c.sin(), _turned(c.sin(), c.cos(), r))
             case "cos":
@@ -100,8 +103,15 @@ def _positive(value: Interval) -> Interval:
 def _turned(value: Interval, other: Interval, reach: Interval) -> Interval:
     """The bound |v| (cosh r - 1) + |w| sinh r of sine and cosine, w the other of them."""
     grown, shrunk = reach.exp(), (-reach).exp()
-    bowed = (grown + shrunk) * _HALF - _ONE
-    return value.absolute() * bowed + other.absolute() * (grown - shrunk) * _HALF
+    cosh = (grown + shrunk) * _HALF
+    bowed = _least(cosh - _ONE, reach.power(2) * _HALF * cosh)
+    moved = _least((grown - shrunk) * _HALF, reach * cosh)
+    return value.absolute() * bowed + other.absolute() * moved
+
+
+def _least(bound: Interval, other: Interval) -> Interval:
+    """The smaller of two bounds: differences of numbers near 1 know no unit far below it."""
+    return Interval(np.fmin(bound.lower, other.lower), np.fmin(bound.upper, other.upper))
 
 
 def _tanh_reach(centre: Interval, reach: Interval) -> Interval:
@@ -118,4 +128,4 @@ def _tanh_reach(centre: Interval, reach: Interval) -> Interval:
     least = (centre.absolute() - reach).maximum(Interval.point(0.0))
     sinh = (least.exp() - (-least).exp()) * _HALF
     far = reach * (sinh.power(2) + cosine.power(2)).reciprocal()
-    return Interval(np.fmin(near.lower, far.lower), np.fmin(near.upper, far.upper))
+    return _least(near, far)

@@ -136,7 +136,7 @@ def recognise(problem: Problem) -> ReactionDiffusion:
             f"{who}: needs the coordinates t and one of space; got {', '.join(names)}."
         )
     (field,), (x,), t = problem.fields, space, names["t"]
-    values = {symbol: _exact(value) for symbol, value in problem.parameters.items()}
+    values = {symbol: _exact(who, symbol, value) for symbol, value in problem.parameters.items()}
     terms = _Terms(who, field, x, t, _rate(who, problem.equations[0], field, t, values))
     intervals = problem.domain.intervals
     (low, high), (begin, end) = intervals[str(x)], intervals["t"]
@@ -195,6 +195,9 @@ class _Terms:
         # As it was written: multiplied out it would be enclosed less sharply.
         derivatives = dict.fromkeys(self.whole.atoms(sympy.Derivative), sympy.Integer(0))
         formula = self.whole.xreplace(derivatives).xreplace({self.field: U})
+        for part in formula.atoms() - {U}:
+            if isinstance(part, sympy.Expr) and not part.is_number:
+                self._refuse(part, "it is neither the field where the equation holds nor a number")
         try:
             return Expression.read(printed(formula))
         except (DataError, DomainError, UnknownNameError) as error:
@@ -268,10 +271,16 @@ def _walls(problem: Problem, field: Any, x: Any, sympy: Any) -> Walls:
     return Walls(signs[float(low)], signs[float(high)])
 
 
-def _exact(value: float) -> Any:
+def _exact(who: str, symbol: Any, value: Any) -> Any:
+    """A parameter as the exact number that it is; pi/100 stays what it is."""
     import sympy
 
-    return sympy.Rational(*Fraction(value).as_integer_ratio())
+    number = sympy.sympify(value)
+    if not (number.is_number and number.is_real and number.is_finite):
+        raise DomainError(
+            f"{who}: the parameter {symbol} must be a finite real number; got {value}."
+        )
+    return sympy.Rational(number) if number.is_Float else number
 
 
 def _fraction(number: Any) -> Fraction:

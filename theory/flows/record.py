@@ -33,7 +33,6 @@ MOST_STEPS = 100_000
 """Taylor steps of a reaction's flow; python-flint does about ten thousand a second."""
 # A float64 written as a fraction has up to 324 digits on one side.
 _NUMBER = re.compile(r"-?\d{1,330}(/[1-9]\d{0,329})?")
-# Squares and quotients of such numbers are still floats.
 _LARGEST = Fraction(10**70)
 
 
@@ -228,8 +227,13 @@ def number(text: str) -> Fraction:
     return _in_reach(Fraction(text))
 
 
+def is_in_reach(value: Fraction) -> bool:
+    """Whether squares and quotients of a number are floats."""
+    return not value or 1 / _LARGEST < abs(value) < _LARGEST
+
+
 def _in_reach(value: Fraction) -> Fraction:
-    if value and not 1 / _LARGEST < abs(value) < _LARGEST:
+    if not is_in_reach(value):
         raise damaged(CERTIFICATE, "a number is out of reach")
     return value
 

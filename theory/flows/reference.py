@@ -68,6 +68,10 @@ def _linear(affine: tuple[float, float], time: float, values: Array, symbol: Any
     return np.asarray(np.fft.irfft(v, points))
 
 
+# Products of a forward pass that take some ten seconds of one core.
+_PRODUCTS = 3e10
+
+
 @dataclass(frozen=True)
 class Observer:
     """Measures the error of a compiled flow on starts given as functions of place.
@@ -114,6 +118,13 @@ class Observer:
         kept = int(np.nonzero(sizes > 1e-17 * sizes.max())[0].max(initial=0)) + 1
         waves = np.exp(2j * math.pi * k[:kept, None] * places / period)
         return np.asarray((spectrum[..., :kept] @ waves).real)
+
+
+def affordable_starts(flow: CompiledFlow, most: int) -> int:
+    """As many starts, up to `most`, as take some ten seconds of one core; at least one."""
+    design = flow.certificate.design
+    ring = design.tokens * flow.certificate.equation.ends.copies()
+    return max(1, min(most, int(_PRODUCTS / (design.depth * design.tokens * ring))))
 
 
 def observed_error(flow: CompiledFlow, count: int = 16, seed: int = 0) -> float:

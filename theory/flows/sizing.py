@@ -94,7 +94,9 @@ class Sizing:
         while not (depth == 1 and self.starts.waves is None) and not self._continues(depth):
             depth *= 2
             if depth > MOST_LAYERS:
-                raise self._out_of_reach("layers", MOST_LAYERS, "a reaction so close to a pole")
+                raise self._out_of_reach(
+                    "layers", MOST_LAYERS, "a reaction that changes so fast beside the range of u"
+                )
         return depth
 
     def _continues(self, depth: int) -> bool:

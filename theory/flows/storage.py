@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from sciformer.errors import DataError
+from sciformer.errors import DataError, DomainError
 from sciformer.runs.files import atomic
 from theory.flows.budget import Budget, solution_range
 from theory.flows.burgers import CompiledBurgers
@@ -31,6 +32,7 @@ from theory.flows.record import (
     WEIGHTS,
     BurgersRecord,
     FlowRecord,
+    is_in_reach,
     number,
     read_record,
     read_weights,
@@ -46,7 +48,12 @@ def is_flow(directory: Path | str) -> bool:
 
 
 def save(flow: CompiledFlow, directory: Path | str) -> Path:
-    """Writes weights and certificate into a directory and returns it."""
+    """Writes weights and certificate into a directory and returns it.
+
+    Raises:
+        DomainError: numbers with which a verifier would leave the range of floats.
+    """
+    _require_reach(flow.certificate)
     return _write(Path(directory), flow.module, _record(flow.certificate))
 
 
@@ -149,6 +156,19 @@ def _reaction_of(written: list[str] | str) -> Rate:
     if isinstance(written, str):
         return Expression.read(written)
     return Polynomial.of([number(c) for c in written])
+
+
+def _require_reach(certificate: FlowCertificate) -> None:
+    equation, starts = certificate.equation, certificate.starts
+    numbers = [equation.diffusivity, equation.drift, equation.length, equation.time]
+    numbers += map(Fraction, (starts.lower, starts.upper, starts.slope))
+    if isinstance(equation.reaction, Polynomial):
+        numbers += equation.reaction.coefficients
+    if not all(map(is_in_reach, numbers)):
+        raise DomainError(
+            f"flow: a number of {equation.name} or its starts is beyond 1e70 or closer to 0 than "
+            "1e-70, where no verifier could follow; choose other units."
+        )
 
 
 def _record(certificate: FlowCertificate) -> dict[str, Any]:

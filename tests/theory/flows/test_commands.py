@@ -121,6 +121,35 @@ def test_an_equation_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert found["certified_bound"] <= 1e-8  # type: ignore[operator]
 
 
+def test_a_formula_of_ones_own_with_parameters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names beyond ASCII, an exact pi, and a start that the reaction carries beyond its range.
+
+    Kills: a parameter that must be a float, a range that the verifier finds a digit larger.
+    """
+    file = tmp_path / "my_pde.py"
+    equation = "u.diff(x, 2) / 30 + sympy.sqrt(2) * u - γ * sympy.sin(u)"
+    more = ', periodic=("x",), parameters={γ: sympy.pi / 4})'
+    text = MINE.replace("u.diff(x, 2) / 20 - u)", f"{equation})").replace(
+        ', periodic=("x",))', more
+    )
+    file.write_text(text.replace("x, t =", 'γ = sympy.Symbol("γ")\nx, t ='), encoding="utf-8")
+    words = (
+        "--pde",
+        str(file),
+        "--epsilon",
+        "0.2",
+        "--starts",
+        "slope<=2; waves<=2",
+        "--time",
+        ".5",
+    )
+    found = compiled(capsys, *words, "--out", str(tmp_path / "run"))
+    assert found["observed_error"] < found["certified_bound"] <= 0.2  # type: ignore[operator]
+    assert main(["verify", str(tmp_path / "run")]) == 0
+
+
 @pytest.mark.parametrize(
     ("rate", "message"),
     [
@@ -130,6 +159,11 @@ def test_an_equation_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ),
         ("u.diff(x, 3)", r"Derivative\(u\(x, t\), \(x, 3\)\) rules out"),
         ("1 / 0", r"my_pde.py cannot be run \(ZeroDivisionError"),
+        ("exit(5)", r"my_pde.py cannot be run \(SystemExit: 5"),
+        ("u.diff(x, 2) / 9 + u.subs(t, t - 1)", r"u\(x, t - 1\) rules out .*neither the field"),
+        ("u.diff(x, 2) / 9 + sympy.sin(t * u)", r"sin\(t\*u\(x, t\)\) rules out .*vary in space"),
+        ("u.diff(x, 2) / 9 + sympy.gamma(u)", "unknown function 'gamma'"),
+        ("u.diff(x, 2) / 9 + 1 / (1 + u)", "not proven to be finite for u from -1 to 1; narrow"),
     ],
 )
 def test_an_equation_outside_the_class_is_refused_by_its_term(
@@ -149,6 +183,11 @@ def test_an_equation_outside_the_class_is_refused_by_its_term(
         (["--pde", "fisher"], "Did you mean 'fisher-kpp'"),
         (["--pde", "none.py"], "there is no file none.py"),
         (["--pde", "heat", "--starts", "steep"], "cannot read 'steep'"),
+        (["--pde", "heat", "--time", "nan"], "--time must be a finite number > 0; got nan"),
+        (["--pde", "heat", "--domain", "0", "1"], "--domain is for layers of formulas"),
+        (["--pde", "heat", "--dtype", "float32"], "--dtype float32 is for layers of formulas"),
+        (["x1", "--pde", "heat"], "the formula 'x1' is for layers of formulas"),
+        (["--pde", "heat", "--starts", "slope<=1e-99; 0<=u<=1e-99"], "choose other units"),
         ([], "needs a formula and --tokens, or an equation with --pde"),
     ],
 )

@@ -91,11 +91,13 @@ class DiscArithmetic:
         match name:
             case "exp":
                 grown = self.balls.exp(c)
-                return Disc(grown, grown * (self.balls.exp(r) - 1))
+                swell = self.balls.exp(r)
+                return Disc(grown, grown * self._least(swell - 1, r * swell))
             case "log":
                 # log(1 + z/c) = z/c - (z/c)^2 / 2 + ..., in absolute values.
                 share = r / self._positive(c)
-                return Disc(numbers.log(c), -numbers.log(self._positive(1 - share)))
+                left = self._positive(1 - share)
+                return Disc(numbers.log(c), self._least(-numbers.log(left), share / left))
             case "sin" | "cos":
                 both = numbers.sin(c), numbers.cos(c)
                 here, other = both if name == "sin" else both[::-1]
@@ -117,8 +119,14 @@ class DiscArithmetic:
     def _turned(self, here: Number, other: Number, reach: Number) -> Number:
         """cos z - 1 is at most cosh r - 1, and sin z at most sinh r."""
         grown, shrunk = self.balls.exp(reach), self.balls.exp(-reach)
-        bowed, moved = (grown + shrunk) / 2 - 1, (grown - shrunk) / 2
+        cosh = (grown + shrunk) / 2
+        bowed = self._least(cosh - 1, reach * reach / 2 * cosh)
+        moved = self._least((grown - shrunk) / 2, reach * cosh)
         return self._size(here) * bowed + self._size(other) * moved
+
+    def _least(self, bound: Number, other: Number) -> Number:
+        """The smaller of two bounds; the first loses its digits where the reach is tiny."""
+        return self._size(bound) if self.balls.up(bound) < self.balls.up(other) else other
 
     def _tanh_reach(self, centre: Number, reach: Number) -> Number:
         """The smaller of: by tanh(c + z) = (t + T) / (1 + t T) with T = tanh z, at most tan r in
@@ -135,7 +143,7 @@ class DiscArithmetic:
         left = 1 - self._size(t) * tangent
         if numbers.lower(left) > 0:
             other = tangent * (1 - self._square(t)) / left
-            found = balls.of(min(balls.up(found), balls.up(other)))
+            found = self._least(found, other)
         return found
 
     def maximum(self, left: Disc, right: Disc) -> Disc:
