@@ -12,6 +12,7 @@ from pinn.bounds.bounding import known_bound
 from pinn.networks import Race
 from pinn.problem.reference_check import check_reference
 from pinn.problem.registry import find_problem
+from pinn.problem.scales import Scales
 from pinn.problem.wellposed import check_conditions
 from pinn.settings import Settings
 from pinn.solution import ReferenceGrid, Solution
@@ -308,10 +309,17 @@ def _write(run: Run, solved: Solved) -> None:
 
 
 def _offer(problem: Problem, settings: Settings) -> str:
-    """The offer of causal weights, for an evolution that is trained at all times at once.
+    """What may help a training that has not converged, beside more of it.
 
-    A field that is wrong early can satisfy the equation later, and no training leaves it there.
+    Known functions that are too steep for any network of this size; or causal weights, for an
+    evolution that is trained at all times at once: a field that is wrong early can satisfy the
+    equation later, and no training leaves it there.
     """
+    for coordinate, length in Scales(problem).steep.items():
+        return (
+            f"What is given varies over {length:.2g} in {coordinate}, which a network of "
+            f"this size does not resolve: smooth it, or solve that part on a domain of its own."
+        )
     if problem.time is None or len(problem.coordinates) == 1 or settings.causal or problem.data:
         return ""
     return "Let later times wait for earlier ones (--set causal=1e3)."

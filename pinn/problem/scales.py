@@ -47,6 +47,8 @@ class Scales:
         units: unit of each coordinate, by symbol.
         fields: size of each field.
         equations: sum of the sizes of the terms of each equation, in order.
+        steep: the length over which a known function varies, by coordinate, where that is shorter
+            than any unit.
 
     Accuracy: an order of magnitude; all sizes change with the units exactly as the quantities do.
     """
@@ -59,6 +61,8 @@ class Scales:
                 problem.coordinates, problem.domain.intervals.values(), strict=True
             )
         }
+        self._shortest = {c: unit / SHORTEST for c, unit in self.units.items()}
+        self.steep: dict[Any, float] = {}
         self._largest: dict[Any, float] = {}
         inside = problem.domain.sample(PROBES)
         for known, points in self._known(inside):
@@ -104,8 +108,10 @@ class Scales:
             slope = known.diff(coordinate) if known.has(coordinate) else sympy.Integer(0)
             if size > 0 and slope != 0 and is_smooth(known, (coordinate,), 1):
                 steep = largest(self._problem, slope, points)
-                shorter = max(size / steep, unit / SHORTEST) if steep > 0 else unit
-                self.units[coordinate] = min(unit, shorter)
+                length = size / steep if steep > 0 else unit
+                self.units[coordinate] = min(unit, max(length, unit / SHORTEST))
+                if length < self._shortest[coordinate]:
+                    self.steep[coordinate] = min(length, self.steep.get(coordinate, length))
 
     def _total(self, terms: Sequence[_Term]) -> float:
         total = sum(term.size(self.fields, self._amplitude) for term in terms)

@@ -167,3 +167,32 @@ def test_coefficients_beyond_64_bits_are_numbers() -> None:
     assert Scales(heat(-10, -9, 9)).fields[u] == pytest.approx(
         1e9 * Scales(heat(0, 0, 0)).fields[u]
     )
+
+
+def steep_rod(rate: float, scale: float = 1.0) -> Problem:
+    given_conditions = (
+        Condition(sympy.Eq(u, sympy.exp(-rate / scale * x)), on="t=0"),
+        Condition(sympy.Eq(u, 1), on="x=0"),
+        Condition(sympy.Eq(u, sympy.exp(-rate)), on=f"x={scale}"),
+    )
+    equation = u.diff(t) - scale**2 * u.diff(x, 2) / 10
+    return Problem("rod", (x, t), u, equation, Box(x=(0, scale), t=(0, 1)), given_conditions)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6])
+def test_known_functions_that_are_too_steep_are_known(scale: float) -> None:
+    """exp(-1000 x) is steeper than a network resolves, exp(-20 x) is not.
+
+    Kills: a length in other units, a limit that moves with what was seen before.
+    """
+    assert Scales(steep_rod(20, scale)).steep == {}
+    assert Scales(steep_rod(1000, scale)).steep == {x: pytest.approx(1e-3 * scale)}
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_on_a_steep_start_says_so() -> None:
+    solved = pinn.solve(
+        steep_rod(1000), network=MLP.Sizes(width=8), iterations=2, digits=None, progress=False
+    )
+    assert not solved.verdict.converged
+    assert "varies over 0.001 in x" in str(solved.verdict)
