@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from sciformer.errors import UsageError, unknown_name
 from sciformer.runs import Run
 from sciformer.sequence.data.dataset import SequenceData
 from sciformer.sequence.model import SequenceClassifier
-from sciformer.sequence.saved import KIND, Choice, save_model
+from sciformer.sequence.saved import KIND, Choice, odd_fields, save_model
 from sciformer.sequence.summary import summarise
 from sciformer.sequence.training import train as train_model
+
+OF_DATA = ("dataset", "features", "classes", "length", "source", "digest", "task")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ def train(
             budget (seconds).
 
     Raises:
-        UsageError: a directory that holds something, or a name that does not exist.
+        UsageError: a directory that holds something, a name that does not exist, or a number
+            outside of its range.
         DataError: targets that do not fit the task.
 
     Examples:
@@ -54,6 +58,7 @@ def train(
         >>> trained.path.name
         'run'
     """
+    _check_names(data, options)
     settings: dict[str, Any] = {
         "model": "lmuformer",
         "preset": "small",
@@ -75,6 +80,11 @@ def train(
         **settings,
     )
     choice = blank.of_data(data)
+    if odd := odd_fields(choice):
+        raise UsageError(
+            f"sciformer.train: {odd[0]} = {getattr(choice, odd[0])!r} is outside of what a "
+            "training takes; see sciformer.sequence.saved.Choice."
+        )
     model = choice.make()
     choice.fit_statistics(model, data)
     run = Run.create(out, KIND, choice.record())
@@ -83,3 +93,15 @@ def train(
     summary = summarise(model.eval(), data, progress) | {"run": str(run.path)}
     run.write_json("summary.json", summary)
     return Trained(model, run.path, summary)
+
+
+def _check_names(data: object, options: dict[str, Any]) -> None:
+    if not isinstance(data, SequenceData):
+        raise UsageError(
+            f"sciformer.train: data are a SequenceData, such as own_data(x, y); got "
+            f"{type(data).__name__}."
+        )
+    known = [field.name for field in fields(Choice) if field.name not in OF_DATA]
+    for name in options:
+        if name not in known:
+            raise unknown_name("sciformer.train", "option", name, known)

@@ -171,8 +171,8 @@ def chosen(run: Run) -> Choice:
     return choice
 
 
-def _check(choice: Choice, path: Path) -> None:
-    """Refuses values of other types or sizes than a training writes."""
+def odd_fields(choice: Choice) -> list[str]:
+    """The names of fields whose values are of other types or sizes than a training takes."""
     texts = ("model", "preset", "dataset", "mixer", "dtype", "source", "task", "digest")
     numbers = ("features", "length", "epochs", "batch", "horizon")
     odd = [name for name in texts if not isinstance(getattr(choice, name), str)]
@@ -190,7 +190,12 @@ def _check(choice: Choice, path: Path) -> None:
     odd += [] if choice.dtype in ("float32", "float64") else ["dtype"]
     are_names = all(isinstance(name, str) for name in choice.classes)
     odd += [] if 0 < len(choice.classes) <= LARGEST and are_names else ["classes"]
-    if odd:
+    return odd
+
+
+def _check(choice: Choice, path: Path) -> None:
+    """Refuses values of other types or sizes than a training writes."""
+    if odd := odd_fields(choice):
         raise DataError(
             f"run: {path} has a configuration that no training writes, {odd[0]} is "
             f"{str(getattr(choice, odd[0]))[:60]!r}; name another run."

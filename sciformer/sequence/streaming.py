@@ -89,19 +89,32 @@ class Streamer:
             ShapeError: a frame of another shape.
             DataError: frames, or a state, of which the answer is not finite.
         """
-        if frame.shape != self._shape:
-            raise ShapeError(
-                f"Streamer: expects a frame of shape {self._shape}; got {tuple(frame.shape)}."
-            )
+        if not isinstance(frame, Tensor) or frame.shape != self._shape:
+            found = tuple(frame.shape) if isinstance(frame, Tensor) else type(frame).__name__
+            raise ShapeError(f"Streamer: expects a frame of shape {self._shape}; got {found}.")
+        # Kernels change their state in place; the modules' own step leaves the one before.
+        before = None if isinstance(self._steps, Kernels) else self._steps.state
+        if before is None:
+            self._refuse_nonfinite(frame)
         with np.errstate(over="ignore", invalid="ignore"):
             logits = self._steps(frame.detach().to(self._device, self._dtype))
-        self.frames += 1
         if not bool(torch.isfinite(logits).all()):
+            if before is not None:
+                self._steps.restore(before)
+            self._refuse_nonfinite(frame)
             raise DataError(
-                f"Streamer: frame {self.frames} leads to numbers beyond {self._dtype}; scale the "
-                "frames as those of the training, or start from another state."
+                f"Streamer: frame {self.frames + 1} leads to numbers beyond {self._dtype}; scale "
+                "the frames as those of the training, or start from another state."
             )
+        self.frames += 1
         return self.model.task.answer(logits)
+
+    def _refuse_nonfinite(self, frame: Tensor) -> None:
+        if not bool(torch.isfinite(frame).all()):
+            raise DataError(
+                f"Streamer: frame {self.frames + 1} holds numbers that are not finite; leave it "
+                "out, the stream can go on with the next one."
+            )
 
     def reset(self) -> None:
         """Forgets all frames."""

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from sciformer.errors import DataError
+import sciformer
+from sciformer.errors import DataError, UsageError
 from sciformer.mixers.normalisation import Standardise
 from sciformer.sequence.data import tones
 from sciformer.sequence.data.dataset import SequenceData, Split
-from sciformer.sequence.data.own import load_own
+from sciformer.sequence.data.own import load_own, own_data
 from sciformer.sequence.data.targets import NextFrames
 from sciformer.sequence.tasks import Destandardise
 
@@ -251,3 +252,42 @@ def test_a_forecast_needs_no_labels(tmp_path: Path) -> None:
         load_own(tmp_path / "own.csv", 0)
     with pytest.raises(DataError, match="no folder of a class"):
         load_own(tmp_path / "folder", 0)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ([1.0, 2.0], r"sequence 0 must hold real numbers .* got \(\) of float64"),
+        ([["a"], ["b"]], r"sequence 0 must hold real numbers"),
+        ([[1 + 1j], [2.0]], r"sequence 0 must hold real numbers .* complex128"),
+        ([np.ones((2, 1)), np.ones((0, 1))], r"sequence 1 of arrays has no frames"),
+        ([], r"holds no sequence"),
+    ],
+)
+def test_what_is_not_a_sequence_is_refused(x: list[object], message: str) -> None:
+    """Kills: an imaginary part that is dropped, the mean of no frames."""
+    with pytest.raises(DataError, match=message):
+        own_data(x, np.arange(len(x)) % 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epoch": 1}, r"unknown option 'epoch'\. Did you mean 'epochs'\?"),
+        ({"epochs": 0}, r"epochs = 0 is outside of what a training takes"),
+        ({"epochs": "3"}, r"epochs = '3' is outside"),
+        ({"budget": -1.0}, r"budget = -1\.0 is outside"),
+        ({"task": "regress"}, r"are classes, which the task regress does not take"),
+        ({"features": 3}, r"unknown option 'features'"),
+    ],
+)
+def test_options_of_a_training_are_checked(
+    options: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    """Before a directory is made. Kills: a training of no epoch, a text taken for a number."""
+    data = own_data(np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % 2)
+    with pytest.raises(UsageError, match=message):
+        sciformer.train(data, out=tmp_path / "run", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(UsageError, match=r"data are a SequenceData, such as own_data\(x, y\)"):
+        sciformer.train((1, 2), out=tmp_path / "run")  # type: ignore[arg-type]

@@ -238,3 +238,19 @@ def test_weights_that_are_not_finite_do_not_stream() -> None:
         model.head.bias[0] = float("nan")
     with pytest.raises(DataError, match=r"head\.bias hold numbers that are not finite"):
         Streamer(model)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_frame_that_is_refused_leaves_the_stream_as_it_was(batch: int) -> None:
+    """Kills: a nan that stays in the memory, so that every later frame is refused."""
+    network = causal("lmuformer")
+    streamer, other = Streamer(network, batch), Streamer(network, batch)
+    frames = torch.randn(4, batch, 3, dtype=torch.float64)
+    for t, frame in enumerate(frames):
+        for bad in (torch.nan, torch.inf):
+            with pytest.raises(DataError, match=rf"frame {t + 1} holds numbers that are not fin"):
+                streamer.push(torch.full((batch, 3), bad))
+        assert torch.equal(streamer.push(frame), other.push(frame))
+    with pytest.raises(ShapeError, match=r"got list"):
+        streamer.push([[0.0, 0.0, 0.0]])  # type: ignore[arg-type]
+    assert streamer.frames == other.frames == 4

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from sciformer.errors import DataError
@@ -89,8 +90,14 @@ def own_data(
         >>> data.classes, len(data.test.labels)
         (('0', '1'), 4)
     """
-    arrays = [single(np.asarray(frames)) for frames in x]
-    frames = [f if f.ndim == 2 else f.reshape(len(f), -1) for f in arrays]
+    arrays = [np.asarray(frames) for frames in x]
+    for number, array in enumerate(arrays):
+        if array.dtype.kind not in "fiub" or not array.ndim:
+            raise DataError(
+                f"train: sequence {number} must hold real numbers (n, c) or (n,); got "
+                f"{array.shape} of {array.dtype}."
+            )
+    frames = [single(a).reshape(len(a), -1) if a.size else torch.empty(0, 1) for a in arrays]
     labels = None if y is None else np.asarray(y)
     if labels is not None and len(labels) != len(frames):
         raise DataError(f"train: got {len(frames)} sequences and {len(labels)} labels.")
@@ -104,6 +111,9 @@ def split_own(
     targets = Classes() if targets is None else targets
     if not all(part.frames for part in parts.values()):
         raise DataError(f"train: {path} holds no sequence; name another file.")
+    for number, frames in enumerate(itertools.chain(*(part.frames for part in parts.values()))):
+        if not len(frames):
+            raise DataError(f"train: sequence {number} of {path} has no frames; leave it out.")
     names = targets.names(path, [*parts.values()])
     widths = {frames.shape[1] for part in parts.values() for frames in part.frames}
     if len(widths) > 1:
