@@ -69,7 +69,8 @@ def _check_flow(problem: Problem) -> None:
             f'add Condition(Eq({field}, ...), on="{face.name}"), or periodic=("{face.coordinate}",'
             f")."
         )
-    beyond = [face for face in left if face not in entered and is_given(problem, face)]
+    held = {problem.domain.part(c.on) for c in problem.conditions}
+    beyond = [face for face in left if face not in entered and face in held]
     if beyond and not missing and not problem.exact:
         raise UsageError(
             f"{problem.name}: {field} flows out through {beyond[0].name}, where what has entered "

@@ -56,13 +56,21 @@ def touched(problem: Problem, condition: Condition) -> set[Part]:
     return found
 
 
-def is_one_number(problem: Problem, condition: Condition) -> bool:
-    """Whether a condition is one equation for numbers, such as the integral over a whole domain,
-    and not one for each point of its part.
+def is_full(problem: Problem, condition: Condition) -> bool:
+    """Whether a condition is an equation for each point of its part, and not for fewer numbers.
+
+    The integral over x at t = 0 is one number, and no start.
     """
-    gap = difference(condition.equation)
-    is_local = gap.has(*[field.func for field in problem.fields])
-    return not is_local and all(functional.is_constant for functional in functionals_in(gap))
+    gap, part = difference(condition.equation), problem.domain.part(condition.on)
+    if gap.has(*[field.func for field in problem.fields]):
+        return True
+    along = [
+        c
+        for axis, c in enumerate(problem.coordinates)
+        if not (isinstance(part, Face) and axis == part.axis)
+    ]
+    found = functionals_in(gap)
+    return all(any(functional.depends_on(c) for functional in found) for c in along)
 
 
 def _check(problem: Problem, functional: Functional, points: Tensor) -> None:

@@ -129,6 +129,7 @@ class Functional(sympy.AtomicExpr):  # type: ignore[misc]  # untyped in sympy
         value = form.expr if counts else form
         if isinstance(value, AppliedUndef) and value.func in heads:
             place = tuple(a.xreplace(dict(at)) for a in value.args)
+            self._refuse_misplaced(value, place)
             orders = tuple(int(counts.get(a, 0)) for a in value.args)
             sample = Sample(heads.index(value.func), orders, place)
             return samples.setdefault(sample, sympy.Dummy(f"{value.func}", real=True))
@@ -138,13 +139,24 @@ class Functional(sympy.AtomicExpr):  # type: ignore[misc]  # untyped in sympy
             return form.xreplace(dict(at))
         return form.func(*(self._resolved(a, at, samples) for a in form.args))
 
-    @property
-    def is_constant(self) -> bool:
-        """Whether it has one value for all points."""
+    def _refuse_misplaced(self, value: Any, place: Sequence[Any]) -> None:
+        """Refuses another number of arguments, and coordinates in the place of others."""
+        names = ", ".join(map(str, self.coordinates))
+        if len(place) != len(self.coordinates):
+            raise UsageError(
+                f"{value} has {len(place)} arguments; fields are functions of {names}."
+            )
+        pairs = zip(place, self.coordinates, strict=True)
+        is_moved = any(p != c and p in self.coordinates for p, c in pairs)
+        if is_moved and set(place) != set(self.coordinates):
+            raise UsageError(f"{value} has a coordinate in the place of another; they are {names}.")
+
+    def depends_on(self, coordinate: Any) -> bool:
+        """Whether it differs from point to point along a coordinate."""
         read = self.reading
         held = [read.integrand, *(end for _, *ends in read.limits for end in ends)]
         held += [p for sample in read.samples.values() for p in sample.place]
-        return not any(form.has(*self.coordinates) for form in held)
+        return any(form.has(coordinate) for form in held)
 
     def here(self) -> Any:
         """An expression of the fields at the point itself that has about the size of this one."""

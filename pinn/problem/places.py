@@ -34,6 +34,8 @@ def on_face(form: Any, fields: Sequence[Any], coordinates: Sequence[Any], face: 
     def named(value: Any) -> bool:
         if not isinstance(value, AppliedUndef) or value.func not in heads:
             return False
+        if len(value.args) != len(coordinates):
+            return False
         pairs = enumerate(zip(value.args, coordinates, strict=True))
         return all(a == c or (axis == face.axis and is_here(a)) for axis, (a, c) in pairs)
 
@@ -41,7 +43,7 @@ def on_face(form: Any, fields: Sequence[Any], coordinates: Sequence[Any], face: 
         if not isinstance(value, sympy.Subs):
             return False
         # Of the face's own coordinate: u_x at x=0 is elsewhere on t=0.
-        across = {f.args[face.axis] for f in value.expr.atoms(AppliedUndef) if f.func in heads}
+        across = {f.args[face.axis] for f in _values(value.expr, heads, len(coordinates))}
         return all(
             point in coordinates or (is_here(point) and across == {variable})
             for variable, point in zip(value.variables, value.point, strict=True)
@@ -108,3 +110,9 @@ def carried_out(who: str, coordinates: Sequence[Any]) -> Callable[[Any], Any]:
         return form.replace(is_open, lambda d: d.doit()) if hasattr(form, "replace") else form
 
     return carry_out
+
+
+def _values(form: Any, heads: Any, count: int) -> list[Any]:
+    """Fields in an expression, taken at any place."""
+    found = form.atoms(AppliedUndef)
+    return [f for f in found if f.func in heads and len(f.args) == count]

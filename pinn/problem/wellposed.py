@@ -11,8 +11,8 @@ from pinn.problem.box_resonance import check_box_resonance
 from pinn.problem.characteristics import check_characteristics
 from pinn.problem.consistency import check_consistency, independent_on
 from pinn.problem.directions import check_directions, faces_of, named
-from pinn.problem.functional_checks import check_functionals, is_one_number, touched
-from pinn.problem.functionals import at_the_point, holds
+from pinn.problem.functional_checks import check_functionals, is_full, touched
+from pinn.problem.functionals import at_the_point, functionals_in, holds
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.reading import difference
 from pinn.problem.resonance import check_resonance
@@ -86,8 +86,9 @@ def _on(problem: Problem, face: Face) -> list[Condition]:
 def _check_start(problem: Problem, field: Any, order: int) -> None:
     faces = faces_of(problem, problem.time or "")
     starts = [face for face in faces if face.outward < 0]
-    given = [c for face in starts for c in _on(problem, face) if holds(c.equation, field)]
-    ends = [c for face in faces for c in _on(problem, face) if holds(c.equation, field)]
+    full = [c for c in problem.conditions if holds(c.equation, field) and is_full(problem, c)]
+    given = [c for face in starts for c in _on(problem, face) if c in full]
+    ends = [c for face in faces for c in _on(problem, face) if c in full]
     if len(ends) >= order or _are_enough(problem, faces):
         return  # all at the end, as for the price of an option, or shared by both
     if len(given) < order and starts:
@@ -114,7 +115,7 @@ def _are_enough(problem: Problem, faces: Sequence[Face]) -> bool:
 
 def _check_ends(problem: Problem, field: Any, name: str, order: int, free: Sequence[Face]) -> None:
     faces = faces_of(problem, name)
-    holding = [c for c in problem.conditions if holds(c.equation, field)]
+    holding = [c for c in problem.conditions if holds(c.equation, field) and is_full(problem, c)]
     given = [part for c in holding for part in touched(problem, c)]
     if len(problem.coordinates) == 1 and sum(part in faces for part in given) >= order - len(free):
         return  # an initial value problem in a coordinate of any name
@@ -139,9 +140,7 @@ def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
     if not faces or needed is None:
         return
     independent = [c for face in faces for c in independent_on(problem, face)]
-    if len(problem.coordinates) > 1:  # one number is less than a function on a face
-        independent = [c for c in independent if not is_one_number(problem, c)]
-    given = len(independent)
+    given = sum(is_full(problem, condition) for condition in independent)
     free = len(free_ends(problem, coordinate, name))
     is_transport = all(order_of(problem, f, coordinate) <= 1 for f in problem.fields)
     if is_transport and len(problem.coordinates) > 1 and name != problem.time:
@@ -174,15 +173,34 @@ def _are_counted(problem: Problem) -> bool:
 def _refuse_free_constants(problem: Problem) -> None:
     """Refuses a field of which only derivatives occur, as it is determined up to a constant."""
     stated = (*problem.equations, *(c.equation for c in problem.conditions))
-    forms = [at_the_point(difference(equation)) for equation in stated]
+    forms = [difference(equation) for equation in stated]
     for field, name in zip(problem.fields, problem.field_names, strict=True):
-        bare = any(_without_derivatives(form).has(field.func) for form in forms)
+        bare = any(_changes_with_a_constant(form, field) for form in forms)
         if not bare and name not in problem.gauge and field not in problem.ansatz:
             raise UsageError(
                 f"{problem.name}: only derivatives of {field} occur, so it is determined only up "
                 f'to a constant; give its value somewhere, or set gauge=("{name}",), which '
                 "compares fields after subtracting their means."
             )
+
+
+def _changes_with_a_constant(form: Any, field: Any) -> bool:
+    """Whether a constant added to a field changes an expression; u(0) - u(1) stays as it is."""
+    functionals = functionals_in(form)
+    plain = _without_derivatives(form)
+    if not functionals:
+        return bool(plain.has(field.func))
+    names = {functional: sympy.Dummy() for functional in functionals}
+    here = sympy.Dummy()
+    named = plain.xreplace(names).xreplace({field: here})
+    change = named.diff(here)
+    for functional, name in names.items():
+        read, number = functional.reading, functional.fields.index(field)
+        moved = [k for k, s in read.samples.items() if s.field == number and not any(s.orders)]
+        if read.limits and moved:
+            return True
+        change += named.diff(name) * sum(read.integrand.diff(symbol) for symbol in moved)
+    return bool(sympy.simplify(change) != 0)
 
 
 def _without_derivatives(form: Any) -> Any:

@@ -156,13 +156,31 @@ def test_linked_places_and_integrals_are_accepted_where_they_determine_the_field
         ),
         (
             lambda: line(U2 - sympy.cos(2 * pi * x), (u, u.subs(x, 1), 0), (U1, U1.subs(x, 1), 0)),
-            "many solutions or none",
+            "only up to a constant",
         ),
         (
             lambda: line(U2 - exp(x), (u, 1, 0), (u, 2 * u.subs(x, HALF) + 1, 1)),
             "many solutions or none",
         ),
-        (lambda: line(U2 - 1, (u, u.subs(x, 1), 0), (u, u.subs(x, 0), 1)), "many solutions or no"),
+        (lambda: line(U2 - 1, (u, u.subs(x, 1), 0), (u, u.subs(x, 0), 1)), "up to a constant"),
+        (
+            lambda: moving(w.diff(t) - w.diff(x, 2), (w.diff(x), 0, "x=0"), (w.diff(x), 0, "x=1"),
+                           (Integral(w, (x, 0, 1)), 1, "t=0")),
+            "has no conditions at the start",
+        ),
+        (
+            lambda: Problem("mine", (x, y), PLANE, PLANE.diff(x, 2) + PLANE.diff(y, 2) - 1,
+                            Box(x=(0, 1), y=(0, 1)),
+                            [Condition(PLANE, on="x=0"), Condition(PLANE, on="x=1"),
+                             Condition(PLANE, on="y=0"),
+                             Condition(Integral(PLANE, (x, 0, 1)) - 1, on="y=1")]),
+            "no condition on y=1",
+        ),
+        (
+            lambda: moving(w.diff(t) - w.diff(x, 2), (W(0, x), x, "t=0"), (w, 0, "x=0")),
+            "coordinate in the place of another",
+        ),
+        (lambda: moving(w.diff(t) + w.diff(x), (W(x), x, "t=0")), "has 1 arguments"),
         (lambda: line(U2 + u, (u, u.subs(x, 1), 0), (Integral(u, (x, 0, 1)), 0, 0)), r"= 0 satisf"),
         (lambda: line(u - Integral(Abs(x - s) * U(s), (s, 0, 1)) - 1), "not smooth"),
         (lambda: line(u - Integral(U(s) / sympy.sqrt(x - s), (s, 0, x)) - 1), "not smooth"),

@@ -151,7 +151,6 @@ def test_a_condition_may_name_its_own_face() -> None:
     for form, on, there in (
         (W(1, T), "x=0", W(1, T)),
         (W(0, T) - W(1, T), "x=0", W(1, T)),
-        (W(T, 0), "t=0", W(T, 0)),
         (w.diff(X).subs(X, 1), "x=0", w.diff(X).subs(X, 1)),
         (w.diff(X).subs(X, 0), "t=0", w.diff(X).subs(X, 0)),
     ):
