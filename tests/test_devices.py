@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import pinn
 from pinn.assembly import build_trial
@@ -151,18 +151,3 @@ def test_streams(card: torch.device) -> None:
         streamer = Streamer(copy.deepcopy(made).to(device), batch=2)
         answers.append(torch.stack([streamer.push(f).cpu() for f in frames[:, :5].unbind(1)]))
     torch.testing.assert_close(answers[1], answers[0], rtol=1e-5, atol=1e-6)
-
-
-def test_modules_given_by_a_user(card: torch.device) -> None:
-    """Kills: a network of one's own that is left on the CPU."""
-    given = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
-    solved = pinn.solve(
-        "heat",
-        iterations=1,
-        network=given,
-        device=str(card),
-        points=0.05,
-        digits=None,
-        progress=False,
-    )
-    assert {p.device.type for p in solved.solution.trial.parameters()} == {card.type}

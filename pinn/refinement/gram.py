@@ -28,6 +28,14 @@ class GramMatrix(Protocol):
         """Adds the product of a block (columns, rows) with its transpose."""
         ...
 
+    def times(self, block: Tensor, values: Tensor) -> Tensor:
+        """The product of A with values (columns,): the rows (rows,) of a block."""
+        ...
+
+    def back(self, block: Tensor, rows: Tensor) -> Tensor:
+        """The product of A^T with the rows of a block: (columns,)."""
+        ...
+
     def normalise(self, processes: Processes) -> Tensor:
         """Sums over all processes, divides by the norms of the columns, and gives them."""
         ...
@@ -61,6 +69,13 @@ class HostGram:
         self._matrix = blas.dsyrk(
             1.0, block.numpy().T, trans=1, lower=1, beta=1.0, c=self._matrix, overwrite_c=1
         )
+
+    def times(self, block: Tensor, values: Tensor) -> Tensor:
+        return torch.from_numpy(block.numpy().T @ values.numpy())
+
+    def back(self, block: Tensor, rows: Tensor) -> Tensor:
+        # By the BLAS of numpy, which takes two thirds of the time of that of torch here.
+        return torch.from_numpy(block.numpy() @ rows.numpy())
 
     def normalise(self, processes: Processes) -> Tensor:
         if processes.size > 1:
@@ -97,6 +112,12 @@ class DeviceGram:
 
     def add(self, block: Tensor) -> None:
         self._matrix.addmm_(block, block.T)
+
+    def times(self, block: Tensor, values: Tensor) -> Tensor:
+        return block.T @ values
+
+    def back(self, block: Tensor, rows: Tensor) -> Tensor:
+        return block @ rows
 
     def normalise(self, processes: Processes) -> Tensor:
         [self._matrix] = processes.total(self._matrix)

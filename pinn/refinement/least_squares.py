@@ -100,7 +100,7 @@ class LeastSquaresByBlocks:
             shift = _factorise(self._gram, shift)
             values, steps = self._conjugate_gradients(norms, iterations)
             gaps = [
-                block.T @ values - right
+                self._gram.times(block, values) - right
                 for block, right in zip(self._blocks, self._right, strict=True)
             ]
             [left, all_of_it] = torch.stack([self._square(gaps), whole]).tolist()
@@ -122,7 +122,7 @@ class LeastSquaresByBlocks:
         steps = 0
         while steps < iterations and now > GRADIENT_FALL * first and math.isfinite(now):
             step = to_columns(direction)
-            moved = [block.T @ step for block in self._blocks]
+            moved = [self._gram.times(block, step) for block in self._blocks]
             length = size / self._square(moved)
             y.addcmul_(length, direction)
             for gap, m in zip(rest, moved, strict=True):
@@ -137,7 +137,7 @@ class LeastSquaresByBlocks:
         """R^-T D^-1 A^T rest."""
         total = torch.zeros_like(norms)
         for block, gap in zip(self._blocks, rest, strict=True):
-            total.addmv_(block, gap)
+            total += self._gram.back(block, gap)
         [total] = self._processes.total(total)
         return self._gram.substitute(total / norms, transposed=False)
 

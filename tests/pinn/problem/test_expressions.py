@@ -43,6 +43,14 @@ def test_constants_get_the_shape_of_the_points() -> None:
     assert three.tolist() == [3.0] * 4
 
 
+def test_a_parameter_alone_lies_where_the_points_lie(card: torch.device) -> None:
+    """Kills: numbers of the CPU that are given the shape of points of a card."""
+    t, a = sympy.symbols("t a")
+    expressions = Expressions([a, t + a], (t,), (), (a,), who="test")
+    values = expressions([torch.ones(3, dtype=torch.float64, device=card)], None, {"a": 0.7})
+    assert torch.stack(values).cpu().tolist() == [[0.7] * 3, [1.7] * 3]
+
+
 def test_a_field_inside_its_derivatives_only_is_not_asked_for() -> None:
     compiled = Expressions([u.diff(x)], (x, t), (u,), (), who="test")
     assert compiled.unknowns == (FieldDerivative(0, "x"),)
