@@ -49,7 +49,9 @@ class Condition:
     """An equation that holds on a part of the boundary: initial, Dirichlet, Neumann, Robin.
 
     Args:
-        equation: sympy `Eq` of the fields, their derivatives and the normal there.
+        equation: sympy `Eq` of the fields, their derivatives and the normal there; it may hold
+            values at other places and integrals, such as u(0, t) - u(1, t) or
+            Integral(u, (x, 0, 1)), which are taken for each point of the part.
         on: the part's name in the domain, for example "t=0".
 
     Examples:
@@ -58,6 +60,9 @@ class Condition:
         >>> u = sympy.Function("u")(x, t)
         >>> pinn.Condition(sympy.Eq(u.diff(x), 0), on="x=1").on  # an insulated end
         'x=1'
+        >>> mass = sympy.Integral(u, (x, 0, 1))
+        >>> pinn.Condition(sympy.Eq(mass, 2), on="x=1").equation  # at each time
+        Eq(Integral(u(x, t), (x, 0, 1)), 2)
     """
 
     equation: Any
