@@ -68,8 +68,8 @@ def _linear(affine: tuple[float, float], time: float, values: Array, symbol: Any
     return np.asarray(np.fft.irfft(v, points))
 
 
-# Products of a forward pass that take some ten seconds of one core.
-_PRODUCTS = 3e10
+# Products of a forward pass that take some six seconds of one core.
+_PRODUCTS = 6e9
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Observer:
 
 
 def affordable_starts(flow: CompiledFlow, most: int) -> int:
-    """As many starts, up to `most`, as take some ten seconds of one core; at least one."""
+    """As many starts, up to `most`, as take some six seconds of one core; at least one."""
     design = flow.certificate.design
     ring = design.tokens * flow.certificate.equation.ends.copies()
     return max(1, min(most, int(_PRODUCTS / (design.depth * design.tokens * ring))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -25,7 +26,7 @@ from theory.flows.equation import ReactionDiffusion
 from theory.flows.polynomial import Polynomial
 from theory.flows.reaction import interpolating_block
 from theory.flows.reading import ReadingHead
-from theory.flows.reference import Observer, solve
+from theory.flows.reference import Observer, affordable_starts, solve
 from theory.flows.smoothness import Reaction, curvatures, slopes
 from theory.flows.starts import Starts, random_start
 from theory.universal.enclosure.intervals import Interval
@@ -284,3 +285,13 @@ def test_observed_errors_know_no_unit() -> None:
         flow = compile_flow(heat, epsilon=1e-3 * unit, starts=starts)
         shares.append(Observer(flow).random(2).max() / unit)
     assert shares[1] == pytest.approx(shares[0], rel=1e-3, abs=1e-13)
+
+
+def test_errors_are_observed_on_fewer_starts_where_a_pass_is_long(fisher: CompiledFlow) -> None:
+    """Kills: minutes of observation after seconds of compilation, and no start at all."""
+    certificate = fisher.certificate
+    assert affordable_starts(fisher, 16) == 16
+    for depth, count in ((10**5, 1), (10**9, 1)):
+        design = replace(certificate.design, depth=depth, tokens=1000)
+        long = replace(fisher, certificate=replace(certificate, design=design))
+        assert affordable_starts(long, 16) == count
