@@ -60,11 +60,11 @@ class CompiledFlow:
     certificate: FlowCertificate
 
     def sensors(self) -> Tensor:
-        """Places where the start is to be read, float64 (m,)."""
+        """Places where the start is to be read, from the left end of the interval, float64 (m,)."""
         return self.certificate.design.sensor_line(self.certificate.equation).places()
 
     def places(self) -> Tensor:
-        """Places of the output, float64 (n,)."""
+        """Places of the output, from the left end of the interval, float64 (n,)."""
         return self.certificate.design.line(self.certificate.equation).places()
 
     @torch.no_grad()

@@ -23,6 +23,7 @@ from theory.flows.compile_flow import CompiledFlow, compile_flow
 from theory.flows.design import half_step
 from theory.flows.ends import PERIODIC, Walls
 from theory.flows.equation import ReactionDiffusion
+from theory.flows.figures import depth_study
 from theory.flows.polynomial import Polynomial
 from theory.flows.reaction import interpolating_block
 from theory.flows.reading import ReadingHead
@@ -295,3 +296,15 @@ def test_errors_are_observed_on_fewer_starts_where_a_pass_is_long(fisher: Compil
         design = replace(certificate.design, depth=depth, tokens=1000)
         long = replace(fisher, certificate=replace(certificate, design=design))
         assert affordable_starts(long, 16) == count
+
+
+def test_the_figure_shows_bounds_that_hold(fisher: CompiledFlow) -> None:
+    """Found by eye: the splitting error alone was called proven, and fell below what was observed.
+
+    Kills: a bound without the block's part.
+    """
+    depths, errors, bounds = depth_study(fisher)
+    known = [k for k, bound in enumerate(bounds) if math.isfinite(bound)]
+    assert depths[-1] == certificate_depth(fisher) and len(known) >= 2  # noqa: PT018
+    assert all(errors[k] <= bounds[k] for k in known)
+    assert bounds[-1] == pytest.approx(fisher.certificate.budget.total)
