@@ -23,17 +23,17 @@ class Hardware:
         block_points: collocation points whose graph is alive at one time in a gradient; None for
             as many as fit into the free memory.
         block_pairs: weights of attention that are built at a time; None for as many as fit.
-        block_neurons: derivatives of neurons of a wide layer that are alive at a time; None for as
-            many as fit.
         prefers_few_launches: whether one batched operation on large operands is faster than a loop
             of small ones that reuse a buffer.
+        block_neurons: derivatives of neurons of a wide layer that are alive at a time; None for as
+            many as fit.
     """
 
     block_entries: int | None
     block_points: int | None
     block_pairs: int | None
-    block_neurons: int | None
     prefers_few_launches: bool
+    block_neurons: int | None = None
 
     def entries(self, total: int) -> int:
         """Size of an elementwise block, out of `total` entries; at least 1."""
@@ -82,15 +82,15 @@ PROCESSOR = Hardware(
     block_entries=1 << 17,
     block_points=512,
     block_pairs=1 << 19,
-    block_neurons=1 << 23,
     prefers_few_launches=False,
+    block_neurons=1 << 23,
 )
 ACCELERATOR = Hardware(
     block_entries=None,
     block_points=None,
     block_pairs=None,
-    block_neurons=None,
     prefers_few_launches=True,
+    block_neurons=None,
 )
 # By the type of a torch.device; what is not named here is taken for an accelerator.
 DEVICES: dict[str, Hardware] = {"cpu": PROCESSOR}
