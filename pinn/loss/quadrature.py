@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators
 from pinn.problem.expressions import Expressions
-from pinn.problem.functionals import on_unit, unit_nodes
+from pinn.problem.functionals import PANELS, on_unit, unit_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pinn.problem.functionals import Functional, Sample
+    from pinn.problem.functionals import Functional, Rule, Sample
 
 
 class Quadrature:
@@ -27,10 +27,15 @@ class Quadrature:
         functional: what is evaluated.
         parameters: symbols of parameters in it.
         letters: one for each coordinate, by which operators of jets are spelled.
+        rule: of quadrature.
     """
 
     def __init__(
-        self, functional: Functional, parameters: Sequence[Any], letters: Sequence[str]
+        self,
+        functional: Functional,
+        parameters: Sequence[Any],
+        letters: Sequence[str],
+        rule: Rule = PANELS,
     ) -> None:
         read = functional.reading
         symbols, at, element = on_unit(read.limits)
@@ -52,7 +57,7 @@ class Quadrature:
         self._part = Expressions(
             [element * read.integrand.xreplace(at)], (*arguments, *samples), (), parameters, who=who
         )
-        self._nodes = unit_nodes(len(read.limits))
+        self._nodes = unit_nodes(len(read.limits), rule)
 
     def __call__(self, trial: nn.Module, points: Tensor, parameters: Mapping[str, Any]) -> Tensor:
         """Values (p,) at points (p, c), with gradients."""

@@ -12,6 +12,7 @@ from pinn.jets import Jet, Operators
 from pinn.loss.joint_operators import joined
 from pinn.loss.quadrature import Quadrature
 from pinn.problem.expressions import letters
+from pinn.problem.functionals import PANELS
 from pinn.problem.scales import Scales
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pinn.data.cloud import Cloud
     from pinn.problem.expressions import Expressions, FieldDerivative
-    from pinn.problem.functionals import Functional
+    from pinn.problem.functionals import Functional, Rule
     from pinn.problem.problem import Condition, Problem
 
 
@@ -44,6 +45,7 @@ class EquationTerm:
         parameters: a value for each parameter of the expressions.
         normal: gives the normals at points, where the expressions take them as further columns.
         sizes: what the residual of each expression is divided by; 1 by default.
+        rule: by which integrals are summed.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class EquationTerm:
         parameters: Mapping[str, Any],
         normal: Callable[[Tensor], Tensor] | None = None,
         sizes: Sequence[float] | None = None,
+        *,
+        rule: Rule = PANELS,
     ) -> None:
         self._sizes = sizes
         self.name, self._normal = name, normal
@@ -63,7 +67,9 @@ class EquationTerm:
         # Terms without derivatives run on jets too: jets are what gives exact Jacobian rows.
         self._operators = Operators(letters(coordinates), ["1", *wanted])
         self._elsewhere = {
-            functional: Quadrature(functional, expressions.parameter_symbols, letters(coordinates))
+            functional: Quadrature(
+                functional, expressions.parameter_symbols, letters(coordinates), rule
+            )
             for functional in expressions.functionals
         }
 
@@ -180,6 +186,8 @@ def boundary(
     trial: nn.Module,
     condition: Condition,
     parameters: Mapping[str, Any] | None = None,
+    *,
+    rule: Rule = PANELS,
 ) -> EquationTerm:
     """A condition of a problem on its part of the boundary, as a soft term over its size."""
     values = problem.parameter_values if parameters is None else parameters
@@ -188,7 +196,7 @@ def boundary(
     residual = problem.condition_residual(condition)
     size = Scales(problem).condition(condition)
     return EquationTerm(
-        label, trial, residual, problem.domain.coordinates, values, normal, sizes=[size]
+        label, trial, residual, problem.domain.coordinates, values, normal, [size], rule=rule
     )
 
 

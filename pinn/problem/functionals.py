@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from pinn.references.exact import evaluate
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 # Panels of an integral and Gauss-Legendre nodes in each, by the number of integrals in one another:
 # sin(20 x) over the unit interval is integrated to 1e-10 by the first, and each node is one more
 # evaluation of the network.
-PANELS = {1: (2, 10), 2: (1, 12), 3: (1, 6)}
+Rule = Mapping[int, tuple[int, int]]
+PANELS: Rule = {1: (2, 10), 2: (1, 12), 3: (1, 6)}
+# A rule to judge by. A thin layer can lie between the nodes of the training: the network has fitted
+# the sums there, and not the integrals.
+FINER: Rule = {1: (8, 10), 2: (3, 12), 3: (2, 6)}
 # For sizes a value elsewhere counts as one here, times a factor by which u(0) - u(1) is not 0.
 APART = sympy.Rational(8, 7)
 
@@ -227,11 +232,16 @@ def nodes(limits: Sequence[tuple[Any, Any, Any]]) -> Iterator[tuple[dict[Any, An
         )
 
 
-def unit_nodes(dimension: int) -> list[tuple[tuple[float, ...], float]]:
-    """Gauss-Legendre nodes on a unit cube, and their weights; one node in none."""
+def unit_nodes(dimension: int, rule: Rule = PANELS) -> list[tuple[tuple[float, ...], float]]:
+    """Gauss-Legendre nodes on a unit cube, and their weights; one node in none.
+
+    Args:
+        dimension: of the cube.
+        rule: panels and nodes in each, by the dimension.
+    """
     if not dimension:
         return [((), 1.0)]
-    panels, count = PANELS[dimension]
+    panels, count = rule[dimension]
     places, weights = np.polynomial.legendre.leggauss(count)
     along = [
         ((panel + (place + 1) / 2) / panels, weight / 2 / panels)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pinn.loss import terms
+from pinn.problem.functionals import FINER
 from pinn.problem.monomials import monomials
 from pinn.problem.scales import Scales
 from pinn.training.collocation import soft_conditions
@@ -79,7 +80,7 @@ def relative_residuals(
     scales = Scales(problem).equations
     for number, equation in enumerate(problem.equations):
         parts = problem.compile(monomials(equation, problem.fields))
-        term = terms.EquationTerm("terms", trial, parts, names, values)
+        term = terms.EquationTerm("terms", trial, parts, names, values, rule=FINER)
         with torch.no_grad():
             columns = term.residual(sample.points)  # (p, terms)
         size = max(_size(columns.abs().sum(-1), sample), VANISHING * scales[number])
@@ -93,7 +94,10 @@ def _beside_equations(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Misfits of soft conditions and exact data, and of samples in units of their noise."""
     like = next(trial.parameters())
-    soft = [terms.boundary(problem, trial, c, values) for c in soft_conditions(problem, trial)]
+    soft = [
+        terms.boundary(problem, trial, c, values, rule=FINER)
+        for c in soft_conditions(problem, trial)
+    ]
     data = [terms.DataTerm(trial, problem, cloud, like, values) for cloud in problem.data]
     misfits: dict[str, float] = {}
     noisy: dict[str, float] = {}

@@ -15,6 +15,8 @@ from pinn import Box, Condition, Problem, Unknown
 from pinn.jets import residual_jacobian
 from pinn.loss import terms
 from pinn.problem.wellposed import check_conditions
+from pinn.sampling.samplers import Sample
+from pinn.training.evidence import relative_residuals
 from sciformer.errors import DataError, UsageError
 from tests.pinn.problem.small import line, moving, t, u, w, x
 
@@ -205,3 +207,30 @@ def test_what_determines_nothing_or_has_no_quadrature_is_refused(make: Any, sent
 def test_a_closed_form_that_misses_an_integral_is_refused() -> None:
     with pytest.raises(DataError, match=r"does not satisfy the condition .*Integral.* up to 0\.5"):
         line(U1 - 1, (Integral(u, (x, 0, 1)), 1, 0), exact={u: x})
+
+
+class Layered(nn.Module):
+    """1 and a layer of a thickness at a place."""
+
+    def __init__(self, place: float, thickness: float) -> None:
+        super().__init__()
+        self.network = nn.Linear(1, 1).double()
+        self.place, self.thickness = place, thickness
+        self.values: dict[str, float] = {}
+
+    def forward(self, points: Any) -> Any:
+        return 1 + torch.exp(-(((points - self.place) / self.thickness) ** 2))
+
+
+@pytest.mark.parametrize("place", [0.25, 0.75])
+def test_a_verdict_sees_a_layer_between_the_nodes_of_the_training(place: float) -> None:
+    """Kills: integrals that are judged by the sums that were fitted."""
+    field, z = sympy.Function("u")(x), sympy.Symbol("z")
+    mean = Integral(U(z), (z, 0, 1))
+    problem = Problem("mean", x, field, [sympy.Eq(field, mean)], Box(x=(0, 1)))
+    points = torch.tensor([[0.9], [0.05]], dtype=torch.float64)
+    sample = Sample(points, torch.ones(2, dtype=torch.float64))
+    trial: Any = Layered(place, 0.01)
+    trained = terms.interior(problem, trial).residual(points).abs().max()
+    judged = relative_residuals(problem, trial, sample, {})["the equation"]
+    assert float(trained) < 1e-4 < 1e-3 < judged
