@@ -17,6 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from sciformer.pictures import WIDTH, styled
 from sciformer.reproduce import Trial
 from tests.oracles.spectral_reaction import RoughFamily
 from theory.flows import claims
@@ -138,10 +139,11 @@ def scaling() -> None:
     _draw(rows)
 
 
+@styled()
 def _draw(rows: dict[str, list[tuple[float, ...]]]) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4), layout="constrained")
     sizes, errors = figure.subplots(1, 2)
     epsilons = np.array(EPSILONS)
     for (name, found), line in zip(rows.items(), ("o-", "s--"), strict=True):
@@ -163,8 +165,8 @@ def _draw(rows: dict[str, list[tuple[float, ...]]]) -> None:
     errors.set(xlabel="epsilon", ylabel="sup error", title="proven and observed (16 starts)")
     for axes in (sizes, errors):
         axes.invert_xaxis()
-        axes.legend(fontsize=7)
-    figure.savefig(FIGURE, dpi=150)
+        axes.legend(fontsize=7, ncols=1)
+    figure.savefig(FIGURE)
 
 
 ROWS = {
