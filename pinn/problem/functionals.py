@@ -108,13 +108,15 @@ class Functional(sympy.AtomicExpr):  # type: ignore[misc]  # untyped in sympy
         Raises:
             UsageError: an integral without finite limits, or one in another.
         """
-        limits, inner = [], self.form
+        limits, inner, own = [], self.form, dict[Any, Any]()
         if isinstance(inner, sympy.Integral):
-            own = {limit[0]: sympy.Dummy(str(limit[0]), real=True) for limit in inner.limits}
             for limit in reversed(inner.limits):
                 if len(limit) != 3 or any(end.is_infinite for end in limit[1:]):
                     raise UsageError(f"{self} needs two finite limits for {limit[0]}.")
-                limits.append((own[limit[0]], *(end.xreplace(own) for end in limit[1:])))
+                # Not its own variable: Integral(u(x), (x, 0, x)) ends at the point.
+                ends = [end.xreplace(own) for end in limit[1:]]
+                own[limit[0]] = sympy.Dummy(str(limit[0]), real=True)
+                limits.append((own[limit[0]], *ends))
             if len(limits) not in PANELS:
                 raise UsageError(f"{self} is over more than {max(PANELS)} coordinates.")
             inner = inner.function.xreplace(own)
@@ -291,10 +293,7 @@ def with_functionals(
 
 def functionals_in(*forms: Any) -> list[Functional]:
     """All functionals in some expressions, in one order."""
-    found: set[Functional] = set()
-    for form in forms:
-        if hasattr(form, "atoms"):
-            found |= form.atoms(Functional)
+    found = {atom for f in forms if hasattr(f, "atoms") for atom in f.atoms(Functional)}
     return sorted(found, key=str)
 
 

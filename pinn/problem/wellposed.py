@@ -151,7 +151,8 @@ def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
             f"{given or 'no'} condition{'s' if given != 1 else ''} on {named(faces)} together; "
             f"{needed} are needed, for example the derivatives there that are known."
         )
-    if given > needed + len(problem.unknown) and _are_counted(problem):
+    more = len(problem.unknown) + sum(_fixes_a_constant(problem, f) for f in problem.fields)
+    if given > needed + more and _are_counted(problem):
         raise UsageError(
             f"{problem.name}: the equations are of order {needed} in {name} and have {given} "
             f"conditions on {named(faces)} together, so {given - needed} too many are given; "
@@ -182,6 +183,19 @@ def _refuse_free_constants(problem: Problem) -> None:
                 f'to a constant; give its value somewhere, or set gauge=("{name}",), which '
                 "compares fields after subtracting their means."
             )
+
+
+def _fixes_a_constant(problem: Problem, field: Any) -> bool:
+    """Whether one condition, such as a mean, does no more than fix a constant in a field.
+
+    The others are then as many as the equation has orders and tied to its source: u' = 0 at both
+    ends of u'' = f needs an integral of f that is 0.
+    """
+    equations = [difference(equation) for equation in problem.equations]
+    if any(_changes_with_a_constant(form, field) for form in equations):
+        return False
+    conditions = [difference(c.equation) for c in problem.conditions]
+    return sum(_changes_with_a_constant(form, field) for form in conditions) == 1
 
 
 def _changes_with_a_constant(form: Any, field: Any) -> bool:

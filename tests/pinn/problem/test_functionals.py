@@ -49,6 +49,7 @@ class Field(nn.Module):
         Integral(sympy.cos(x * s) * W(s, t) ** 2, (s, 0, x)),
         Integral(W(x, s).diff(x) * w, (s, t / 3, t)),
         Integral(x * t * w, (x, 0, t), (t, 0, 1)),
+        Integral(w, (x, 0, x)),
     ],
 )
 def test_values_elsewhere_are_those_of_the_formula_with_exact_rows(form: Any) -> None:
@@ -107,6 +108,12 @@ WELL_POSED: dict[str, Any] = {
     "a mean": lambda: line(
         U2 + pi**2 * sympy.cos(pi * x), (U1, 0, 0), (Integral(u, (x, 0, 1)), 1, 1),
         exact={u: sympy.cos(pi * x) + 1},
+    ),
+    "a mean beside slopes": lambda: line(
+        U2 + pi**2 * sympy.cos(pi * x), (U1, 0, 0), (U1, 0, 1), (Integral(u, (x, 0, 1)), 1, 1)
+    ),
+    "a mean beside linked ends": lambda: line(
+        U2 + sin(2 * pi * x), (u, u.subs(x, 1), 0), (U1, U1.subs(x, 1), 0), (u, 3, 1)
     ),
     "three points": lambda: line(
         U2 - 2, (u, 0, 0), (u.subs(x, HALF), Rational(1, 4), 1), exact={u: x**2}
