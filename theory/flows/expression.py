@@ -24,6 +24,8 @@ _CELLS = 512
 _PLACES = (2 * np.arange(16) + 1) / 16 - 1
 # sympy orders and multiplies out again what it has printed; it soon comes to rest.
 _READINGS = 4
+# Operations of a formula that is derived once more: beside them sympy takes some seconds.
+_MOST_DERIVED = 1000
 _ONE = Interval.point(1.0)
 
 
@@ -78,6 +80,11 @@ class Expression:
         return exact_sign(self.expression, u)
 
     def derivative(self, order: int = 1) -> Expression:
+        """The formula derived, order by order.
+
+        Raises:
+            DataError: one that grows out of reach.
+        """
         return _derivative(self, order)
 
     def at(self, u: Interval) -> Interval:
@@ -139,7 +146,16 @@ class Expression:
 
 @lru_cache(maxsize=256)
 def _derivative(f: Expression, order: int) -> Expression:
-    return f if order == 0 else Expression(sympy.diff(f.expression, U, order))
+    if order == 0:
+        return f
+    below = _derivative(f, order - 1)
+    if len(below.program.steps) > _MOST_DERIVED:
+        raise DataError(
+            f"reaction: the derivative of order {order - 1} of {f.written[:40]} has "
+            f"{len(below.program.steps)} operations, and at most {_MOST_DERIVED} are within reach; "
+            "nest fewer functions."
+        )
+    return Expression(sympy.diff(below.expression, U))
 
 
 @lru_cache(maxsize=64)

@@ -98,7 +98,16 @@ def _parity(operation: str, exponent: int, inputs: list[int | None]) -> int | No
 
 def exact_sign(expression: sympy.Expr, u: float) -> int | None:
     """The sign of f at a float where f is a rational number there, else None."""
+    if _has_growing_powers(expression):
+        return None
     value = expression.subs(U, sympy.Rational(*Fraction(u).as_integer_ratio()))
     if not value.is_Rational:
         return None
     return int(sympy.sign(value))
+
+
+def _has_growing_powers(expression: sympy.Expr) -> bool:
+    """Whether u is in an exponent, as in u^u and exp(u log 2), of which sympy writes out every
+    digit."""
+    powers, towers = expression.atoms(sympy.Pow), expression.atoms(sympy.exp)
+    return any(p.exp.has(U) for p in powers) or any(t.has(sympy.log) for t in towers)

@@ -308,6 +308,7 @@ FORGED = {
     "a large number": ("1e80*u", "out of reach"),
     "no number": ("1/0*u", "finite real"),
     "a fast one": ("sin(1e30*u)", "too fast|no interpolation|prove a bound"),
+    "one without a strip": ("-2*u*(17 - u)/(u + 1/2)", "no finite bound follows"),
     "an exploding one": ("exp(exp(exp(9*u)))", "too fast|no inclusion|no bound|interpolation"),
 }
 
@@ -374,3 +375,41 @@ def test_random_formulas_keep_their_bounds(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_hundred_random_formulas_keep_their_bounds(tmp_path: Path) -> None:
     check_random(range(200), tmp_path)
+
+
+def test_hyperbolic_tangents_far_out_are_bounded() -> None:
+    """Kills: sinh(c)^2 as a float, which is none for c beyond 355, where tanh is flat."""
+    for centre in (300.0, 400.0, 1e6):
+        with NUMBERS.precision():
+            sides = [balls().of(v) for v in (1.0, 0.5)]
+            assert 1 <= FormulaRate("tanh(u)").majorant(balls(), centre, *sides) < 1.001
+
+
+@pytest.mark.parametrize(
+    ("text", "u"), [("(1 + u)^(1/u)", 1e-69), ("u^u", 1e60), ("2^u", 1e60), ("exp(log(2)*u)", 1e60)]
+)
+def test_powers_with_endless_digits_have_no_exact_sign(text: str, u: float) -> None:
+    """Kills: sympy's own evaluation, which writes out 10^69 digits."""
+    assert FormulaRate(text).sign(u) is None
+
+
+@pytest.mark.parametrize("part", ["sin(", "1/(1 + ", "sqrt(1 + "])
+def test_nested_functions_are_refused_before_their_derivatives_grow(part: str) -> None:
+    """Kills: derivatives of any length, which took minutes."""
+    begin = time.process_time()
+    with pytest.raises(DataError, match="nest fewer functions"):
+        Expression.read(part * 36 + "u" + ")" * 36).derivative(4)
+    assert time.process_time() - begin < 8
+
+
+def test_intervals_of_mpmath_end_far_out() -> None:
+    """Kills: digits of exp(exp(22)), with which mpmath computes a sine or an exponential."""
+    library = Mpmath()
+    with library.precision():
+        far = library.exp(library.exp(library.between(20.0, 22.0)))
+        for value in (far, library.exp(far)):
+            assert 1e100 < library.lower(value) < library.upper(value) == np.inf
+        assert library.lower(library.sin(far)) == pytest.approx(-1)
+        assert library.upper(library.cos(-library.exp(far))) == pytest.approx(1)
+        assert 0.999 < library.lower(library.tanh(far)) < library.upper(library.tanh(far)) < 1.001
+        assert library.upper(library.exp(-library.exp(far))) < 1e-300

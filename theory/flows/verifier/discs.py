@@ -111,10 +111,8 @@ class DiscArithmetic:
         raise CertificateError(f"verify: the reaction holds {name}, which is not analytic.")
 
     def _square(self, value: Number) -> Number:
-        """A ball around x^2 whose lower end is not negative."""
-        square = value * value
-        least = self.balls.of(max(0.0, self.balls.numbers.lower(square)))
-        return self.balls.numbers.hull(least, self.balls.of(max(0.0, self.balls.up(square))))
+        """A number below x^2, and not negative; a large one below it where x^2 is no float."""
+        return self.balls.of(max(0.0, self.balls.numbers.lower(value * value)))
 
     def _turned(self, here: Number, other: Number, reach: Number) -> Number:
         """cos z - 1 is at most cosh r - 1, and sin z at most sinh r."""

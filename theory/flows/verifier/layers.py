@@ -141,7 +141,8 @@ class LayerErrors:
         if n == 0:
             widths = [0.05 + (40 - 0.05) * k / 399 for k in range(400)]
             tries = [self._start_strip(width) for width in widths]
-            return 1.01 * min(self._missed(*strip) for strip in tries if strip is not None)
+            missed = [self._missed(*strip) for strip in tries if strip is not None]
+            return 1.01 * min(missed, default=math.inf)
         t, best = self.balls.of(n) * self.h, math.inf
         for theta, longest, size in self._strips:
             key, saturated = (theta, size), self.balls.numbers.lower(t) > longest

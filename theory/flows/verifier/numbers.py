@@ -12,6 +12,8 @@ Number = Any
 
 # Twice float64 and a little: rounding of the balls themselves is then never seen.
 _BITS = 120
+# Beyond e^(2^40) nothing is told from infinity: mpmath would write out all digits of the argument.
+_FAR = 2.0**40
 
 
 class Numbers(Protocol):
@@ -118,22 +120,29 @@ class Mpmath:
         return _outward(float(self._mp.mpf(value.b)), math.inf)
 
     def exp(self, value: Number) -> Number:
-        return self._iv.exp(value)
+        if self._is_near(value):
+            return self._iv.exp(value)
+        low = self._iv.exp(min(value.a, _FAR)).a if value.a > -_FAR else 0
+        high = self._iv.exp(max(value.b, -_FAR)).b if value.b < _FAR else math.inf
+        return self._iv.mpf([low, high])
+
+    def _is_near(self, value: Number) -> bool:
+        return bool(value.a > -_FAR and value.b < _FAR)
 
     def sqrt(self, value: Number) -> Number:
         return self._iv.sqrt(value)
 
     def sin(self, value: Number) -> Number:
-        return self._iv.sin(value)
+        return self._iv.sin(value) if self._is_near(value) else self._iv.mpf([-1, 1])
 
     def cos(self, value: Number) -> Number:
-        return self._iv.cos(value)
+        return self._iv.cos(value) if self._is_near(value) else self._iv.mpf([-1, 1])
 
     def log(self, value: Number) -> Number:
         return self._iv.log(value)
 
     def tanh(self, value: Number) -> Number:
-        return 1 - 2 / (self._iv.exp(2 * value) + 1)
+        return 1 - 2 / (self.exp(2 * value) + 1)
 
     def atan(self, value: Number) -> Number:
         """The arc tangents of the ends, which mpmath rounds right to all but a few bits."""
