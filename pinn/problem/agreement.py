@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sympy
 
 from pinn.geometry.base import Domain
-from pinn.problem.functionals import holds
+from pinn.problem.functionals import functionals_in, holds
 from pinn.problem.reading import difference
 from sciformer.errors import DataError, DomainError, UsageError, unknown_name
 
@@ -210,7 +210,9 @@ def check_formulas(problem: Stated) -> None:
 
 def _free_names(problem: Stated) -> tuple[str, ...]:
     """Names of symbols that equations hold beside coordinates, and of the parameters."""
-    held = {s for e in problem.equations for s in difference(e).free_symbols}
+    forms = [difference(equation) for equation in problem.equations]
+    forms += [functional.form for functional in functionals_in(*forms)]
+    held = {symbol for form in forms for symbol in form.free_symbols}
     return tuple(map(str, {*held, *problem.parameters} - set(problem.coordinates)))
 
 

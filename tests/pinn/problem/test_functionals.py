@@ -124,6 +124,10 @@ WELL_POSED: dict[str, Any] = {
         unknown={energy: Unknown(size=10, start=8)}, parameters={energy: pi**2},
         exact={u: sin(pi * x)},
     ),
+    "an unknown in a kernel": lambda: line(
+        U1 - u + Integral(energy * s * U(s), (s, 0, 1)) - 2, (u, 1, 0), (u, sympy.E, 1),
+        unknown={energy: Unknown(size=1, start=1)}, parameters={energy: 2}, exact={u: exp(x)},
+    ),
     "Volterra": lambda: Problem(
         "mine", t, V, V.diff(t) + V + Integral(sympy.Function("v")(s), (s, 0, t)) - 1,
         Box(t=(0, 2)), Condition(V, on="t=0"),

@@ -56,6 +56,23 @@ def test_linked_places_are_trained_to_their_exact_solution(name: str, iterations
     assert solved.errors.relative_l2 < 2e-3
 
 
+def test_an_unknown_in_a_kernel_is_found() -> None:
+    """u' = u + 2 - k int s u ds, u(0) = 1, u(1) = e: int s exp(s) ds = 1, so that k = 2.
+
+    Kills: an unknown inside an integral that keeps its start, or has no column in the Jacobian.
+    """
+    k = sympy.Symbol("k")
+    kernel = Integral(k * s * sympy.Function("u")(s), (s, 0, 1))
+    problem = line(
+        u.diff(x) - u + kernel - 2, (u, 1, 0), (u, sympy.E, 1),
+        unknown={k: pinn.Unknown(size=1, start=1)},
+    )  # fmt: skip
+    solved = pinn.solve(
+        problem, network=pinn.MLP.Sizes(width=8), iterations=15, digits=None, progress=False
+    )
+    assert solved.solution.parameters["k"] == pytest.approx(2, rel=1e-2)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_wide_layer_knows_linked_places(name: str) -> None:
