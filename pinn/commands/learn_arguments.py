@@ -17,7 +17,12 @@ def add_learning_arguments(parser: argparse.ArgumentParser, settings: str) -> No
         parser: of the command.
         settings: what --set knows, for its help text.
     """
-    from sciformer.cli.arguments import add_json_argument, natural_number, positive_number
+    from sciformer.cli.arguments import (
+        add_json_argument,
+        add_set_argument,
+        natural_number,
+        positive_number,
+    )
 
     parser.add_argument(
         "--budget",
@@ -36,14 +41,7 @@ def add_learning_arguments(parser: argparse.ArgumentParser, settings: str) -> No
     parser.add_argument(
         "--seed", type=natural_number, default=0, metavar="N", help="random seed (default 0)"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="pairs",
-        help=f"{settings}; repeatable",
-    )
+    add_set_argument(parser, settings)
     parser.add_argument("--out", type=Path, metavar="DIR", help="new run directory")
     add_json_argument(parser)
 

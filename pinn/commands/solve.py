@@ -49,7 +49,12 @@ SEVERAL_PROCESSES = True  # those that torchrun starts share the points
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     from pinn.commands.certify_solution import add_arguments
-    from sciformer.cli.arguments import add_run_arguments, positive_integer, positive_number
+    from sciformer.cli.arguments import (
+        add_run_arguments,
+        add_set_argument,
+        positive_integer,
+        positive_number,
+    )
 
     parser.epilog = EPILOG
     parser.add_argument(
@@ -96,14 +101,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="windows in time, solved one after the other with the state carried over: auto "
         "(default) for evolutions in one coordinate, as many as it takes; 1 for none",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="pairs",
-        help="a parameter of the problem, of the network, of the training, or of one of its "
-        "objects as in optimiser.damping=0.1; repeatable",
+    add_set_argument(
+        parser,
+        "a parameter of the problem, of the network, of the training, or of one of its "
+        "objects as in optimiser.damping=0.1",
     )
     parser.add_argument(
         "--from",

@@ -31,7 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     from pathlib import Path
 
-    from sciformer.cli.arguments import add_json_argument, positive_integer, positive_number
+    from sciformer.cli.arguments import (
+        add_json_argument,
+        add_set_argument,
+        positive_integer,
+        positive_number,
+    )
 
     parser.epilog = EPILOG
     parser.add_argument("action", choices=("generate", "benchmark"), help="what to compute")
@@ -43,13 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", type=positive_number, metavar="SECONDS", help="stop, to be resumed, after this"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="pairs",
-        help="a number of the mesh, of the scheme or of the closed form; repeatable",
+    add_set_argument(
+        parser,
+        "a number of the mesh, of the scheme or of the closed form",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
@@ -15,7 +15,7 @@ from sciformer.errors import DataError, DomainError, UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pinn.data.cloud import Cloud
+    from pinn.problem.stated import Stated
 
 # What the values of a mapping must have, and how one is written.
 _MAPPINGS = {
@@ -25,49 +25,6 @@ _MAPPINGS = {
     "unknown": ("start", '{"k": Unknown(size=0.1)}'),
     "ansatz": ("offset", '{"u": Ansatz(offset=1, factor=x)}'),
 }
-
-
-class Stated(Protocol):
-    """The parts of a problem that are looked at while it checks itself."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def coordinates(self) -> tuple[Any, ...]: ...
-    @property
-    def fields(self) -> tuple[Any, ...]: ...
-    @property
-    def equations(self) -> tuple[Any, ...]: ...
-    @property
-    def domain(self) -> Domain: ...
-    @property
-    def conditions(self) -> tuple[Any, ...]: ...
-    @property
-    def parameters(self) -> Mapping[Any, float]: ...
-    @property
-    def periodic(self) -> tuple[str, ...]: ...
-    @property
-    def gauge(self) -> tuple[str, ...]: ...
-    @property
-    def data(self) -> tuple[Cloud, ...]: ...
-    @property
-    def exact(self) -> Mapping[Any, Any]: ...
-    @property
-    def quantities(self) -> Mapping[str, Any]: ...
-    @property
-    def ansatz(self) -> Mapping[Any, Any]: ...
-    @property
-    def unknown(self) -> Mapping[Any, Any]: ...
-    @property
-    def scales(self) -> Mapping[str, float]: ...
-    @property
-    def residual_sizes(self) -> tuple[float, ...]: ...
-    @property
-    def reference(self) -> Any: ...
-    @property
-    def symbols(self) -> tuple[Any, ...]: ...
-    @property
-    def expressions(self) -> dict[str, Any]: ...
 
 
 def check_kinds(problem: Stated, condition: type[Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -15,11 +15,9 @@ from pinn.references.exact import largest, substitute
 from sciformer.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
-    from pinn.geometry.base import Domain
+    from pinn.problem.stated import Stated
 
     Array = NDArray[np.float64]
 
@@ -33,26 +31,7 @@ INWARD, DIGITS = 1e-20, 100
 INSIDE, ON_PART = 64, 16
 
 
-class Posed(Protocol):
-    """The parts of a problem that are looked at while it checks itself."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def domain(self) -> Domain: ...
-    @property
-    def coordinates(self) -> tuple[Any, ...]: ...
-    @property
-    def equations(self) -> tuple[Any, ...]: ...
-    @property
-    def conditions(self) -> tuple[Any, ...]: ...
-    @property
-    def exact(self) -> Mapping[Any, Any]: ...
-    @property
-    def parameters(self) -> Mapping[Any, float]: ...
-
-
-def check_exact(problem: Posed) -> None:
+def check_exact(problem: Stated) -> None:
     """Refuses a closed form that misses an equation inside, across its own kinks and jumps as well,
     or a condition on its part.
 
@@ -89,13 +68,13 @@ def check_exact(problem: Posed) -> None:
         raise DataError(f"{problem.name}: the exact solution does not satisfy {missed}.")
 
 
-def _put_in(problem: Posed, term: Any) -> Any:
+def _put_in(problem: Stated, term: Any) -> Any:
     """A term of the closed form."""
     elsewhere = {f: f.of(problem.exact) for f in functionals_in(term)}
     return substitute(term.xreplace(elsewhere), problem.exact, problem.parameters)
 
 
-def _limit(problem: Posed, gap: Any, symbols: tuple[Any, ...], where: Array) -> float:
+def _limit(problem: Stated, gap: Any, symbols: tuple[Any, ...], where: Array) -> float:
     """The largest size of an expression just beside points (p, c + normals), towards the middle."""
     import mpmath
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pinn.geometry.base import Domain
+    from pinn.problem.stated import Stated
 
     Array = NDArray[np.float64]
 
@@ -33,17 +34,6 @@ HALVINGS = 60
 ASIDE = 1e-12
 # Differences below this share of the sizes are 0: a slope such as sqrt(z) leaves 1e-6 aside.
 ROUNDING = 1e-5
-
-
-class Stated(Protocol):
-    """The parts of a problem that are looked at."""
-
-    @property
-    def domain(self) -> Domain: ...
-    @property
-    def coordinates(self) -> tuple[Any, ...]: ...
-    @property
-    def equations(self) -> tuple[Any, ...]: ...
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,23 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
+def add_set_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds --set KEY=VALUE, repeatable; the pairs are in `arguments.pairs`.
+
+    Args:
+        parser: of the command.
+        what: the keys set, for the help.
+    """
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="pairs",
+        help=f"{what}; repeatable",
+    )
+
+
 def natural_number(text: str) -> int:
     """Argument type: a whole number from 0 to 2**63 - 1, torch's range of seeds."""
     return _whole_number(text, 0)
