@@ -174,6 +174,7 @@ def test_the_commands_know_them(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_resume_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Kills: a run continued from the start, or with another seed."""
     out = str(tmp_path / "run")

@@ -56,6 +56,7 @@ def test_linked_places_are_trained_to_their_exact_solution(name: str, iterations
     assert solved.errors.relative_l2 < 2e-3
 
 
+@pytest.mark.slow
 def test_an_unknown_in_a_kernel_is_found() -> None:
     """u' = u + 2 - k int s u ds, u(0) = 1, u(1) = e: int s exp(s) ds = 1, so that k = 2.
 
