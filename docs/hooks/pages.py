@@ -19,21 +19,54 @@ PACKAGES = {
 }
 # Public names of subpackages that have no short name at the top.
 FURTHER = {
-    "sciformer": (
-        "sciformer.attention.positions.base.Position",
-        "sciformer.attention.cores.core.Core",
-        "sciformer.attention.scoring.Scoring",
-        "sciformer.attention.parts.part",
-        "sciformer.attention.parts.merge",
-        "sciformer.attention.influence.influences",
-        "sciformer.attention.masks.Mass",
-        "sciformer.attention.masks.Window",
-        "sciformer.attention.certified.certified_attend",
-        "sciformer.attention.ragged.attend_ragged",
-        "sciformer.mixers.protocol.TokenMixer",
-        "sciformer.sequence.presets.make_model",
-    ),
-    "theory": ("theory.flows.verifier.verify.verify_flow",),
+    "pinn": {
+        "pinn.jets": (
+            "Jet",
+            "Operators",
+            "residual_jacobian",
+            "fallback_jacobian",
+            "compose",
+            "Smooth",
+            "wavelet",
+            "MissingRuleError",
+        ),
+    },
+    "sciformer": {
+        "sciformer.attention": (
+            "Position",
+            "Core",
+            "Scoring",
+            "part",
+            "merge",
+            "influences",
+            "Mass",
+            "Window",
+            "certified_attend",
+            "attend_ragged",
+        ),
+        "sciformer.mixers": ("TokenMixer",),
+        "sciformer.sequence": (
+            "make_model",
+            "Architecture",
+            "LMUFormer",
+            "SpikingLMUFormer",
+            "SequenceClassifier",
+            "fold",
+            "measure",
+        ),
+        "sciformer.compression": ("Task", "Edit", "rebuild"),
+        "sciformer.runs": ("Run",),
+    },
+    "theory": {
+        "theory.flows.verifier.verify": ("verify_flow",),
+        "theory.expressivity": (
+            "PositionDecoder",
+            "PositionIdentification",
+            "Recipe",
+            "position_layer",
+            "trained_row",
+        ),
+    },
 }
 
 
@@ -50,11 +83,16 @@ def on_files(files: Files, config: Any) -> Files:
 def reference(package: str, purpose: str) -> str:
     """Every public name of a package, under the name by which it is imported."""
     home = importlib.import_module(package)
+    names = sorted(home.__all__, key=str.casefold)
+    paths = [*(f"{package}.{name}" for name in names), *further(package)]
     parts = [f"# `{package}`\n", f"{purpose}\n"]
-    for name in sorted(home.__all__, key=str.casefold):
-        parts.append(directive(getattr(home, name), f"{package}.{name}"))
-    parts += [directive(found(path), path) for path in FURTHER.get(package, ())]
-    return "\n".join(parts)
+    return "\n".join([*parts, *(directive(found(path), path) for path in paths)])
+
+
+def further(package: str) -> list[str]:
+    """Names that are documented under the subpackage from which they are imported."""
+    places = FURTHER[package].items()
+    return [f"{place}.{name}" for place, names in places for name in names]
 
 
 def directive(thing: Any, heading: str) -> str:

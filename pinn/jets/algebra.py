@@ -42,6 +42,11 @@ class Operators:
 
     Cost: the table is computed once, from binomial coefficients, when the object is made.
     Source: Leibniz's rule; the composition rule is Faà di Bruno's formula. The completion is ours.
+
+    Examples:
+        >>> from pinn.jets import Operators
+        >>> len(Operators("xy", ["xx+yy"]))  # the value, both slopes and the Laplacian
+        4
     """
 
     def __init__(self, coordinates: Sequence[str], names: Sequence[str]) -> None:

@@ -30,6 +30,15 @@ class Jet:
         operators: what the channels mean.
 
     Source: truncated multivariate Taylor arithmetic, Griewank & Walther 2008, chapter 13.
+
+    Examples:
+        >>> import torch
+        >>> from pinn.jets import Jet, Operators
+        >>> points = torch.tensor([[0.5, 2.0]])
+        >>> xt = Jet.coordinates(points, Operators("xt", ["t", "xx"]))
+        >>> u = xt[:, 0] ** 3 * xt[:, 1]  # x^3 t
+        >>> u.value, u.derivative("t"), u.derivative("xx")
+        (tensor([0.2500]), tensor([0.1250]), tensor([6.]))
     """
 
     __slots__ = ("channels", "operators")

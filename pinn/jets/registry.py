@@ -17,7 +17,16 @@ _RULES: dict[Any, Rule] = {}
 
 
 class MissingRuleError(UsageError):
-    """A torch function that no rule carries derivatives through."""
+    """A torch function that no rule carries derivatives through.
+
+    Examples:
+        >>> import torch
+        >>> from pinn.jets import Jet, Operators
+        >>> jet = Jet.coordinates(torch.rand(3, 1), Operators("x", ["x"]))
+        >>> torch.sort(jet)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        pinn.jets.registry.MissingRuleError: ...
+    """
 
 
 def rule(*functions: Any) -> Callable[[_R], _R]:

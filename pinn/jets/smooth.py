@@ -11,7 +11,21 @@ from torch import Tensor
 
 
 class Smooth(Protocol):
-    """A smooth function of one variable."""
+    """A smooth function of one variable.
+
+    Examples:
+        >>> import torch
+        >>> from pinn.jets import Jet, Operators, compose
+        >>> class Cube:
+        ...     def value(self, x):
+        ...         return x**3
+        ...
+        ...     def derivatives(self, x, value, order):
+        ...         return [3 * x**2, 6 * x, torch.full_like(x, 6.0)][:order]
+        >>> jet = Jet.coordinates(torch.tensor([[2.0]]), Operators("x", ["xx"]))
+        >>> compose(jet, Cube()).derivative("xx")
+        tensor([[12.]])
+    """
 
     def value(self, x: Tensor) -> Tensor:
         """f(x)."""

@@ -54,6 +54,15 @@ def certified_attend(
     Raises:
         ShapeError: shapes that do not fit together.
         DomainError: a scheme or mask that tells the keys of a region apart.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import attend, certified_attend
+        >>> tokens = torch.linspace(0, 1, 64, dtype=torch.float64)[None, :, None]
+        >>> found = certified_attend(tokens, tokens, tokens, block=8)
+        >>> error = (found.output - attend(tokens, tokens, tokens)).norm(dim=-1)
+        >>> f"{error.max():.0e} <= {found.bound.max():.0e}"
+        '1e-03 <= 3e-02'
     """
     scoring = scoring_of("certified_attend", (query, key, value), position, mask)
     position = scoring.position

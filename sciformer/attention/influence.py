@@ -38,6 +38,13 @@ def influences(
 
     Accuracy: a few eps of the largest value, whatever the weights.
     Cost: two softmaxes; memory n m e.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import influences
+        >>> key, value = torch.zeros(1, 3, 2), torch.tensor([[[1.0], [2.0], [6.0]]])
+        >>> influences(torch.ones(1, 1, 2), key, value).flatten()  # the mean of all three is 3
+        tensor([-1.0000, -0.5000,  1.5000])
     """
     scoring = scoring_of("influences", (query, key, value), position, mask)
     position, m = scoring.position, scoring.patch.m

@@ -83,6 +83,13 @@ class Window(Mask):
         DomainError: before or after < 0.
 
     Cost: attention in blocks of r rows visits n (before + after + r) pairs instead of n m.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import Window, attend
+        >>> tokens, values = torch.zeros(1, 4, 2), torch.tensor([[[0.0], [2.0], [4.0], [6.0]]])
+        >>> attend(tokens, tokens, values, mask=Window(before=1)).flatten()
+        tensor([0., 1., 3., 5.])
     """
 
     before: int
@@ -161,6 +168,13 @@ class Mass(Mask):
         DomainError: a mass that is negative or not finite.
         ShapeError: masses without an axis of keys.
         UsageError: what is not a tensor.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import Mass, attend
+        >>> key, value = torch.zeros(1, 2, 2), torch.tensor([[[0.0], [4.0]]])
+        >>> attend(torch.ones(1, 1, 2), key, value, mask=Mass(torch.tensor([3.0, 1.0])))
+        tensor([[[1.]]])
     """
 
     weights: Tensor

@@ -89,6 +89,14 @@ def part(
     Raises:
         ShapeError: as `attend`.
         DomainError: a scheme that cannot score a part of the keys.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import part
+        >>> key, value = torch.ones(1, 2, 2), torch.tensor([[[1.0], [2.0]]])
+        >>> found = part(torch.ones(1, 1, 2), key, value)  # equal keys, so the mean of the values
+        >>> found.output.item(), round(found.mass.item(), 4)  # log(2 exp(sqrt 2))
+        (1.5, 2.1074)
     """
     starts = query_start, key_start
     scoring = scoring_of("part", (query, key, value), position, mask, starts=starts)
@@ -142,6 +150,15 @@ def merge(*parts: Part) -> Part:
 
     Source: Dao et al. 2022 (FlashAttention), section 3.1, for the online softmax; Sanovar et al.
         2024 (Lean Attention) for splits of any kind.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import attend, merge, part
+        >>> query, key, value = torch.randn(3, 1, 6, 4).double()
+        >>> first = part(query, key[:, :2], value[:, :2])
+        >>> rest = part(query, key[:, 2:], value[:, 2:], key_start=2)
+        >>> torch.allclose(merge(rest, first).output, attend(query, key, value))
+        True
     """
     if not parts:
         raise DomainError("merge: needs at least one part.")

@@ -116,6 +116,14 @@ def attend_ragged(
 
     Cost: pairs sum n_i^2, where padding would cost b max(n_i)^2.
     Source: Zhai et al. 2023 (ByteTransformer): packed tokens, attention block by block.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import MultiheadAttention, Ragged, attend_ragged
+        >>> batch = Ragged.of([torch.randn(5, 4), torch.randn(2, 4)])
+        >>> found = attend_ragged(MultiheadAttention(4, 2), batch)
+        >>> [tuple(sequence.shape) for sequence in found.sequences()]
+        [(5, 4), (2, 4)]
     """
     if mask is not None and as_mask(mask).shape:
         raise ShapeError(

@@ -26,6 +26,12 @@ class Scoring:
         position: the position scheme.
         mask: which keys each query may see; None means all.
         normaliser: how logits become weights.
+
+    Examples:
+        >>> from sciformer.attention import Patch, Scoring, Window
+        >>> scoring = Scoring(Patch(n=2, m=9, query_start=5), keys=9, mask=Window(before=2))
+        >>> scoring.reached()  # keys 3 to 6
+        (3, 7)
     """
 
     patch: Patch

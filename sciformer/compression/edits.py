@@ -24,6 +24,11 @@ class Edit:
         place: name of the site or of the map.
         size: units that are left, or the rank.
         nonzeros: weights in every column of a sparse map; 0 where there is none.
+
+    Examples:
+        >>> from sciformer.compression import Edit
+        >>> Edit("rank", "0", 2)  # the map called 0, as a product of two of rank 2
+        Edit(kind='rank', place='0', size=2, nonzeros=0)
     """
 
     kind: str
@@ -37,6 +42,15 @@ def rebuild(model: nn.Module, edits: Iterable[Edit]) -> None:
 
     Raises:
         DataError: an edit that does not fit the model.
+
+    Examples:
+        >>> from torch import nn
+        >>> from sciformer.compression import Edit, rebuild
+        >>> from sciformer.compression.sites import sites
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> rebuild(model, [Edit("units", sites(model)[0].name, 3)])
+        >>> [tuple(w.shape) for w in model.parameters()]
+        [(3, 4), (3,), (2, 3), (2,)]
     """
     for edit in edits:
         if edit.kind == UNITS:

@@ -23,6 +23,21 @@ class Task:
         cost: operations of a model for a sequence.
         losses: the loss of a model on each batch of the training split.
         batches: inputs and masks of that split.
+
+    Examples:
+        >>> import torch
+        >>> from torch import nn
+        >>> from sciformer.compression import Prune, Task
+        >>> x = torch.randn(64, 4)
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> task = Task(
+        ...     cost=lambda model: sum(w.numel() for w in model.parameters() if w.dim() == 2),
+        ...     losses=lambda model: [model(x).square().mean()],
+        ...     batches=lambda: [(x, None)],
+        ... )
+        >>> smaller, edits = Prune()(model, 0.5, task)
+        >>> smaller[0].weight.shape, edits[0].size
+        (torch.Size([4, 4]), 4)
     """
 
     cost: Callable[[nn.Module], int]

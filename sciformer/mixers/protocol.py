@@ -46,6 +46,25 @@ class TokenMixer(nn.Module, ABC):
     Attributes:
         lookahead: how many later tokens an output reads; None if it reads them all.
         spikes: whether all outputs are 0 or 1.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.mixers import OpCount, TokenMixer
+        >>> class RunningSum(TokenMixer):
+        ...     def forward(self, x, *, mask=None, state=None):
+        ...         (before,) = self.init_state(len(x)) if state is None else state
+        ...         y = before[:, None] + x.cumsum(1)
+        ...         return y, (y[:, -1],)
+        ...
+        ...     def init_state(self, batch):
+        ...         return (torch.zeros(batch, 1),)
+        ...
+        ...     def operations(self, length, *, spikes=False):
+        ...         return OpCount()
+        >>> x, mixer = torch.tensor([[[1.0], [2.0], [3.0]]]), RunningSum()
+        >>> _, state = mixer(x[:, :2])
+        >>> mixer.step(x[:, 2], state)[0]
+        tensor([[6.]])
     """
 
     lookahead: int | None = 0

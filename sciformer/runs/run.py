@@ -41,6 +41,15 @@ class Run:
         config: the resolved configuration as JSON values, seed included.
         environment: versions, threads, platform and commit when the run was created.
         created: local time of creation, ISO 8601 with offset.
+
+    Examples:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from sciformer.runs import Run
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     made = Run.create(Path(directory) / "first", "demo", {"seed": 3})
+        ...     Run.open(made.path).config["seed"]
+        3
     """
 
     path: Path

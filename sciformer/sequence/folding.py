@@ -25,6 +25,13 @@ def fold(model: Model) -> Model:
 
     Returns:
         The copy; its outputs differ by rounding only.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.sequence import fold, make_model
+        >>> model, x = make_model("lmuformer", "small").eval(), torch.randn(2, 40, 1)
+        >>> torch.allclose(fold(model)(x), model(x), atol=1e-5)
+        True
     """
     folded = copy.deepcopy(model).eval()
     for module in list(folded.modules()):

@@ -70,6 +70,16 @@ class Architecture:
         surrogate: their surrogate gradient.
         spiking_head: whether the head of a spiking model reads spikes; if not, it reads the
             numbers on the shortcut, which are membrane potentials.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.sequence import Architecture, LMUFormer
+        >>> sizes = Architecture(
+        ...     features=3, classes=2, length=20, width=16, depth=1, convolutions=1, lookahead=0,
+        ...     order=8, theta=20.0, mixer="attention",
+        ... )
+        >>> LMUFormer(sizes).eval()(torch.zeros(1, 20, 3)).shape
+        torch.Size([1, 2])
     """
 
     features: int
@@ -116,6 +126,14 @@ class SequenceClassifier(nn.Module):
 
     Source: arXiv 2402.04882, section 4; the head is linear, so the mean of its outputs is its
         output for the mean.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.mixers import LMU
+        >>> from sciformer.sequence import SequenceClassifier
+        >>> model = SequenceClassifier(LMU(2, order=8, theta=30.0), width=2, classes=3)
+        >>> model(torch.zeros(1, 30, 2)).shape
+        torch.Size([1, 3])
     """
 
     def __init__(
@@ -184,6 +202,13 @@ class LMUFormer(SequenceClassifier):
     x <- x + N(W mixer(x));   x <- x + relu(N(W_2 gelu(N(W_1 x))))
 
     Source: arXiv 2402.04882, figure 2, and its code for what the figure leaves open.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.sequence import make_model
+        >>> model = make_model("lmuformer", "small", classes=3)
+        >>> type(model).__name__, model.operations(40).macs > 0
+        ('LMUFormer', True)
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -203,6 +228,12 @@ class SpikingLMUFormer(SequenceClassifier):
     Source: arXiv 2402.04882, section 4.2; the membrane-shortcut variant of its code.
     Deviates: without `spiking_head` the head reads the numbers on the shortcut, averaged over time,
         which costs one multiplication a weight of the head and none elsewhere.
+
+    Examples:
+        >>> from sciformer.sequence import make_model
+        >>> model = make_model("spiking-lmuformer", "small", classes=3)
+        >>> model.operations(40).acs > model.operations(40).macs  # sums instead of products
+        True
     """
 
     def __init__(self, architecture: Architecture) -> None:

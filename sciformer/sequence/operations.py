@@ -90,6 +90,13 @@ def measure(model: SequenceClassifier, x: Tensor) -> Report:
 
     Raises:
         UsageError: a mixer whose `layers` are not what its `operations` count.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.sequence import make_model, measure
+        >>> report = measure(make_model("lmuformer", "small"), torch.zeros(1, 40, 1))
+        >>> report.parameters
+        106458
     """
     length = x.shape[1]
     head = Synapses("head", length * model.head.weight.numel(), outputs_of=model.body)

@@ -72,6 +72,13 @@ def make_model(family: str, preset: str, **sizes: Any) -> SequenceClassifier:
     Raises:
         UnknownNameError: a name that does not exist.
         UsageError: sizes that a preset for pixels cannot take.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.sequence import make_model
+        >>> model = make_model("lmuformer", "small", classes=3).eval()
+        >>> model(torch.zeros(2, 40, 1)).shape
+        torch.Size([2, 3])
     """
     if family not in FAMILIES:
         raise unknown_name("make_model", "model", family, FAMILIES)

@@ -29,6 +29,12 @@ class PositionDecoder(nn.Module):
 
     Accuracy: positions to 1e-9 for n up to 512.
     Source: our own construction; the converse of the negative result of Luo et al. 2022.
+
+    Examples:
+        >>> import torch
+        >>> from theory.expressivity import PositionDecoder
+        >>> PositionDecoder(length=5, vocabulary=3)(torch.tensor([2, 2, 0, 1, 2])).round().int()
+        tensor([1, 2, 3, 4, 5], dtype=torch.int32)
     """
 
     def __init__(self, length: int, vocabulary: int) -> None:

@@ -32,6 +32,13 @@ def position_layer(row_sums: Tensor, width: int = 1) -> MultiheadAttention:
         A float64 layer for sequences of length n.
 
     Accuracy: a few eps of max|row_sums|; the index is exact.
+
+    Examples:
+        >>> import torch
+        >>> from theory.expressivity import position_layer
+        >>> layer = position_layer(torch.arange(1.0, 5.0))
+        >>> layer(torch.zeros(1, 4, 1, dtype=torch.float64)).flatten().tolist()
+        [1.0, 2.0, 3.0, 4.0]
     """
     position = Universal(RelativeTable(1, len(row_sums)), 1, len(row_sums))
     layer = _content_free(width, 1, 1, position)

@@ -55,6 +55,12 @@ def trained_row(
 
     Raises:
         UnknownNameError: no such scheme.
+
+    Examples:
+        >>> from theory.expressivity import PositionIdentification, Recipe, trained_row
+        >>> row = trained_row("relative", PositionIdentification(length=4), Recipe(steps=2))
+        >>> row.is_blind, row.limit.constant  # on constant sequences no better than a guess
+        (True, 0.25)
     """
     found = mechanism(name, "sciformer expressivity")
     sizes = Sizes(recipe.width, recipe.heads, task.length)

@@ -47,6 +47,12 @@ class PositionIdentification(Task):
     """The task y_i = i: to report the position of each token.
 
     Source: Luo et al. 2022, synthetic tasks.
+
+    Examples:
+        >>> import torch
+        >>> from theory.expressivity import PositionIdentification
+        >>> PositionIdentification(length=4).targets(torch.tensor([7, 7, 7, 7]))
+        tensor([0, 1, 2, 3])
     """
 
     @property

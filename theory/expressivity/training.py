@@ -22,6 +22,11 @@ class Recipe:
     learning_rate: peak of Adam; warm_up_steps, then constant, then falling from half of the steps
     to a fiftieth. enough: stop when the accuracy on random tokens reaches it and the accuracy on
     constant tokens reaches the ceiling. seconds: stop after that long.
+
+    Examples:
+        >>> from theory.expressivity import Recipe
+        >>> Recipe(steps=300, seconds=60).learning_rate
+        0.01
     """
 
     width: int = 32

@@ -48,6 +48,19 @@ def residual_jacobian(
     Accuracy: equal to row-by-row reverse mode up to rounding.
     Cost: about three forward passes and one write of J. Where a parameter meets the points in a
         place that has no rule, the whole Jacobian comes from `fallback_jacobian`.
+
+    Examples:
+        >>> import torch
+        >>> from pinn.jets import Jet, Operators, residual_jacobian
+        >>> net = torch.nn.Linear(1, 1, bias=False)  # u = w x, so u_x - 2 = w - 2
+        >>> def residual(points):
+        ...     x = Jet.coordinates(points, Operators("x", ["x"]))
+        ...     return net(x).derivative("x")[:, 0] - 2
+        >>> _, jacobian = residual_jacobian(residual, torch.rand(3, 1), list(net.parameters()))
+        >>> jacobian
+        tensor([[1.],
+                [1.],
+                [1.]])
     """
     recorder = Recorder(parameters, len(points))
     try:
@@ -82,6 +95,15 @@ def fallback_jacobian(
 
     Cost: the passes run many at a time where torch can vectorise every function of the residual,
         else one by one; the hand-written passes of jets are among those it cannot.
+
+    Examples:
+        >>> import torch
+        >>> from pinn.jets import fallback_jacobian
+        >>> slope = torch.tensor([3.0], requires_grad=True)
+        >>> points = torch.tensor([[1.0], [2.0]])
+        >>> _, jacobian = fallback_jacobian(lambda points: slope * points[:, 0], points, [slope])
+        >>> jacobian.flatten()
+        tensor([1., 2.])
     """
     with torch.enable_grad():
         r = residual(points).as_subclass(Tensor)

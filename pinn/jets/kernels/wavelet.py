@@ -28,6 +28,12 @@ def wavelet(x: Any, sine: Tensor, cosine: Tensor) -> Any:
 
     Cost: on a Jet one sine and one cosine of its value; by the general rules it would take two of
         each, and six more channels of memory for every channel of x.
+
+    Examples:
+        >>> import torch
+        >>> from pinn.jets import wavelet
+        >>> wavelet(torch.zeros(2), sine=torch.tensor(5.0), cosine=torch.tensor(3.0))
+        tensor([3., 3.])
     """
     if has_torch_function((x,)):
         return handle_torch_function(wavelet, (x,), x, sine, cosine)

@@ -24,7 +24,16 @@ MOST_EXPONENTS = 64  # each costs a pass over the jet
 
 
 def compose(x: Jet, function: Smooth) -> Jet:
-    """f(x) for a smooth function of one variable; the way to add an activation of one's own."""
+    """f(x) for a smooth function of one variable; the way to add an activation of one's own.
+
+    Examples:
+        >>> import torch
+        >>> from pinn.jets import Jet, Operators, compose
+        >>> from pinn.jets.smooth import Sine
+        >>> jet = Jet.coordinates(torch.zeros(1, 1), Operators("x", ["x"]))
+        >>> compose(jet, Sine()).derivative("x")
+        tensor([[1.]])
+    """
     return Jet(apply(Compose, x.channels, function, x.operators), x.operators)
 
 

@@ -14,12 +14,29 @@ from sciformer.errors import DomainError
 class Core(ABC):
     """One way to compute attention; `attend(..., core=)` and `MultiheadAttention(core=)` take it.
 
-    A subclass computes `attend` and states in `refusal` what it cannot do. It may be an `nn.Module`
-    too, where it has parameters.
+    A subclass states in `refusal` what it cannot do and computes the rest in `attend`, which begins
+    with `self.check(...)`. It may be an `nn.Module` too, where it has parameters.
 
     Attributes:
         smooth: whether derivatives of every order exist and jets pass through.
         exact: whether it is `attend` up to rounding, at every setting.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import Causal, Core, attend
+        >>> class Plain(Core):
+        ...     def attend(self, query, key, value, scoring):
+        ...         self.check(query, key, value, scoring)
+        ...         return (query @ key.mT).softmax(-1) @ value
+        ...
+        ...     def refusal(self, query, key, value, scoring):
+        ...         return None if scoring.mask is None else "takes no mask"
+        >>> tokens = torch.eye(2)[None]
+        >>> attend(tokens, tokens, torch.ones(1, 2, 1), core=Plain()).flatten()
+        tensor([1., 1.])
+        >>> attend(tokens, tokens, tokens, mask=Causal(), core=Plain())
+        Traceback (most recent call last):
+        sciformer.errors.DomainError: Plain: takes no mask; use another core, or none.
     """
 
     smooth: bool = True

@@ -17,6 +17,17 @@ class Position(nn.Module):
     the scheme was made for, None where it does not care. `is_toeplitz` says that content() and
     values() do nothing, so that two tables by offset are all that attention itself needs to know.
     `splits_keys` says that a part of the keys can be scored without the others.
+
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import Position, attend
+        >>> class Recency(Position):
+        ...     def relative(self, patch):
+        ...         offsets = torch.arange(patch.lowest, patch.highest + 1)
+        ...         return -offsets.abs()[None].float()
+        >>> tokens, values = torch.ones(1, 3, 2), torch.tensor([[[1.0], [0.0], [0.0]]])
+        >>> attend(tokens, tokens, values, position=Recency()).flatten()
+        tensor([0.6652, 0.2119, 0.0900])
     """
 
     heads: int | None = None

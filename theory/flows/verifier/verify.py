@@ -61,6 +61,17 @@ def verify_flow(
     Raises:
         DataError: files that cannot be read.
         CertificateError: the claim does not follow from weights and equation.
+
+    Examples:
+        >>> import tempfile, theory
+        >>> from theory.flows.named import NAMED
+        >>> from theory.flows.storage import save
+        >>> from theory.flows.verifier.verify import verify_flow
+        >>> equation, starts = NAMED["fisher-kpp"]
+        >>> flow = theory.compile_flow(equation, epsilon=0.1, starts=starts)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     verify_flow(save(flow, directory)).derived <= flow.certificate.bound
+        True
     """
     numbers = best_numbers() if numbers is None else numbers
     record = read_record(Path(directory))
