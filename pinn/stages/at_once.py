@@ -1,0 +1,143 @@
+"""A solve on the whole domain at once: race of networks, training, wide layer, refinements."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pinn.assembly import build_trial
+from pinn.bounds.bounding import known_bound
+from pinn.problem.scales import Scales
+from pinn.solution import ReferenceGrid, Solution
+from pinn.solved import Solved, attention_use
+from pinn.stages.digits import add_digits, training_limits, why_not
+from pinn.stages.race import decide
+from pinn.stages.second_opinion import Opinion, second_opinion
+from pinn.stages.task import Task, built_in, write
+from pinn.trainers import make_trainer
+from pinn.training.evidence import evidence_of
+from pinn.training.trainer import INTERRUPTED, Trainer
+from pinn.training.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pinn.problem.problem import Problem
+    from pinn.refinement.report import Report as Refined
+    from pinn.settings import Settings
+    from pinn.trial.hard_constraint import TrialSolution
+    from sciformer.runs.processes import Processes
+
+# The error shown during training is that on a grid of about so many points: the whole grid would
+# take a third of the time.
+PROGRESS_GRID = 2500
+
+
+class Refinement(Protocol):
+    """A further stage of a solve, after the training of the network."""
+
+    def refine(self, solution: Solution, trainer: Trainer) -> dict[str, Any]:
+        """Improves a solution in place; the trainer holds objectives, parameters and progress.
+
+        Returns:
+            What it did, as JSON values for the summary.
+        """
+        ...
+
+
+def solve_at_once(
+    task: Task,
+    refinements: Sequence[Refinement],
+    processes: Processes,
+    trial: TrialSolution | None,
+    estimate_error: bool,
+) -> Solved:
+    """The solution of a problem on its whole domain; for the arguments see `pinn.solve`."""
+    problem = task.problem
+    choice = decide(problem, task.settings, task.limits.budget, processes)
+    fresh = build_trial(problem, choice.settings) if trial is None else trial
+    solution = Solution(problem, fresh, choice.settings)
+    glance = None if problem.reference is None else ReferenceGrid(problem, PROGRESS_GRID)
+    trainer = make_trainer(solution, training_limits(solution, task.limits), processes)
+    trainer.progress.elapsed = choice.seconds
+    error = None if glance is None else lambda: glance.errors(solution).relative_l2
+    run, history, watching = task.start(choice.settings, error)
+    stopped = trainer.run(watching, run)
+    digits, refined = None, []
+    if stopped != INTERRUPTED:
+        try:
+            limits, is_trained = task.limits, trial is not None
+            digits = add_digits(solution, trainer, limits, processes, is_trained=is_trained)
+            refined = [one.refine(solution, trainer) for one in refinements]
+        except KeyboardInterrupt:  # A refinement is put in place whole or not at all.
+            stopped = INTERRUPTED
+    is_whole = stopped != INTERRUPTED
+    opinion = _opinion(task, solution, processes) if estimate_error and is_whole else None
+    bound = known_bound(problem, solution.trial) if is_whole else None
+    offer = _offer(problem, solution.settings)
+    verdict = judge(evidence_of(problem, solution.trial, trainer, offer))
+    state = trainer.progress
+    solved = Solved(
+        solution=solution,
+        verdict=verdict if bound is None else verdict.adding(f"its {bound}"),
+        errors=None if problem.reference is None else solution.errors(),
+        attention=attention_use(solution),
+        iterations=state.iteration,
+        best_iteration=state.best_iteration,
+        validation=digits.validation if digits and digits.steps else state.best_validation,
+        error_estimate=getattr(opinion or digits, "error_estimate", None),
+        stopped=stopped,
+        training={
+            **built_in(solution),
+            **trainer.report(),
+            **_told(solution, digits),
+            **({} if opinion is None else {"error_estimate": opinion.basis}),
+            **({"refinements": refined} if refined else {}),
+        },
+        train_seconds=state.elapsed,
+        wall_seconds=time.monotonic() - task.begun,
+        history=tuple(history),
+        choice=choice.why,
+        error_bound=bound,
+    )
+    if run is not None and is_whole:
+        write(run, solved)
+    return solved
+
+
+def _opinion(task: Task, solution: Solution, processes: Processes) -> Opinion | None:
+    """An estimate of the error, in half of the budget again or by a second solve."""
+    other = dataclasses.replace(solution.settings, seed=solution.settings.seed + 1)
+    budget = task.limits.budget
+    return second_opinion(
+        solution,
+        lambda: solve_at_once(task.alone(other), (), processes, None, False).solution,
+        None if budget is None else budget / 2,
+        processes,
+    )
+
+
+def _told(solution: Solution, digits: Refined | None) -> dict[str, Any]:
+    """Report of the wide layer, or why it is left out."""
+    if digits is not None:
+        return {"digits": digits.summary()}
+    said = why_not(solution)
+    return {"digits": said} if said else {}
+
+
+def _offer(problem: Problem, settings: Settings) -> str:
+    """What may help a training that has not converged, beside more of it.
+
+    Known functions that are too steep for any network of this size; or causal weights, for an
+    evolution that is trained at all times at once: a field that is wrong early can satisfy the
+    equation later, and no training leaves it there.
+    """
+    for coordinate, length in Scales(problem).steep.items():
+        return (
+            f"What is given varies over {length:.2g} in {coordinate}, which a network of "
+            f"this size does not resolve: smooth it, or solve that part on a domain of its own."
+        )
+    if problem.time is None or len(problem.coordinates) == 1 or settings.causal or problem.data:
+        return ""
+    return "Let later times wait for earlier ones (--set causal=1e3)."
