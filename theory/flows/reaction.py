@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,10 @@ def interpolating_block(knots: NDArray[np.float64], values: NDArray[np.float64])
         )
     slopes = np.diff(values) / np.diff(knots)
     changes = np.diff(np.concatenate([[0.0], slopes, [0.0]]))
-    block = FeedForward(1, len(knots), activation=nn.ReLU).double().requires_grad_(False)
+    # In place: a second array of tokens times units, fetched anew by every layer, took ten times as
+    # long as the arithmetic.
+    block = FeedForward(1, len(knots), activation=partial(nn.ReLU, inplace=True))
+    block = block.double().requires_grad_(False)
     hidden, _, output = block.layers
     assert isinstance(hidden, nn.Linear), "the first of two linear maps"
     assert isinstance(output, nn.Linear), "the second of two linear maps"

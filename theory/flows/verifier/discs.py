@@ -31,12 +31,9 @@ class DiscArithmetic:
 
     def __init__(self, balls: Balls) -> None:
         self.balls = balls
-        self.known: dict[sympy.Expr, Disc] = {}
 
     def constant(self, value: sympy.Expr) -> Disc:
-        if value not in self.known:
-            self.known[value] = Disc(constant(self.balls, value), self.balls.of(0))
-        return self.known[value]
+        return Disc(constant(self.balls, value), self.balls.of(0))
 
     def _size(self, value: Number) -> Number:
         size = self.balls.size(value)

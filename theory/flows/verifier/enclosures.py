@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sciformer.errors import CertificateError
 from theory.flows.record import MOST_STEPS
 from theory.flows.verifier.numbers import Number, Numbers
+
+if TYPE_CHECKING:
+    import sympy
 
 CELLS = 2048
 """Parts of a range on which f is bounded by its value in the middle and its slopes."""
@@ -21,11 +24,11 @@ class Balls:
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
         self.pi = numbers.pi()
+        self.constants: dict[sympy.Expr, Number] = {}
 
     def of(self, value: Fraction | float | int) -> Number:
         """A ball around an exact number."""
-        exact = Fraction(value)
-        return self.numbers.ratio(exact.numerator, exact.denominator)
+        return self.numbers.ratio(*value.as_integer_ratio())
 
     def exp(self, value: Number) -> Number:
         return self.numbers.exp(value)

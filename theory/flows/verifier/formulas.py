@@ -73,7 +73,7 @@ class FormulaRate:
             slope = share * (order + 1) * self._jet(balls, cell, order + 2)[order + 1]
             return share * self._jet(balls, middle, order + 1)[order], slope
 
-        return _extremes(balls, parts, lower, upper)
+        return _extremes(balls, parts, lower, upper, min(cells, _FIRST_CELLS))
 
     def _jet(self, balls: Balls, u: Number, length: int) -> Series:
         """Derivatives over factorials."""
@@ -119,6 +119,7 @@ def _extremes(
     parts: Callable[[Number, Number], tuple[Number, Number]],
     lower: float,
     upper: float,
+    first: int = _FIRST_CELLS,
 ) -> tuple[float, float]:
     """Bounds of a function over an interval, a little beyond values that it takes.
 
@@ -126,12 +127,13 @@ def _extremes(
 
     Args:
         parts: the value at a middle, and the slopes over its cell.
+        first: number of cells to begin with.
 
     Raises:
         Undefined: a value that does not exist, or a cell that stays so.
     """
     numbers, low, high = balls.numbers, math.inf, -math.inf
-    least, most, cells = math.inf, -math.inf, cells_of(lower, upper, _FIRST_CELLS)
+    least, most, cells = math.inf, -math.inf, cells_of(lower, upper, first)
     for rounds in range(_ROUNDS):
         found, last = [], rounds + 1 == _ROUNDS or len(cells) > _MOST_CELLS
         for a, b in cells:

@@ -18,7 +18,13 @@ Series = list[Number]
 
 
 def constant(balls: Balls, value: sympy.Expr) -> Number:
-    """The ball of a number of a formula."""
+    """The ball of a number of a formula, made once."""
+    if value not in balls.constants:
+        balls.constants[value] = _constant(balls, value)
+    return balls.constants[value]
+
+
+def _constant(balls: Balls, value: sympy.Expr) -> Number:
     if value == sympy.pi:
         return balls.pi
     if value == sympy.E:
@@ -33,10 +39,10 @@ class SeriesArithmetic:
     """
 
     def __init__(self, balls: Balls, length: int) -> None:
-        self.balls, self.length = balls, length
+        self.balls, self.length, self.zero = balls, length, balls.of(0)
 
     def constant(self, value: sympy.Expr) -> Series:
-        return [constant(self.balls, value), *[self.balls.of(0)] * (self.length - 1)]
+        return [constant(self.balls, value), *[self.zero] * (self.length - 1)]
 
     def add(self, left: Series, right: Series) -> Series:
         return [a + b for a, b in zip(left, right, strict=True)]
@@ -46,14 +52,14 @@ class SeriesArithmetic:
 
     def _sum(self, left: Series, right: Series, order: int, places: range) -> Number:
         """The sum of left_i right_{order - i} over places i."""
-        total = self.balls.of(0)
+        total = self.zero
         for i in places:
             total = total + left[i] * right[order - i]
         return total
 
     def _moment(self, left: Series, right: Series, order: int, last: int) -> Number:
         """The sum of i left_i right_{order - i} / order over i from 1 to `last`."""
-        total = self.balls.of(0)
+        total = self.zero
         for i in range(1, last + 1):
             total = total + i * left[i] * right[order - i]
         return total / max(order, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -208,12 +209,18 @@ def compile_expression(expression: sympy.Expr, variables: Sequence[sympy.Symbol]
     return Program(len(variables), tuple(compiler.steps))
 
 
+@lru_cache(maxsize=1024)
+def _as_float(value: sympy.Expr) -> float:
+    """The nearest float, which sympy takes longer for than numpy for a hundred points."""
+    return float(value)
+
+
 class Floats:
     """Plain float64 arrays: samples for fitting and for attacks; no bound is taken from it."""
 
     def constant(self, value: sympy.Expr) -> Array:
         """A constant."""
-        return np.asarray(float(value))
+        return np.asarray(_as_float(value))
 
     def add(self, left: Array, right: Array) -> Array:
         """x + y."""
