@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Face
-from pinn.problem.box_resonance import check_box_resonance
 from pinn.problem.characteristics import check_characteristics
 from pinn.problem.consistency import check_consistency, independent_on
 from pinn.problem.directions import check_directions, faces_of, named
@@ -15,10 +14,10 @@ from pinn.problem.functional_checks import check_functionals, is_full, touched
 from pinn.problem.functionals import at_the_point, functionals_in, holds
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.reading import difference
-from pinn.problem.resonance import check_resonance
 from pinn.problem.scales import summands
 from pinn.problem.singular_ends import free_ends
 from pinn.problem.smoothness import jumps
+from pinn.problem.uniqueness import check_uniqueness
 from pinn.references.exact import evaluate
 from sciformer.errors import UsageError
 
@@ -75,8 +74,7 @@ def check_conditions(problem: Problem) -> None:
     check_characteristics(problem)
     _refuse_free_constants(problem)
     _refuse_zero(problem)
-    check_resonance(problem)
-    check_box_resonance(problem)
+    check_uniqueness(problem)
 
 
 def _on(problem: Problem, face: Face) -> list[Condition]:

@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from pinn import Box, Condition, Problem, normal
-from pinn.problem.box_resonance import check_box_resonance
+from pinn.problem.uniqueness import check_uniqueness
 from sciformer.errors import UsageError
 
 x, y, t, k = sympy.symbols("x y t k")
@@ -50,7 +50,7 @@ def wave(span: float) -> Problem:
         helmholtz(PI2, free=("x=0", "x=1", "y=0", "y=1")),
         helmholtz(sympy.Rational(5, 4) * PI2, free=("x=1",)),
         helmholtz(5 * PI2, periodic=("x",)),
-        helmholtz(3 * PI2, Box(x=(0, 1), y=(0, 1), z=(0, 1))),
+        pytest.param(helmholtz(3 * PI2, Box(x=(0, 1), y=(0, 1), z=(0, 1))), marks=pytest.mark.slow),
         wave(1.0),
     ],
 )
@@ -62,7 +62,7 @@ def test_a_resonance_is_refused(problem: Problem) -> None:
     threshold in the units of the coordinates.
     """
     with pytest.raises(UsageError, match=r"^mine: .* many solutions or none"):
-        check_box_resonance(problem)
+        check_uniqueness(problem)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_resonance_is_refused(problem: Problem) -> None:
 )
 def test_what_has_one_solution_is_left_alone(problem: Problem) -> None:
     """Kills: a threshold that is too loose, another sign of the term."""
-    check_box_resonance(problem)
+    check_uniqueness(problem)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,6 @@ def test_resonance_beside_a_wall_that_loses_heat(root: float, is_resonance: bool
     problem = Problem("mine", (x, y), field, equation, SQUARE, on)
     if is_resonance:
         with pytest.raises(UsageError, match=r"many solutions or none"):
-            check_box_resonance(problem)
+            check_uniqueness(problem)
     else:
-        check_box_resonance(problem)
+        check_uniqueness(problem)

@@ -1,4 +1,4 @@
-"""Linear boundary value problems with many solutions or none."""
+"""Linear boundary value problems with many solutions or none, in one coordinate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from pinn import Box, Condition, Problem
-from pinn.problem.resonance import check_resonance
+from pinn.problem.uniqueness import check_uniqueness
 from sciformer.errors import UsageError
 from tests.pinn.problem.small import line, u, x
 
@@ -42,7 +42,7 @@ def test_a_resonance_is_refused(problem: Problem) -> None:
     numbers in the equation left out, first orders left out, a highest derivative left out.
     """
     with pytest.raises(UsageError, match=r"^mine: .* many solutions or none"):
-        check_resonance(problem)
+        check_uniqueness(problem)
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_a_resonance_is_refused(problem: Problem) -> None:
 )
 def test_others_pass(problem: Problem) -> None:
     """Kills: growth taken for dependence, a tolerance of a percent."""
-    check_resonance(problem)
+    check_uniqueness(problem)
 
 
 def test_units_change_nothing() -> None:
     for unit in (1e-6, 1e6):
         with pytest.raises(UsageError, match=r"many solutions or none"):
-            check_resonance(_in_units(unit))
-        check_resonance(_in_units(unit, 1.001))
+            check_uniqueness(_in_units(unit))
+        check_uniqueness(_in_units(unit, 1.001))
 
 
 def _in_units(unit: float, factor: float = 1.0) -> Problem:
