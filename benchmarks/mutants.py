@@ -5,10 +5,10 @@
 Every chosen file gets up to `--each` mutants: a comparison or an operator exchanged, a constant
 changed, a condition negated, a check dropped, a keyword argument forgotten. The tests of a package
 run once unchanged, and it is written down which test runs which line. A mutant then meets the tests
-that run its line, the quickest first, until one fails; if none does, the test files that run its
-source file at all. Survivors are listed with their line; those that cannot change any result are
-argued in `benchmarks/equivalent_mutants.json` and do not count. A mutant that outlasts three times
-the unchanged tests counts as noticed.
+that run its line (its file, where no test runs the line by itself), the quickest first, until one
+fails or a minute of tests has passed. Survivors are listed with their line; those that cannot
+change any result are argued in `benchmarks/equivalent_mutants.json` and do not count. A mutant that
+outlasts three times the unchanged tests counts as noticed.
 """
 
 from __future__ import annotations
@@ -34,18 +34,22 @@ COPIED = ("sciformer", "pinn", "theory", "tests", "benchmarks", "docs", "noteboo
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 # Imported once, before the children fork: a third of a small test run is the import of these.
 PRELOADED = ("torch", "sympy", "scipy.optimize", "matplotlib.figure", "coverage", "pytest")
-# Of one test file and of collecting it; the seconds of the tests themselves come on top, threefold.
-START = 30.0
+# Seconds to collect the tests; those of the tests themselves come on top, threefold.
+START = 60.0
+# A survivor meets the quickest tests of its line up to so many seconds: some lines are run by all.
+MOST_SECONDS = 60.0
 
 
 def tests_of(file: str) -> str:
-    """The deepest folder of tests that mirrors a source file."""
-    folder = ROOT / "tests" / Path(file).parent.relative_to(Path(file).parts[0])
-    if Path(file).parts[0] != "sciformer":
-        folder = ROOT / "tests" / Path(file).parent
-    while not any(folder.glob("test_*.py")) and folder != ROOT / "tests":
-        folder = folder.parent
-    return str(folder.relative_to(ROOT))
+    """The folder whose tests judge a source file: that of its package.
+
+    The whole of `pinn`, whose packages are tested through one another; one package of `theory` or
+    `sciformer`; all tests for a file that stands in none.
+    """
+    root, *packages = Path(file).parent.parts
+    own = packages[:1] if root == "sciformer" else [root, *packages[: int(root == "theory")]]
+    folder = Path("tests", *own)
+    return str(folder if any((ROOT / folder).rglob("test_*.py")) else Path("tests"))
 
 
 class Checkout:
@@ -178,11 +182,9 @@ class Examiner:
         if folder not in self._touched:
             self._touched[folder] = self._checkout.touched(folder)
         touched = self._touched[folder]
-        for tests in (touched.of_lines(mutant), touched.of_file(mutant.file) or [folder]):
-            limit = START + 3 * touched.seconds(tests)
-            if tests and not self._checkout.passes(tests, limit, mutant):
-                return False
-        return True
+        tests = touched.able_to_notice(mutant, MOST_SECONDS) or [folder]
+        limit = START + 3 * touched.seconds(tests)
+        return self._checkout.passes(tests, limit, mutant) is True
 
 
 def main() -> None:

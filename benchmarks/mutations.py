@@ -102,7 +102,7 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.Pass()
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         yield ast.Pass()
-    if isinstance(node, ast.Call) and node.keywords:
+    if isinstance(node, ast.Call) and node.keywords and not _is_silencing(node):
         changed = deepcopy(node)
         changed.keywords = changed.keywords[1:]
         yield changed
@@ -110,6 +110,11 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.Name(NAMES[node.id], node.ctx)
     if isinstance(node, ast.Attribute) and node.attr in NAMES:
         yield ast.Attribute(node.value, NAMES[node.attr], node.ctx)
+
+
+def _is_silencing(call: ast.Call) -> bool:
+    """Whether a call only keeps warnings quiet, which no result shows."""
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "errstate"
 
 
 def _constants(value: object) -> Iterator[ast.AST]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ class Touched:
 
     Attributes:
         lines: source file -> line -> tests; a fixture of wider scope counts for its test file.
-        durations: test -> seconds, its fixtures included.
+        durations: test, and test file -> seconds, fixtures included.
     """
 
     lines: dict[str, dict[str, list[str]]]
@@ -33,28 +34,28 @@ class Touched:
         """The record that `record` wrote."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
-    def of_lines(self, mutant: Mutant) -> list[str]:
-        """Tests that run a line of a mutant, the quickest first."""
-        lines = self.lines.get(mutant.file, {})
-        found = {
-            test
-            for line in range(mutant.line, mutant.last + 1)
-            for test in lines.get(str(line), [])
-        }
-        return sorted(found, key=lambda test: (self.seconds([test]), test))
+    def able_to_notice(self, mutant: Mutant, most: float) -> list[str]:
+        """Tests that run a line of a mutant, or of its file where none does, the quickest first.
 
-    def of_file(self, file: str) -> list[str]:
-        """Test files of which a test runs a line of a source file."""
-        lines = self.lines.get(file, {}).values()
-        return sorted({test.partition("::")[0] for tests in lines for test in tests})
+        Args:
+            mutant: the change.
+            most: seconds of tests that are enough; the quickest test is always there.
+        """
+        lines = self.lines.get(mutant.file, {})
+        own = [lines.get(str(line), []) for line in range(mutant.line, mutant.last + 1)]
+        found = {test for tests in own for test in tests}
+        found = found or {test for tests in lines.values() for test in tests}
+        seconds = {test: self.seconds([test]) for test in found}
+        ordered = sorted(found, key=lambda test: (seconds[test], test))
+        total = list(itertools.accumulate(seconds[test] for test in ordered))
+        return [test for test, sum_ in zip(ordered, total, strict=True) if sum_ <= most] or ordered[
+            :1
+        ]
 
     def seconds(self, tests: Sequence[str]) -> float:
-        """Seconds of tests, test files and folders together."""
-        return sum(
-            seconds
-            for name, seconds in self.durations.items()
-            if any(name.startswith(test) for test in tests)
-        )
+        """Seconds of tests and test files together; those of all where one is a folder."""
+        known = [self.durations.get(test) for test in tests]
+        return sum(self.durations.values() if None in known else filter(None, known))
 
 
 class _Contexts:
@@ -86,6 +87,7 @@ class _Contexts:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.durations[report.nodeid] += report.duration
+        self.durations[report.nodeid.partition("::")[0]] += report.duration
 
 
 def record(folder: Path, tests: str, path: Path) -> int:

@@ -68,9 +68,11 @@ def test_each_mutant_differs_in_its_own_place_only(source: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "tests"),
     [
-        ("pinn/loss/terms.py", "tests/pinn/loss"),
+        ("pinn/loss/terms.py", "tests/pinn"),
         ("sciformer/attention/positions/relative.py", "tests/attention"),
-        ("theory/universal/verifier/verify.py", "tests/theory/universal/verifier"),
+        ("theory/universal/verifier/verify.py", "tests/theory/universal"),
+        ("theory/claims.py", "tests/theory"),
+        ("sciformer/errors.py", "tests"),
     ],
 )
 def test_a_file_is_judged_by_the_tests_of_its_package(file: str, tests: str) -> None:
@@ -125,9 +127,10 @@ def test_a_mutant_meets_the_tests_that_run_its_line_the_quickest_first(touched: 
     """Kills: tests of other lines, an order by name, a shared fixture counted for one test."""
     half = mutations.Mutant("pinn/steps.py", 2, 2, "", "")
     double = mutations.Mutant("pinn/steps.py", 6, 6, "", "")
+    unknown = mutations.Mutant("pinn/other.py", 2, 2, "", "")
     names = [f"test_steps.py::test_{name}" for name in ("quick", "slow")]
-    assert touched.of_lines(half) == names
-    assert touched.of_lines(double) == ["test_steps.py"]
-    assert touched.of_file("pinn/steps.py") == ["test_steps.py"]
-    assert touched.of_file("pinn/other.py") == []
+    assert touched.able_to_notice(half, 60) == names
+    assert touched.able_to_notice(half, 0.1) == names[:1]
+    assert touched.able_to_notice(double, 60) == ["test_steps.py"]
+    assert touched.able_to_notice(unknown, 60) == []
     assert touched.seconds([names[1]]) >= 0.2 > touched.seconds([names[0]])
