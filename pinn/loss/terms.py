@@ -134,7 +134,7 @@ def _units(problem: Problem, cloud: Cloud) -> list[Any]:
     """
     if cloud.noise:
         return [cloud.noise[name] for name in cloud.values]
-    sizes = {str(field.func): size for field, size in Scales(problem).fields.items()}
+    sizes = {str(field.func): size for field, size in Scales.of(problem).fields.items()}
     return [
         sizes[name] if name in sizes and not problem.quantities else float(abs(values).max()) or 1.0
         for name, values in cloud.values.items()
@@ -175,7 +175,7 @@ def interior(
     fixed = parameters is None
     values = problem.parameter_values if parameters is None else parameters
     residual = joined(problem.residual, problem.parameter_values if fixed else {})
-    sizes = Scales(problem).equations
+    sizes = Scales.of(problem).equations
     return EquationTerm(
         "residual", trial, residual, problem.domain.coordinates, values, sizes=sizes
     )
@@ -194,7 +194,7 @@ def boundary(
     label = f"{getattr(condition.equation, 'lhs', condition.equation)} on {condition.on}"
     normal = problem.domain.part(condition.on).normal
     residual = problem.condition_residual(condition)
-    size = Scales(problem).condition(condition)
+    size = Scales.of(problem).condition(condition)
     return EquationTerm(
         label, trial, residual, problem.domain.coordinates, values, normal, [size], rule=rule
     )

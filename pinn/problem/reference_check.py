@@ -91,7 +91,7 @@ def _misfits(problem: Problem, step: float) -> list[_Misfit | None]:
     held = [_terms(problem, condition) for condition in problem.conditions]
     wanted = {unknown for terms in (*compiled, *held) for unknown in terms.unknowns}
     found = differentiate(problem, wanted, places.numpy(), step)
-    sizes = Scales(problem).equations
+    sizes = Scales.of(problem).equations
     misfits = [
         _of_equation(problem, equation, terms, found[:INSIDE], inside, typical)
         for equation, terms, typical in zip(problem.equations, compiled, sizes, strict=True)

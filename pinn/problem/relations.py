@@ -166,7 +166,7 @@ class _Sizes:
     """The size of a field or derivative, by dimensional analysis."""
 
     def __init__(self, problem: Problem, letters: Sequence[str]) -> None:
-        scales = Scales(problem)
+        scales = Scales.of(problem)
         self._fields = list(scales.fields.values())
         self._units = dict(zip(letters, scales.units.values(), strict=False))
 

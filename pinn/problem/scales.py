@@ -75,6 +75,15 @@ class Scales:
         found = [self._total(terms) for terms in self._terms]
         self.equations = list(problem.residual_sizes) or found
 
+    @classmethod
+    def of(cls, problem: Problem) -> Scales:
+        """The scales of a problem, found once: long known functions take a second to compile."""
+        kept = vars(problem)  # as a cached property of the problem, which may not know this module
+        if "_found_scales" not in kept:
+            kept["_found_scales"] = cls(problem)
+        found: Scales = kept["_found_scales"]
+        return found
+
     def condition(self, condition: Any) -> float:
         """Sum of the sizes of the terms of a condition."""
         part = self._problem.domain.part(condition.on)

@@ -133,7 +133,7 @@ def _offer(problem: Problem, settings: Settings) -> str:
     evolution that is trained at all times at once: a field that is wrong early can satisfy the
     equation later, and no training leaves it there.
     """
-    for coordinate, length in Scales(problem).steep.items():
+    for coordinate, length in Scales.of(problem).steep.items():
         return (
             f"What is given varies over {length:.2g} in {coordinate}, which a network of "
             f"this size does not resolve: smooth it, or solve that part on a domain of its own."

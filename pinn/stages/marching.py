@@ -182,7 +182,7 @@ class March:
     def _attempt(self, end: float) -> _Attempt | None:
         """A window up to a time, trained and refined; None after Ctrl-C."""
         problem = window(self.problem, self._now, end, self._state)
-        sizes = Scales(problem).equations
+        sizes = Scales.of(problem).equations
         least = self.totals["sizes"] or [0.0] * len(sizes)
         floors = tuple(max(size, DECAYED * once) for size, once in zip(sizes, least, strict=True))
         problem = dataclasses.replace(problem, residual_sizes=floors)

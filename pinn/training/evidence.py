@@ -77,7 +77,7 @@ def relative_residuals(
     """
     names = problem.domain.coordinates
     found = {}
-    scales = Scales(problem).equations
+    scales = Scales.of(problem).equations
     for number, equation in enumerate(problem.equations):
         parts = problem.compile(monomials(equation, problem.fields))
         term = terms.EquationTerm("terms", trial, parts, names, values, rule=FINER)

@@ -224,7 +224,7 @@ def _units(problem: Problem) -> tuple[float, float, list[float] | None]:
         return min(noise for noise, _ in levels), max(size for _, size in levels), None
     known = {**problem.parameters, **{s: u.size for s, u in problem.unknown.items()}}
     typical = replace(problem, parameters=known, unknown={}, exact={}, reference=None)
-    return min(noise / size for noise, size in levels), 1.0, Scales(typical).equations
+    return min(noise / size for noise, size in levels), 1.0, Scales.of(typical).equations
 
 
 def _even(points: Tensor) -> Sample:

@@ -76,6 +76,6 @@ def check(problem: Problem) -> Check:
         },
         hard=tuple(map(spelled, constraint.conditions)),
         soft={spelled(c): why for c, why in constraint.soft.items()},
-        sizes={str(f.func): size for f, size in Scales(problem).fields.items()},
+        sizes={str(f.func): size for f, size in Scales.of(problem).fields.items()},
         missing=missing,
     )

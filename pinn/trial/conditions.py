@@ -19,7 +19,7 @@ def auto(problem: Problem, fade: float = 0.0) -> HardConstraint:
     Initial values that have a kink where a periodic coordinate closes fade out, whatever `fade`.
     """
     return HardConstraint(
-        problem, fade or fade_of(problem), Scales(problem).fields, problem.conditions
+        problem, fade or fade_of(problem), Scales.of(problem).fields, problem.conditions
     )
 
 
@@ -41,4 +41,4 @@ def hard(problem: Problem, fade: float = 0.0) -> HardConstraint:
 def soft(problem: Problem, fade: float = 0.0) -> HardConstraint:
     """Terms of the loss for all conditions but those that an explicit ansatz meets."""
     met = [c for c in problem.conditions if any(c.equation.has(f) for f in problem.ansatz)]
-    return HardConstraint(problem, fade, Scales(problem).fields, met)
+    return HardConstraint(problem, fade, Scales.of(problem).fields, met)

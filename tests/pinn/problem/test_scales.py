@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from pinn.names import find
 from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.scales import Scales
+from pinn.problem.wellposed import check_conditions
 from pinn.settings import Settings
 from pinn.training.trainer import Limits
 from sciformer.errors import DataError
@@ -93,6 +95,27 @@ def test_sizes_have_the_units_of_what_they_measure(
     ends = zip(heat(0, 0, 0).conditions, heat(length, duration, amplitude).conditions, strict=True)
     for one, same in ends:
         assert other.condition(same) == pytest.approx(kelvin * plain.condition(one), rel=1e-9)
+
+
+def test_checks_of_a_problem_find_its_scales_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long known functions take a second to compile, and checks compare conditions part by part.
+
+    Kills: scales found anew for every part, or kept for a problem that was made from another.
+    """
+    found: list[Problem] = []
+    plain = Scales.__init__
+
+    def counted(self: Scales, problem: Problem) -> None:
+        found.append(problem)
+        plain(self, problem)
+
+    monkeypatch.setattr(Scales, "__init__", counted)
+    problem = heat(0, 0, 0)
+    check_conditions(problem)
+    assert found == [problem]
+    hotter = dataclasses.replace(problem, conditions=heat(0, 0, 1).conditions)
+    ratio = Scales.of(hotter).fields[u] / Scales.of(problem).fields[u]
+    assert ratio == pytest.approx(10)
 
 
 def test_a_field_without_values_balances_what_is_known() -> None:
