@@ -66,7 +66,7 @@ def page(source: Path) -> None:
         kept = f"{source.stem}_{number}.png"
         body = body.replace(f"({name})", f"({kept})").replace("![png]", "![output]")
         with Image.open(io.BytesIO(data)) as picture:
-            picture.convert("RGB").quantize(COLOURS).save(PAGES / kept, optimize=True)
+            picture.convert("RGB").quantize(COLOURS, kmeans=3).save(PAGES / kept, optimize=True)
     mark = (
         f"<!-- {fingerprint(source)} -->\n\n"
         f"*Run in full in {seconds:.0f} s of CPU time by `python -m benchmarks.notebooks`; "

@@ -258,7 +258,7 @@ class Solution:
         Args:
             directory: of the run.
             network: a module of the form that was trained, if that was a module of one's own.
-            trust: allows to execute the Python file of the problem of a run of somebody else.
+            trust: whether the problem's Python file of somebody else's run may be executed.
             device: where it is evaluated; by default where it was trained, or on the CPU if there
                 is no such device here.
 

@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust",
         action="store_true",
-        help="execute the Python file that the run of somebody else names as its problem",
+        help="execute the Python file that somebody else's run names as its problem",
     )
     add_json_argument(parser)
 

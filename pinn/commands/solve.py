@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust",
         action="store_true",
-        help="with --resume: execute the Python file that the run of somebody else names",
+        help="with --resume: execute the Python file that somebody else's run names",
     )
     # None means "as in the resumed run, or else the default".
     parser.set_defaults(seed=None, dtype=None, device=None)

@@ -85,7 +85,7 @@ def load(directory: Path | str, *, trust: bool = False) -> Learned:
 
     Args:
         directory: of the run.
-        trust: allows to execute the Python file of the family of a run of somebody else.
+        trust: whether the family's Python file of somebody else's run may be executed.
 
     Raises:
         DataError: no such run, one of another command, a damaged one, or a family that has changed.
