@@ -50,7 +50,7 @@ class Task:
     def start(
         self, settings: Settings, error: Callable[[], float] | None = None
     ) -> tuple[Run | None, History, list[Callable[[Progress], None]]]:
-        """Begins: the run, a history to be filled, and all who are told of the progress.
+        """Begins: the run, a history to be filled, and all observers of the progress.
 
         Args:
             settings: those that are used in the end.
