@@ -87,7 +87,7 @@ def _campaign(arguments: argparse.Namespace) -> tuple[Campaign, str]:
         config = {"paper": _named(arguments.paper), "effort": effort, "seeds": arguments.seeds}
         run = Run.create(arguments.out, "reproduce", config)
     papers, seeds = _papers(config["paper"]), config["seeds"]
-    label = config["effort"] + ("" if seeds is None else f", {seeds} seeds")
+    label = config["effort"] + ("" if seeds is None else f", {seeds} seed{'s' * (seeds != 1)}")
     return Campaign(papers, attrgetter(config["effort"]), run, seeds), label
 
 
