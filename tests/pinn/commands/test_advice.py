@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pinn.commands import solve
+from pinn.commands.solve_request import Request
 from pinn.networks import MLP, PhysicsFormer, Wavelet
 from pinn.networks.mixers import Shared
 from pinn.optimisers import Adam, LevenbergMarquardt
@@ -28,7 +29,7 @@ Sizes = PhysicsFormer.Sizes
 def settings(*words: str) -> Settings:
     parser = argparse.ArgumentParser()
     solve.configure(parser)
-    return solve._Request(parser.parse_args(list(words)), ALONE).settings
+    return Request(parser.parse_args(list(words)), ALONE).settings
 
 
 @pytest.mark.parametrize(
