@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import sympy
+
+from pinn.problem.reading import difference
 from pinn.problem.spectral.collocation import attempt
 from pinn.problem.spectral.null_direction import null_direction
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pinn.problem.problem import Problem
 
 # What is left of a direction, relative to its terms, that is 0: a problem that is so near to a
@@ -43,6 +48,36 @@ def check_uniqueness(problem: Problem) -> None:
             f"none; change a coefficient or a condition, or let the coefficient be an unknown and "
             f"add a condition that fixes the size."
         )
+
+
+def is_determined(problem: Problem) -> bool:
+    """Whether what is known at one end says all that follows: an initial value problem, whose
+    equations and conditions name the highest derivatives without a choice.
+    """
+    if problem.functionals or (len(problem.coordinates) > 1 and not _is_evolution(problem)):
+        return False
+    if len({problem.domain.part(c.on) for c in problem.conditions}) > 1 and not problem.time:
+        return False
+    ends = [c.equation for c in problem.conditions]
+    return not problem.periodic and all(
+        _is_linear_in_highest(difference(form), problem.fields)
+        for form in (*problem.equations, *ends)
+    )
+
+
+def _is_linear_in_highest(form: Any, fields: Sequence[Any]) -> bool:
+    """Whether the highest derivatives of each field in an expression stand there linearly."""
+    named = sympy.sympify(form).doit()
+    for field in fields:
+        found = [d for d in named.atoms(sympy.Derivative) if d.expr == field]
+        top = max((int(d.derivative_count) for d in found), default=0)
+        highest = [d for d in found if int(d.derivative_count) == top] or [field]
+        named = named.xreplace({d: sympy.Dummy() for d in found if d not in highest})
+        names = {d: sympy.Dummy() for d in highest}
+        named = named.xreplace(names).xreplace({field: names.get(field, sympy.Dummy())})
+        if any(named.diff(n).has(*names.values()) for n in names.values()):
+            return False
+    return True
 
 
 def _is_evolution(problem: Problem) -> bool:

@@ -12,6 +12,7 @@ from pinn.problem.scales import Scales
 from pinn.solution import ReferenceGrid, Solution
 from pinn.solved import Solved, attention_use
 from pinn.stages.digits import add_digits, training_limits, why_not
+from pinn.stages.other_solutions import remarked
 from pinn.stages.race import decide
 from pinn.stages.second_opinion import Opinion, second_opinion
 from pinn.stages.task import Task, built_in, write
@@ -77,6 +78,7 @@ def solve_at_once(
     bound = known_bound(problem, solution.trial) if is_whole else None
     offer = _offer(problem, solution.settings)
     verdict = judge(evidence_of(problem, solution.trial, trainer, offer))
+    verdict = remarked(verdict, solution) if is_whole else verdict
     state = trainer.progress
     solved = Solved(
         solution=solution,

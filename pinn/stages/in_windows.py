@@ -8,6 +8,7 @@ from pinn.networks import Race
 from pinn.solution import Solution
 from pinn.solved import Solved
 from pinn.stages.marching import March
+from pinn.stages.other_solutions import remarked
 from pinn.stages.task import Task, built_in, write
 from pinn.stages.windowing import settings_of_windows
 from pinn.training.trainer import INTERRUPTED
@@ -24,7 +25,7 @@ def solve_in_windows(task: Task) -> Solved:
     solution = Solution(task.problem, marched.trial, settings)
     solved = Solved(
         solution=solution,
-        verdict=judge(marched.evidence),
+        verdict=remarked(judge(marched.evidence), solution),
         errors=None if task.problem.reference is None else solution.errors(),
         attention=None,
         iterations=marched.iterations,

@@ -71,6 +71,27 @@ def null_direction(
     return None
 
 
+def directions(collocation: Collocation, state: Array, count: int = 2) -> list[Array]:
+    """Resolved changes of the fields (f, n) of which the problem says least, the least first.
+
+    Args:
+        collocation: of a problem.
+        state: coefficients at which it is linearised.
+        count: how many at most.
+
+    Raises:
+        ArithmeticError: a value is not finite.
+    """
+    blocks = collocation.blocks(state)
+    rows, columns = collocation.scales(blocks)
+    found = [
+        values * columns[:, None]
+        for values in _candidates(collocation, blocks, rows, columns)
+        if collocation.space.tail(values) <= RESOLVED
+    ]
+    return found[:count]
+
+
 def _candidates(
     collocation: Collocation, blocks: Sequence[Block], rows: Array, columns: Array
 ) -> Iterator[Array]:

@@ -90,7 +90,7 @@ class Space:
         """Share of the norm in the highest eighth of the degrees: what is not resolved."""
         fields = self.split(values)
         high = fields[:, self.degrees >= 7 * self.degree / 8]
-        return float(np.linalg.norm(high)) / float(np.linalg.norm(fields))
+        return float(np.linalg.norm(high) / max(np.linalg.norm(fields), np.finfo(float).tiny))
 
     def _along(self, axis: int, places: Array, order: int) -> Array:
         low, high = self.intervals[axis]
