@@ -44,6 +44,7 @@ FURTHER = {
             "certified_attend",
             "attend_ragged",
         ),
+        "sciformer.attention.cores": ("Cells",),
         "sciformer.mixers": ("TokenMixer",),
         "sciformer.sequence": (
             "make_model",

@@ -217,7 +217,7 @@ def _regions(trial: Trial) -> dict[str, float]:
             float((attend(query, equal, value, core=core) - exact).abs().max())
             for core in (Regions(block, LearnedMass(1).double()), Regions(block))
         ]
-        found = certified_attend(query, key, value, block=block)
+        found = certified_attend(query, key, value, core=Regions(block))
         apart = (found.output - attend(query, key, value)).norm(dim=-1)
     return {
         "order": math.log(pairs(16384) / pairs(1024), 16),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import pytest
@@ -28,6 +29,7 @@ from sciformer.attention import (
 )
 from sciformer.attention.cores import (
     Automatic,
+    Cells,
     ExactMass,
     Flex,
     Fused,
@@ -135,6 +137,21 @@ class TestLearnedRegions(TestRegions):
         return Regions(4, mass)
 
 
+class TestCells(CoreContract):
+    fits = frozenset({"none", "rotary", "sinusoidal", "absolute"})
+    masks: ClassVar[tuple[type[Mask], ...]] = (Padding, Mass)
+    counts_products = False
+
+    def make(self) -> Core:
+        return Cells(4)
+
+    def exact(self, n: int) -> Core:
+        return Cells(1)
+
+    def is_table(self, made: Tensor, n: int) -> bool:
+        return made.dim() == 3 and made.shape[1:] == (n, 2 ** math.ceil(math.log2(n / 4)))
+
+
 @settings(deadline=None, max_examples=20)
 @given(
     seed=st.integers(0, 999),
@@ -155,7 +172,7 @@ def test_the_bound_of_regions_holds_in_every_row(
     masses = torch.rand(n, generator=generator, dtype=torch.float64) + 0.1
     mask = Mass(masses) & Padding(torch.tensor([min(kept, n)]))
     mask = mask & Causal() if is_causal else mask
-    found = certified_attend(query, key, value, block=block, mask=mask)
+    found = certified_attend(query, key, value, core=Regions(block), mask=mask)
     error = (found.output - attend(query, key, value, mask=mask)).norm(dim=-1)
     assert bool((error <= found.bound + 1e-13).all())
     if spread == 0.0:  # equal keys of a region are the region
@@ -174,9 +191,9 @@ def test_regions_on_clustered_keys_have_a_useful_bound() -> None:
         return [0.5 * waves, waves, waves.cos()]
 
     sorted_parts = tokens(order.sort(points))
-    found = certified_attend(*sorted_parts, block=8)
+    found = certified_attend(*sorted_parts, core=Regions(8))
     error = (found.output - attend(*sorted_parts)).norm(dim=-1)
-    unsorted = certified_attend(*tokens(points), block=8)
+    unsorted = certified_attend(*tokens(points), core=Regions(8))
     assert bool((error <= found.bound).all())
     assert float(found.bound.mean()) < 0.3 * float(unsorted.bound.mean())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sciformer.attention.cores.automatic import Automatic as Automatic
+from sciformer.attention.cores.cells import Cells as Cells
 from sciformer.attention.cores.core import Core as Core
 from sciformer.attention.cores.flex import Flex as Flex
 from sciformer.attention.cores.fused import Fused as Fused

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,8 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from sciformer.attention.cores.core import Core
-from sciformer.attention.masks import Both, Causal, Mask, Mass, Padding
-from sciformer.attention.normalisers import Softmax
+from sciformer.attention.cores.key_masses import (
+    key_masses,
+    refuse_differences,
+    single,
+    without_absent,
+)
+from sciformer.attention.masks import Causal, Mass, Padding
 from sciformer.attention.parts import Part, lowest_mass, merge
 from sciformer.attention.scoring import Scoring
 from sciformer.errors import DomainError
@@ -104,8 +108,8 @@ class Regions(Core, nn.Module):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
         self.check(query, key, value, scoring)
-        masses = _masses(scoring, key)
-        key, value = _without_absent(key, value, masses, scoring)
+        masses = key_masses(scoring, key)
+        key, value = without_absent(key, value, masses, scoring)
         near = self._near(query, key, value, scoring, masses)
         if self.block >= scoring.patch.m:
             return near.output
@@ -131,8 +135,8 @@ class Regions(Core, nn.Module):
                 "Regions: only exact masses have a bound; use ExactMass() to evaluate."
             )
         self.check(query, key, value, scoring)
-        masses = _masses(scoring, key)
-        key, value = _without_absent(key, value, masses, scoring)
+        masses = key_masses(scoring, key)
+        key, value = without_absent(key, value, masses, scoring)
         present = (masses > 0)[..., None, :, None]
         means = self._summary(key, value, masses).key.repeat_interleave(self.block, -2)
         away = torch.where(present, key - means[..., : scoring.patch.m, :], 0.0).norm(dim=-1)
@@ -147,21 +151,10 @@ class Regions(Core, nn.Module):
         return bound
 
     def refusal(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> str | None:
-        patch, position = scoring.patch, scoring.position
+        patch = scoring.patch
         if patch.n != patch.m or patch.query_start != patch.key_start:
             return "regions are for self-attention, with queries at the positions of the keys"
-        if not isinstance(scoring.normaliser, Softmax):
-            return f"regions are for a softmax, not {type(scoring.normaliser).__name__}"
-        if (
-            not position.is_toeplitz
-            or position.relative(patch) is not None
-            or position.gain(patch) is not None
-        ):
-            return f"{type(position).__name__} tells the keys of a region apart by their offset"
-        for mask in _single(scoring.mask):
-            if not isinstance(mask, Causal | Padding | Mass):
-                return f"the mask {type(mask).__name__} tells the keys of a region apart"
-        return None
+        return refuse_differences("regions", scoring, (Causal, Padding, Mass))
 
     def pairs(self, scoring: Scoring) -> int:
         n = scoring.patch.n
@@ -228,37 +221,5 @@ def _cells(rows: Tensor, block: int) -> Tensor:
     return cells
 
 
-def _single(mask: Mask | None) -> Iterator[Mask]:
-    """The masks that `&` combined, without those that say nothing."""
-    if isinstance(mask, Both):
-        yield from _single(mask.first)
-        yield from _single(mask.second)
-    elif mask is not None and type(mask) is not Mask:
-        yield mask
-
-
 def _is_causal(scoring: Scoring) -> bool:
-    return any(isinstance(mask, Causal) for mask in _single(scoring.mask))
-
-
-def _masses(scoring: Scoring, key: Tensor) -> Tensor:
-    """The mass of each key, (..., m); 0 where there is none."""
-    masses = torch.ones(scoring.patch.m, dtype=key.dtype, device=key.device)
-    for mask in _single(scoring.mask):
-        if isinstance(mask, Mass):
-            masses = masses * mask.weights.to(key.dtype)
-        elif isinstance(mask, Padding):
-            present = mask.allowed(scoring.patch, key.device)
-            assert present is not None  # padding always says which keys exist
-            masses = masses * present[..., 0, 0, :].to(key.dtype)
-    return masses
-
-
-def _without_absent(
-    key: Tensor, value: Tensor, masses: Tensor, scoring: Scoring
-) -> tuple[Tensor, Tensor]:
-    """Keys and values with zeros where the mass is 0, nan and all."""
-    if scoring.mask is None or scoring.mask.is_band:
-        return key, value
-    present = (masses > 0)[..., None, :, None]
-    return torch.where(present, key, 0.0), torch.where(present, value, 0.0)
+    return any(isinstance(mask, Causal) for mask in single(scoring.mask))
