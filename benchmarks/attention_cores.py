@@ -124,7 +124,7 @@ def ragged() -> None:
             return layer(padded, mask=Padding(exists))
 
         with torch.no_grad():
-            one, other = medians([packed, with_padding], 3)
+            one, other = medians([packed, with_padding], 5)
         target = "30" if "2,048" in name else ""
         pairs = len(lengths) * max(lengths) ** 2 / sum(n * n for n in lengths)
         rows.append((name, f"{1e3 * one:.0f}", f"{other / one:.1f}", f"{pairs:.1f}", target))

@@ -165,8 +165,12 @@ class MultiheadAttention(nn.Module):
 
     def merge(self, heads: Tensor) -> Tensor:
         """The outputs of the heads, (..., h, n, d), as one output (..., n, width)."""
-        output: Tensor = self.output(heads.transpose(-3, -2).flatten(-2))
+        output: Tensor = self.output(self.join(heads))
         return output
+
+    def join(self, heads: Tensor) -> Tensor:
+        """The outputs of the heads, (..., h, n, d), side by side, (..., n, h d)."""
+        return heads.transpose(-3, -2).flatten(-2)
 
     def weights(
         self,

@@ -137,7 +137,7 @@ def attend_ragged(
     if not len(sequences.tokens):
         return sequences.with_tokens(layer.merge(value))
     attend = _by_one_launch if _is_one_launch(layer, query, sequences, mask) else _by_length
-    return sequences.with_tokens(layer.merge(attend(layer, (query, key, value), sequences, mask)))
+    return sequences.with_tokens(attend(layer, (query, key, value), sequences, mask))
 
 
 def _is_one_launch(
@@ -162,23 +162,39 @@ def _by_one_launch(
         torch.cat([layer.position.rotate(one, 0) for one in part.split(sequences.lengths, -2)], -2)
         for part in (query * query.shape[-1] ** -0.5, key)
     )
-    return VARIABLE_LENGTH.attend(query, key, value, sequences.lengths, mask)
+    return layer.merge(VARIABLE_LENGTH.attend(query, key, value, sequences.lengths, mask))
 
 
 def _by_length(
     layer: MultiheadAttention, heads: Heads, sequences: Ragged, mask: Mask | None
 ) -> Tensor:
-    """Sequences of one length attend together."""
+    """Sequences of one length attend together; they are views where they lie side by side."""
     starts: dict[int, list[int]] = defaultdict(list)
     for start, length in zip(sequences.offsets, sequences.lengths, strict=False):
         if length:
             starts[length].append(start)
-    found: dict[int, Tensor] = {}
+    order = _grouped(starts, heads[0].device)
+    if order is not None:
+        heads = heads[0][:, order], heads[1][:, order], heads[2][:, order]
+    found, first = [], 0
     for length, places in starts.items():
+        behind = first + length * len(places)
         query, key, value = (
-            torch.stack([part[..., start : start + length, :] for start in places])
+            torch.unflatten(part[:, first:behind], 1, (-1, length)).transpose(0, 1)
             for part in heads
         )  # (sequences of this length, h, n, d)
         together = layer.attend(query, key, value, mask=mask)
-        found |= dict(zip(places, together.unbind(0), strict=True))
-    return torch.cat([found[start] for start in sorted(found)], -2)
+        found.append(layer.join(together).flatten(0, 1))
+        first = behind
+    joined = torch.cat(found)
+    output: Tensor = layer.output(joined if order is None else joined[order.argsort()])
+    return output
+
+
+def _grouped(starts: dict[int, list[int]], device: torch.device) -> Tensor | None:
+    """The tokens with sequences of one length side by side; None where they already are."""
+    places = [(start, length) for length, some in starts.items() for start in some]
+    if places == sorted(places):
+        return None
+    tokens = [torch.arange(start, start + length) for start, length in places]
+    return torch.cat(tokens).to(device)

@@ -37,6 +37,15 @@ class Cells(Core):
         DomainError: size < 1; a scheme that adds by offset; a mask other than `Padding`, `Mass` and
             what `&` makes of them; a normaliser other than the softmax.
 
+    Examples:
+        >>> import torch
+        >>> from sciformer.attention import attend
+        >>> from sciformer.attention.cores import Cells
+        >>> tokens = torch.linspace(-1, 1, 256, dtype=torch.float64)[None, :, None]
+        >>> error = attend(tokens, tokens, tokens, core=Cells(16)) - attend(tokens, tokens, tokens)
+        >>> bool(error.abs().max() < 1e-7)
+        True
+
     Cost: n cells pairs, each of about d (d + e) products instead of d + e: for narrow heads. Memory
         n d e.
     Accuracy: `bound` has a proven bound of every row's error.
