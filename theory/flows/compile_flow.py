@@ -15,7 +15,7 @@ from theory.flows.budget import Budget, certify, solution_range
 from theory.flows.design import Design, build
 from theory.flows.equation import Problem, ReactionDiffusion, recognise
 from theory.flows.polynomial import Polynomial
-from theory.flows.record import MOST_DEGREE, MOST_TOKENS
+from theory.flows.record import MOST_DEGREE, MOST_TOKENS, SPARE
 from theory.flows.sizing import Sizing
 from theory.flows.splitting import SplittingTransformer
 from theory.flows.starts import Starts
@@ -48,8 +48,7 @@ class FlowCertificate:
     @property
     def bound(self) -> float:
         """The proven bound of the error of the float64 forward pass, in the sup norm."""
-        # A thousandth to spare, so that other arithmetic can confirm it.
-        return self.budget.total * 1.001
+        return self.budget.total * SPARE
 
 
 @dataclass(frozen=True)
@@ -129,10 +128,10 @@ def compile_flow(
         module = build(equation, reaction, design)
         report("certify", attempt / _ROUNDS)
         budget = certify(equation, starts, reaction, design, module)
-        if 1.001 * budget.total <= epsilon:
+        if SPARE * budget.total <= epsilon:
             report("certify", 1.0)
             return CompiledFlow(module, FlowCertificate(equation, starts, epsilon, design, budget))
-        target *= max(_LEAST_SHRINK, min(_SHRINK, epsilon / (1.001 * budget.total)))
+        target *= max(_LEAST_SHRINK, min(_SHRINK, epsilon / (SPARE * budget.total)))
     assert budget is not None, "at least one round"
     raise ConvergenceError(
         f"compile_flow: after {_ROUNDS} rounds the proven bound is {budget.total:.3g}, above "

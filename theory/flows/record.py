@@ -13,11 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sciformer.errors import SciformerError
 from theory.flows.reaction_text import read_reaction
-from theory.universal.reading import Tensors, damaged, read_as, read_json, read_tensors
+from theory.universal.reading import damaged, read_as, read_json
 
 FORMAT, BURGERS_FORMAT = "sciformer-flow-1", "sciformer-burgers-1"
 CERTIFICATE, WEIGHTS = "flow.json", "flow.safetensors"
@@ -32,8 +30,17 @@ MOST_DEGREE = 32
 MOST_STEPS = 100_000
 """Taylor steps of a reaction's flow; python-flint does about ten thousand a second."""
 # A float64 written as a fraction has up to 324 digits on one side.
-_NUMBER = re.compile(r"-?\d{1,330}(/[1-9]\d{0,329})?")
+_NUMBER = re.compile(r"-?[0-9]{1,330}(/[1-9][0-9]{0,329})?")
 _LARGEST = Fraction(10**70)
+
+SPARE = 1.001
+"""A bound over the sum of its parts: other arithmetic confirms it with a thousandth to spare."""
+CLAIM = "|module(u0 at the sensors) - u(T) at the places| <= bound for every such start"
+BURGERS_CLAIM = (
+    "|module(u0(j / sensors), viscosity, (x, t)) - u(x, t)| <= bound for every such start, "
+    "0 <= x <= 1 and earliest <= t <= latest"
+)
+"""What a bound says; a certificate in other words would promise what was not proven."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ class DesignRecord:
 
 @dataclass(frozen=True)
 class BudgetRecord:
-    """A remark on the compiler's view of the parts of its bound. No proof uses it."""
+    """The compiler's view of the parts of its bound, which add up to it. No proof uses it."""
 
     splitting: float
     heads: float
@@ -146,6 +153,8 @@ def read_record(directory: Path) -> FlowRecord | BurgersRecord:
         record = read_as(BurgersRecord, found, CERTIFICATE)
     else:
         raise damaged(CERTIFICATE, f"its format is neither {FORMAT} nor {BURGERS_FORMAT}")
+    if record.claim != (CLAIM if isinstance(record, FlowRecord) else BURGERS_CLAIM):
+        raise damaged(CERTIFICATE, "its claim is in other words than those that are proven")
     if not 0 < record.bound <= record.epsilon:
         raise damaged(CERTIFICATE, "its bound is not between 0 and epsilon")
     _check_starts(record.starts)
@@ -182,6 +191,15 @@ def _check_flow(record: FlowRecord) -> None:
         raise damaged(CERTIFICATE, "diffusivity, length or time is not > 0")
     if reach(nu, number(e.drift), time / d.depth) > MOST_PERIODS * length:
         raise damaged(CERTIFICATE, f"a step reaches over more than {MOST_PERIODS} intervals")
+    _check_budget(record)
+
+
+def _check_budget(record: FlowRecord) -> None:
+    """Parts that are not those of the bound would mislead, though no proof uses them."""
+    b = record.budget
+    parts = (b.splitting, b.heads, b.block, b.rounding)
+    if min(parts) < 0 or not math.isclose(SPARE * sum(parts), record.bound, rel_tol=1e-9):
+        raise damaged(CERTIFICATE, "its budget is not that of its bound")
 
 
 def _check_formula(text: str) -> None:
@@ -236,61 +254,6 @@ def _in_reach(value: Fraction) -> Fraction:
     if not is_in_reach(value):
         raise damaged(CERTIFICATE, "a number is out of reach")
     return value
-
-
-def read_weights(directory: Path, record: FlowRecord | BurgersRecord) -> Tensors:
-    """The weights, of which names, shapes and types are those of the design.
-
-    Raises:
-        DataError: other tensors, or numbers that are not finite.
-    """
-    tensors = read_tensors(directory / WEIGHTS)
-    if isinstance(record, BurgersRecord):
-        shapes = _burgers_shapes(record.design)
-    else:
-        shapes = _flow_shapes(record, tensors.get("reading.index", np.zeros(0)).size)
-    for name in sorted({*shapes, *tensors}):
-        if name not in tensors or name not in shapes:
-            raise damaged(WEIGHTS, f"it {'lacks' if name in shapes else 'should not hold'} {name}")
-        kind = np.int64 if name == "reading.index" else np.float64
-        if tensors[name].shape != shapes[name] or tensors[name].dtype != kind:
-            raise damaged(WEIGHTS, f"{name} does not have the shape and type of its design")
-        if not np.isfinite(tensors[name]).all():
-            raise damaged(WEIGHTS, f"{name} holds numbers that are not finite")
-    return tensors
-
-
-def _flow_shapes(record: FlowRecord, keys: int) -> dict[str, tuple[int, ...]]:
-    d, walls = record.design, record.equation.walls
-    ring = d.tokens * (1 if walls is None else 2 if walls[0] == walls[1] else 4)
-    shapes: dict[str, tuple[int, ...]] = {
-        "reaction.layers.0.weight": (d.units, 1),
-        "reaction.layers.0.bias": (d.units,),
-        "reaction.layers.2.weight": (1, d.units),
-        "reaction.layers.2.bias": (1,),
-        "attention.attention.position.table": (1, 2 * ring - 1),
-    }
-    shapes |= {f"attention.attention.{part}.weight": (1, 1) for part in _PARTS}
-    if d.sensors != d.tokens:
-        e = record.equation
-        far = reach(number(e.diffusivity), number(e.drift), number(e.time) / d.depth)
-        wanted = d.sensors + 2 * far * d.sensors / float(number(e.length))
-        # The head rounds up and adds a sensor on each side.
-        if abs(keys - wanted) > 6:
-            raise damaged(WEIGHTS, f"its {keys} keys are not as many as the first step reaches")
-        shapes |= {"reading.index": (keys,), "reading.sources": (keys, 2)}
-        shapes |= {"reading.places": (d.tokens, 2)}
-        shapes |= {f"reading.attention.{part}.weight": (2, 2) for part in ("query", "output")}
-        shapes |= {f"reading.attention.{part}.weight": (2, 3) for part in ("key", "value")}
-    return shapes
-
-
-def _burgers_shapes(design: BurgersDesignRecord) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {"potential.weight": (design.tokens, design.sensors)}
-    return shapes | {f"attention.{part}.weight": (3, 3) for part in _PARTS}
-
-
-_PARTS = ("query", "key", "value", "output")
 
 
 def values(record: Any) -> dict[str, Any]:

@@ -5,18 +5,29 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
+import time
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file, save_file
 
+from sciformer.cli.main import main
 from sciformer.errors import SciformerError
+from theory.flows.burgers import compile_burgers
+from theory.flows.compile_flow import compile_flow
+from theory.flows.ends import Walls
+from theory.flows.equation import ReactionDiffusion
+from theory.flows.expression import Expression
+from theory.flows.polynomial import Polynomial
 from theory.flows.record import BURGERS_FORMAT
 from theory.flows.reference import Observer, burgers_error
-from theory.flows.storage import load, load_burgers
+from theory.flows.starts import Starts
+from theory.flows.storage import load, load_burgers, save, save_burgers
 from theory.flows.verifier.verify import verify_flow
 
 FACTORS = (0.0, 0.5, 0.9, 1 - 1e-9, 1 + 1e-9, 1.01, 1.3, 2.0, 1e9, -1.0)
@@ -152,3 +163,48 @@ def lie(path: Path) -> str | None:
     except SciformerError:
         return None
     return None if found <= bound + REFERENCE else f"error {found}, proven {bound}"
+
+
+def _small(reaction: Any, drift: str = "0", **ends: Any) -> ReactionDiffusion:
+    return ReactionDiffusion(
+        "small", Fraction(1, 50), Fraction(drift), reaction, Fraction(1), Fraction(1, 8), **ends
+    )
+
+
+FLOWS = {
+    "logistic": (_small(Polynomial.of([0, 2, -2])), Starts(0.0, 1.0, 5.0, waves=3)),
+    "kinks": (_small(Polynomial.of([0, 2, 0, -2])), Starts(-1.0, 1.0, 5.0)),
+    "drift": (_small(Polynomial.of([0]), "1/2"), Starts(-1.0, 1.0, 5.0, waves=3)),
+    "walls": (
+        _small(Polynomial.of([0, 1, 0, -1]), ends=Walls(-1, 1)),
+        Starts(-1.0, 1.0, 3.0, waves=3),
+    ),
+    "formula": (_small(Expression.read("sin(u) - u/2")), Starts(0.0, 1.0, 5.0, waves=3)),
+}
+
+
+def true_ones(root: Path, *names: str) -> dict[str, Files]:
+    """Flows of each kind whose certificates hold, to be forged."""
+    made = {}
+    for name in names or FLOWS:
+        equation, starts = FLOWS[name]
+        flow = compile_flow(equation, epsilon=0.05, starts=starts)
+        made[name] = Files.of(save(flow, root / name))
+    if not names:
+        head = compile_burgers(Starts(-0.5, 1.0, 5.0, waves=2), 1e-3, viscosity=0.05)
+        made["burgers"] = Files.of(save_burgers(head, root / "burgers"))
+    return made
+
+
+def refused(path: Path, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Requires that the command refuses a directory in one sentence, within seconds."""
+    begin = time.process_time()
+    status = main(["verify", str(path)])
+    spent, said = time.process_time() - begin, capsys.readouterr()
+    assert status not in (0, 3), "accepted"
+    assert "Traceback" not in said.err
+    sentence = said.err.strip().splitlines()[-1]
+    assert re.search(words, sentence), sentence
+    assert len(sentence) < 400
+    assert sentence.isprintable()
+    assert spent < 5

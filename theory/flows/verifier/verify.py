@@ -13,12 +13,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from sciformer.errors import CertificateError
-from theory.flows.record import BurgersRecord, read_record, read_weights
+from theory.flows.record import BurgersRecord, read_record
+from theory.flows.stored_weights import read_weights
 from theory.flows.verifier import burgers
 from theory.flows.verifier.claim import Claim, of_record
 from theory.flows.verifier.enclosures import Balls, flow
 from theory.flows.verifier.layers import LayerErrors, Range
 from theory.flows.verifier.numbers import Numbers, best_numbers
+from theory.flows.verifier.statement import statement
 from theory.flows.verifier.weights import (
     Block,
     check_reading_head,
@@ -40,12 +42,14 @@ class FlowVerification:
         derived: the bound that was derived anew, at most the claimed one.
         layers: number of layers.
         arithmetic: the library that computed.
+        proven: what holds, from the numbers that the proof used and from no remark.
     """
 
     bound: float
     derived: float
     layers: int
     arithmetic: str
+    proven: str
 
 
 def verify_flow(
@@ -93,7 +97,7 @@ def verify_flow(
             f"verify: the weights prove a bound of {derived:.6g}, not the claimed "
             f"{record.bound:.6g}; compile again."
         )
-    return FlowVerification(record.bound, derived, layers, numbers.name)
+    return FlowVerification(record.bound, derived, layers, numbers.name, statement(record))
 
 
 def derive(balls: Balls, claim: Claim, report: Report | None = None) -> float:
