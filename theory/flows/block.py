@@ -12,7 +12,7 @@ from sciformer.blocks import FeedForward
 from sciformer.errors import CertificateError, ConvergenceError
 from theory.flows.rate import Rate
 from theory.flows.reaction import interpolating_block, spaced_by_curvature
-from theory.flows.record import MOST_STEPS
+from theory.flows.record import MOST_OPERATIONS
 from theory.universal.arrays import Array
 from theory.universal.enclosure.intervals import Interval, up
 
@@ -40,10 +40,11 @@ def flow(reaction: Rate, u: Interval, time: float) -> Interval:
     Source: Moore 1966, chapter 11.
     """
     steepest = reaction.derivative().largest(float(u.lower.min()), float(u.upper.max()))
-    if not 16 * time * steepest <= MOST_STEPS:
+    most = MOST_OPERATIONS // reaction.operations
+    if not 16 * time * steepest <= most:
         raise ConvergenceError(
             f"flow: a reaction of slope {steepest:.3g} over the time {time:.3g} would take more "
-            f"than {MOST_STEPS} steps; shorten the time, or narrow the range of the starts."
+            f"than {most} steps; shorten the time, or narrow the range of the starts."
         )
     steps = max(1, math.ceil(16 * time * steepest))
     step = Interval.point(time) * Interval.point(float(steps)).reciprocal()

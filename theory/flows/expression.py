@@ -76,6 +76,10 @@ class Expression:
         """The operations."""
         return compile_expression(self.expression, (U,))
 
+    @property
+    def operations(self) -> int:
+        return len(self.program.steps)
+
     def sign(self, u: float) -> int | None:
         return exact_sign(self.expression, u)
 

@@ -77,6 +77,10 @@ class Polynomial:
         return None if self.degree > 1 else (float(source), float(rate))
 
     @property
+    def operations(self) -> int:
+        return len(self.coefficients)
+
+    @property
     def written(self) -> list[str]:
         return [str(c) for c in self.coefficients]
 

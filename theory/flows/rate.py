@@ -22,6 +22,11 @@ class Rate(Protocol):
         ...
 
     @property
+    def operations(self) -> int:
+        """The number of sums, products and functions that make it up."""
+        ...
+
+    @property
     def written(self) -> str | list[str]:
         """The form that a record holds."""
         ...

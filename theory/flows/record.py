@@ -27,8 +27,10 @@ MOST_PERIODS = 100
 """Intervals that the kernel of a step may reach over; what has spread so far is constant."""
 MOST_DEGREE = 32
 """Degree of a reaction: the verifier's Taylor steps have terms of eleven times that degree."""
-MOST_STEPS = 100_000
-"""Taylor steps of a reaction's flow; python-flint does about ten thousand a second."""
+MOST_OPERATIONS = 200_000
+"""Taylor steps of a reaction's flow times the operations of the reaction; python-flint does about
+ten thousand a second.
+"""
 # A float64 written as a fraction has up to 324 digits on one side.
 _NUMBER = re.compile(r"-?[0-9]{1,330}(/[1-9][0-9]{0,329})?")
 _LARGEST = Fraction(10**70)

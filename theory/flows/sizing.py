@@ -14,6 +14,7 @@ from theory.flows.equation import ReactionDiffusion
 from theory.flows.head_errors import reading_error
 from theory.flows.record import (
     MOST_LAYERS,
+    MOST_OPERATIONS,
     MOST_PERIODS,
     MOST_SENSORS,
     MOST_TOKENS,
@@ -181,8 +182,10 @@ class Sizing:
         bend *= reaction.upper - reaction.lower
         each = float(step_of(self.equation, depth)) / 2 * bend**2 / 8
         units = math.ceil(math.sqrt(2 * each * growth.sum() / (_BLOCK * self.epsilon))) + 2
-        if units > MOST_UNITS:
-            raise self._out_of_reach("hidden units", MOST_UNITS, "the block's error")
+        # The verifier follows the reaction from every knot, for at most two Taylor steps.
+        most = min(MOST_UNITS, MOST_OPERATIONS // (2 * reaction.f.operations))
+        if units > most:
+            raise self._out_of_reach("hidden units", most, "the block's error")
         return max(units, 2)
 
     def _out_of_reach(self, what: str, most: int, why: str) -> ConvergenceError:

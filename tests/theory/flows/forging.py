@@ -145,6 +145,13 @@ def _element(files: Files, generator: random.Random) -> None:
     files.tensors[name] = array.reshape(files.tensors[name].shape)
 
 
+def widened(files: Files, factor: float = 3.0) -> None:
+    """A claim of a larger bound, so that there is room for a lie."""
+    record = files.record
+    record["bound"], record["epsilon"] = factor * record["bound"], factor * record["epsilon"]
+    record["budget"] = {k: factor * v for k, v in record["budget"].items()}
+
+
 def lie(path: Path) -> str | None:
     """What is untrue of a directory that `verify_flow` accepts, or None."""
     try:

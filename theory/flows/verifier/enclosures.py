@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from sciformer.errors import CertificateError
-from theory.flows.record import MOST_STEPS
+from theory.flows.record import MOST_OPERATIONS
 from theory.flows.verifier.numbers import Number, Numbers
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Rate(Protocol):
     @property
     def is_odd(self) -> bool:
         """Whether f(-u) = -f(u) is known."""
+        ...
+
+    @property
+    def operations(self) -> int:
+        """The number of sums, products and functions that make it up."""
         ...
 
     def sign(self, u: float) -> int | None:
@@ -128,7 +133,7 @@ def flow(balls: Balls, f: Rate, u: Number, time: Fraction, rate: float) -> Numbe
     Raises:
         CertificateError: too many steps, or no inclusion of the trajectories.
     """
-    steps = steps_of(time, rate)
+    steps = steps_of(f, time, rate)
     h = balls.of(time / steps)
     for _ in range(steps):
         around = picard(balls, f, u, h)
@@ -139,13 +144,19 @@ def flow(balls: Balls, f: Rate, u: Number, time: Fraction, rate: float) -> Numbe
     return u
 
 
-def steps_of(time: Fraction, rate: float) -> int:
+def steps_of(f: Rate, time: Fraction, rate: float, flows: int = 1) -> int:
     """Taylor steps of a flow over a time: at least 16 in every time in which it may grow by e.
 
+    Args:
+        flows: how many of them are wanted.
+
     Raises:
-        CertificateError: more than are within reach.
+        CertificateError: more operations than are within reach.
     """
     steps = 16 * float(time) * rate
-    if not steps <= MOST_STEPS:
-        raise CertificateError("verify: the reaction is too fast for its time to be followed.")
+    if not max(1.0, steps) * flows * f.operations <= MOST_OPERATIONS:
+        raise CertificateError(
+            f"verify: the reaction is too fast to be followed: {flows} flows of {steps:.3g} steps "
+            f"of {f.operations} operations, and at most {MOST_OPERATIONS} are within reach."
+        )
     return max(1, math.ceil(steps))

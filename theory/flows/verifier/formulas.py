@@ -58,6 +58,10 @@ class FormulaRate:
     def is_odd(self) -> bool:
         return is_odd(self.program)
 
+    @property
+    def operations(self) -> int:
+        return len(self.program.steps)
+
     def sign(self, u: float) -> int | None:
         return exact_sign(self.written.expression, u)
 

@@ -31,6 +31,10 @@ class PolynomialRate:
     def is_odd(self) -> bool:
         return not any(self.coefficients[::2])
 
+    @property
+    def operations(self) -> int:
+        return len(self.coefficients)
+
     def sign(self, u: float) -> int:
         value = sum((c * Fraction(u) ** k for k, c in enumerate(self.coefficients)), Fraction(0))
         return (value > 0) - (value < 0)

@@ -11,7 +11,6 @@ from fractions import Fraction
 import numpy as np
 
 from sciformer.errors import CertificateError
-from theory.flows.record import MOST_STEPS
 from theory.flows.verifier.claim import Claim
 from theory.flows.verifier.enclosures import (
     Balls,
@@ -96,15 +95,16 @@ def read_block(balls: Balls, claim: Claim, lower: float, upper: float) -> Block:
     half, error = claim.step / 2, 0.0
     parts = max(_LEAST_PARTS, _PARTS // len(knots))
     rate = max(map(abs, claim.f.bounds(balls, 1, float(knots[0]), float(knots[-1]))))
-    if len(knots) * steps_of(half, rate) > MOST_STEPS:
-        raise CertificateError("verify: the reaction is too fast for so many knots.")
-    gaps = [
-        balls.size(balls.of(v) - flow(balls, claim.f, balls.of(k), half, rate))
-        for k, v in zip(exact, values, strict=True)
-    ]
+    steps_of(claim.f, half, rate, len(knots))
+    gaps: list[float] = []
+    for knot, value in zip(exact, values, strict=True):
+        end = flow(balls, claim.f, balls.of(knot), half, rate)
+        gaps.append(balls.size(balls.of(value) - end))
+        _require_hope(claim, gaps[-1])
     for k in range(len(knots) - 1):
         sag = _sag(balls, claim, (float(knots[k]), float(knots[k + 1])), half, parts)
         error = max(error, (max(gaps[k], gaps[k + 1]) + sag) * _ROUND_UP)
+        _require_hope(claim, error)
     # Tokens are means of starts and of values of the block.
     last = max(float(knots[-1]), float(values[-1]), claim.upper)
     beyond = 1.01 * (last - float(knots[-1]))
@@ -117,6 +117,15 @@ def read_block(balls: Balls, claim: Claim, lower: float, upper: float) -> Block:
         error=(error + float(tail) * beyond) * _ROUND_UP,
         rounding=1.02 * (len(knots) + 4) * _UNIT * size,
     )
+
+
+def _require_hope(claim: Claim, error: float) -> None:
+    """A block whose error alone exceeds the claim need not be looked at further."""
+    if not error <= claim.bound:
+        raise CertificateError(
+            f"verify: the weights prove a bound of {error:.6g} for the block alone, not the "
+            f"claimed {claim.bound:.6g}; compile again."
+        )
 
 
 def _sag(
