@@ -72,7 +72,7 @@ def early_exit(curve: Tensor, needed: int) -> Figure:
         label=f"99 % of the final accuracy: {needed} of {len(curve)} frames",
     )
     axes.set(xlabel="share of the sequence seen, %", ylabel="accuracy, %", ylim=(0, 101))
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left")
     return figure
 
 
