@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from theory.universal.format import BlockClaim
 from theory.universal.formula.target import Written, read_target
 from theory.universal.layer import LayerWeights, SingleLayer
 from theory.universal.verifier.bisection import Tree
-from theory.universal.verifier.blocks import Block, share_net
+from theory.universal.verifier.blocks import Block, Share, Units, share_net
 from theory.universal.verifier.defined import prove_defined
 from theory.universal.verifier.domain import Domain
 from theory.universal.verifier.errors import BlockError
@@ -298,3 +299,26 @@ def test_content_heads_whose_features_cancel(seed: int) -> None:
             assert low - rest <= exact <= high + rest
     assert size.max() > 1e6
     assert (seen.upper - seen.lower).max() < 1e-10 * size.max()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_units_whose_offset_cancels_their_slope(seed: int) -> None:
+    """Pre-activations of about 1 out of terms of 1e8, near a corner of the domain.
+
+    Kills: a reach from which the offset is taken away.
+    """
+    rng = np.random.default_rng(seed)
+    domain = Domain.of(read_target("0", 2))
+    claim = BlockClaim([["1", "0"], ["0", "1"]], "0", [0.0, 0.0], 0.0, -1.0, 1.0)
+    block = Block(claim, Tree(np.array([255], np.uint8)), domain, "token 1")
+    slope = rng.uniform(0.5e8, 1e8, (3, 2))
+    units = Units(slope, 1.0 - slope.sum(1), np.zeros((3, 0)), np.ones(3), np.zeros(3))
+    points = 1.0 - rng.uniform(0, 1e-9, (200, 2))
+    seen = BlockError(Share(block, units, np.zeros(2), 0.0, None)).see(points, points)
+    for point, low, high in zip(points.tolist(), seen.lower, seen.upper, strict=True):
+        exact = Fraction(0)
+        for row, offset in zip(slope.tolist(), units.offset.tolist(), strict=True):
+            terms = (Fraction(s) * Fraction(y) for s, y in zip(row, point, strict=True))
+            exact += max(sum(terms, start=Fraction(offset)), Fraction(0))
+        assert Fraction(low) <= exact <= Fraction(high)
+    assert (seen.upper - seen.lower).max() < 1e-4
