@@ -181,6 +181,36 @@ def test_low_precision_and_large_logits(dtype: torch.dtype, scale: float) -> Non
     assert bool((error <= found.bound.double() + 8 * torch.finfo(dtype).eps * (1 + scale)).all())
 
 
+@pytest.mark.parametrize("scale", [1e8, 1e15, 1e25, 1e38])
+def test_no_logit_is_too_large(scale: float) -> None:
+    """Up to the largest numbers of single precision; then each query sees one cell.
+
+    Kills: the square of a logit, an infinite root times a covariance of 0."""
+    query, key, value = (normal(k, 2, 40, 4).float() for k in range(3))
+    found = certified_attend(query * scale, key / 4, value, core=Cells(4))
+    assert bool(found.output.isfinite().all())
+    wanted = attend(query.double() * scale, key.double() / 4, value.double())
+    error = (found.output - wanted).norm(dim=-1)
+    assert bool((error <= found.bound * (1 + 1e-5)).all())
+    assert float(found.bound.max()) < 20
+
+
+@pytest.mark.parametrize(("n", "m", "e"), [(5, 0, 4), (0, 5, 4), (5, 5, 0), (0, 0, 4)])
+def test_nothing_to_attend_to(n: int, m: int, e: int) -> None:
+    """Kills: a division by no key, a list of no blocks."""
+    parts = normal(0, 2, n, 3), normal(1, 2, m, 3), normal(2, 2, m, e)
+    found = certified_attend(*parts, core=Cells(2))
+    assert torch.equal(found.output, torch.zeros(2, n, e, dtype=torch.float64))
+    assert torch.equal(found.bound, torch.zeros(2, n, dtype=torch.float64))
+
+
+def test_cells_under_vmap() -> None:
+    """Kills: a number of keys that depends on the keys."""
+    parts = [normal(k, 3, 2, 21, 4) for k in range(3)]
+    found = torch.func.vmap(lambda *heads: attend(*heads, core=Cells(3)))(*parts)
+    torch.testing.assert_close(found, attend(*parts, core=Cells(3)), rtol=1e-12, atol=1e-12)
+
+
 def test_sharp_heads_stay_among_their_values() -> None:
     """Second moments alone would weigh a cell by exp(x / 2), whatever its width.
 
@@ -206,7 +236,7 @@ def test_batches_of_keys_and_masks_are_broadcast() -> None:
 def test_what_cells_refuse() -> None:
     """Kills: a causal mask that is ignored, a core without a bound that is believed."""
     parts = [normal(k, 2, 6, 4) for k in range(3)]
-    with pytest.raises(DomainError, match=r"at least one key; got 0"):
+    with pytest.raises(DomainError, match=r"a whole number of keys >= 1; got 0"):
         Cells(0)
     with pytest.raises(DomainError, match=r"Cells: the mask Causal tells the keys of cells apart"):
         certified_attend(*parts, core=Cells(), mask=Causal())

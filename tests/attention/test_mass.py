@@ -141,6 +141,15 @@ def test_ragged_sequences_are_each_alone(position: str, mask: Causal | None) -> 
     torch.testing.assert_close(got.tokens, layer(padded, mask=visible)[exists])
 
 
+def test_sequences_of_one_length_apart_and_side_by_side() -> None:
+    """Kills: outputs left in the order of the lengths, copies where views would do."""
+    layer = MultiheadAttention(8, 2).double()
+    for lengths in ((3, 5, 3, 0, 4, 5), (5, 5, 3, 3, 1)):
+        batch = Ragged(torch.randn(sum(lengths), 8, dtype=torch.float64), lengths)
+        wanted = torch.cat([layer(one) for one in batch.sequences()])
+        torch.testing.assert_close(attend_ragged(layer, batch).tokens, wanted)
+
+
 def test_ragged_refuses_what_does_not_add_up() -> None:
     """Kills: tokens of a sequence counted to the next."""
     for lengths in ((2, 2), (6, -1), ()):

@@ -56,7 +56,7 @@ class Boxes:
     def bound(self, query: Tensor, sight: Sight, moments: Moments) -> Tensor:
         """The bound of `cores.Cells.bound` for queries (g, n, d), shape (g, n, 1)."""
         logit, value = self.errors(query, sight)
-        shift = self.diagonal / 2 * sight.variance.clamp(min=0).sqrt() / sight.root
+        shift = self.diagonal / 2 * sight.steepness
         away = torch.cdist(sight.output, moments.value, compute_mode="donot_use_mm_for_euclid_dist")
         risen = sight.weights * ((away + shift) * logit.expm1() + value * logit.exp())
         kept = (sight.weights * (-logit).exp()).sum(-1, keepdim=True)
@@ -70,18 +70,19 @@ class Boxes:
         positive, negative = query.clamp(min=0), (-query).clamp(min=0)
         up = positive @ self.above.mT + negative @ self.below.mT
         span = up + positive @ self.below.mT + negative @ self.above.mT
-        variance, root = sight.variance.clamp(min=0), sight.root
+        # Where powers overflow, and 0 inf is nan, fmin takes what is finite.
+        variance, root = sight.variance, sight.root
         tilted = variance * up.exp()
         taken = (root - 1) / CURVATURE
-        third = torch.minimum(SKEWNESS * span**3, span * tilted / 6)
-        hoeffding = torch.minimum(span.square() / 8, up)
-        logit = torch.minimum(
+        third = torch.fmin(SKEWNESS * span**3, span * tilted / 6)
+        hoeffding = torch.fmin(span.square() / 8, up)
+        logit = torch.fmin(
             third + (variance / 2 - taken).clamp(min=0), torch.maximum(taken, hoeffding - taken)
         )
         half = self.diagonal / 2 * variance.sqrt()
-        value = torch.minimum(
-            self.diagonal * torch.minimum(span.square() / 8, tilted / 2) + half * (1 - 1 / root),
-            self.diagonal * torch.tanh(span / 4) + half / root,
+        value = torch.fmin(
+            self.diagonal * torch.fmin(span.square() / 8, tilted / 2) + half * (1 - 1 / root),
+            self.diagonal * (torch.tanh(span / 4) + sight.steepness / 2),
         )
         return logit, value
 

@@ -75,14 +75,31 @@ class Sight:
     Attributes:
         output: shape (g, n, e).
         weights: of the cells, shape (g, n, cells).
-        variance: of the logits inside each cell, shape (g, n, cells).
-        root: sqrt(1 + c variance).
+        scale: of each query, shape (g, n, 1), >= 1, so that no square overflows.
+        scaled_variance: of the logits inside each cell, over scale^2, shape (g, n, cells), >= 0.
+        scaled_root: sqrt(1 + c variance) / scale, shape (g, n, cells).
     """
 
     output: Tensor
     weights: Tensor
-    variance: Tensor
-    root: Tensor
+    scale: Tensor
+    scaled_variance: Tensor
+    scaled_root: Tensor
+
+    @property
+    def variance(self) -> Tensor:
+        """The variance of the logits inside each cell; inf where it overflows."""
+        return self.scaled_variance * self.scale.square()
+
+    @property
+    def root(self) -> Tensor:
+        """sqrt(1 + c variance)."""
+        return self.scaled_root * self.scale
+
+    @property
+    def steepness(self) -> Tensor:
+        """sqrt(variance) / root, at most 1 / sqrt(c)."""
+        return self.scaled_variance.sqrt() / self.scaled_root
 
 
 @dataclass(frozen=True)
@@ -91,13 +108,15 @@ class Moments:
 
     Attributes:
         mass: shape (g, cells).
+        width: largest distance of a coordinate of a key from its mean, shape (g, 1, 1); or 1.
         key: mean, shape (g, cells, d).
         value: mean, shape (g, cells, e).
-        keys: covariance of the keys, shape (g, cells, d d).
-        both: covariance of values with keys, shape (g, cells, e d).
+        keys: covariance of the keys over width^2, shape (g, cells, d d).
+        both: covariance of values with keys, over width, shape (g, cells, e d).
     """
 
     mass: Tensor
+    width: Tensor
     key: Tensor
     value: Tensor
     keys: Tensor
@@ -109,9 +128,13 @@ class Moments:
         share = held.mass / torch.where(total > 0, total, 1.0)[..., None, None]
         key, value = (share.mT @ part for part in (held.key, held.value))  # (g, cells, 1, .)
         apart = held.key - key
+        width = torch.where(share > 0, apart, 0.0).detach().abs().amax((1, 2, 3), keepdim=True)
+        width = torch.where(width > 0, width, 1.0)
+        apart = apart / width
         weighted = share * apart
         return cls(
             total,
+            width.squeeze(3),
             key.squeeze(2),
             value.squeeze(2),
             (apart.mT @ weighted).flatten(2),
@@ -120,20 +143,22 @@ class Moments:
 
     def seen_by(self, query: Tensor) -> Sight:
         """Attention of queries (g, n, d) to the cells, see `cores.Cells`."""
-        squares = (query.unsqueeze(-1) * query.unsqueeze(-2)).flatten(2)
-        variance = squares @ self.keys.mT  # (g, n, cells), below 0 by rounding at most
-        root = (1 + CURVATURE * variance.clamp(min=0)).sqrt()
+        wide = query * self.width
+        scale = wide.detach().abs().amax(-1, keepdim=True).clamp(min=1)
+        unit = wide / scale
+        squares = (unit.unsqueeze(-1) * unit.unsqueeze(-2)).flatten(2)
+        variance = (squares @ self.keys.mT).clamp(min=0)  # (g, n, cells), below 0 by rounding
+        # At scales of 10^19 and more in single precision 1 is lost beside the logits anyway.
+        one = scale.square().reciprocal().clamp(min=torch.finfo(scale.dtype).tiny)
+        root = (one + CURVATURE * variance).sqrt()
         exists = (self.mass > 0).unsqueeze(1)
-        offset = torch.where(self.mass > 0, self.mass, 1.0).log().unsqueeze(1) - 1 / CURVATURE
-        logits = query @ self.key.mT + root / CURVATURE + offset
-        if not bool(exists.all()):
-            logits = torch.where(exists, logits, lowest_mass(logits.dtype))
-        weights = logits.softmax(-1)
-        if not bool(exists.all()):
-            weights = torch.where(exists, weights, 0.0)
-        turned = torch.unflatten((weights / root) @ self.both, -1, (self.value.shape[-1], -1))
-        shifts = (turned @ query.unsqueeze(-1)).squeeze(-1)
-        return Sight(weights @ self.value + shifts, weights, variance, root)
+        offset = torch.where(exists, self.mass.unsqueeze(1), 1.0).log() - 1 / CURVATURE
+        logits = query @ self.key.mT + root * (scale / CURVATURE) + offset
+        weights = torch.where(exists, logits, lowest_mass(logits.dtype)).softmax(-1)
+        weights = torch.where(exists, weights, 0.0)
+        turned = torch.unflatten((weights / root) @ self.both, -1, (-1, query.shape[-1]))
+        shifts = (turned @ unit.unsqueeze(-1)).squeeze(-1)
+        return Sight(weights @ self.value + shifts, weights, scale, variance, root)
 
 
 def _gather(part: Tensor, cells: Tensor) -> Tensor:

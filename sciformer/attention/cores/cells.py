@@ -10,8 +10,11 @@ from sciformer.attention.cores.cell_boxes import Boxes
 from sciformer.attention.cores.cell_moments import ROWS, Held, Moments
 from sciformer.attention.cores.core import Core
 from sciformer.attention.cores.key_masses import key_masses, refuse_differences, without_absent
+from sciformer.attention.cores.materialised import Materialised
 from sciformer.attention.scoring import Scoring
 from sciformer.errors import DomainError
+
+EVERY_PAIR = Materialised()
 
 
 class Cells(Core):
@@ -57,11 +60,14 @@ class Cells(Core):
     smooth = False
 
     def __init__(self, size: int | None = None) -> None:
-        if size is not None and size < 1:
-            raise DomainError(f"Cells: a cell has at least one key; got {size}.")
+        if size is not None and (type(size) is not int or size < 1):
+            raise DomainError(f"Cells: a cell has a whole number of keys >= 1; got {size}.")
         self.size = size
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
+        if not (key.numel() and query.numel() and value.numel()):
+            self.check(query, key, value, scoring)
+            return EVERY_PAIR.attend(query, key, value, scoring)  # zeros, or nothing
         held = self._held(query, key, value, scoring)
         moments = Moments.of(held)
         return held.restored([moments.seen_by(some).output for some in held.queries()])
@@ -94,6 +100,8 @@ class Cells(Core):
         Returns:
             Shape (..., h, n), in the Euclidean norm of an output row.
         """
+        if not (key.numel() and query.numel() and value.numel()):
+            return self.attend(query, key, value, scoring).sum(-1)
         held = self._held(query, key, value, scoring)
         moments, box = Moments.of(held), Boxes.of(held)
         bounds = [box.bound(some, moments.seen_by(some), moments) for some in held.queries()]

@@ -49,8 +49,8 @@ def _stand_ins(present: Tensor, places: int) -> Tensor:
 def _halves(along: Tensor) -> Tensor:
     """Indices of the lower and the upper half of every row, (g, cells, 2, half); no sort needed."""
     upper = along.topk(along.shape[2] // 2, dim=2, sorted=False).indices
-    is_lower = torch.ones_like(along, dtype=torch.bool).scatter(2, upper, False)
-    lower = is_lower.nonzero()[:, 2].view_as(upper)
+    is_lower = torch.ones_like(along, dtype=torch.int8).scatter(2, upper, 0)
+    lower = is_lower.topk(along.shape[2] // 2, dim=2, sorted=False).indices
     return torch.stack([lower, upper], 2)
 
 
