@@ -102,12 +102,13 @@ class KernelAttention(nn.Module):
 
 def mix_values(attention: MultiheadAttention, weights: Tensor, memory: Tensor) -> Tensor:
     """The output of attention for weights (h, n, m) that no memory (..., m, inputs) changes."""
-    value = attention.value(memory)
-    value = value.reshape(*value.shape[:-1], attention.heads, -1)  # (..., m, h, d)
-    columns = value.movedim((-2, -3), (0, 1))  # (h, m, ..., d)
-    mixed = weights @ columns.flatten(2)  # (h, n, batch d)
-    heads = mixed.reshape(*mixed.shape[:2], *columns.shape[2:]).movedim((0, 1), (-3, -2))
-    return attention.merge(heads)
+    value = torch.unflatten(attention.value(memory), -1, (attention.heads, -1))  # (..., m, h, d)
+    # A product of all rows of a batch by one matrix: `weights @ value` would copy it for each.
+    heads = [
+        torch.matmul(part.transpose(-1, -2), matrix.mT).transpose(-1, -2)  # (..., n, d)
+        for part, matrix in zip(value.unbind(-2), weights, strict=True)
+    ]
+    return attention.merge(torch.stack(heads, -3))
 
 
 class LeakyAttention(nn.Module):

@@ -271,6 +271,17 @@ def _gelu(x: Jet, approximate: str = "none") -> Jet:
     return mul(x, add(mul(tanh(inner), 0.5), 0.5))
 
 
+@rule("relu")
+def _relu(x: Jet, inplace: bool = False) -> Jet:
+    if x.operators.order > 1:
+        raise MissingRuleError(
+            "Jet: relu has a corner, so its second derivative is no function and a network of it "
+            "solves no equation of second order; ask for first derivatives only, or take a smooth "
+            "activation such as softplus."
+        )
+    return where(x.value.detach() > 0, x, torch.zeros_like(x.value))
+
+
 @rule("where")
 def where(condition: Tensor, x: Any, y: Any) -> Jet:
     """Choose by a condition that is constant near each point."""

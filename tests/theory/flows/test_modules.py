@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from pinn.jets import Jet, Operators
-from sciformer.errors import ConvergenceError
+from sciformer.errors import ConvergenceError, UsageError
 from tests.theory.flows.test_compile_flow import MILD, equation
 from theory.flows.cole_hopf import ColeHopfHead
 from theory.flows.compile_flow import CompiledFlow, compile_flow
@@ -55,6 +55,47 @@ def test_the_head_solves_burgers_by_its_jets() -> None:
 @pytest.fixture(scope="module")
 def mild() -> CompiledFlow:
     return compile_flow(MILD, epsilon=3e-2, starts=Starts(-1.0, 1.0, 10.0))
+
+
+class FromTwoWaves(nn.Module):
+    """The solution at T as a function of the amplitudes of two waves of its start."""
+
+    def __init__(self, flow: CompiledFlow) -> None:
+        super().__init__()
+        self.flow = flow
+        x = 2 * math.pi * flow.sensors()
+        self.sine, self.cosine = x.sin()[None], x.cos()[None]
+
+    def forward(self, amplitudes: torch.Tensor) -> torch.Tensor:
+        start = self.sine * amplitudes[:, :1] + self.cosine * amplitudes[:, 1:]
+        solution: torch.Tensor = self.flow.module(start[..., None])[..., 0]
+        return solution
+
+
+def test_layers_carry_jets(mild: CompiledFlow) -> None:
+    """Slopes by the amplitudes of a start, against a reverse pass.
+
+    Kills: a batch that is folded into the tokens, a block or reading head without a rule.
+    """
+    module = FromTwoWaves(mild)
+    amplitudes = 0.4 * torch.rand(3, 2, generator=torch.Generator().manual_seed(0)).double()
+    jet = module(Jet.coordinates(amplitudes, Operators("ab", ("1", "a", "b"))))  # type: ignore[arg-type]
+    assert (jet.derivative("1") - module(amplitudes)).abs().max() < 1e-12  # type: ignore[attr-defined]
+    given = amplitudes.requires_grad_()
+    solution = module(given)
+    weights = torch.sin(torch.arange(solution.numel()).double()).reshape(solution.shape)
+    (wanted,) = torch.autograd.grad((weights * solution).sum(), given)
+    for k, name in enumerate("ab"):
+        found = (weights * jet.derivative(name)).sum(-1)  # type: ignore[attr-defined]
+        assert (found - wanted[:, k]).abs().max() < 1e-10 * wanted.abs().max()
+
+
+def test_second_derivatives_of_corners_are_refused(mild: CompiledFlow) -> None:
+    """Kills: zeros for them, with which a network of ReLU units would solve no equation."""
+    amplitudes = torch.rand(2, 2).double()
+    jet = Jet.coordinates(amplitudes, Operators("ab", ("1", "aa")))
+    with pytest.raises(UsageError, match="relu has a corner"):
+        FromTwoWaves(mild)(jet)  # type: ignore[arg-type]
 
 
 class Layer(nn.Module):
