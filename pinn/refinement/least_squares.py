@@ -70,6 +70,7 @@ class LeastSquaresByBlocks:
         self._gram = gram_matrix(columns, like)
         self._blocks: list[Tensor] = []
         self._right: list[Tensor] = []
+        self._norms = self._none
 
     def add(self, block: Tensor, right: Tensor) -> None:
         """Appends rows.
@@ -94,7 +95,7 @@ class LeastSquaresByBlocks:
         grows until it does not.
         """
         whole = self._square(self._right)
-        norms = self._gram.normalise(self._processes)
+        self._norms = norms = self._gram.normalise(self._processes)
         shift = SHIFT * self._columns * torch.finfo(norms.dtype).eps
         while True:
             shift = _factorise(self._gram, shift)
@@ -109,6 +110,18 @@ class LeastSquaresByBlocks:
             if shift >= LARGEST_SHIFT:
                 return Solved(torch.zeros_like(norms), 1.0, shift, steps)
             shift *= NOISE_GROWTH
+
+    def damped(self, shift: float) -> Tensor:
+        """The x of |A x - b|^2 + shift |D x|^2, with D the norms of the columns; after `solve`.
+
+        Values that fit b only by cancelling each other are given up for small ones.
+
+        Args:
+            shift: > 0, relative to the unit diagonal of the Gram matrix.
+        """
+        _factorise(self._gram, shift)
+        y = self._gradient(self._norms, self._right)
+        return self._gram.substitute(y, transposed=True) / self._norms
 
     def _conjugate_gradients(self, norms: Tensor, iterations: int) -> tuple[Tensor, int]:
         def to_columns(y: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pinn.refinement.gauge import Gauge
-from pinn.refinement.least_squares import LeastSquaresByBlocks
 from pinn.refinement.linearised import Imposed, Linearised, data_samples, soft_conditions
 from pinn.refinement.report import Iterate, Report, estimate
 from pinn.refinement.size import choose_size, size_of
+from pinn.refinement.stepping import best_step
 from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import Current, UniformSobol, WarpedSobol, weighted
 from pinn.trial.hard_constraint import TrialSolution
@@ -223,8 +223,7 @@ class _Work:
             system = Linearised(self.problem, self.trial, layer, coefficients, self.processes)
             if best is None:
                 start = Iterate(system.value(validation), 0.0, self._elapsed())
-            change = gauss_newton_step(system, fitted, self.processes)
-            left = system.linear_value(validation, change)
+            change, left = best_step(system, fitted, validation, start.validation, self.processes)
             values[f"{scale:g}"] = left
             if best is None or left < best.linear_value:
                 best = _Candidate(scale, system, change, left)
@@ -260,8 +259,7 @@ class _Work:
             if is_over():
                 return tuple(iterates), "time is over"
             fields = moved
-            change = gauss_newton_step(system, fitted, self.processes)
-            goal = system.linear_value(validation, change)
+            change, goal = best_step(system, fitted, validation, value, self.processes)
 
     def _descend(
         self, system: Linearised, change: Tensor, validation: Imposed, before: float
@@ -289,11 +287,3 @@ class _Work:
             return bool(self.processes.agree(over))
 
         return is_over
-
-
-def gauss_newton_step(system: Linearised, fitted: Imposed, processes: Processes = ALONE) -> Tensor:
-    """The change (columns,) of all unknowns that is least squares for the linearised rows."""
-    equations = LeastSquaresByBlocks(system.columns, system.layer.output, processes)
-    for block in system.blocks(fitted):
-        equations.add(block.transposed_jacobian(), block.right)
-    return equations.solve().values

@@ -14,6 +14,9 @@ from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.reading import normal
+from pinn.refinement.linearised import Imposed, all_terms, data_samples, soft_conditions
+from pinn.refinement.wide_layer import WideLayer
+from pinn.sampling.samplers import Sample, UniformSobol
 from pinn.settings import Settings
 from pinn.trial.hard_constraint import TrialSolution
 
@@ -140,3 +143,22 @@ def heat_with_unknown_diffusivity() -> tuple[Problem, float]:
         data=(Cloud(points, {"u": measured}, name="probes"),),
     )
     return problem, true
+
+
+def imposed_on(problem: Problem, trial: TrialSolution, points: int = 12) -> Imposed:
+    """Unequally weighted points on the equations and each soft condition, and all data."""
+    samples = [UniformSobol(problem.domain, 1).draw(points)]
+    for condition in soft_conditions(problem, trial):
+        samples.append(UniformSobol(problem.domain.part(condition.on), 2).draw(points // 2))
+    weights = {term.name: 0.5 + i for i, term in enumerate(all_terms(problem, trial))}
+    samples = [Sample(s.points, torch.linspace(0.5, 1.5, len(s)).double()) for s in samples]
+    return Imposed([*samples, *data_samples(problem, trial)], weights)
+
+
+def layer_for(problem: Problem, trial: TrialSolution, neurons: int = 5) -> WideLayer:
+    """A layer of random neurons whose output weights are not 0."""
+    points = UniformSobol(problem.domain, 3).draw(50).points
+    layer = WideLayer.random(trial, problem, points, neurons=neurons, scale=1.0, seed=0)
+    generator = torch.Generator().manual_seed(1)
+    layer.output.copy_(0.3 * torch.randn(layer.output.shape, generator=generator))
+    return layer

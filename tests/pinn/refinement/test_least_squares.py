@@ -97,3 +97,22 @@ def test_a_device_is_waited_for_once_an_iteration() -> None:
     # Beside them one factor, the first gradient, and two sums of squares in one copy.
     assert counted.waits <= found.iterations + 4
     assert counted.downloads <= 1
+
+
+@pytest.mark.parametrize("shift", [1e-8, 1e-3, 10.0])
+def test_a_damped_solution_is_that_of_the_rows_with_the_shift_below(
+    shift: float, device: torch.device
+) -> None:
+    """Kills: conjugate gradients that take the shift out, a shift of columns as they are, the
+    gradient of what `solve` left."""
+    rng = np.random.default_rng(2)
+    matrix = nearly_dependent(rng, 120, 30, 1e-5)
+    right = rng.standard_normal(120)
+    norms = np.linalg.norm(matrix, axis=0)
+    rows = np.vstack([matrix / norms, shift**0.5 * np.eye(30)])
+    exact = np.linalg.lstsq(rows, np.concatenate([right, np.zeros(30)]), rcond=None)[0] / norms
+    system = system_of(matrix, right, 3, device)
+    system.solve()
+    system.damped(0.3)  # one damping leaves nothing behind for the next
+    found = system.damped(shift).cpu().numpy()
+    np.testing.assert_allclose(found * norms, exact * norms, rtol=1e-5, atol=1e-6)

@@ -14,12 +14,9 @@ from pinn.refinement.linearised import (
     Imposed,
     Linearised,
     all_terms,
-    data_samples,
-    soft_conditions,
 )
-from pinn.refinement.refine import gauss_newton_step
+from pinn.refinement.stepping import gauss_newton_step
 from pinn.refinement.wide_layer import WideLayer
-from pinn.sampling.samplers import Sample, UniformSobol
 from pinn.trial.conditions import soft
 from pinn.trial.hard_constraint import TrialSolution
 from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR
@@ -29,29 +26,14 @@ from tests.pinn.refinement.problems import (
     dispersive,
     flow_with_data,
     heat_with_unknown_diffusivity,
+    imposed_on,
+    layer_for,
     plate,
     ramp,
     trial_of,
 )
 
 PROBLEMS = [burgers, dispersive, plate, flow_with_data]
-
-
-def imposed_on(problem: Problem, trial: TrialSolution, points: int = 12) -> Imposed:
-    samples = [UniformSobol(problem.domain, 1).draw(points)]
-    for condition in soft_conditions(problem, trial):
-        samples.append(UniformSobol(problem.domain.part(condition.on), 2).draw(points // 2))
-    weights = {term.name: 0.5 + i for i, term in enumerate(all_terms(problem, trial))}
-    samples = [Sample(s.points, torch.linspace(0.5, 1.5, len(s)).double()) for s in samples]
-    return Imposed([*samples, *data_samples(problem, trial)], weights)
-
-
-def layer_for(problem: Problem, trial: TrialSolution, neurons: int = 5) -> WideLayer:
-    points = UniformSobol(problem.domain, 3).draw(50).points
-    layer = WideLayer.random(trial, problem, points, neurons=neurons, scale=1.0, seed=0)
-    generator = torch.Generator().manual_seed(1)
-    layer.output.copy_(0.3 * torch.randn(layer.output.shape, generator=generator))
-    return layer
 
 
 def with_layer(trial: TrialSolution, layer: WideLayer) -> TrialSolution:

@@ -13,9 +13,10 @@ import pinn
 from pinn.networks import MLP
 from pinn.problem.problem import Problem
 from pinn.refinement import refine
-from pinn.refinement.linearised import Imposed, Linearised
+from pinn.refinement.linearised import Linearised
 from pinn.refinement.refine import Refiner, _Work
 from pinn.refinement.report import Iterate, estimate
+from pinn.refinement.stepping import Step
 from pinn.refinement.wide_layer import WideLayer
 from pinn.settings import Settings
 from pinn.solution import ReferenceGrid, Solution
@@ -64,10 +65,10 @@ def test_a_step_that_helps_nowhere_leaves_the_solution_as_it_is(
     problem = burgers()
     trial = trial_of(problem)
 
-    def nonsense(system: Linearised, fitted: Imposed, processes: object) -> torch.Tensor:
-        return torch.full((system.columns,), 1e6, dtype=torch.float64)
+    def nonsense(system: Linearised, *_: object) -> Step:
+        return Step(torch.full((system.columns,), 1e6, dtype=torch.float64), 1e30)
 
-    monkeypatch.setattr("pinn.refinement.refine.gauss_newton_step", nonsense)
+    monkeypatch.setattr(refine, "best_step", nonsense)
     refined = Refiner(neurons=10)(problem, trial)
     assert refined.trial is trial
     assert refined.report.neurons == 0
@@ -80,14 +81,15 @@ def test_too_long_a_step_is_taken_back_before_a_share_of_it_is_tried(
 ) -> None:
     """Kills: a step that is not taken back, shares in a wrong order."""
     problem, trial = burgers(), trial_of(burgers())
-    exact = refine.gauss_newton_step
+    exact = refine.best_step
     values = []
     for factor in (1.1, 4.4):  # of 4.4, a half still goes too far and a quarter is 1.1
 
-        def stretched(system: Linearised, fitted: Imposed, processes: object) -> torch.Tensor:
-            return factor * exact(system, fitted)  # noqa: B023  used within the iteration only
+        def stretched(*arguments: Any) -> Step:
+            step = exact(*arguments)
+            return step._replace(change=factor * step.change)  # noqa: B023  used within it only
 
-        monkeypatch.setattr(refine, "gauss_newton_step", stretched)
+        monkeypatch.setattr(refine, "best_step", stretched)
         report = Refiner(neurons=80, scales=(1.0,), steps=1)(problem, trial).report
         values.append(report.iterates[1].validation)
     assert values[1] == pytest.approx(values[0], rel=1e-6)
