@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from sciformer.blocks import FeedForward
+from sciformer.errors import ConvergenceError
 from theory.flows.block import BlockBounds, certify_block, flow
 from theory.flows.design import Design, half_step, step_of
 from theory.flows.equation import ReactionDiffusion
 from theory.flows.head_errors import gaussian_head_error, reading_error
 from theory.flows.polynomial import enclose
-from theory.flows.rate import Rate
+from theory.flows.rate import Rate, shown
 from theory.flows.reading import ReadingHead
 from theory.flows.smoothness import (
     PI,
@@ -77,18 +78,31 @@ def solution_range(equation: ReactionDiffusion, starts: Starts) -> Reaction:
 
     Raises:
         DomainError: a formula that, or a derivative of which, is not proven to be finite there.
+        ConvergenceError: a reaction that may drive solutions out of every range.
     """
     f, time = equation.reaction, 1.5 * float(equation.time)
     lower, upper = starts.lower, starts.upper
     for order in range(5):
         f.derivative(order).range(lower, upper)  # a formula refuses what is not finite there
     if not _points_inward(f, lower, 1):
-        lower = float(flow(f, Interval.point(np.array([lower])), time).lower[0])
+        lower = float(_carried(equation, lower, time).lower[0])
         lower -= _BEYOND * (upper - lower)
     if not _points_inward(f, upper, -1):
-        upper = float(flow(f, Interval.point(np.array([upper])), time).upper[0])
+        upper = float(_carried(equation, upper, time).upper[0])
         upper += _BEYOND * (upper - lower)
     return Reaction(f, lower, upper)
+
+
+def _carried(equation: ReactionDiffusion, end: float, time: float) -> Interval:
+    """The end of a range, moved by the reaction."""
+    try:
+        return flow(equation.reaction, Interval.point(np.array([end])), time)
+    except ConvergenceError as error:
+        raise ConvergenceError(
+            f"compile_flow: the reaction f(u) = {shown(equation.reaction)} of {equation.name} "
+            f"moves u = {end:g} out of the range of the starts, and where to is not known for a "
+            f"time of {time:g}, half more than is asked for. {error}"
+        ) from error
 
 
 def _points_inward(f: Rate, end: float, inward: int) -> bool:

@@ -142,7 +142,7 @@ def recognise(problem: Problem) -> ReactionDiffusion:
     (low, high), (begin, end) = intervals[str(x)], intervals["t"]
     return ReactionDiffusion(
         name=who,
-        diffusivity=terms.coefficient(field.diff(x, 2)),
+        diffusivity=terms.diffusivity(),
         drift=-terms.coefficient(field.diff(x)),
         reaction=terms.reaction(),
         length=Fraction(high) - Fraction(low),
@@ -182,6 +182,15 @@ class _Terms:
             )
             self._refuse(term, "its factor is not constant")
         return _fraction(slope)
+
+    def diffusivity(self) -> Fraction:
+        """The constant factor of u_xx, which is > 0."""
+        found = self.coefficient(self.known[0])
+        if not found > 0:
+            terms = self.rate.as_ordered_terms()
+            term = next((a for a in terms if a.has(self.known[0])), self.known[0])
+            self._refuse(term, f"the factor of u_xx must be > 0; got {float(found):g}")
+        return found
 
     def reaction(self) -> Rate:
         """The terms without derivatives: a polynomial with rational coefficients, or a formula."""
@@ -228,7 +237,9 @@ def _rate(who: str, equation: Any, field: Any, t: Any, values: Mapping[Any, Any]
     check_expansion(gap)  # parameters may be exponents
     factor = sympy.expand(gap).coeff(field.diff(t))
     if factor == 0 or factor.free_symbols:
-        raise UsageError(f"{who}: the equation has no term u_t with a constant factor.")
+        rates = sorted(str(d) for d in gap.atoms(sympy.Derivative) if t in d.variables)
+        others = f", but {', '.join(rates)}" if rates else ""
+        raise UsageError(f"{who}: the equation has no term u_t with a constant factor{others}.")
     return -(gap - factor * field.diff(t)) / factor
 
 

@@ -71,3 +71,13 @@ class Rate(Protocol):
     def trajectory(self, u: Interval, order: int) -> list[Interval]:
         """Taylor coefficients in time of solutions of u' = f(u), from order 0 to `order`."""
         ...
+
+
+def shown(f: Rate) -> str:
+    """The reaction as a formula of at most sixty characters, for messages."""
+    written = f.written
+    if not isinstance(written, str):
+        powers = ("", "*u", *(f"*u^{k}" for k in range(2, len(written))))
+        terms = [c + p for c, p in zip(written, powers, strict=False) if c != "0"]
+        written = " + ".join(terms).replace("+ -", "- ") or "0"
+    return written if len(written) <= 60 else f"{written[:57]}..."

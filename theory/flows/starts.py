@@ -61,23 +61,23 @@ class Starts:
         default.
 
         Raises:
-            DataError: a rule that cannot be read.
+            DataError: a rule that cannot be read, or two of a kind.
         """
-        found = {"lower": default.lower, "upper": default.upper, "slope": default.slope}
-        waves = default.waves
+        found: dict[str, tuple[str, ...]] = {}
         for rule in filter(None, (part.strip() for part in re.split(r"[;,]", text))):
-            if match := _RULES["slope"].fullmatch(rule):
-                found["slope"] = float(match[1])
-            elif match := _RULES["range"].fullmatch(rule):
-                found["lower"], found["upper"] = float(match[1]), float(match[2])
-            elif match := _RULES["waves"].fullmatch(rule):
-                waves = int(match[1])
-            else:
+            matches = {kind: form.fullmatch(rule) for kind, form in _RULES.items()}
+            kind, match = next((pair for pair in matches.items() if pair[1]), ("", None))
+            if match is None:
                 raise DataError(
                     f"starts: cannot read {rule!r}; write rules such as 'slope<=10', "
                     "'0.1<=u<=1' and 'waves<=8', separated by semicolons."
                 )
-        return cls(found["lower"], found["upper"], found["slope"], waves)
+            if kind in found:
+                raise DataError(f"starts: {rule!r} is the second rule for its {kind}; give one.")
+            found[kind] = match.groups()
+        lower, upper = map(float, found.get("range", (default.lower, default.upper)))
+        (slope,), waves = found.get("slope", (default.slope,)), found.get("waves")
+        return cls(lower, upper, float(slope), default.waves if waves is None else int(waves[0]))
 
     def __str__(self) -> str:
         rules = f"{self.lower:g}<=u<={self.upper:g}; slope<={self.slope:g}"

@@ -275,8 +275,8 @@ def _gelu(x: Jet, approximate: str = "none") -> Jet:
 def _relu(x: Jet, inplace: bool = False) -> Jet:
     if x.operators.order > 1:
         raise MissingRuleError(
-            "Jet: relu has a corner, so its second derivative is no function and a network of it "
-            "solves no equation of second order; ask for first derivatives only, or take a smooth "
+            "Jet: relu has a corner, where no second derivative exists, and a network of it solves "
+            "no equation of second order; ask for first derivatives only, or take a smooth "
             "activation such as softplus."
         )
     return where(x.value.detach() > 0, x, torch.zeros_like(x.value))

@@ -255,6 +255,9 @@ def test_what_cannot_be_compiled_is_refused() -> None:
         equation(0.02, [0.0, 1.0, -1.0], ends=Walls(-1, -1))
     with pytest.raises(DomainError, match="the drift rules out reflected images"):
         equation(0.02, [0.0], drift=Fraction(1), ends=Walls(1, 1))
+    words = r"f\(u\) = 9\*u\^2 of test moves u = 1 out of .*may blow up"
+    with pytest.raises(ConvergenceError, match=words):
+        compile_flow(equation(0.05, [0.0, 0.0, 9.0]), epsilon=0.1, starts=Starts(0.1, 1.0, 1.0))
     with pytest.raises(ConvergenceError, match="more than 1000000 sensors"):
         compile_flow(equation(0.05, [0.0]), epsilon=1e-7, starts=Starts(0.1, 1.0, 10.0))
 

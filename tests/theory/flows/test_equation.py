@@ -105,8 +105,12 @@ def test_what_stands_against_a_certificate_is_named() -> None:
         recognise(problem(sympy.Eq(heated, (1 + u) ** A), parameters={A: 10**7}))
     with pytest.raises(UsageError, match="neither periodic nor has one condition at each end"):
         recognise(problem(sympy.Eq(heated, 0), periodic=()))
-    with pytest.raises(DomainError, match="must be > 0; got -1"):
+    with pytest.raises(UsageError, match=r"-Derivative.* rules out .*must be > 0; got -1"):
         recognise(problem(sympy.Eq(u.diff(T), -u.diff(X, 2))))
+    with pytest.raises(UsageError, match=r"Derivative\(u\(x, t\), \(x, 2\)\) .*must be > 0; got 0"):
+        recognise(problem(sympy.Eq(u.diff(T), -u)))
+    with pytest.raises(UsageError, match=r"no term u_t .*, but Derivative\(u\(x, t\), \(t, 2\)\)"):
+        recognise(problem(sympy.Eq(u.diff(T, 2), u.diff(X, 2))))
 
 
 def test_classes_of_starts_are_read() -> None:
@@ -117,5 +121,7 @@ def test_classes_of_starts_are_read() -> None:
     assert Starts.read("", default) == default
     with pytest.raises(DataError, match="cannot read 'slope<2'"):
         Starts.read("slope<2", default)
+    with pytest.raises(DataError, match="'slope<=3' is the second rule for its slope"):
+        Starts.read("slope<=2; slope<=3", default)
     with pytest.raises(DomainError, match="lower < upper and a slope > 0; got 1, 0 and 1"):
         Starts(1.0, 0.0, 1.0)
