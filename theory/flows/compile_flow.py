@@ -13,8 +13,10 @@ from torch import Tensor
 from sciformer.errors import ConvergenceError, DomainError
 from theory.flows.budget import Budget, certify, solution_range
 from theory.flows.design import Design, build
-from theory.flows.equation import Problem, ReactionDiffusion, recognise
+from theory.flows.ends import Line
+from theory.flows.equation import ReactionDiffusion, recognise
 from theory.flows.polynomial import Polynomial
+from theory.flows.problem import Problem
 from theory.flows.record import MOST_DEGREE, MOST_TOKENS, SPARE
 from theory.flows.sizing import Sizing
 from theory.flows.splitting import SplittingTransformer
@@ -59,12 +61,15 @@ class CompiledFlow:
     certificate: FlowCertificate
 
     def sensors(self) -> Tensor:
-        """Places where the start is to be read, from the left end of the interval, float64 (m,)."""
-        return self.certificate.design.sensor_line(self.certificate.equation).places()
+        """Places where the start is to be read, float64 (m,)."""
+        return self._from_left(self.certificate.design.sensor_line(self.certificate.equation))
 
     def places(self) -> Tensor:
-        """Places of the output, from the left end of the interval, float64 (n,)."""
-        return self.certificate.design.line(self.certificate.equation).places()
+        """Places of the output, float64 (n,)."""
+        return self._from_left(self.certificate.design.line(self.certificate.equation))
+
+    def _from_left(self, line: Line) -> Tensor:
+        return line.places() + float(self.certificate.equation.left)
 
     @torch.no_grad()
     def __call__(self, readings: Tensor) -> Tensor:

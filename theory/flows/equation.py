@@ -4,15 +4,16 @@ way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sciformer.errors import DataError, DomainError, UnknownNameError, UsageError
 from theory.flows.ends import PERIODIC, Ends, Walls
 from theory.flows.expression import Expression
 from theory.flows.polynomial import Polynomial
+from theory.flows.problem import Problem
 from theory.flows.rate import Rate
 from theory.flows.reaction_text import U
 from theory.universal.formula.limits import check_expansion
@@ -24,43 +25,6 @@ if TYPE_CHECKING:
 
 # Higher ones may only cancel, and the derivatives of a product double with each.
 _HIGHEST_DERIVATIVE = 4
-
-
-class Box(Protocol):
-    """A product of intervals with named coordinates."""
-
-    @property
-    def intervals(self) -> dict[str, tuple[float, float]]: ...
-
-
-class Condition(Protocol):
-    """An equation on a part of the boundary, such as "x=0"."""
-
-    @property
-    def equation(self) -> Any: ...
-    @property
-    def on(self) -> str: ...
-
-
-class Problem(Protocol):
-    """A boundary value problem, as `pinn.Problem` has it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def coordinates(self) -> tuple[Any, ...]: ...
-    @property
-    def fields(self) -> tuple[Any, ...]: ...
-    @property
-    def equations(self) -> tuple[Any, ...]: ...
-    @property
-    def domain(self) -> Box: ...
-    @property
-    def conditions(self) -> Sequence[Condition]: ...
-    @property
-    def parameters(self) -> Mapping[Any, float]: ...
-    @property
-    def periodic(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -77,6 +41,7 @@ class ReactionDiffusion:
         length: of the interval.
         time: T > 0.
         ends: what lies beyond the ends.
+        left: the coordinate of the left end, at most a million lengths from 0.
     """
 
     name: str
@@ -86,12 +51,18 @@ class ReactionDiffusion:
     length: Fraction
     time: Fraction
     ends: Ends = PERIODIC
+    left: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
         if not (self.diffusivity > 0 and self.length > 0 and self.time > 0):
             raise DomainError(
                 f"{self.name}: diffusivity, length and time must be > 0; got "
                 f"{float(self.diffusivity):g}, {float(self.length):g} and {float(self.time):g}."
+            )
+        if abs(self.left) > 10**6 * self.length:
+            raise DomainError(
+                f"{self.name}: an interval of {float(self.length):g} at {float(self.left):g} has "
+                "places that float64 cannot tell apart well; count x from the left end."
             )
         if isinstance(self.ends, Walls):
             self._check_walls(self.ends)
@@ -148,6 +119,7 @@ def recognise(problem: Problem) -> ReactionDiffusion:
         length=Fraction(high) - Fraction(low),
         time=Fraction(end) - Fraction(begin),
         ends=PERIODIC if str(x) in problem.periodic else _walls(problem, field, x, sympy),
+        left=Fraction(low),
     )
 
 

@@ -34,15 +34,16 @@ def draw(flow: CompiledFlow, path: Path) -> None:
     period = float(equation.length * equation.ends.copies())
     grid = np.arange(_POINTS) * period / _POINTS
     generator, observer = np.random.default_rng(0), Observer(flow)
-    inside = grid < float(equation.length)
+    inside, left_end = grid < float(equation.length), float(equation.left)
+    shown = grid[inside] + left_end
     for _ in range(3):
         start = observer.draw(generator)
-        (line,) = left.plot(grid[inside], start(grid)[inside], lw=0.6, alpha=0.6)
-        left.plot(grid[inside], solve(equation, start(grid))[inside], color=line.get_color())
-        found = flow(torch.from_numpy(start(flow.sensors().numpy())))
+        (line,) = left.plot(shown, start(grid)[inside], lw=0.6, alpha=0.6)
+        left.plot(shown, solve(equation, start(grid))[inside], color=line.get_color())
+        found = flow(torch.from_numpy(start(flow.sensors().numpy() - left_end)))
         left.plot(flow.places(), found, ".", ms=2, color=line.get_color())
     left.set(
-        xlabel="x, from the left end",
+        xlabel="x",
         ylabel="u",
         title="starts (thin), reference (lines), Transformer (dots)",
     )

@@ -52,6 +52,7 @@ class EquationRecord:
     Args:
         name: a remark.
         diffusivity, drift, length, time: exact numbers.
+        left: the coordinate of the left end; what holds at one holds at all.
         reaction: coefficients of a polynomial f, lowest first; or f as a formula in u.
         walls: signs of the images at both ends; None for periodic ends.
     """
@@ -63,6 +64,7 @@ class EquationRecord:
     length: str
     time: str
     walls: tuple[int, int] | None
+    left: str
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,8 @@ def _check_flow(record: FlowRecord) -> None:
     nu, length, time = (number(text) for text in (e.diffusivity, e.length, e.time))
     if not (nu > 0 and length > 0 and time > 0):
         raise damaged(CERTIFICATE, "diffusivity, length or time is not > 0")
+    if abs(number(e.left)) > 10**6 * length:
+        raise damaged(CERTIFICATE, "its interval is out of reach")
     if reach(nu, number(e.drift), time / d.depth) > MOST_PERIODS * length:
         raise damaged(CERTIFICATE, f"a step reaches over more than {MOST_PERIODS} intervals")
     _check_budget(record)

@@ -90,7 +90,8 @@ class Observer:
         period = float(equation.length * equation.ends.copies())
         grid = np.arange(self.points) * period / self.points
         exact = solve(equation, np.stack([start(grid) for start in starts]))
-        sensors, places = self.flow.sensors().numpy(), self.flow.places().numpy()
+        left = float(equation.left)
+        sensors, places = (p.numpy() - left for p in (self.flow.sensors(), self.flow.places()))
         readings = torch.from_numpy(np.stack([start(sensors) for start in starts]))
         found = self.flow(readings).numpy()
         wanted = self._at(exact, places, period)

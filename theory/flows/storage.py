@@ -147,6 +147,7 @@ def equation_of(record: FlowRecord) -> ReactionDiffusion:
         length=number(e.length),
         time=number(e.time),
         ends=PERIODIC if e.walls is None else Walls(*e.walls),
+        left=number(e.left),
     )
 
 
@@ -158,7 +159,7 @@ def _reaction_of(written: list[str] | str) -> Rate:
 
 def _require_reach(certificate: FlowCertificate) -> None:
     equation, starts = certificate.equation, certificate.starts
-    numbers = [equation.diffusivity, equation.drift, equation.length, equation.time]
+    numbers = [equation.diffusivity, equation.drift, equation.length, equation.time, equation.left]
     numbers += map(Fraction, (starts.lower, starts.upper, starts.slope))
     if isinstance(equation.reaction, Polynomial):
         numbers += equation.reaction.coefficients
@@ -182,6 +183,7 @@ def _record(certificate: FlowCertificate) -> dict[str, Any]:
             "length": str(e.length),
             "time": str(e.time),
             "walls": [e.ends.left, e.ends.right] if isinstance(e.ends, Walls) else None,
+            "left": str(e.left),
         },
         "starts": asdict(certificate.starts),
         "epsilon": certificate.epsilon,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from theory.flows.reading import ReadingHead
 from theory.flows.reference import Observer, affordable_starts, solve
 from theory.flows.smoothness import Reaction, curvatures, slopes
 from theory.flows.starts import Starts, random_start
+from theory.flows.storage import load, save
 from theory.universal.enclosure.intervals import Interval
 
 
@@ -276,6 +278,23 @@ def test_numbers_far_from_one_are_refused_in_a_sentence(
     )
     with pytest.raises((ConvergenceError, DomainError), match=r"shorten|raise epsilon"):
         compile_flow(equation, epsilon=0.05, starts=Starts(0.1, 1.0, slope))
+
+
+def test_places_are_those_of_the_problem(tmp_path: Path) -> None:
+    """Heat on -1 < x < 1 from waves at phases that are told by x, before and after storage.
+
+    Kills: places that count from the left end, which turn cos(pi x) into its negative.
+    """
+    heat = equation(0.05, [0.0], length=Fraction(2), left=Fraction(-1))
+    flow = compile_flow(heat, epsilon=1e-6, starts=Starts(-1.0, 1.0, 5.0, waves=2))
+    for found in (flow, load(save(flow, tmp_path))):
+        x, y = found.sensors(), found.places()
+        assert float(x[0]) == float(y[0]) == -1.0
+        wanted = 0.5 * torch.cos(math.pi * (y - 0.1)) * math.exp(-0.05 * math.pi**2)
+        assert (found(0.5 * torch.cos(math.pi * (x - 0.1))) - wanted).abs().max() < 1e-6
+        assert Observer(found).random(2).max() < 1e-6
+    with pytest.raises(DomainError, match="cannot tell apart"):
+        equation(0.05, [0.0], left=Fraction(10**9))
 
 
 def test_observed_errors_know_no_unit() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from theory.flows.verifier.verify import verify_flow
+
 from .forging import Files, refused, true_ones
 
 Change = Callable[[Files], None]
@@ -257,6 +259,30 @@ def test_subtle_forgeries_are_refused(
     files = bases[base].copied()
     change(files)
     refused(files.write(tmp_path / "flow"), words, capsys)
+
+
+def test_what_was_proven_is_said(bases: dict[str, Files], tmp_path: Path) -> None:
+    """Kills: a sentence from a remark of the file, a sign, an end or a class that it lacks."""
+    said = {}
+    for name in ("walls", "drift", "formula", "burgers"):
+        files = bases[name].copied()
+        files.record["equation"]["name"] = "navier-stokes"
+        if name == "walls":
+            files.record["equation"]["left"] = "-1/2"
+        proven = verify_flow(files.write(tmp_path / name)).proven
+        assert "navier" not in proven
+        assert proven.startswith(f"|error| <= {files.record['bound']:.6g} for u_t ")
+        said[name] = proven.partition(" for ")[2]
+    assert said == {
+        "walls": "u_t = 1/50 u_xx + 1 u - 1 u^3, u = 0 at -1/2, u_x = 0 at 1/2, t = 1/8, every "
+        "start with -1 <= u <= 1, |u_x| <= 3, waves <= 3",
+        "drift": "u_t = 1/50 u_xx - 1/2 u_x, period 1, t = 1/8, every start with -1 <= u <= 1, "
+        "|u_x| <= 5, waves <= 3",
+        "formula": "u_t = 1/50 u_xx + (-u/2 + sin(u)), period 1, t = 1/8, every start with "
+        "0 <= u <= 1, |u_x| <= 5, waves <= 3",
+        "burgers": "u_t + u u_x = 0.05 u_xx, period 1, 0 <= x <= 1, t from 0.1 to 1, every start "
+        "with -0.5 <= u <= 1, |u_x| <= 5, waves <= 2",
+    }
 
 
 @pytest.mark.slow

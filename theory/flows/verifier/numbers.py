@@ -92,7 +92,7 @@ class Flint:
 
 
 class Mpmath:
-    """Intervals of mpmath, about a hundred times slower."""
+    """Intervals of mpmath, about ten times slower."""
 
     name = "mpmath iv"
 
@@ -172,7 +172,7 @@ def _precision(context: Any) -> Iterator[None]:
 
 
 def best_numbers() -> Numbers:
-    """python-flint if the extra `verify` is installed, else mpmath (which comes with sympy)."""
+    """python-flint where it is installed, else mpmath, which comes with sympy."""
     try:
         return Flint()
     except ImportError:

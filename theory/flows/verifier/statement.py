@@ -29,7 +29,7 @@ def _equation(record: FlowRecord) -> str:
     drift = -number(e.drift)
     terms = [_term(number(e.diffusivity), "u_xx"), _term(drift, "u_x") if drift else ""]
     if isinstance(e.reaction, str):
-        terms.append(f"+ {e.reaction}")
+        terms.append(f"+ ({e.reaction})")
     else:
         powers = ("", "u", *(f"u^{k}" for k in range(2, len(e.reaction))))
         terms += [
@@ -47,8 +47,8 @@ def _ends(record: FlowRecord) -> str:
     e = record.equation
     if e.walls is None:
         return f"period {e.length}"
-    left, right = (_WALLS[sign] for sign in e.walls)
-    return f"{left} at 0, {right} at {e.length}"
+    (left, right), end = (_WALLS[sign] for sign in e.walls), number(e.left) + number(e.length)
+    return f"{left} at {e.left}, {right} at {end}"
 
 
 def _starts(starts: StartsRecord) -> str:
