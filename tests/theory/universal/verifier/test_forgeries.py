@@ -51,6 +51,19 @@ def refused(files: Files, path: Path, sentence: str) -> None:
         verify(files.write(path))
 
 
+@pytest.mark.parametrize("entry", [0, 1])
+def test_an_entry_that_claims_less_than_its_error(
+    bases: dict[str, Files], tmp_path: Path, entry: int
+) -> None:
+    """The bound of one entry is a tenth of what was proven, the bound of all is as it was.
+
+    Kills: a claim of an entry that nothing is measured by.
+    """
+    files = bases["products"].copied()
+    files.record["entries"][entry]["bound"] /= 10
+    refused(files, tmp_path / "a", r"token|entry|bound")
+
+
 def test_an_output_without_its_tree(bases: dict[str, Files], tmp_path: Path) -> None:
     """The trees of token 2 are left out, and 100 is added to its formula. Kills: `zip` of blocks
     and trees without a count."""

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from sciformer.errors import CertificateError
+from theory.universal.certifier.arithmetic import arithmetic_of
 from theory.universal.layer import LayerWeights, SingleLayer
 from theory.universal.verifier.forward import ARITHMETICS, forward_errors
 from theory.universal.verifier.network import Network
@@ -163,3 +164,13 @@ def test_rounding_counts_the_farther_end_of_the_domain(tmp_path: Path) -> None:
     )
     result = verify(path)
     assert 1000 * 2.0**-24 < result.rounding < 0.05
+
+
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_the_formats_are_those_of_the_machine(name: str) -> None:
+    """Kills: a unit, a smallest or a largest number of another format, in verifier or certifier."""
+    machine = np.finfo(name)
+    for found in (ARITHMETICS[name], arithmetic_of(name)):
+        assert found.unit == float(machine.eps) / 2
+        assert found.largest == float(machine.max)
+    assert ARITHMETICS[name].smallest == arithmetic_of(name).tiny == float(machine.tiny)
