@@ -18,12 +18,13 @@ from pinn.references.exact import evaluate
 from sciformer.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from pinn.data.cloud import Cloud
     from pinn.problem.problem import Problem
+
+    Array = NDArray[np.float64]
 
 POINTS, ON_PART = 16, 4
 # Unknowns are one combination of each other up to this share of what they do: sensitivities are
@@ -86,12 +87,19 @@ def _refuse_together(problem: Problem) -> None:
                 f"{problem.name}: {name} is unknown and changes no equation, condition or "
                 f"quantity; leave it out of unknown."
             )
-    effects = np.concatenate([*_sensitivities(_generic(problem))], axis=1)  # (unknowns, rows)
-    effects /= np.maximum(np.abs(effects).max(1, keepdims=True), np.finfo(float).tiny)
-    left, values, _ = np.linalg.svd(effects, full_matrices=False)
+    effects, scalings = _sensitivities(_generic(problem))
+    rows = np.concatenate([effects, scalings])
+    left, values, _ = np.linalg.svd(rows, full_matrices=False)
     if values[-1] > ROUNDING * values[0]:
         return
-    tied = [str(n) for n, share in zip(names, left[:, -1], strict=True) if abs(share) > ROUNDING]
+    shares = np.abs(left[:, -1])
+    tied = [str(n) for n, share in zip(names, shares, strict=False) if share > ROUNDING]
+    if (shares[len(names) :] > ROUNDING).any():
+        raise UsageError(
+            f"{problem.name}: {' and '.join(tied)} only multiply what vanishes, an equation or "
+            f"condition as a whole, which holds for any such factor; give the value of one of "
+            f"them, such as 1 for what stands before the highest derivative."
+        )
     raise UsageError(
         f"{problem.name}: {' and '.join(tied)} act only together, so no samples can tell them "
         f"apart; make their combination in the equations one unknown, or give the value of one."
@@ -109,29 +117,43 @@ def _generic(problem: Problem) -> Problem:
     return dataclasses.replace(problem, unknown=unknown, parameters=known)
 
 
-def _sensitivities(problem: Problem) -> Iterator[np.ndarray[Any, Any]]:
-    """Change of statements at points by each unknown, for fields drawn at random: (u, rows)."""
+def _sensitivities(problem: Problem) -> tuple[Array, Array]:
+    """Change of statements at points by each unknown, for fields drawn at random, (u, rows), and by
+    a factor of each statement that an unknown is in, (s, rows); each of size 1.
+    """
     inside = problem.domain.sample(POINTS)
-    forms = [difference(e) for e in problem.equations] + list(problem.expressions.values())
-    yield from _changes(problem, forms, inside, torch.zeros_like(inside))
+    none = torch.zeros_like(inside)
+    blocks = [_changes(problem, difference(e), inside, none) for e in problem.equations]
     for condition in problem.conditions:
         part = problem.domain.part(condition.on)
         points = part.sample(ON_PART)
-        yield from _changes(problem, [difference(condition.equation)], points, part.normal(points))
+        form = difference(condition.equation)
+        blocks.append(_changes(problem, form, points, part.normal(points)))
+    stated = len(blocks)
+    blocks += [_changes(problem, form, inside, none) for form in problem.expressions.values()]
+    effects = np.concatenate([block[:-1] for block in blocks], axis=1)
+    effects /= np.maximum(np.abs(effects).max(1, keepdims=True), np.finfo(float).tiny)
+    scalings, begin = [], 0
+    for number, block in enumerate(blocks):
+        own = np.zeros(effects.shape[1])
+        own[begin : begin + block.shape[1]] = block[-1]
+        begin += block.shape[1]
+        # A statement without unknowns has no factor, and quantities do not vanish.
+        if number < stated and block[:-1].any() and own.any():
+            scalings.append(own / np.abs(own).max())
+    return effects, np.array(scalings).reshape(-1, effects.shape[1])
 
 
-def _changes(
-    problem: Problem, forms: list[Any], points: Tensor, normals: Tensor
-) -> Iterator[np.ndarray[Any, Any]]:
-    for form in map(sympy.sympify, forms):
-        slopes = [given.size * form.diff(name) for name, given in problem.unknown.items()]
-        if any(slope != 0 for slope in slopes):
-            values = Statements(problem, slopes, points, normals).values
-            rows = values.reshape(len(slopes), -1)
-            size = rows[rows.isfinite()].abs().max() if bool(rows.isfinite().any()) else 1.0
-            yield (rows.nan_to_num(0.0, 0.0, 0.0) / max(float(size), 1e-300)).numpy()
-        else:
-            yield np.zeros((len(slopes), 1))
+def _changes(problem: Problem, form: Any, points: Tensor, normals: Tensor) -> Array:
+    """Change of an expression by each unknown, and its value: (u + 1, rows)."""
+    form = sympy.sympify(form)
+    slopes = [given.size * form.diff(name) for name, given in problem.unknown.items()]
+    if not any(slope != 0 for slope in slopes):
+        return np.zeros((len(slopes) + 1, 1))
+    values = Statements(problem, [*slopes, form], points, normals).values
+    rows = values.reshape(len(slopes) + 1, -1)
+    size = rows[rows.isfinite()].abs().max() if bool(rows.isfinite().any()) else 1.0
+    return np.asarray((rows.nan_to_num(0.0, 0.0, 0.0) / max(float(size), 1e-300)).numpy())
 
 
 def _refuse_few_places(problem: Problem) -> None:

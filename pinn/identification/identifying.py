@@ -144,6 +144,12 @@ class Identification:
             for name, value in self.values.items()
             if self.half_width(name) > abs(value)
         ]
+        said += [
+            f"{symbol} is declared positive and was found as {self.values[str(symbol)]:.3g}: check "
+            "the signs in the equations and in the data."
+            for symbol in self.solution.problem.unknown
+            if symbol.is_positive and not self.values[str(symbol)] > 0
+        ]
         return said
 
     def summary(self) -> dict[str, Any]:

@@ -166,8 +166,12 @@ def check_formulas(problem: Stated) -> None:
 
 
 def _free_names(problem: Stated) -> tuple[str, ...]:
-    """Names of symbols that equations hold beside coordinates, and of the parameters."""
-    forms = [difference(equation) for equation in problem.equations]
+    """Names of symbols that are stated beside coordinates, and of the parameters."""
+    stated = [*problem.equations, *(c.equation for c in problem.conditions)]
+    forms = [difference(equation) for equation in stated]
+    forms += [sympy.sympify(form) for form in problem.expressions.values()]
+    built_in = [form for a in problem.ansatz.values() for form in (a.offset, a.factor)]
+    forms += map(sympy.sympify, built_in)
     forms += [functional.form for functional in functionals_in(*forms)]
     held = {symbol for form in forms for symbol in form.free_symbols}
     return tuple(map(str, {*held, *problem.parameters} - set(problem.coordinates)))

@@ -10,6 +10,7 @@ import sympy
 import torch
 
 from pinn.problem.expressions import Expressions, FieldDerivative
+from pinn.problem.functionals import functionals_in
 from pinn.problem.reading import normal
 from pinn.problem.scales import Scales
 
@@ -90,7 +91,7 @@ class Statements:
         )
         self.values = torch.stack([row.reshape(len(points), count) for row in rows])
         unknown = set(problem.unknown)
-        self._is_open = [bool(unknown & sympy.sympify(form).free_symbols) for form in forms]
+        self._is_open = [bool(unknown & _symbols_in(sympy.sympify(form))) for form in forms]
 
     def _drawn(
         self,
@@ -160,6 +161,12 @@ class Statements:
         """Sizes of the fields' effect on a statement, (p,)."""
         values = self.values[number]
         return (values - values[:, :1]).abs().amax(-1)
+
+
+def _symbols_in(form: Any) -> set[Any]:
+    """Symbols of a form and of the integrals that it holds."""
+    inside = (functional.form.free_symbols for functional in functionals_in(form))
+    return set(form.free_symbols).union(*inside)
 
 
 class _Sizes:

@@ -37,6 +37,18 @@ def rod(points: np.ndarray, values: np.ndarray, *conditions: pinn.Condition) -> 
 
 
 SCATTERED = np.random.default_rng(1).uniform(0, 1, (40, 2))
+
+
+def scaled(equation: Any, *on_rim: Any) -> pinn.Problem:
+    """A rod in whose statements k and c are unknown."""
+    return pinn.Problem(
+        "mine", (x, t), U, equation, pinn.Box(x=(0, 1), t=(0, 1)),
+        [pinn.Condition(form, on="x=1") for form in on_rim],
+        unknown={k: pinn.Unknown(0.1, 0.1), c: pinn.Unknown(1.0, 1.0)},
+        data=Cloud(SCATTERED, {"u": SCATTERED[:, 1]}),
+    )  # fmt: skip
+
+
 AT_ONCE = np.column_stack([SCATTERED[:, 0], np.full(40, 0.5)])
 
 
@@ -45,6 +57,10 @@ AT_ONCE = np.column_stack([SCATTERED[:, 0], np.full(40, 0.5)])
     [
         (cooling(-k * c * Y, k, c), "k and c act only together"),
         (cooling(-(k + c) * Y + a, k, a, c), "k and c act only together"),
+        (cooling(-k / c * Y, k, c), "k and c act only together"),
+        (scaled(c * U.diff(t) - k * U.diff(x, 2)), "k and c only multiply what vanishes"),
+        (scaled(k * c * (U.diff(t) - U.diff(x, 2))), "k and c act|only multiply what vanishes"),
+        (scaled(U.diff(t) - U.diff(x, 2), k * U.diff(x) + c * U), "k and c only multiply"),
         (cooling(-k * (Y - a), k, a, values=CURVE * 0 + 20), "have one value, .* tells 1 of 2 unk"),
         (cooling(-k * (Y - 20), k, values=CURVE * 0 + 20), "have one value, .* tells 0 of 1 unk"),
         (cooling(-k * (Y - a), k, a, times=TIMES * 0 + 2), "at 1 different places, .* 3 or more"),
@@ -68,6 +84,10 @@ def test_samples_that_cannot_tell_are_refused_at_once(problem: pinn.Problem, sen
         cooling(-(Y - a), a, values=CURVE * 0 + 20),
         cooling(-k * (Y - a), k, a, times=np.floor(TIMES / 2)),
         rod(SCATTERED, SCATTERED[:, 1]),
+        scaled(c * U.diff(t) - k * U.diff(x, 2) - 1),
+        scaled(U.diff(t) - U.diff(x, 2), U + U.diff(x) * k - c),
+        scaled(U.diff(t) - k * U.diff(x, 2), U - c),
+        scaled(U.diff(t) - k * U.diff(x, 2), U.diff(x) + c * U),
         rod(AT_ONCE, SCATTERED[:, 1], START),
     ],
 )

@@ -206,3 +206,32 @@ def test_the_command_refuses_what_cannot_be(
     ):
         assert main(["identify", *words]) == 2
         assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_start_is_found_that_stands_in_a_condition_only() -> None:
+    """Kills: names of parameters that are looked for in equations only."""
+    t, a = sympy.symbols("t a")
+    y = sympy.Function("y")(t)
+    problem = pinn.Problem(
+        "cooling", t, y, sympy.Eq(y.diff(t), -0.7 * y), pinn.Box(t=(0, 2)),
+        pinn.Condition(sympy.Eq(y, a), on="t=0"), unknown={a: pinn.Unknown(1.0, 1.0)},
+    )  # fmt: skip
+    times = np.linspace(0, 2, 40)
+    readings = pinn.Cloud(times[:, None], {"y": 3 * np.exp(-0.7 * times)})
+    found = pinn.identify(problem, readings, iterations=25)
+    assert found.values["a"] == pytest.approx(3, rel=2e-3)
+
+
+def test_what_is_declared_positive_and_comes_out_negative_is_remarked_upon() -> None:
+    t, k = sympy.Symbol("t"), sympy.Symbol("k", positive=True)
+    y = sympy.Function("y")(t)
+    problem = pinn.Problem(
+        "growth", t, y, sympy.Eq(y.diff(t), -k * y), pinn.Box(t=(0, 1)),
+        unknown={k: pinn.Unknown(1.0, 0.5)},
+    )  # fmt: skip
+    times = np.linspace(0, 1, 40)
+    readings = pinn.Cloud(times[:, None], {"y": np.exp(0.4 * times)})
+    found = pinn.identify(problem, readings, iterations=20)
+    assert found.values["k"] == pytest.approx(-0.4, rel=0.01)
+    assert any("k is declared positive and was found as -0.4" in said for said in found.notes())
