@@ -18,7 +18,15 @@ from sciformer.compression.slices import (
     keep_read,
     keep_written,
 )
-from sciformer.mixers import LMU, Attention, Convolution, LinearAttention, Pipeline
+from sciformer.mixers import (
+    LMU,
+    Attention,
+    Convolution,
+    Latents,
+    LinearAttention,
+    Pipeline,
+    Slices,
+)
 from sciformer.mixers.normalisation import BatchNorm
 
 READERS = (nn.Linear, Convolution)
@@ -182,7 +190,18 @@ def sites(model: nn.Module) -> list[Site]:
             found.append(Heads(f"{name}:heads", module.attention))
         elif type(module) is LinearAttention:
             found.append(Heads(f"{name}:heads", module))
+        elif type(module) in (Latents, Slices):
+            found += _heads_of_parts(name, module)
     return found
+
+
+def _heads_of_parts(name: str, module: nn.Module) -> list[Site]:
+    """Heads of every attention inside a mixer that reads, mixes and writes."""
+    return [
+        Heads(f"{name}.{part}:heads", layer)
+        for part, layer in module.named_modules()
+        if isinstance(layer, MultiheadAttention) and _heads_are_alike(layer)
+    ]
 
 
 def _heads_are_alike(layer: MultiheadAttention) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -38,6 +40,8 @@ class Latents(TokenMixer):
     Cost: pairs 2 n latents + depth latents^2.
     Source: Jaegle et al. 2022 (Perceiver IO), figure 2; Chen et al. 2023 (FIT) puts groups of
         tokens with local attention before it, which is `WindowAttention` in a block of its own.
+    Deviates: reading starts sharp, each latent at its share of the tokens: from latents of unit
+        size all start as the mean of all tokens, and differ only after hundreds of steps.
     """
 
     lookahead = None
@@ -50,11 +54,14 @@ class Latents(TokenMixer):
                 f"{depth}."
             )
         self.width, self.latents = width, latents
-        # Tokens of unit size, as they are behind a norm or an activation.
-        self.start = nn.Parameter(torch.randn(latents, width))
+        sharpness = _sharpness(latents)
+        self.start = nn.Parameter(sharpness * torch.randn(latents, width))
         self.read = MultiheadAttention(width, heads)
         self.mix = nn.ModuleList(MultiheadAttention(width, heads) for _ in range(depth))
         self.write = MultiheadAttention(width, heads)
+        with torch.no_grad():  # what latents read is small: tokens would all ask for their mean
+            for parameter in self.write.query.parameters():
+                parameter.mul_(sharpness)
 
     def forward(
         self,
@@ -81,13 +88,14 @@ class Latents(TokenMixer):
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
         """Operations for `length` tokens; their keys, values and queries meet the inputs."""
-        linear, rounds = self.width**2, len(self.mix)
-        tokens = OpCount.synapses(3 * length * linear, spikes=spikes)
-        own = (length + (4 + 4 * rounds) * self.latents) * linear
+        read, write = _inner(self.read), _inner(self.write)
+        tokens = OpCount.synapses(length * (2 * read + write) * self.width, spikes=spikes)
+        rounds = sum(4 * _inner(layer) for layer in self.mix)
+        own = (length * write + self.latents * (2 * read + 2 * write + rounds)) * self.width
         return tokens + OpCount(macs=own + self._pairs(length))
 
     def layers(self, length: int) -> list[Synapses]:
-        few, many = self.latents * self.width**2, length * self.width**2
+        few, many = self.latents * self.width, length * self.width
         parts: list[tuple[str, nn.Module, int, int]] = [
             ("read", self.read, few, many),
             ("write", self.write, many, few),
@@ -98,12 +106,14 @@ class Latents(TokenMixer):
             counts = {"query": asking, "key": answering, "value": answering, "output": asking}
             for part, count in counts.items():
                 module = getattr(layer, part)
-                found.append(Synapses(f"{name}.{part}", count, inputs_of=module))
+                products = count * _inner(layer)
+                found.append(Synapses(f"{name}.{part}", products, inputs_of=module))
         return [*found, Synapses("pairs", self._pairs(length), between_tokens=True)]
 
     def _pairs(self, length: int) -> int:
-        pairs = 2 * length * self.latents + len(self.mix) * self.latents**2
-        return 2 * pairs * self.width
+        both = length * (_inner(self.read) + _inner(self.write))
+        mixed = self.latents * sum(_inner(layer) for layer in self.mix)
+        return 2 * self.latents * (both + mixed)
 
 
 class Slices(TokenMixer):
@@ -160,7 +170,7 @@ class Slices(TokenMixer):
 
     def operations(self, length: int, *, spikes: bool = False) -> OpCount:
         inputs = length * self.width * (self.slices + self.width)
-        own = 4 * self.slices * self.width**2 + self._pairs(length)
+        own = 4 * self.slices * self.width * _inner(self.mix) + self._pairs(length)
         return OpCount.synapses(inputs, spikes=spikes) + OpCount(macs=own)
 
     def layers(self, length: int) -> list[Synapses]:
@@ -172,7 +182,24 @@ class Slices(TokenMixer):
         ]
 
     def _pairs(self, length: int) -> int:
-        return 2 * (length * self.slices + self.slices**2) * self.width
+        return 2 * self.slices * (length * self.width + self.slices * _inner(self.mix))
+
+
+def _sharpness(latents: int) -> float:
+    """Scale of the first latents at which each reads its share of the tokens, n / latents.
+
+    Weights of n normal logits of variance v are spread over about n exp(-v) tokens, so that
+    v = log(latents); otherwise all latents start as the same mean and long stay there. Maps start
+    with weights of variance 1 / (3 width), so latents of scale s and tokens of unit size, as they
+    are behind a norm, have v = s^2 / 9.
+    """
+    return 3 * math.sqrt(math.log(latents))
+
+
+def _inner(layer: nn.Module) -> int:
+    """Width of all heads of a layer together, less than the tokens' once heads are removed."""
+    assert isinstance(layer, MultiheadAttention)
+    return layer.query.out_features
 
 
 def _keys(x: Tensor, mask: Tensor | None, masses: Tensor | None) -> Mask | None:

@@ -26,6 +26,7 @@ MODELS = [
     ("lmuformer", "linear"),
     ("spiking-lmuformer", "lmu"),
 ]
+NOT_STREAMING = [("lmuformer", "latents"), ("lmuformer", "slices")]
 BUDGETS = (0.8, 0.6)
 
 
