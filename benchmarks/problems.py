@@ -33,7 +33,13 @@ CASES: dict[str, list[str]] = {
     "heat": ["heat"],
     "poisson": ["poisson"],
     "helmholtz": ["helmholtz"],
+    "helmholtz-5": ["helmholtz", "--set", "wavenumber=5", "--budget", "60"],
+    "helmholtz-10": ["helmholtz", "--set", "wavenumber=10", "--budget", "60"],
+    "helmholtz-20": ["helmholtz", "--set", "wavenumber=20", "--budget", "60"],
+    "cavity": ["cavity", "--budget", "30"],
+    "cavity-400": ["cavity", "--set", "reynolds=400", "--budget", "60"],
     "ethier-steinman": ["ethier-steinman", *LONG],
+    "ethier-steinman-mlp": ["ethier-steinman", "--model", "mlp", "--budget", "60"],
 }
 
 
