@@ -68,7 +68,12 @@ ONE = {
     "logistic": (line(U1 - 3 * u * (1 - u), (u - 0.1, 0)), 1 / (1 + 9 * exp(-3 * x))),
 }
 TURN = [u.diff(x) - 2 * PI * v * (u**2 + v**2), v.diff(x) + 2 * PI * u * (u**2 + v**2)]
+ENERGY = u**2 + v**2 - 1
 FAMILIES = {
+    "energies for starts": (
+        line([u.diff(x) - v, v.diff(x) + u], (ENERGY, 0), (ENERGY, 1), fields=(u, v)),
+        (sin(x + 0.3), cos(x + 0.3)),
+    ),
     "a phase": (line(TURN, fields=(u, v), periodic=("x",)), (sin(2 * PI * x), cos(2 * PI * x))),
     "a constant of motion": (line(u * U1 - sin(2 * PI * x), periodic=("x",)), 2),
 }
