@@ -1,6 +1,7 @@
 """Compiled flows beside learned operators: the same CPU seconds for each that learns, one thread.
 
-    pip install deepxde && python -m benchmarks.beside_operators [--seconds 60] [--row burgers]
+    pip install deepxde
+    python -m benchmarks.beside_operators [--seconds 60] [--row burgers] [--seed 0]
 
 A row is a family of `pinn.families` and its answers: the compiled start alone (nothing is trained),
 a network from a random start, the same network from the compiled start, and DeepXDE's
@@ -57,57 +58,57 @@ ROWS = {
 }
 
 
-def compiled(family: Family, start: str, seconds: float) -> Learned:
+def compiled(family: Family, start: str, seconds: float, seed: int) -> Learned:
     """The compiled start alone."""
     return Learned(Answer(family, find_start(start, family), None), False, {})
 
 
-def from_random(family: Family, start: str, seconds: float) -> Learned:
+def from_random(family: Family, start: str, seconds: float, seed: int) -> Learned:
     """A network that only has the initial and boundary values."""
-    return _learned(family, "faded", seconds)
+    return _learned(family, "faded", seconds, seed)
 
 
-def from_compiled(family: Family, start: str, seconds: float) -> Learned:
+def from_compiled(family: Family, start: str, seconds: float, seed: int) -> Learned:
     """The same network, added to the compiled start."""
-    return _learned(family, start, seconds)
+    return _learned(family, start, seconds, seed)
 
 
-def _learned(family: Family, start: str, seconds: float) -> Learned:
+def _learned(family: Family, start: str, seconds: float, seed: int) -> Learned:
     found = find_start(start, family)
-    return learn(family, network=SpectralBranch(), start=found, budget=seconds)
+    return learn(family, network=SpectralBranch(), start=found, budget=seconds, seed=seed)
 
 
-SOLVERS: dict[str, Callable[[Family, str, float], Learned]] = {
+SOLVERS: dict[str, Callable[[Family, str, float, int], Learned]] = {
     "compiled": compiled,
     LEARNED: from_random,
     BOTH: from_compiled,
 }
 
 
-def measured(solver: str, row: Row, seconds: float) -> dict[str, float | str]:
+def measured(solver: str, row: Row, seconds: float, seed: int) -> dict[str, float | str]:
     """Errors and CPU seconds of one solver on one row, in this process."""
     torch.set_num_threads(1)
     family, begun = find_family(row.family), time.process_time()
     if solver == DEEPXDE:
         by_deepxde = importlib.import_module("benchmarks.beside.operators_by_deepxde")
         begun = time.process_time()  # without the import
-        answer = by_deepxde.operator(family, seconds)
+        answer = by_deepxde.operator(family, seconds, seed)
         spent = time.process_time() - begun
         points, members = grid(family).numpy(), family.draw(MEMBERS, UNSEEN)
         exact = family.exact(members, points)[family.problem.field_names[0]].numpy()
         gaps = np.linalg.norm(answer(members, points) - exact, axis=1)
         errors = np.sort(gaps / np.linalg.norm(exact, axis=1))
         return {"median": float(np.median(errors)), "worst": float(errors[-1]), "seconds": spent}
-    learned = SOLVERS[solver](family, row.compiled, seconds)
+    learned = SOLVERS[solver](family, row.compiled, seconds, seed)
     spent = learned.about.get("train_seconds", 0.0)
     found = learned.errors(MEMBERS)
     return {"median": found.median, "worst": found.worst, "seconds": spent}
 
 
-def in_a_process(solver: str, name: str, seconds: float) -> dict[str, Any]:
+def in_a_process(solver: str, name: str, seconds: float, seed: int) -> dict[str, Any]:
     """The same in a fresh process of one thread."""
     command = [sys.executable, "-m", "benchmarks.beside_operators", "--child", solver]
-    command += ["--row", name, "--seconds", f"{seconds:g}"]
+    command += ["--row", name, "--seconds", f"{seconds:g}", "--seed", str(seed)]
     environment = {**os.environ, "DDE_BACKEND": "pytorch", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -116,14 +117,14 @@ def in_a_process(solver: str, name: str, seconds: float) -> dict[str, Any]:
     return answer
 
 
-def rows(names: list[str], seconds: float) -> list[tuple[object, ...]]:
+def rows(names: list[str], seconds: float, seed: int) -> list[tuple[object, ...]]:
     """One line for each row and solver, printed as soon as it is measured."""
     found: list[tuple[object, ...]] = []
     for name in names:
         row = ROWS[name]
         start = find_start(row.compiled, find_family(row.family))
         for solver in ("compiled", *row.solvers):
-            figures = in_a_process(solver, name, seconds)
+            figures = in_a_process(solver, name, seconds, seed)
             missing = start.leaves_out or "nothing"
             found.append((row.family, row.compiled, missing, solver, *figures.values()))
             print(*found[-1], sep=" | ", flush=True)
@@ -135,12 +136,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU seconds of each training")
     parser.add_argument("--row", choices=ROWS, help="only this one")
+    parser.add_argument("--seed", type=int, default=0, help="of networks and what they are given")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        print(json.dumps(measured(arguments.child, ROWS[arguments.row], arguments.seconds)))
+        row, seconds = ROWS[arguments.row], arguments.seconds
+        print(json.dumps(measured(arguments.child, row, seconds, arguments.seed)))
         return
-    found = rows([arguments.row] if arguments.row else list(ROWS), arguments.seconds)
+    names = [arguments.row] if arguments.row else list(ROWS)
+    found = rows(names, arguments.seconds, arguments.seed)
     headers = ("family", "compiled", "leaves out", "solver", "median", "worst", "CPU s")
     print_table(found, headers)
 
