@@ -435,3 +435,15 @@ def test_slices_without_tokens_are_finite() -> None:
         assert bool(mixer(x, **options)[0].isfinite().all())
     with pytest.raises(ShapeError, match=r"masses of tokens \(2, 5\) .* got \(4,\)"):
         mixer(x, masses=torch.ones(4))
+
+
+@pytest.mark.parametrize("latents", [4, 32])
+def test_latents_start_with_their_share_of_the_tokens(latents: int) -> None:
+    """Kills: latents of unit size, which all start as the mean of all tokens."""
+    torch.manual_seed(0)
+    mixer, tokens = Latents(64, 4, latents), torch.randn(1, 2048, 64)
+    with torch.no_grad():
+        weights = mixer.read.weights(mixer.start, tokens)
+    read = 1 / weights.square().sum(-1)  # tokens over which a row is spread
+    share = 2048 / latents
+    assert share / 3 < float(read.mean()) < 3 * share
