@@ -101,6 +101,7 @@ def check_derivatives(text: str, low: float, high: float) -> None:
 PARTS = (
     *("sin(u)", "cos(2*u)", "tanh(u)", "atan(u)", "exp(u)", "log(2 + u)", "sqrt(2 + u)", "u^3"),
     *("1/(2 + u)", "u*exp(u)", "u^2*(1 - u)", "tanh(2*u)*u", "(2 + u)^(1/3)", "1/(3 + u^2)^2"),
+    "sqrt(1/3 + u/9)",  # two roots below 1/2: their sum is less than its reciprocal
 )
 """Every operation alone, and some together."""
 
