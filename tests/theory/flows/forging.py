@@ -139,7 +139,7 @@ def _element(files: Files, generator: random.Random) -> None:
     # The last numbers of a block are those of its tail.
     at = generator.choice((0, array.size - 1, generator.randrange(array.size)))
     change = generator.choice((1e-12, 1e-6, -1e-3, 0.1, 1e6, float("nan"), float("inf")))
-    if array.dtype == np.int64:
+    if array.dtype.kind in "iu":
         array[at] += 1
     else:
         with np.errstate(all="ignore"):
