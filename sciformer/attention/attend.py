@@ -82,5 +82,6 @@ def attend(
         raise UsageError(f"attend: a core is an object such as RowBlocks(); got {core}.")
     key, value, sees_nonfinite = hide_nonfinite(position.rotate(key, key_start), value, scoring)
     query = scaled_query(query, position, query_start, scale)
+    core.check(query, key, value, scoring)
     output = core.attend(query, key, value, scoring)
     return output if sees_nonfinite is None else torch.where(sees_nonfinite, torch.nan, output)

@@ -19,6 +19,8 @@ from sciformer.errors import UsageError
 class Certifying(Protocol):
     """A core that bounds its distance from full attention."""
 
+    def check(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> None: ...
+
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor: ...
 
     def bound(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
@@ -88,6 +90,7 @@ def certified_attend(
         )
     asking = scaled_query(query, position, 0, scale)
     answering = position.rotate(key, 0)
+    core.check(asking, answering, value, scoring)
     return Certified(
         core.attend(asking, answering, value, scoring),
         core.bound(asking, answering, value, scoring),

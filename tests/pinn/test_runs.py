@@ -150,7 +150,7 @@ def test_an_interrupt_of_the_wide_layer_returns_the_trained_network(tmp_path: Pa
 def test_the_command_still_ends_with_130(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import pinn.commands.solve as command
+    import pinn.commands.solve_request as command
 
     # A suite that was started in the background of a shell ignores Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

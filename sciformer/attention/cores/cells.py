@@ -66,7 +66,6 @@ class Cells(Core):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
         if not (key.numel() and query.numel() and value.numel()):
-            self.check(query, key, value, scoring)
             return EVERY_PAIR.attend(query, key, value, scoring)  # zeros, or nothing
         held = self._held(query, key, value, scoring)
         moments = Moments.of(held)
@@ -122,7 +121,6 @@ class Cells(Core):
         return max(math.ceil(math.log2(max(m, 1) / size)), 0)
 
     def _held(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Held:
-        self.check(query, key, value, scoring)
         masses = key_masses(scoring, key)
         key, value = without_absent(key, value, masses, scoring)
         return Held.of(query, key, value, masses, self._levels(scoring.patch.m))

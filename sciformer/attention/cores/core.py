@@ -14,8 +14,8 @@ from sciformer.errors import DomainError
 class Core(ABC):
     """One way to compute attention; `attend(..., core=)` and `MultiheadAttention(core=)` take it.
 
-    A subclass states in `refusal` what it cannot do and computes the rest in `attend`, which begins
-    with `self.check(...)`. It may be an `nn.Module` too, where it has parameters.
+    A subclass states in `refusal` what it cannot do, which is asked first, and computes the rest in
+    `attend`. It may be an `nn.Module` too, where it has parameters.
 
     Attributes:
         smooth: whether derivatives of every order exist and jets pass through.
@@ -26,7 +26,6 @@ class Core(ABC):
         >>> from sciformer.attention import Causal, Core, attend
         >>> class Plain(Core):
         ...     def attend(self, query, key, value, scoring):
-        ...         self.check(query, key, value, scoring)
         ...         return (query @ key.mT).softmax(-1) @ value
         ...
         ...     def refusal(self, query, key, value, scoring):

@@ -46,7 +46,6 @@ class Flex(ToeplitzRows):
     """
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        self.check(query, key, value, scoring)
         patch, reach = scoring.patch, scoring.band()
         relative, gain = by_offset(scoring, query)
         has_gain = scoring.position.gain(patch) is not None

@@ -44,7 +44,6 @@ class Fused(Core):
         self.rows = rows
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        self.check(query, key, value, scoring)
         if needs_no_bias(scoring):
             return fused_heads(query, key, value, is_causal=scoring.mask is not None)
         outputs = [

@@ -107,7 +107,6 @@ class Regions(Core, nn.Module):
         self.mass = ExactMass() if mass is None else mass
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        self.check(query, key, value, scoring)
         masses = key_masses(scoring, key)
         key, value = without_absent(key, value, masses, scoring)
         near = self._near(query, key, value, scoring, masses)
@@ -134,7 +133,6 @@ class Regions(Core, nn.Module):
             raise DomainError(
                 "Regions: only exact masses have a bound; use ExactMass() to evaluate."
             )
-        self.check(query, key, value, scoring)
         masses = key_masses(scoring, key)
         key, value = without_absent(key, value, masses, scoring)
         present = (masses > 0)[..., None, :, None]

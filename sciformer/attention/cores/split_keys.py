@@ -34,7 +34,6 @@ class SplitKeys(Core):
         self.keys = keys
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        self.check(query, key, value, scoring)
         key, value, scoring = within_reach(key, value, scoring)
         whole: Part | None = None
         for start, stop in blocks(scoring.patch.m, self.keys):

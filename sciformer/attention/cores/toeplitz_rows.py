@@ -55,7 +55,6 @@ class ToeplitzRows(Core):
         self.rows = rows
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        self.check(query, key, value, scoring)
         patch, reach = scoring.patch, scoring.band()
         relative, gain = by_offset(scoring, query)
         flat = [part.reshape(-1, *part.shape[-2:]) for part in (query, key, value)]
