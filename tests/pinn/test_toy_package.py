@@ -60,7 +60,12 @@ def test_its_parts_are_objects_for_solve(toy: Path) -> None:
     from toy_physics import Bumps, Stratified, sink
 
     solved = pinn.solve(
-        sink(1.5), network=Bumps.Sizes(bumps=8), sampler=Stratified, points=0.1, iterations=25
+        sink(1.5),
+        network=Bumps.Sizes(bumps=8),
+        sampler=Stratified,
+        points=0.1,
+        iterations=25,
+        digits=None,
     )
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 1e-3
@@ -77,7 +82,7 @@ def test_a_module_of_ones_own_is_a_network(toy: Path) -> None:
     before = module[0].weight.detach().clone()
     run = toy / "run"
     config = {"problem": "sink", "parameters": {}}
-    settings = pinn.Settings(network=module, points=0.1)
+    settings = pinn.Settings(network=module, points=0.1, digits=None)
     described = {**config, "settings": settings.to_json()}
     solved = pinn.solve(
         sink(), settings, pinn.Limits(iterations=25), run=Run.create(run, "sink", described)

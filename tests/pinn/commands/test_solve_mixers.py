@@ -13,8 +13,10 @@ from sciformer.attention import MultiheadAttention, Universal
 from sciformer.cli.main import main
 from sciformer.mixers import Parallel
 
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("lmu", "latents")]
 
-@pytest.mark.parametrize("name", ["lmu", "urpe", "linear", "latents"])
+
+@pytest.mark.parametrize("name", ["urpe", "linear", *SLOW])
 def test_solves_with_another_mixer(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

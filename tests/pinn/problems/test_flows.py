@@ -25,13 +25,16 @@ from sciformer.errors import DomainError, UnknownNameError
 from sciformer.runs import Run
 
 
-@pytest.mark.parametrize("form", ["streamfunction", "velocity"])
+@pytest.mark.parametrize(
+    "form", [pytest.param("streamfunction", marks=pytest.mark.slow), "velocity"]
+)
 def test_the_cavity_in_seconds(form: str) -> None:
     """Kills: a sign or factor of the corner flow, of a wall, or of an equation in either form."""
     schedule = Schedule((Stage(0, 150), Stage(15, 300)), final=Stage(0, 300))
     network = MLP.Sizes(width=10, layers=3)
     problem = cavity(form=form)
-    solved = pinn.solve(problem, network=network, schedule=schedule, spread=True, iterations=45)
+    choices = {"network": network, "schedule": schedule, "spread": True, "digits": None}
+    solved = pinn.solve(problem, **choices, iterations=45)
     line = np.linspace(0, 1, 401)[1:-1]
     middle = np.full_like(line, 0.5)
     for name, columns in (("u", (middle, line)), ("v", (line, middle))):
@@ -120,6 +123,7 @@ def test_the_wake_is_reconstructed_from_what_is_seen() -> None:
     assert solved.solution.parameters == {"lambda_1": 1.0, "lambda_2": 0.01}
 
 
+@pytest.mark.slow
 def test_a_continued_flow_is_the_flow_that_was_not_interrupted(tmp_path: Path) -> None:
     """Kills: points drawn anew, the age of points or the damping forgotten."""
     # A final stage would come at another step of the shorter run.
@@ -145,10 +149,12 @@ def test_a_wake_that_cannot_be() -> None:
         cylinder_wake(form="vorticity")
 
 
+@pytest.mark.slow
 def test_the_commands_know_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From the shell to a run directory, its export, and a figure of u, v and p."""
     out = tmp_path / "run"
     quick = ["--set", "width=6", "--set", "points=0.2", "--device", "cpu", "--optimiser", "lbfgs"]
+    quick += ["--set", "digits=off"]
     words = ["solve", "cavity", *quick, "--set", "form=velocity", "--iterations", "2"]
     assert main([*words, "--out", str(out), "--json"]) == 3  # two steps do not converge
     result = json.loads(capsys.readouterr().out)

@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not(burgers: Prob
 
 def test_a_smooth_problem_is_solved(burgers: Problem) -> None:
     """Kills: a wrong sign or factor anywhere between equation and step."""
-    settings = Settings(network=PhysicsFormer.Sizes(steps=2), points=0.5)
+    settings = Settings(network=PhysicsFormer.Sizes(steps=2), points=0.5, digits=None)
     solved = pinn.solve(burgers, settings, Limits(iterations=60))
     assert solved.errors is not None
     assert solved.errors.relative_l2 < 2e-4
@@ -81,7 +81,7 @@ def test_a_smooth_problem_is_solved(burgers: Problem) -> None:
 
 
 def test_soft_conditions_are_learned_too(burgers: Problem) -> None:
-    settings = Settings(network=MLP.Sizes(width=12), conditions=soft, points=0.5)
+    settings = Settings(network=MLP.Sizes(width=12), conditions=soft, points=0.5, digits=None)
     solved = pinn.solve(burgers, settings, Limits(iterations=60))
     constraint = solved.solution.trial.constraint
     assert constraint is None or constraint.conditions == ()

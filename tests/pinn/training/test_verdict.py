@@ -165,12 +165,12 @@ def test_five_steps_are_not_enough_and_are_said_loudly(
 def test_enough_steps_are_enough() -> None:
     """Kills: a measure that calls every training doubtful."""
     for name in ("heat", "poisson"):
-        solved = pinn.solve(name, network=pinn.MLP.Sizes(), iterations=40)
+        solved = pinn.solve(name, network=pinn.MLP.Sizes(), iterations=40, digits=None)
         assert solved.errors is not None
         assert solved.verdict.converged, str(solved.verdict)
         assert solved.errors.relative_l2 < 1e-4
         assert solved.summary()["converged"] is True
-    early = pinn.solve("heat", network=pinn.MLP.Sizes(), iterations=5)
+    early = pinn.solve("heat", network=pinn.MLP.Sizes(), iterations=5, digits=None)
     assert early.verdict.outcome is Outcome.NOT_CONVERGED
     figure = early.solution.plot(early.verdict)
     assert "(not converged)" in figure.get_suptitle()
