@@ -47,10 +47,9 @@ class Touched:
         found = found or {test for tests in lines.values() for test in tests}
         seconds = {test: self.seconds([test]) for test in found}
         ordered = sorted(found, key=lambda test: (seconds[test], test))
-        total = list(itertools.accumulate(seconds[test] for test in ordered))
-        return [test for test, sum_ in zip(ordered, total, strict=True) if sum_ <= most] or ordered[
-            :1
-        ]
+        total = itertools.accumulate(seconds[test] for test in ordered)
+        chosen = [test for test, spent in zip(ordered, total, strict=True) if spent <= most]
+        return chosen or ordered[:1]
 
     def seconds(self, tests: Sequence[str]) -> float:
         """Seconds of tests and test files together; those of all where one is a folder."""

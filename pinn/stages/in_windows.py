@@ -23,9 +23,11 @@ def solve_in_windows(task: Task) -> Solved:
     run, history, watching = task.start(settings)
     marched = March(task.problem, settings, task.limits, watching, run)()
     solution = Solution(task.problem, marched.trial, settings)
+    is_whole = marched.stopped != INTERRUPTED
+    verdict = judge(marched.evidence)
     solved = Solved(
         solution=solution,
-        verdict=remarked(judge(marched.evidence), solution),
+        verdict=remarked(verdict, solution) if is_whole else verdict,
         errors=None if task.problem.reference is None else solution.errors(),
         attention=None,
         iterations=marched.iterations,
@@ -39,6 +41,6 @@ def solve_in_windows(task: Task) -> Solved:
         history=tuple(history),
         choice=choice,
     )
-    if run is not None and marched.stopped != INTERRUPTED:
+    if run is not None and is_whole:
         write(run, solved)
     return solved
