@@ -55,6 +55,12 @@ class Place:
             self.own = storage.new_zeros(shape)
         return self.own
 
+    def add(self, cotangents: Tensor) -> None:
+        """Adds cotangents, which broadcast to (*tensor.shape, p), to rows that are written."""
+        rows = self.rows
+        if rows is not None:
+            rows += cotangents
+
 
 class Recorder:
     """One recording: the parameters, the places they were met at, and the rows being written.
@@ -238,9 +244,7 @@ class _Spread(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[None, None, None]:
-        rows = ctx.place.rows
-        if rows is not None:
-            rows += cotangent
+        ctx.place.add(cotangent)
         return None, None, None
 
 

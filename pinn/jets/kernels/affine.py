@@ -71,23 +71,12 @@ class Shift(torch.autograd.Function):
 
 
 def _weight_cotangent(g: Tensor, x: Tensor, place: Place | None) -> Tensor | None:
-    """g (b, o, p), x (b, i, p): the sum of outer products, over points or point by point."""
-    device = hardware(x.device)
-    if place is None and device.prefers_few_launches:
-        # Added up inside the library; a batch of small products waits for its slowest tiles.
-        return torch.addbmm(g.new_zeros(()), g, x.transpose(1, 2), beta=0)
+    """g (b, o, p), x (b, i, p): products g x^T, summed over the points or added to their rows."""
     if place is None:
-        return torch.bmm(g, x.transpose(1, 2)).sum(0)
+        return _summed_products(g, x)
     rows = place.rows
-    if rows is not None and device.prefers_few_launches:
-        rows += torch.einsum("bop,bip->oip", g, x)
-    elif rows is not None:
-        outputs = max(1, device.entries(rows.numel()) // x[0].numel())
-        for target, cotangents in zip(
-            torch.split(rows, outputs), torch.split(g, outputs, 1), strict=True
-        ):
-            for cotangent, argument in zip(cotangents, x, strict=True):
-                target.addcmul_(cotangent[:, None], argument)
+    if rows is not None:
+        _add_products(rows, g, x)
     return None
 
 
@@ -95,7 +84,26 @@ def _bias_cotangent(g: Tensor, place: Place | None) -> Tensor | None:
     """g (b, o, p)."""
     if place is None:
         return g.sum((0, 2))
-    rows = place.rows
-    if rows is not None:
-        rows += g.sum(0)
+    place.add(g.sum(0))
     return None
+
+
+def _summed_products(g: Tensor, x: Tensor) -> Tensor:
+    """(o, i)."""
+    if hardware(x.device).prefers_few_launches:
+        # Added up inside the library; a batch of small products waits for its slowest tiles.
+        return torch.addbmm(g.new_zeros(()), g, x.transpose(1, 2), beta=0)
+    return torch.bmm(g, x.transpose(1, 2)).sum(0)
+
+
+def _add_products(rows: Tensor, g: Tensor, x: Tensor) -> None:
+    """rows (o, i, p), which a processor fills in blocks that stay in its cache."""
+    device = hardware(x.device)
+    if device.prefers_few_launches:
+        rows += torch.einsum("bop,bip->oip", g, x)
+        return
+    outputs = max(1, device.entries(rows.numel()) // x[0].numel())
+    blocks = zip(torch.split(rows, outputs), torch.split(g, outputs, 1), strict=True)
+    for target, cotangents in blocks:
+        for cotangent, argument in zip(cotangents, x, strict=True):
+            target.addcmul_(cotangent[:, None], argument)

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from pinn.jets.algebra import Operators
 from pinn.jets.kernels import fused
-from pinn.jets.kernels.contraction import Table, contract, product_tables
+from pinn.jets.kernels.contraction import contract
 from pinn.jets.kernels.launching import fuses
+from pinn.jets.kernels.product_rule import ProductRule, Table, product_rules
 from sciformer.hardware import hardware
 
 _PRODUCT = "...ijp,...jkp->...ikp"  # a matrix product at every point
@@ -23,11 +24,11 @@ class Form(Protocol):
 
     def add(self, total: Tensor, x: Tensor, y: Tensor, weight: float) -> None: ...
 
-    def turn(self, x: Tensor) -> Tensor: ...
+    def transpose(self, x: Tensor) -> Tensor: ...
 
-    def at_once(self, x: Tensor, y: Tensor, table: Table) -> Tensor | None:
-        """sum of weight * B(x_a, y_b) over the rows of a table for every channel, in one kernel;
-        None where there is none.
+    def in_one_launch(self, x: Tensor, y: Tensor, table: Table) -> Tensor | None:
+        """The sum of weight * B(x_a, y_b) over the rows of a table, for every channel, by one
+        kernel; None where there is no such kernel.
         """
         ...
 
@@ -41,10 +42,10 @@ class Times:
     def add(self, total: Tensor, x: Tensor, y: Tensor, weight: float) -> None:
         total.addcmul_(x, y, value=weight)
 
-    def turn(self, x: Tensor) -> Tensor:
+    def transpose(self, x: Tensor) -> Tensor:
         return x
 
-    def at_once(self, x: Tensor, y: Tensor, table: Table) -> Tensor | None:
+    def in_one_launch(self, x: Tensor, y: Tensor, table: Table) -> Tensor | None:
         if x.shape != y.shape or not fuses(x, y):
             return None
         x, y = x.contiguous(), y.contiguous()
@@ -70,10 +71,10 @@ class Contract:
         for j in range(x.shape[-2]):
             total.addcmul_(x[..., :, j, None, :], y[..., j, None, :, :], value=weight)
 
-    def turn(self, x: Tensor) -> Tensor:
+    def transpose(self, x: Tensor) -> Tensor:
         return x.transpose(-2, -3)
 
-    def at_once(self, x: Tensor, y: Tensor, table: Table) -> Tensor | None:
+    def in_one_launch(self, x: Tensor, y: Tensor, table: Table) -> Tensor | None:
         if not fuses(x, y):
             return None
         batch = torch.broadcast_shapes(x.shape[:-3], y.shape[:-3])  # type: ignore[no-untyped-call]
@@ -87,42 +88,29 @@ class Bilinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, form: Form, operators: Operators) -> Tensor:
-        z = form.at_once(x, y, product_tables(operators)[0])
-        if z is None:
-            z = form.apply(x, y[0])
-            if len(operators) > 1:
-                form.add(z[1:], x[0], y[1:], 1.0)
-            for c, a, b, weight in operators.cross:
-                form.add(z[c], x[a], y[b], weight)
+        rule, *ctx.reverse_rules = product_rules(operators)
         ctx.carries_data = True
-        ctx.form, ctx.operators = form, operators
+        ctx.form = form
         ctx.save_for_backward(x, y)
-        return z
+        return _product(x, y, form, rule)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, y = ctx.saved_tensors
-        form, operators = ctx.form, ctx.operators
+        form: Form = ctx.form
+        of_x, of_y = ctx.reverse_rules
         gx = gy = None
-        _, of_x, of_y = product_tables(operators)
         if ctx.needs_input_grad[0]:
-            turned = form.turn(y)
-            gx = form.at_once(g, turned, of_x)
-            if gx is None:
-                gx = form.apply(g, turned[0])
-                for c in range(1, len(operators)):
-                    form.add(gx[0], g[c], turned[c], 1.0)
-                for c, a, b, weight in operators.cross:
-                    form.add(gx[a], g[c], turned[b], weight)
-            gx = gx.sum_to_size(x.shape)
+            gx = _product(g, form.transpose(y), form, of_x).sum_to_size(x.shape)
         if ctx.needs_input_grad[1]:
-            turned = form.turn(x)
-            gy = form.at_once(turned, g, of_y)
-            if gy is None:
-                gy = form.apply(turned[0], g)
-                for c in range(1, len(operators)):
-                    form.add(gy[0], turned[c], g[c], 1.0)
-                for c, a, b, weight in operators.cross:
-                    form.add(gy[b], turned[a], g[c], weight)
-            gy = gy.sum_to_size(y.shape)
+            gy = _product(form.transpose(x), g, form, of_y).sum_to_size(y.shape)
         return gx, gy, None, None
+
+
+def _product(x: Tensor, y: Tensor, form: Form, rule: ProductRule) -> Tensor:
+    z = form.in_one_launch(x, y, rule.table)
+    if z is None:
+        z = form.apply(x[rule.first.left], y[rule.first.right])
+        for out, left, right, weight in rule.others:
+            form.add(z[out], x[left], y[right], weight)
+    return z

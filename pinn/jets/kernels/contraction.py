@@ -10,9 +10,7 @@ from torch import Tensor
 from pinn.jets.kernels.launching import KEPT, Kernel, kernel_of
 
 if TYPE_CHECKING:
-    from pinn.jets.algebra import Operators
-
-Table = tuple[tuple[int, int, int, float], ...]  # out, left, right, weight
+    from pinn.jets.kernels.product_rule import Table
 
 # Points of a program, one for each of its 128 threads.
 POINTS = 128
@@ -43,18 +41,6 @@ def contract(left: Tensor, right: Tensor, out: Tensor, table: Table) -> bool:
     strides = [size for part in parts for size in part.stride()[:-1]]
     kernel = _contract(table, channels)
     return kernel.launch_grid((programs, batch), *parts, p, i, parts[0].shape[-2], k, *strides)
-
-
-@functools.lru_cache(KEPT)
-def product_tables(operators: Operators) -> tuple[Table, Table, Table]:
-    """The product rule z = B(x, y), its reverse B(g, y) -> x, and its reverse B(x, g) -> y."""
-    rows = [(0, 0, 0, 1.0)]
-    for c in range(1, len(operators)):
-        rows += [(c, c, 0, 1.0), (c, 0, c, 1.0)]
-    rule = (*rows, *operators.cross)
-    of_x = tuple((a, c, b, weight) for c, a, b, weight in rule)
-    of_y = tuple((b, a, c, weight) for c, a, b, weight in rule)
-    return rule, of_x, of_y
 
 
 @functools.lru_cache(KEPT)

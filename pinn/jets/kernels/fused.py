@@ -16,7 +16,7 @@ from pinn.jets.kernels.launching import KEPT, Kernel, Pass
 
 if TYPE_CHECKING:
     from pinn.jets.algebra import Operators, Term
-    from pinn.jets.kernels.contraction import Table
+    from pinn.jets.kernels.product_rule import Table
     from pinn.jets.smooth import Smooth
 
 

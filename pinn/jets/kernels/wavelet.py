@@ -120,7 +120,5 @@ def _shared(grad: Tensor, parameter: Tensor, place: Place | None) -> Tensor | No
     """The gradient of one number that every entry shares: over all points, or point by point."""
     if place is None:
         return grad.sum().reshape(parameter.shape)
-    rows = place.rows
-    if rows is not None:
-        rows += grad.reshape(-1, grad.shape[-1]).sum(0)
+    place.add(grad.reshape(-1, grad.shape[-1]).sum(0))
     return None

@@ -16,7 +16,8 @@ from pinn.jets.kernels.bilinear import Bilinear, Contract
 from pinn.jets.kernels.kernel import apply
 from pinn.jets.layout import aligned, axis, first_jet, lifted, mixing
 from pinn.jets.registry import rule
-from pinn.jets.rules.arithmetic import add, exp, log, mul, reciprocal, rsqrt
+from pinn.jets.rules.arithmetic import add, exp, log, mul, reciprocal
+from pinn.jets.rules.powers import rsqrt
 from sciformer.errors import ShapeError
 
 _CONTRACT = Contract()

@@ -26,6 +26,7 @@ from pinn.jets.jet import Jet as JetType
 from pinn.jets.kernels import bilinear, composition, contraction, fused, launching, wavelet
 from pinn.jets.kernels.formulas import Program
 from pinn.jets.kernels.launching import OPTIONS, Kernel, fuses, kernel_of
+from pinn.jets.kernels.product_rule import product_rules
 from pinn.jets.rules.arithmetic import compose
 from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR, Hardware
 from tests.pinn.jets.networks import draw
@@ -239,7 +240,7 @@ def test_a_function_of_the_user_has_a_kernel_of_its_own(launches: list[Kernel]) 
 
 def written() -> dict[str, Kernel]:
     """A kernel of each kind."""
-    heat, table = SETS[0], contraction.product_tables(SETS[0])[0]
+    heat, table = SETS[0], product_rules(SETS[0])[0].table
     made = {
         "wave": fused._wave(heat),
         "pull wave": fused._pull_wave(heat),
