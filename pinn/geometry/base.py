@@ -81,8 +81,8 @@ class Part(Region):
         """Outward unit normals (p, c) at points of the part."""
 
 
-class PartOfPart(Part):
-    """What is left of a part of one domain in a domain made of several; it keeps the name."""
+class DerivedPart(Part):
+    """A part made from a part of another domain; it keeps the name."""
 
     part: Part
 
@@ -92,6 +92,10 @@ class PartOfPart(Part):
 
     def is_called(self, name: str) -> bool:
         return self.part.is_called(name)
+
+
+class PartOfPart(DerivedPart):
+    """What is left of a part of one domain in a domain made of several."""
 
     @property
     def dimension(self) -> int:

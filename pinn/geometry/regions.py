@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pinn.geometry.base import Domain, Part, PartOfPart
+from pinn.geometry.base import DerivedPart, Domain, Part, PartOfPart
 from pinn.geometry.box import Face
 from pinn.geometry.shapes import Polygon
 from sciformer.errors import DomainError
@@ -156,44 +156,44 @@ class Product(Domain):
 
 
 @dataclass(frozen=True)
-class Extension(Part):
-    """A part of one factor, all over the other; `is_first` says of which."""
+class Extension(DerivedPart):
+    """A part of one factor of a product, all over the other; `is_first` says of which."""
 
     part: Part
     domain: Product
     is_first: bool
 
     @property
-    def name(self) -> str:
-        return self.part.name
-
-    def is_called(self, name: str) -> bool:
-        return self.part.is_called(name)
+    def other(self) -> Domain:
+        """The factor that the part is extended over."""
+        return self.domain.second if self.is_first else self.domain.first
 
     @property
     def dimension(self) -> int:
         """The dimensions of the part and of the other factor together."""
-        other = self.domain.second if self.is_first else self.domain.first
-        return self.part.dimension + other.dimension
+        return self.part.dimension + self.other.dimension
 
     def from_unit(self, unit: Tensor) -> Tensor:
         """The first coordinates of the cube run over the part, the others over the other factor."""
         count = self.part.dimension
-        here = self.part.from_unit(unit[:, :count])
-        other = self.domain.second if self.is_first else self.domain.first
-        there = other.from_unit(unit[:, count:])
-        return torch.cat([here, there] if self.is_first else [there, here], dim=-1)
+        here, there = self.part.from_unit(unit[:, :count]), self.other.from_unit(unit[:, count:])
+        return self._joined(here, there)
 
     def contains(self, points: Tensor) -> Tensor:
         """Which points have one share on the part and the other in its domain."""
-        one, other = self.domain.split(points)
-        if self.is_first:
-            return self.part.contains(one) & self.domain.second.contains(other)
-        return self.part.contains(other) & self.domain.first.contains(one)
+        here, there = self._split(points)
+        return self.part.contains(here) & self.other.contains(there)
 
     def normal(self, points: Tensor) -> Tensor:
         """Normal of one factor, padded by 0 in the coordinates of the other."""
-        one, other = self.domain.split(points)
-        if self.is_first:
-            return torch.cat([self.part.normal(one), torch.zeros_like(other)], dim=-1)
-        return torch.cat([torch.zeros_like(one), self.part.normal(other)], dim=-1)
+        here, there = self._split(points)
+        return self._joined(self.part.normal(here), torch.zeros_like(there))
+
+    def _split(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """The coordinates of the part's factor and those of the other."""
+        first, second = self.domain.split(points)
+        return (first, second) if self.is_first else (second, first)
+
+    def _joined(self, here: Tensor, there: Tensor) -> Tensor:
+        """The coordinates of both factors in the order of the product."""
+        return torch.cat([here, there] if self.is_first else [there, here], dim=-1)
