@@ -5,28 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sciformer.statement import Statement
+
 if TYPE_CHECKING:
     from pinn.data.cloud import Cloud
     from pinn.geometry.base import Domain
 
 
-class Stated(Protocol):
-    """The parts of a problem that are looked at while it checks itself."""
+class Stated(Statement, Protocol):
+    """What checks read of a `pinn.Problem` beside the statement; names and meaning are its own."""
 
     @property
-    def name(self) -> str: ...
-    @property
-    def coordinates(self) -> tuple[Any, ...]: ...
-    @property
-    def fields(self) -> tuple[Any, ...]: ...
-    @property
-    def equations(self) -> tuple[Any, ...]: ...
-    @property
     def domain(self) -> Domain: ...
-    @property
-    def conditions(self) -> tuple[Any, ...]: ...
-    @property
-    def parameters(self) -> Mapping[Any, float]: ...
     @property
     def periodic(self) -> tuple[str, ...]: ...
     @property

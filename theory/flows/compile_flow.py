@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from sciformer.errors import ConvergenceError, DomainError
+from sciformer.statement import Statement
 from theory.flows.budget import Budget, certify, solution_range
 from theory.flows.design import Design, build
 from theory.flows.ends import Line
 from theory.flows.equation import ReactionDiffusion, recognise
 from theory.flows.polynomial import Polynomial
-from theory.flows.problem import Problem
 from theory.flows.record import MOST_DEGREE, MOST_TOKENS, SPARE
 from theory.flows.sizing import Sizing
 from theory.flows.splitting import SplittingTransformer
@@ -81,7 +81,7 @@ class CompiledFlow:
 # What overflows is an infinite bound, which no round accepts.
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def compile_flow(
-    problem: Problem | ReactionDiffusion,
+    problem: Statement | ReactionDiffusion,
     *,
     epsilon: float,
     starts: Starts,

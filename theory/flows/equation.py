@@ -10,10 +10,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sciformer.errors import DataError, DomainError, UnknownNameError, UsageError
+from sciformer.statement import Statement
 from theory.flows.ends import PERIODIC, Ends, Walls
 from theory.flows.expression import Expression
 from theory.flows.polynomial import Polynomial
-from theory.flows.problem import Problem
 from theory.flows.rate import Rate
 from theory.flows.reaction_text import U
 from theory.universal.formula.limits import check_expansion
@@ -85,7 +85,7 @@ class ReactionDiffusion:
         return isinstance(self.ends, Walls) and min(self.ends.left, self.ends.right) < 0
 
 
-def recognise(problem: Problem) -> ReactionDiffusion:
+def recognise(problem: Statement) -> ReactionDiffusion:
     """Reads a scalar problem in one space coordinate and t.
 
     Raises:
@@ -228,7 +228,7 @@ def _refuse_the_unbounded(who: str, gap: Any) -> None:
             )
 
 
-def _walls(problem: Problem, field: Any, x: Any, sympy: Any) -> Walls:
+def _walls(problem: Statement, field: Any, x: Any, sympy: Any) -> Walls:
     """Both walls from the conditions at the two ends."""
     low, high = problem.domain.intervals[str(x)]
     signs: dict[float, int] = {}
