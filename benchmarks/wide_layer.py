@@ -19,7 +19,7 @@ from pinn.refinement.wide_layer import linear_layers, per_point
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.training.trainer import Limits
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 
 if TYPE_CHECKING:
     from pinn.problem.problem import Problem

@@ -9,9 +9,9 @@ from torch import nn
 
 from pinn.capacity import refuse_too_large
 from pinn.refinement.wide_layer import widened
-from pinn.trial.hard_constraint import TrialSolution
 from pinn.trial.inputs import inputs_of, spread_units
 from pinn.trial.parameters import Coefficients, Parameters
+from pinn.trial.trial_solution import TrialSolution
 from pinn.trial.windows import Windows, state_of, window
 from sciformer.errors import DataError, UsageError
 

@@ -13,7 +13,7 @@ from pinn.refinement.wide_layer import trunk
 from pinn.solution import Solution
 from pinn.trainers import make_trainer
 from pinn.training.trainer import Limits
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 from pinn.trial.windows import Windows
 from sciformer.compression.prune import PlainCut, Removal
 from sciformer.compression.sites import sites

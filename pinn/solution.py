@@ -18,8 +18,8 @@ from pinn.accuracy import in_gauge
 from pinn.assembly import rebuilt
 from pinn.loss.terms import quantities
 from pinn.settings import Settings
-from pinn.trial.hard_constraint import TrialSolution
 from pinn.trial.parameters import Parameters
+from pinn.trial.trial_solution import TrialSolution
 from sciformer.errors import DataError, ShapeError
 
 if TYPE_CHECKING:

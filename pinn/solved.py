@@ -10,7 +10,7 @@ from pinn.names import label
 from pinn.networks.physicsformer import PhysicsFormer, attention_entropy
 from pinn.refinement.wide_layer import trunk
 from pinn.sampling.samplers import UniformSobol
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 
 if TYPE_CHECKING:
     from pinn.bounds.error_bound import ErrorBound

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pinn.problem.problem import Problem
     from pinn.solved import Solved
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
     from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 

@@ -19,7 +19,7 @@ from sciformer.errors import ConvergenceError, UsageError, unknown_name
 if TYPE_CHECKING:
     from pinn.bounds.samples import Samples
     from pinn.problem.problem import Problem
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
 
 # Cells along each coordinate of the first look, and points at most on the last grid.
 FIRST = {1: 512, 2: 48, 3: 16}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pinn.bounds.normal_form import NormalForm
     from pinn.problem.problem import Problem
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
 
     Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
     from pinn.problem.problem import Problem
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
 
 # Points on a face at which a misfit is measured.
 PROBES = 1024

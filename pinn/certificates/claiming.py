@@ -23,7 +23,7 @@ from sciformer.errors import UsageError
 if TYPE_CHECKING:
     from pinn.bounds.normal_form import NormalForm
     from pinn.problem.problem import Problem
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
 
 _HEADS = {sympy.sin: "sin", sympy.cos: "cos", sympy.exp: "exp"}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pinn.problem.problem import Problem
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
 
 CONTRACTION = Theorem("L1 contraction, enclosed", "||e(t)||_1 <= int_0^t ||r(s)||_1 ds")
 # Points at which the size of the solution is looked at, which no proof rests on.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pinn.settings import Settings
     from pinn.training.trainer import Limits, Progress
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
     from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 

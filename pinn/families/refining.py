@@ -11,7 +11,7 @@ from pinn.assembly import build_trial
 from pinn.refinement.refine import Refiner
 from pinn.settings import Settings
 from pinn.solution import Solution
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable

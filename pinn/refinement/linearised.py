@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pinn.jets import Jet
 from pinn.loss import terms
 from pinn.sampling.samplers import Sample
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 from sciformer.hardware import free_memory, hardware
 from sciformer.runs.processes import ALONE, share
 

@@ -15,7 +15,7 @@ from pinn.refinement.size import choose_size, size_of
 from pinn.refinement.stepping import best_step
 from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import Current, UniformSobol, WarpedSobol, weighted
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 from sciformer.errors import UsageError
 from sciformer.runs.clock import clock_of
 from sciformer.runs.processes import ALONE

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pinn.problem.problem import Problem
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
 
 # Units that hardly vary over the points get at most so many times the weight of the liveliest one:
 # dividing by a spread of 0 would turn rounding into features.

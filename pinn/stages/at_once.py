@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pinn.problem.problem import Problem
     from pinn.refinement.report import Report as Refined
     from pinn.settings import Settings
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
     from sciformer.runs.processes import Processes
 
 # The error shown during training is that on a grid of about so many points: the whole grid would

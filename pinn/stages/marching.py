@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pinn.problem.problem import Problem
     from pinn.settings import Settings
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
     from sciformer.runs import Run
 
 # Steps after which a window that is no nearer to its goal is too long.

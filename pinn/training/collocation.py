@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pinn.sampling.schedule import SamplerMaker, Schedule, Stage
     from pinn.training.curriculum import Curriculum
     from pinn.training.progress import Progress
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
     from sciformer.runs.processes import Processes
 
 HELD_OUT = 4096  # validation points: their mean square then varies by some per cent only

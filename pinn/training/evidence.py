@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pinn.problem.problem import Problem
     from pinn.sampling.samplers import Sample
     from pinn.training.trainer import Trainer
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
 
 # Scales are orders of magnitude. Terms that are smaller than a hundredth of theirs vanish in the
 # solution, as both do in u_xx + u_yy = 0 where u is linear, and are not a measure of a residual.

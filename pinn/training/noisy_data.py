@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pinn.sampling.samplers import Sampler
     from pinn.sampling.schedule import SamplerMaker, Schedule, Stage
     from pinn.training.progress import Progress
-    from pinn.trial.hard_constraint import TrialSolution
+    from pinn.trial.trial_solution import TrialSolution
     from sciformer.runs.processes import Processes
 
 # Tolerance of the equations in units of the noise, at the least. Held tighter they pull the

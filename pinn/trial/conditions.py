@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pinn.problem.scales import Scales
+from pinn.trial.explicit_ansatz import is_on_explicit
 from pinn.trial.hard_constraint import HardConstraint
 from pinn.trial.seams import fade_of
 from sciformer.errors import DomainError
@@ -40,5 +41,5 @@ def hard(problem: Problem, fade: float = 0.0) -> HardConstraint:
 
 def soft(problem: Problem, fade: float = 0.0) -> HardConstraint:
     """Terms of the loss for all conditions but those that an explicit ansatz meets."""
-    met = [c for c in problem.conditions if any(c.equation.has(f) for f in problem.ansatz)]
+    met = [c for c in problem.conditions if is_on_explicit(problem, c)]
     return HardConstraint(problem, fade, Scales.of(problem).fields, met)

@@ -14,7 +14,7 @@ from pinn.jets import Jet
 from pinn.problem.orders import order_of
 from pinn.problem.problem import Condition
 from pinn.trial.face_conditions import exact_number
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from pinn.problem.registry import find_problem
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.solved import AttentionUse
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 
 x, y, t = sympy.symbols("x y t")
 

@@ -18,7 +18,7 @@ from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.settings import Settings
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 
 x, t = sympy.symbols("x t")
 u = sympy.Function("u")(x, t)

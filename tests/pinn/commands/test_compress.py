@@ -20,7 +20,7 @@ from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.trainers import make_trainer
 from pinn.training.trainer import Limits
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 from sciformer.cli.main import main
 from sciformer.compression import Task
 from sciformer.compression.sites import sites

@@ -18,7 +18,7 @@ from pinn.refinement.linearised import Imposed, all_terms, data_samples, soft_co
 from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import Sample, UniformSobol
 from pinn.settings import Settings
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 
 x, y, t, a = sympy.symbols("x y t a")
 

@@ -18,7 +18,7 @@ from pinn.refinement.linearised import (
 from pinn.refinement.stepping import gauss_newton_step
 from pinn.refinement.wide_layer import WideLayer
 from pinn.trial.conditions import soft
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR
 from tests.oracles.nested_autograd import row_jacobian
 from tests.pinn.refinement.problems import (

@@ -21,7 +21,7 @@ from pinn.settings import Settings
 from pinn.training.evidence import relative_residuals
 from pinn.training.history import MOST, History
 from pinn.training.verdict import Evidence, Outcome, judge
-from pinn.trial.hard_constraint import TrialSolution
+from pinn.trial.trial_solution import TrialSolution
 from sciformer.cli.main import main
 
 GOOD = Evidence(residuals={"the equation": 1e-4})

@@ -21,7 +21,8 @@ from pinn.problem.problem import Condition, Problem
 from pinn.problems.burgers import burgers
 from pinn.settings import Settings
 from pinn.trial.conditions import hard
-from pinn.trial.hard_constraint import HardConstraint, TrialSolution
+from pinn.trial.hard_constraint import HardConstraint
+from pinn.trial.trial_solution import TrialSolution
 from sciformer.errors import DomainError
 
 x, t = sympy.symbols("x t")

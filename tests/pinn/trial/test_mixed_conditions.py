@@ -20,7 +20,8 @@ from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem, Unknown
 from pinn.problem.reading import normal
 from pinn.settings import Settings
-from pinn.trial.hard_constraint import HardConstraint, TrialSolution
+from pinn.trial.hard_constraint import HardConstraint
+from pinn.trial.trial_solution import TrialSolution
 
 x, y, t = sympy.symbols("x y t")
 u = sympy.Function("u")(x, t)
