@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Panel = Callable[[Figure, Axes], object]
 
-MOMENTS = (0.25, 0.5, 1.0)  # shares of the time span, and of other axes, that are shown
-APART = 0.1  # share of an axis that lies between two slices of a map
+MOMENTS = (0.25, 0.5, 1.0)  # shares of the time span that are shown
+PLACES = (0.5, 0.25, 0.75, 0.125, 0.375, 0.625, 0.875)  # shares of an axis, in order of preference
+APART = 0.04  # share of a field's range by which two slices differ somewhere
 ROW, GAP = 1.65, 0.7  # inches: height of a row, and of the titles and labels between two rows
 TOP, LINE, BOTTOM = 0.65, 0.2, 0.45  # inches: margins of the figure; a further line of its title
 BEHIND: dict[str, Any] = {
@@ -160,11 +161,14 @@ class Picture:
         place = list(self.axes).index(self.time)
         frames, moments = np.moveaxis(values, place, 0), self.axes[self.time]
         space = {key: axis for key, axis in self.axes.items() if key != self.time}
-        colours = field_colours(values)
-        largest = np.nanmax(np.abs(np.nan_to_num(frames)), axis=0)  # one plane for all moments
+        chosen = _shares(len(moments))
+        largest = np.nanmax(np.abs(np.nan_to_num(frames[chosen])), axis=0)  # one plane for all
+        planes = [plane_of(space, frames[index], largest)[0] for index in chosen]
+        _, said = plane_of(space, largest)
+        # Of what is shown: a flow that decays would be pale beside its start.
+        colours = field_colours(np.stack(planes))
         panels: list[Panel] = []
-        for index in _shares(len(moments)):
-            plane, said = plane_of(space, frames[index], largest)
+        for index, plane in zip(chosen, planes, strict=True):
             where = ", ".join([f"{self.time} = {moments[index]:.3g}", *said])
             panels.append(partial(draw_map, space, plane, f"${name}$, {where}", colours, True))
         if exact is not None:
@@ -205,10 +209,8 @@ class Picture:
         under = None if exact is None else plane_of(self.axes, exact, self.fields[name])[0]
         (first, along), (second, across) = list(self.axes.items())[:2]
         chosen = _shares(len(across))
-        if second != self.time:  # neighbours of the peak would be drawn on top of its curve
-            peak = int(peak_of(plane)[1])
-            apart = [k for k in chosen[:2] if abs(k - peak) > APART * len(across)]
-            chosen = sorted({peak, *apart})
+        if second != self.time:
+            chosen = _unlike(plane, [int(peak_of(plane)[1]), *_shares(len(across), PLACES)])
         for colour, index in zip(CYCLE, chosen, strict=False):
             if under is not None:
                 panel.plot(along, under[:, index], **BEHIND)
@@ -232,11 +234,24 @@ def _training(history: Sequence[tuple[int, float, float]], figure: Figure, panel
     panel.semilogy(steps, loss, lw=1.0, label="loss")
     is_known = np.isfinite(validation)
     if is_known.any():
-        panel.semilogy(steps[is_known], validation[is_known], label="validation")
+        seen = {"marker": "."} if is_known.sum() == 1 else {}  # a line of one point has no length
+        panel.semilogy(steps[is_known], validation[is_known], label="validation", **seen)
     panel.set(xlabel="step", title="training of the network")
+    panel.xaxis.get_major_locator().set_params(integer=True)
     panel.legend()
 
 
-def _shares(length: int) -> list[int]:
-    """Indices of the shown moments on an axis."""
-    return sorted({round(share * (length - 1)) for share in MOMENTS})
+def _shares(length: int, shares: Sequence[float] = MOMENTS) -> list[int]:
+    """Indices of shares of an axis, in their order."""
+    return list(dict.fromkeys(round(share * (length - 1)) for share in shares))
+
+
+def _unlike(plane: Array, places: Sequence[int]) -> list[int]:
+    """Up to three columns of a plane whose curves do not lie on top of each other."""
+    apart = APART * float(np.nanmax(plane) - np.nanmin(plane))
+    chosen: list[int] = []
+    for place in places:
+        gaps = np.abs(plane[:, [place]] - plane[:, chosen])
+        if len(chosen) < len(MOMENTS) and all(np.nan_to_num(gaps).max(axis=0) > apart):
+            chosen.append(place)
+    return sorted(chosen)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sympy
+
+from sciformer.pictures import STYLE, WIDTH
 
 if TYPE_CHECKING:
     from pinn.accuracy import Errors
     from pinn.problem.problem import Problem
 
-LONGEST = 110  # characters of LaTeX that fit above a figure
+MOST = 60  # operations of an equation beyond which nobody reads it above a picture
+LINES, SHARE = 3, 0.88  # of a title: lines for equations, and their part of a figure's width
 
 
 class Shown(Protocol):
@@ -68,41 +72,62 @@ def solution_html(solution: Shown) -> str:
 
 
 def headline(solution: Shown, said: str = "") -> str:
-    """Title, equation and relative error above a figure, as far as they fit.
+    """Title and relative error above a figure, and below them the equations if they fit.
 
     Args:
         solution: what is drawn.
         said: of its training, behind the title.
     """
     problem = solution.problem
-    lines = [(problem.title or problem.name) + said]
-    formula = _formula(solution)
-    if formula:
-        lines.append(formula)
+    first = (problem.title or problem.name) + said
     if problem.reference is not None:
-        lines[-1] += f"    relative L2 error {solution.errors().relative_l2:.1e}"
-    return "\n".join(lines)
+        first += f"    relative L2 error {solution.errors().relative_l2:.1e}"
+    return "\n".join([first, *_lines(list(map(_formula, _short(problem))))])
 
 
-def _formula(solution: Shown) -> str:
-    """The equations as matplotlib reads them, fields without their arguments; "" if too long."""
-    problem = solution.problem
-    names = {f: sympy.Symbol(str(f.func)) for f in problem.fields}
-    parts = []
-    for equation in problem.equations:
-        text = sympy.latex(equation, fold_short_frac=True)
-        for field, symbol in names.items():
-            text = text.replace(sympy.latex(field), sympy.latex(symbol))
-        parts.append(text)
-    whole = ",  ".join(f"${part}$" for part in parts)
-    return whole if len(whole) <= LONGEST and _is_drawable(whole) else ""
+def _short(problem: Problem) -> list[Any]:
+    """The equations with fields as u and their derivatives as u_xx, those too long left out."""
+    names = {field: sympy.latex(sympy.Symbol(str(field.func))) for field in problem.fields}
+
+    def subscripts(derivative: Any) -> Any:
+        by = "".join(sympy.latex(x) * int(times) for x, times in derivative.variable_count)
+        return sympy.Symbol(f"{names[derivative.expr]}_{{{by}}}")
+
+    def is_of_a_field(part: Any) -> bool:
+        return isinstance(part, sympy.Derivative) and part.expr in names
+
+    symbols = {field: sympy.Symbol(name) for field, name in names.items()}
+    equations = [e if isinstance(e, sympy.Eq) else sympy.Eq(e, 0) for e in problem.equations]
+    if any(equation.count_ops() > MOST for equation in equations):
+        return []
+    return [e.replace(is_of_a_field, subscripts).subs(symbols) for e in equations]
 
 
-def _is_drawable(text: str) -> bool:
+def _formula(equation: Any) -> str:
+    return f"${sympy.latex(equation, fold_short_frac=True)}$"
+
+
+def _lines(formulas: list[str]) -> list[str]:
+    """Formulas in as few lines of a title as they need; none if they do not fit into three."""
+    lines: list[str] = []
+    for formula in formulas:
+        longer = f"{lines[-1]},   {formula}" if lines else formula
+        if lines and _width(longer) <= WIDTH * SHARE:
+            lines[-1] = longer
+        elif _width(formula) <= WIDTH * SHARE:
+            lines.append(formula)
+        else:
+            return []
+    return lines if len(lines) <= LINES else []
+
+
+def _width(text: str) -> float:
+    """Inches that a line of a title takes; infinite if matplotlib cannot read it."""
+    from matplotlib.font_manager import FontProperties
     from matplotlib.mathtext import MathTextParser
 
+    font = FontProperties(size=STYLE["figure.titlesize"], weight=STYLE["figure.titleweight"])
     try:
-        MathTextParser("agg").parse(text)
+        return float(MathTextParser("path").parse(text, dpi=72, prop=font)[0]) / 72
     except ValueError:
-        return False
-    return True
+        return math.inf

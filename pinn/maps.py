@@ -23,7 +23,7 @@ DARKEST, BRIGHTEST = 0.002, 0.998
 SLENDER = 6.0  # domains longer than this times their width are stretched
 LEFT, RIGHT = 0.075, 0.935  # shares of the figure's width, between which the panels lie
 BETWEEN = 0.36  # between two panels, as a share of their width
-BAR, PAD = 0.06, 0.06  # a colour bar: share of its map's width, and inches between the two
+BAR, PAD = 0.1, 0.06  # inches: width of a colour bar, however wide its map, and what lies between
 
 
 def height_of(panels: int, along: Array, across: Array) -> float | None:
@@ -32,7 +32,7 @@ def height_of(panels: int, along: Array, across: Array) -> float | None:
     if not 1 / SLENDER < ratio < SLENDER:
         return None
     width = WIDTH * (RIGHT - LEFT) / (panels + BETWEEN * (panels - 1))
-    return (width - PAD) / (1 + BAR) / ratio
+    return (width - PAD - BAR) / ratio
 
 
 def peak_of(values: Array) -> tuple[int, ...]:
@@ -87,7 +87,7 @@ def draw_map(
         **colours,
     )
     # As high as the map itself, whatever its aspect makes of it.
-    beside = make_axes_locatable(panel).append_axes("right", size=f"{100 * BAR:g}%", pad=PAD)
+    beside = make_axes_locatable(panel).append_axes("right", size=BAR, pad=PAD)
     bar = figure.colorbar(image, cax=beside)
     bar.outline.set_visible(False)
     # Its power of ten stands below the bar: above it the title is in the way.

@@ -27,6 +27,7 @@ STYLE: dict[str, Any] = {
     "axes.formatter.limits": (-3, 4),
     "axes.formatter.use_mathtext": True,
     "axes.labelsize": 9,
+    "axes.prop_cycle": f"cycler('color', {list(CYCLE)})",
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 9.5,
@@ -50,8 +51,7 @@ STYLE: dict[str, Any] = {
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
     """Draws what is created inside in the package's style; also a decorator."""
-    from cycler import cycler
     from matplotlib import rc_context
 
-    with rc_context({**STYLE, "axes.prop_cycle": cycler(color=CYCLE)}):
+    with rc_context(STYLE):
         yield
