@@ -230,6 +230,8 @@ class Picture:
 
 
 def _training(history: Sequence[tuple[int, float, float]], figure: Figure, panel: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     steps, loss, validation = np.array(history, dtype=float).T
     panel.semilogy(steps, loss, lw=1.0, label="loss")
     is_known = np.isfinite(validation)
@@ -237,7 +239,7 @@ def _training(history: Sequence[tuple[int, float, float]], figure: Figure, panel
         seen = {"marker": "."} if is_known.sum() == 1 else {}  # a line of one point has no length
         panel.semilogy(steps[is_known], validation[is_known], label="validation", **seen)
     panel.set(xlabel="step", title="training of the network")
-    panel.xaxis.get_major_locator().set_params(integer=True)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.legend()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import re
@@ -107,3 +108,64 @@ def test_the_structure_names_every_package() -> None:
         named = set(re.findall(r"`([a-z_]+)`", part))
         packages = {path.parent.name for path in (ROOT / section).glob("*/__init__.py")}
         assert packages <= named, section
+
+
+def resolved(name: str) -> bool:
+    """Whether a dotted name is a module or lies in one."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        module = ".".join(parts[:count])
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name and module.startswith(error.name):
+                continue
+            raise
+        for part in parts[count:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
+
+
+@each
+def test_every_dotted_name_exists(page: Path) -> None:
+    """Kills: a module or an object that was renamed and still stands in a document."""
+    groups = set(re.findall(r'entry-points."([\w.]+)"', (ROOT / "pyproject.toml").read_text()))
+    text = page.read_text(encoding="utf-8")
+    if page.name == "CHANGELOG.md":
+        return  # names of earlier versions are part of its story
+    if page.name == "single-layer-theorem.md":  # its names are relative, as its head says
+        text = text.replace("`construction.", "`theory.universal.construction.")
+    for name in re.findall(r"`((?:pinn|sciformer|theory)(?:\.\w+)+)(?:\(.*?\))?`", text):
+        assert name in groups or resolved(name), name
+
+
+def spoken() -> str:
+    """All texts of the packages, message by message."""
+    return "\n".join(
+        node.value
+        for package in ("sciformer", "pinn", "theory")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+def test_messages_are_quoted_as_the_program_says_them() -> None:
+    """Kills: a message that was reworded, so that a reader searches the page in vain."""
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = re.findall(r'"([^"]+)"', re.sub(r"`[^`]*`", "", text))
+    parts = [part.strip() for quote in quoted for part in quote.split("…")]
+    known = spoken()
+    assert len(parts) > 40
+    assert not [part for part in parts if part not in known]
+
+
+def test_the_lines_that_a_certificate_rests_on_are_counted() -> None:
+    """Kills: counts of an earlier version."""
+    from benchmarks.trusted_lines import PARTS, lines
+
+    text = (ROOT / "docs" / "theory" / "certificates.md").read_text(encoding="utf-8")
+    own, *shared = (sum(map(lines, paths)) for paths in PARTS.values())
+    assert f"{own:,} lines" in text
+    assert f"{sum(shared):,} lines" in text

@@ -30,7 +30,7 @@ def programs(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
-@pytest.mark.parametrize("page", WHOLE)
+@pytest.mark.parametrize("page", [*WHOLE, pytest.param("../bounds", marks=pytest.mark.slow)])
 def test_the_programs_of_a_page_run(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

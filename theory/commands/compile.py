@@ -134,7 +134,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.simplify:
         note(f"compiled as {layer.certificate.formula}")
-    note(layer.certificate.construction)
     note(f"written to {path}" + (", with figure.png" if has_figure else ""))
     return 0
 

@@ -122,7 +122,7 @@ def choose(
     if construction != "auto":
         raise unknown_name("compile", "construction", construction, ["auto", *CONSTRUCTIONS])
     if not _has_wide_maximum(target):
-        return Copy(), "copy: no maximum or minimum of three or more arguments"
+        return Copy(), "copy: the formula has no maximum or minimum of three or more arguments"
     errors = {t: affine_error(Hybrid((-t, t)), target) for t in _TILTS}
     for tilt, error in errors.items():
         if error <= _MARGIN * epsilon:
