@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pinn.optimisers import LBFGS, Adam, SelfScaledBroyden
+from pinn.optimisers import LBFGS, Adam, Linearisation, SelfScaledBroyden
+from pinn.optimisers.device_equations import DeviceEquations
 from pinn.optimisers.levenberg_marquardt import LEAST, _Damping
+from pinn.optimisers.normal_equations import NormalEquations
 from pinn.optimisers.quasi_newton import _LimitedMemory, _scaling, _SelfScaled
 from tests.pinn.optimisers.test_optimisers import Matrix, Objective, rosenbrock, valley
 
@@ -147,3 +149,63 @@ def test_accepted_steps_satisfy_the_conditions_of_wolfe(make: Any, curvature: fl
         assert after <= before + 1e-4 * float(first @ step)
         assert abs(float(last @ step)) <= curvature * abs(float(first @ step)) * (1 + 1e-9)
         assert (report.before, report.after) == pytest.approx((before, after), rel=1e-12)
+
+
+def test_one_self_scaled_update_is_the_formula_by_full_matrices() -> None:
+    """H <- (H - H y y^T H / y.Hy + phi v v^T) / tau + s s^T / s.y with b = s.H^-1 s / s.y.
+
+    Kills: a factor tau or phi of another size of problem, b from the wrong step length.
+    """
+    size, length = 5, 0.7
+    (first, second) = pairs(2, size, seed=6)
+    model, identity = _SelfScaled(), torch.eye(size, dtype=torch.float64)
+    model.learn(*first, -first[0], 1.0)
+    h = torch.stack([model.times(e) for e in identity], 1)
+    s, y = second
+    model.learn(s, y, -torch.linalg.solve(h, s) / length, length)
+    sy, hy = s @ y, h @ y
+    yhy = y @ hy
+    tau, phi = _scaling(float(s @ torch.linalg.solve(h, s) / sy), float(yhy / sy), size)
+    v = yhy.sqrt() * (s / sy - hy / yhy)
+    wanted = (h - torch.outer(hy, hy) / yhy + phi * torch.outer(v, v)) / tau
+    wanted = wanted + torch.outer(s, s) / sy
+    found = torch.stack([model.times(e) for e in identity], 1)
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-10)
+
+
+class Shared:
+    """Processes of which the other one has the rows of `other`; sums are what both make of them."""
+
+    size = 2
+
+    def __init__(self, other: Linearisation, more: Tensor) -> None:
+        self._other, self._more = other, more
+
+    def total(self, *parts: Tensor) -> list[Tensor]:
+        rows, jacobian = self._other.rows, self._other.jacobian
+        if len(parts) == 1:
+            return [parts[0] + jacobian.T @ self._more]
+        theirs = (jacobian.T @ jacobian, jacobian.T @ rows, rows @ rows)
+        return [a + b for a, b in zip(parts, theirs, strict=True)]
+
+
+@pytest.mark.parametrize("equations", [NormalEquations, DeviceEquations])
+@pytest.mark.parametrize("split", [3, 9])
+def test_rows_of_two_processes_are_solved_as_those_of_one(equations: Any, split: int) -> None:
+    """Fewer rows than parameters on one side. Kills: a sum left out, the smaller of two matrices
+    chosen by the rows at hand, a damping by the trace of one part."""
+    generator = torch.Generator().manual_seed(8)
+    jacobian = torch.randn(14, 6, generator=generator, dtype=torch.float64)
+    rows, more = torch.randn(2, 14, generator=generator, dtype=torch.float64)
+    whole = equations(Linearisation(rows, jacobian))
+    part, rest = slice(split), slice(split, None)
+    shared = Shared(Linearisation(rows[rest], jacobian[rest]), more[rest])
+    half = equations(Linearisation(rows[part], jacobian[part]), shared)
+    assert float(half.value) == pytest.approx(float(whole.value), rel=1e-13)
+    for damping in (0.1, 3.0):
+        assert whole.factorise(damping)
+        assert half.factorise(damping)
+        torch.testing.assert_close(half.step(), whole.step(), rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(
+            half.solve(more[part]), whole.solve(more), rtol=1e-10, atol=1e-12
+        )
