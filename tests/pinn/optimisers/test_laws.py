@@ -16,6 +16,7 @@ from pinn.optimisers.device_equations import DeviceEquations
 from pinn.optimisers.levenberg_marquardt import LEAST, _Damping
 from pinn.optimisers.normal_equations import NormalEquations
 from pinn.optimisers.quasi_newton import _LimitedMemory, _scaling, _SelfScaled
+from pinn.optimisers.resumable import resumes_exactly
 from tests.pinn.optimisers.test_optimisers import Matrix, Objective, rosenbrock, valley
 
 
@@ -209,3 +210,33 @@ def test_rows_of_two_processes_are_solved_as_those_of_one(equations: Any, split:
         torch.testing.assert_close(
             half.solve(more[part]), whole.solve(more), rtol=1e-10, atol=1e-12
         )
+
+
+@pytest.mark.parametrize(("forgetful", "exact"), [((), True), ((0, 4), False), (range(5), False)])
+def test_an_optimiser_that_forgets_a_part_does_not_resume_exactly(
+    forgetful: Any, exact: bool
+) -> None:
+    """Steps that grow by a counter of each tensor. Kills: one tensor that agrees is enough."""
+
+    class Growing:
+        def __init__(self) -> None:
+            self.counts = torch.zeros(5)
+
+        def step(self, objective: Any) -> None:
+            _, gradient = objective.value_and_gradient()
+            tensors = objective.parameters.tensors
+            parts = torch.split(gradient, [p.numel() for p in tensors])
+            with torch.no_grad():
+                for k, (tensor, part) in enumerate(zip(tensors, parts, strict=True)):
+                    tensor -= 0.01 * (1 + self.counts[k]) * part.view_as(tensor)
+            self.counts += 1
+
+        def full_state(self) -> Any:
+            return {"counts": self.counts}
+
+        def restore_full(self, state: Any) -> None:
+            self.counts = state["counts"]
+            for k in forgetful:
+                self.counts[k] = 0.0
+
+    assert resumes_exactly(Growing) is exact

@@ -59,3 +59,20 @@ def test_a_wave_that_enters_without_a_value_is_refused(problem: Problem, sentenc
     """
     with pytest.raises(UsageError, match=f"^mine: {sentence}"):
         check_characteristics(problem)
+
+
+LATE = sympy.Piecewise((0, t < sympy.Rational(1, 2)), (1, True))
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        stated((LATE * U.diff(t) + U.diff(x), V.diff(t) + V.diff(x) - U), (U, "x=0")),
+        stated((U.diff(t) + U.diff(x), V.diff(t) + (t - sympy.pi / 6) * V.diff(x)), (U, "x=0")),
+    ],
+    ids=["no speed at first", "a speed that turns round"],
+)
+def test_only_what_enters_at_all_times_is_asked_for(problem: Problem) -> None:
+    """Kills: speeds where the equations hold no u_t at some points, the most in place of the
+    fewest that enter."""
+    check_characteristics(problem)
