@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from pinn.problem.kept import kept
 from pinn.problem.reading import difference
-from pinn.problem.relations import Statements
+from pinn.problem.relations import Relation, Statements
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def check_consistency(problem: Problem) -> None:
 
 def independent_on(problem: Problem, part: Part) -> list[Condition]:
     """Conditions on a part that do not follow from the equations and each other."""
-    given = _on(problem, part)
     count = len(problem.equations)
-    statements = _statements(problem, part, given, COMPARED)
-    following = {relation.statement - count for relation in statements.relations()}
+    _, relations = _compared(problem, part)
+    following = {relation.statement - count for relation in relations}
+    given = _on(problem, part)
     return [condition for number, condition in enumerate(given) if number not in following]
 
 
@@ -56,11 +57,19 @@ def _on(problem: Problem, part: Part) -> list[Condition]:
     return [c for c in problem.conditions if problem.domain.part(c.on) == part]
 
 
-def _statements(problem: Problem, part: Part, given: list[Condition], count: int) -> Statements:
-    """The equations and, after them, conditions on a part."""
-    forms = [difference(e) for e in (*problem.equations, *(c.equation for c in given))]
-    points = part.sample(count)
-    return Statements(problem, forms, points, part.normal(points))
+def _compared(problem: Problem, part: Part) -> tuple[Tensor, list[Relation]]:
+    """Values of the equations and, after them, of the conditions on a part, and how they are
+    related.
+    """
+
+    def compare() -> tuple[Tensor, list[Relation]]:
+        stated = (*problem.equations, *(c.equation for c in _on(problem, part)))
+        points = part.sample(COMPARED)
+        forms = [difference(e) for e in stated]
+        statements = Statements(problem, forms, points, part.normal(points))
+        return statements.values, statements.relations()
+
+    return kept(problem, ("compared", part), compare)
 
 
 def _check_equations(problem: Problem, inside: Tensor) -> None:
@@ -82,12 +91,12 @@ def _check_equations(problem: Problem, inside: Tensor) -> None:
 
 def _check_part(problem: Problem, part: Part) -> None:
     given = _on(problem, part)
-    statements, count = _statements(problem, part, given, COMPARED), len(problem.equations)
+    (values, relations), count = _compared(problem, part), len(problem.equations)
     equations = [c.equation for c in given]
     _refuse_infinite(
-        problem, statements.values[count:], part.sample(COMPARED), equations, f" on {given[0].on}"
+        problem, values[count:], part.sample(COMPARED), equations, f" on {given[0].on}"
     )
-    for relation in statements.relations():
+    for relation in relations:
         if relation.gap and relation.statement >= count:
             every = [*problem.equations, *equations]
             ties = ", ".join(str(every[n]) for n in relation.others)

@@ -123,6 +123,16 @@ def compiled(
     Raises:
         UsageError: a function that neither has.
     """
+    return _compiled(tuple(arguments), tuple(forms), tuple(unknown.items()), who)
+
+
+# The checks of one problem, its scales and its conditions built in ask for the same functions
+# several times, and sympy takes a tenth of a second for each; a problem has some tens of them.
+@functools.lru_cache(maxsize=1024)
+def _compiled(
+    arguments: tuple[Any, ...], forms: tuple[Any, ...], named: tuple[Any, ...], who: str
+) -> Callable[..., list[Any]]:
+    unknown = dict(named)
     table: dict[str, Callable[..., Any]] = dict(_OWN.values())
     # Constants become numbers: torch's functions refuse plain numbers such as pi. That is done on
     # both sides of the translation, because erfc(1) is a constant and its translation is not.
@@ -131,7 +141,7 @@ def compiled(
     printer = _Printer({"fully_qualified_modules": False, "inline": True, "user_functions": {}})
     try:
         function: Callable[..., list[Any]] = sympy.lambdify(
-            arguments, numeric, modules=[table, "torch"], printer=printer, cse=True
+            list(arguments), numeric, modules=[table, "torch"], printer=printer, cse=True
         )
     except (NotImplementedError, TypeError, ValueError, AttributeError, SyntaxError) as error:
         strange = next((part for form in forms if (part := _without_value(form))), forms[0])
@@ -169,10 +179,11 @@ def _translated(
     form: Any, unknown: Mapping[Any, Any], table: dict[str, Callable[..., Any]], who: str
 ) -> Any:
     refuse_strange(form, who)
-    for kind, rewritten in _REWRITTEN.items():
-        form = form.replace(kind, rewritten)
-    for kind, (name, _) in _OWN.items():
-        form = form.replace(kind, sympy.Function(name))
+    kinds = {part.func for part in sympy.preorder_traversal(form)}
+    for kind in kinds & _REWRITTEN.keys():
+        form = form.replace(kind, _REWRITTEN[kind])
+    for kind in kinds & _OWN.keys():
+        form = form.replace(kind, sympy.Function(_OWN[kind][0]))
     own = {name for name, _ in _OWN.values()}
     left = [
         f

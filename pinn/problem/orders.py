@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from pinn.problem.kept import kept
 from pinn.problem.reading import difference
 from pinn.references.exact import evaluate
 
@@ -37,35 +38,53 @@ def conditions_needed(problem: Problem, coordinate: Any) -> int | None:
     Accuracy: coefficients are looked at for generic values of coordinates and fields.
     Source: the order of a system after Jacobi; Douglis, Nirenberg 1955.
     """
+    return kept(problem, ("needed", coordinate), lambda: _needed(problem, coordinate))
+
+
+def _needed(problem: Problem, coordinate: Any) -> int | None:
     if len(problem.equations) != len(problem.fields):
         return None
-    numbers = random.Random(5)
-    generic: dict[Any, Any] = {}
+    generic, linear = kept(problem, "linear", lambda: _linear(problem))
+    xi, row = sympy.Symbol("xi"), dict.fromkeys(problem.fields, sympy.Integer(0))
+    rows = [dict(row) for _ in problem.equations]
+    for number, field, counts, slope in linear:
+        symbol = sympy.Integer(1)
+        for variable, count in counts:
+            symbol *= (xi if variable == coordinate else generic(str(variable))) ** count
+        rows[number][field] += slope * symbol
+    matrix = sympy.Matrix([list(row.values()) for row in rows])
+    determinant = sympy.expand(matrix.det(method="berkowitz"))
+    return None if determinant == 0 else int(sympy.degree(determinant, xi))
 
-    def number_of(symbol: Any) -> Any:
-        return generic.setdefault(symbol, sympy.Rational(numbers.randint(101, 997), 331))
 
-    xi = sympy.Symbol("xi")
+class _Generic:
+    """A number for each name, that nothing singles out."""
+
+    def __init__(self) -> None:
+        self._random, self._found = random.Random(5), dict[str, Any]()
+
+    def __call__(self, name: str) -> Any:
+        drawn = sympy.Rational(self._random.randint(101, 997), 331)
+        return self._found.setdefault(name, drawn)
+
+
+def _linear(problem: Problem) -> tuple[_Generic, list[tuple[int, Any, Any, Any]]]:
+    """The equations linearised at generic values: equation, field, derivative and its factor."""
+    number_of, found = _Generic(), []
     values = {s: problem.parameter_values[str(s)] for s in problem.symbols}
-    rows = []
-    for equation in problem.equations:
+    for number, equation in enumerate(problem.equations):
         form = evaluate(difference(equation))
         atoms = [*form.atoms(sympy.Derivative), *problem.fields]
         # Real, so that sympy knows the slope of |u|.
         names = {atom: sympy.Dummy(str(atom), real=True) for atom in atoms}
         derivatives = {a: n for a, n in names.items() if isinstance(a, sympy.Derivative)}
         plain = form.xreplace(derivatives).xreplace(names)
-        row = dict.fromkeys(problem.fields, sympy.Integer(0))
         for atom, name in names.items():
             slope = plain.diff(name).subs(values)
             slope = slope.subs({s: number_of(str(s)) for s in slope.free_symbols}).doit()
             if slope == 0:
                 continue
             field = atom.expr if isinstance(atom, sympy.Derivative) else atom
-            symbol = sympy.Integer(1)
-            for variable, count in getattr(atom, "variable_count", ()):
-                symbol *= (xi if variable == coordinate else number_of(str(variable))) ** count
-            row[field] += sympy.nsimplify(slope.evalf(20), rational=True) * symbol
-        rows.append(list(row.values()))
-    determinant = sympy.expand(sympy.Matrix(rows).det(method="berkowitz"))
-    return None if determinant == 0 else int(sympy.degree(determinant, xi))
+            factor = sympy.nsimplify(slope.evalf(20), rational=True)
+            found.append((number, field, getattr(atom, "variable_count", ()), factor))
+    return number_of, found

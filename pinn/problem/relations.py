@@ -11,6 +11,7 @@ import torch
 
 from pinn.problem.expressions import Expressions, FieldDerivative
 from pinn.problem.functionals import functionals_in
+from pinn.problem.kept import kept
 from pinn.problem.reading import normal
 from pinn.problem.scales import Scales
 
@@ -61,34 +62,34 @@ class Statements:
     def __init__(
         self, problem: Problem, forms: Sequence[Any], points: Tensor, normals: Tensor
     ) -> None:
-        compiled = Expressions(
-            forms,
-            (*problem.coordinates, *map(normal, problem.coordinates)),
-            problem.functions,
-            problem.symbols,
-            who=problem.name,
-        )
-        sizes = _Sizes(problem, compiled.letters)
-        count = len(compiled.unknowns) + len(compiled.functionals) + SPARE_DRAWS
+        compiled = [_compiled(problem, form) for form in forms]
+        unknowns = dict.fromkeys(u for one in compiled for u in one.unknowns)
+        functionals = dict.fromkeys(f for one in compiled for f in one.functionals)
+        sizes = _Sizes(problem, problem.residual.letters)
+        count = len(unknowns) + len(functionals) + SPARE_DRAWS
         random = torch.Generator().manual_seed(SEED)
         drawn = {
             # Positive, for roots and logarithms of fields.
             unknown: sizes(unknown) * (0.5 + torch.rand(count, generator=random).double())
-            for unknown in compiled.unknowns
+            for unknown in unknowns
         }
         where = torch.cat([points, normals], dim=-1)
         columns = [c.repeat_interleave(count) for c in where.unbind(-1)]
         # What is elsewhere has nothing to do with the values here, and is drawn by itself.
         there = {
             functional: self._drawn(problem, functional, columns, sizes, random)
-            for functional in compiled.functionals
+            for functional in functionals
         }
-        rows = compiled(
-            columns,
-            lambda unknown: drawn[unknown].repeat(len(points)),
-            problem.parameter_values,
-            there.__getitem__,
-        )
+        rows = [
+            row
+            for one in compiled
+            for row in one(
+                columns,
+                lambda unknown: drawn[unknown].repeat(len(points)),
+                problem.parameter_values,
+                there.__getitem__,
+            )
+        ]
         self.values = torch.stack([row.reshape(len(points), count) for row in rows])
         unknown = set(problem.unknown)
         self._is_open = [bool(unknown & _symbols_in(sympy.sympify(form))) for form in forms]
@@ -161,6 +162,16 @@ class Statements:
         """Sizes of the fields' effect on a statement, (p,)."""
         values = self.values[number]
         return (values - values[:, :1]).abs().amax(-1)
+
+
+def _compiled(problem: Problem, form: Any) -> Expressions:
+    """A form in the coordinates and normals; equations are looked at on every part anew."""
+
+    def compile_() -> Expressions:
+        symbols = (*problem.coordinates, *map(normal, problem.coordinates))
+        return Expressions([form], symbols, problem.functions, problem.symbols, who=problem.name)
+
+    return kept(problem, ("compiled", form), compile_)
 
 
 def _symbols_in(form: Any) -> set[Any]:

@@ -11,6 +11,7 @@ import torch
 from pinn.geometry.box import Face
 from pinn.problem.expressions import Expressions
 from pinn.problem.functionals import at_the_point
+from pinn.problem.kept import kept
 from pinn.problem.reading import difference, normal
 from pinn.problem.smoothness import is_smooth
 
@@ -78,11 +79,7 @@ class Scales:
     @classmethod
     def of(cls, problem: Problem) -> Scales:
         """The scales of a problem, found once: long known functions take a second to compile."""
-        kept = vars(problem)  # as a cached property of the problem, which may not know this module
-        if "_found_scales" not in kept:
-            kept["_found_scales"] = cls(problem)
-        found: Scales = kept["_found_scales"]
-        return found
+        return kept(problem, "scales", lambda: cls(problem))
 
     def condition(self, condition: Any) -> float:
         """Sum of the sizes of the terms of a condition."""
@@ -112,12 +109,21 @@ class Scales:
 
     def _shorten(self, known: Any, points: Tensor) -> None:
         """Lowers units to the lengths over which a known function varies by its own size."""
-        size = largest(self._problem, known, points)
-        for coordinate, unit in self.units.items():
-            slope = known.diff(coordinate) if known.has(coordinate) else sympy.Integer(0)
-            if size > 0 and slope != 0 and is_smooth(known, (coordinate,), 1):
-                steep = largest(self._problem, slope, points)
-                length = size / steep if steep > 0 else unit
+        slopes = {
+            c: known.diff(c)
+            for c in self.units
+            if known.has(c) and known.diff(c) != 0 and is_smooth(known, (c,), 1)
+        }
+        if not slopes:
+            return
+        # Compiled together: a long known function and its slopes share most of their parts.
+        size, *steepest = (
+            max(map(abs, ends))
+            for ends in extents(self._problem, [known, *slopes.values()], points)
+        )
+        for coordinate, steep in zip(slopes, steepest, strict=True):
+            if size > 0 and steep > 0:
+                unit, length = self.units[coordinate], size / steep
                 self.units[coordinate] = min(unit, max(length, unit / SHORTEST))
                 if length < self._shortest[coordinate]:
                     self.steep[coordinate] = min(length, self.steep.get(coordinate, length))
@@ -273,13 +279,23 @@ def extent(
     problem: Problem, known: Any, points: Tensor, normals: Tensor | None = None
 ) -> tuple[float, float]:
     """The least and the largest value of a known function at points; 0 where it is not finite."""
+    [found] = extents(problem, [known], points, normals)
+    return found
+
+
+def extents(
+    problem: Problem, known: Sequence[Any], points: Tensor, normals: Tensor | None = None
+) -> list[tuple[float, float]]:
+    """The extents of several known functions at the same points."""
     normals = torch.zeros_like(points) if normals is None else normals
     symbols = (*problem.coordinates, *map(normal, problem.coordinates))
-    function = Expressions([known], symbols, (), problem.symbols, who=problem.name)
+    function = Expressions(known, symbols, (), problem.symbols, who=problem.name)
     columns = torch.cat([points, normals], -1).unbind(-1)
-    [values] = function(columns, parameters=problem.parameter_values)
-    finite = values[torch.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+    found = []
+    for values in function(columns, parameters=problem.parameter_values):
+        finite = values[torch.isfinite(values)]
+        found.append((float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0))
+    return found
 
 
 def largest(problem: Problem, known: Any, points: Tensor, normals: Tensor | None = None) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinn.assembly import build_trial
@@ -15,7 +16,7 @@ from pinn.stages.digits import add_digits, training_limits, why_not
 from pinn.stages.other_solutions import remarked
 from pinn.stages.race import decide
 from pinn.stages.second_opinion import Opinion, second_opinion
-from pinn.stages.task import Task, built_in, write
+from pinn.stages.task import History, Task, built_in, write
 from pinn.trainers import make_trainer
 from pinn.training.evidence import evidence_of
 from pinn.training.trainer import INTERRUPTED, Trainer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pinn.refinement.report import Report as Refined
     from pinn.settings import Settings
     from pinn.trial.trial_solution import TrialSolution
+    from sciformer.runs import Run
     from sciformer.runs.processes import Processes
 
 # The error shown during training is that on a grid of about so many points: the whole grid would
@@ -55,6 +57,74 @@ def solve_at_once(
     estimate_error: bool,
 ) -> Solved:
     """The solution of a problem on its whole domain; for the arguments see `pinn.solve`."""
+    done = _train(task, refinements, processes, trial)
+    problem, solution, trainer, digits = task.problem, done.solution, done.trainer, done.digits
+    is_whole = done.stopped != INTERRUPTED
+    opinion = _opinion(task, solution, processes) if estimate_error and is_whole else None
+    bound = known_bound(problem, solution.trial) if is_whole else None
+    offer = _offer(problem, solution.settings)
+    verdict = judge(evidence_of(problem, solution.trial, trainer, offer))
+    verdict = remarked(verdict, solution) if is_whole else verdict
+    state = trainer.progress
+    solved = Solved(
+        solution=solution,
+        verdict=verdict if bound is None else verdict.adding(f"its {bound}"),
+        errors=None if problem.reference is None else solution.errors(),
+        attention=attention_use(solution),
+        iterations=state.iteration,
+        best_iteration=state.best_iteration,
+        validation=digits.validation if digits and digits.steps else state.best_validation,
+        error_estimate=getattr(opinion or digits, "error_estimate", None),
+        stopped=done.stopped,
+        training={
+            **built_in(solution),
+            **trainer.report(),
+            **_told(solution, digits),
+            **({} if opinion is None else {"error_estimate": opinion.basis}),
+            **({"refinements": done.refined} if done.refined else {}),
+        },
+        train_seconds=state.elapsed,
+        wall_seconds=time.monotonic() - task.begun,
+        history=tuple(done.history),
+        choice=done.why,
+        error_bound=bound,
+    )
+    if done.run is not None and is_whole:
+        write(done.run, solved)
+    return solved
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A solution before anything is said of it, and how it was found.
+
+    Attributes:
+        solution: trained and refined.
+        trainer: has finished.
+        stopped: why it ended.
+        digits: report of the wide layer, if there is one.
+        refined: reports of further stages.
+        run: where the result is written.
+        history: iteration, loss and validation of every step.
+        why: why this network.
+    """
+
+    solution: Solution
+    trainer: Trainer
+    stopped: str
+    digits: Refined | None
+    refined: list[dict[str, Any]]
+    run: Run | None
+    history: History
+    why: str
+
+
+def _train(
+    task: Task,
+    refinements: Sequence[Refinement],
+    processes: Processes,
+    trial: TrialSolution | None = None,
+) -> _Trained:
     problem = task.problem
     choice = decide(problem, task.settings, task.limits.budget, processes)
     fresh = build_trial(problem, choice.settings) if trial is None else trial
@@ -73,39 +143,7 @@ def solve_at_once(
             refined = [one.refine(solution, trainer) for one in refinements]
         except KeyboardInterrupt:  # A refinement is put in place whole or not at all.
             stopped = INTERRUPTED
-    is_whole = stopped != INTERRUPTED
-    opinion = _opinion(task, solution, processes) if estimate_error and is_whole else None
-    bound = known_bound(problem, solution.trial) if is_whole else None
-    offer = _offer(problem, solution.settings)
-    verdict = judge(evidence_of(problem, solution.trial, trainer, offer))
-    verdict = remarked(verdict, solution) if is_whole else verdict
-    state = trainer.progress
-    solved = Solved(
-        solution=solution,
-        verdict=verdict if bound is None else verdict.adding(f"its {bound}"),
-        errors=None if problem.reference is None else solution.errors(),
-        attention=attention_use(solution),
-        iterations=state.iteration,
-        best_iteration=state.best_iteration,
-        validation=digits.validation if digits and digits.steps else state.best_validation,
-        error_estimate=getattr(opinion or digits, "error_estimate", None),
-        stopped=stopped,
-        training={
-            **built_in(solution),
-            **trainer.report(),
-            **_told(solution, digits),
-            **({} if opinion is None else {"error_estimate": opinion.basis}),
-            **({"refinements": refined} if refined else {}),
-        },
-        train_seconds=state.elapsed,
-        wall_seconds=time.monotonic() - task.begun,
-        history=tuple(history),
-        choice=choice.why,
-        error_bound=bound,
-    )
-    if run is not None and is_whole:
-        write(run, solved)
-    return solved
+    return _Trained(solution, trainer, stopped, digits, refined, run, history, choice.why)
 
 
 def _opinion(task: Task, solution: Solution, processes: Processes) -> Opinion | None:
@@ -114,7 +152,7 @@ def _opinion(task: Task, solution: Solution, processes: Processes) -> Opinion | 
     budget = task.limits.budget
     return second_opinion(
         solution,
-        lambda: solve_at_once(task.alone(other), (), processes, None, False).solution,
+        lambda: _train(task.alone(other), (), processes).solution,
         None if budget is None else budget / 2,
         processes,
     )

@@ -9,6 +9,7 @@ import pytest
 import sympy
 
 from pinn.geometry.box import Box
+from pinn.problem import relations
 from pinn.problem.problem import Condition, Problem, Unknown
 from pinn.problem.wellposed import check_conditions
 from sciformer.errors import DataError, UsageError
@@ -173,3 +174,19 @@ def test_time_with_conditions_at_both_ends_is_a_direction() -> None:
 def test_parameters_are_finite_numbers(value: Any) -> None:
     with pytest.raises(UsageError, match="mine: parameter k must be a finite number; got"):
         line(u.diff(x) - k, (u, 0, 0), parameters={k: value})
+
+
+def test_each_form_is_compiled_once_for_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kills: equations that are compiled again on each face of a box, and again when conditions
+    are counted, which takes seconds for a flow."""
+    asked: list[str] = []
+    compile_forms = relations.Expressions
+
+    def counted(forms: Any, *more: Any, **named: Any) -> Any:
+        asked.extend(map(str, forms))
+        return compile_forms(forms, *more, **named)
+
+    monkeypatch.setattr(relations, "Expressions", counted)
+    check_conditions(moving(w.diff(t) - w.diff(x, 2) + w, START, *WALLS))
+    assert asked
+    assert len(asked) == len(set(asked))

@@ -15,7 +15,9 @@ from pinn.problem.registry import find_problem
 from pinn.refinement.refine import Refiner
 from pinn.solution import Solution
 from pinn.solved import Solved
+from pinn.stages import at_once
 from pinn.stages.second_opinion import distance, second_opinion
+from pinn.training.verdict import Verdict
 
 QUICK: dict[str, Any] = {
     "network": MLP.Sizes(width=8, layers=2),
@@ -53,11 +55,21 @@ def test_a_correction_finds_the_error_and_changes_nothing(solved: Solved) -> Non
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_solve_has_the_estimate_that_it_was_asked_for() -> None:
+def test_a_solve_has_the_estimate_that_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kills: a second solve that looks for further solutions too, of which nobody reads."""
+    searched = []
+
+    def search(verdict: Verdict, solution: Solution) -> Verdict:
+        searched.append(solution)
+        return verdict
+
+    monkeypatch.setattr(at_once, "remarked", search)
     choices = {**QUICK, "digits": Refiner(neurons=1, steps=1, scales=(1.0,)), "iterations": 12}
     solved = pinn.solve(find_problem("heat", {}), estimate_error=True, **choices)
     assert solved.errors is not None
     assert solved.error_estimate is not None
+    assert solved.training["error_estimate"] == "a second solve from another seed"
+    assert len(searched) == 1
     assert 1 / 10 <= solved.error_estimate / solved.errors.relative_l2 <= 10
     assert solved.summary()["training"]["error_estimate"] == "a second solve from another seed"
 
