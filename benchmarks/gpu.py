@@ -1,10 +1,11 @@
-"""What an accelerator gains: jets beside nested differentiation, Gauss-Newton, universal attention.
+"""What an accelerator gains: jets, Gauss-Newton, a whole solve, universal attention.
 
     python -m benchmarks.gpu [--json] [--device cuda] [--points 50000]
 
 One run of under five minutes; every ratio is taken side by side on one card, medians over turns.
-Targets are those that the documentation states; a row without a measurement says so. Without a
-CUDA device nothing is measured, and a sentence says that.
+Targets are those that the documentation states. What only CUDA tells, peaks of memory and counts
+of kernels, is left out on other devices. Without a CUDA device nothing is measured, and a sentence
+says that.
 """
 
 from __future__ import annotations
@@ -21,8 +22,14 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
+import pinn
 from benchmarks.jets import CASES, gradient, jacobian, nested, on_jets, perceptron
+from pinn.assembly import build_trial
+from pinn.loss import terms
+from pinn.loss.least_squares import LeastSquares, Weighted
 from pinn.optimisers import FlatParameters, LevenbergMarquardt, Linearisation
+from pinn.problem.registry import find_problem
+from pinn.sampling.samplers import Sample
 from sciformer.attention import Core, RelativeTable, Universal, attend
 from sciformer.attention.cores import Automatic, Flex, ToeplitzRows
 from sciformer.attention.toeplitz import toeplitz
@@ -34,6 +41,12 @@ TURNS = 7
 JET_TARGETS = {"PINNsFormer": 3.0, "32/32/32 wavelet": 2.5, "MLP 4x50": 1.2}
 # P and n of the Gauss-Newton step, and its limit in milliseconds in double precision.
 STEP_PARAMETERS, STEP_ROWS, STEP_LIMIT_MS = 7851, 20_000, 200.0
+# Points and width of a step whose Jacobian has 49 GB, of P = 30,701 parameters, and its limit.
+LARGE_ROWS, LARGE_WIDTH, LARGE_LIMIT_GB = 200_000, 100, 80.0
+# Kernels of a loss gradient, whatever the number of points.
+MOST_LAUNCHES = 1500
+# Seconds of `sciformer solve burgers`, and its relative L2 error.
+SOLVE_SECONDS, SOLVE_ERROR = 30.0, 1e-7
 # Heads, width of a head, tokens; most times the fused attention, forward and with backward.
 ATTENTION = (4, 8, 64, 2048)
 ATTENTION_TARGETS = (2.0, 3.0)
@@ -45,16 +58,18 @@ class Row:
 
     Attributes:
         work: what was done.
-        reference_ms: time of what it is compared with; None where the target is a time.
-        ours_ms: our time.
+        reference: what it is compared with; None where the target is a number.
+        ours: what was measured.
+        unit: of both.
         memory: peak memory of the reference over ours; None where it was not measured.
         target: what has to hold, in words.
         holds: whether it does.
     """
 
     work: str
-    reference_ms: float | None
-    ours_ms: float
+    reference: float | None
+    ours: float
+    unit: str
     memory: float | None
     target: str
     holds: bool
@@ -94,6 +109,17 @@ class Card:
         function()
         return int(torch.cuda.max_memory_allocated(self.device)) - before
 
+    def launches(self, function: Callable[[], object]) -> int | None:
+        """Kernels and copies of a function that has run before; None where torch cannot tell."""
+        if self.device.type != "cuda":
+            return None
+        self.wait()
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+            function()
+            self.wait()
+        on_card = torch.autograd.DeviceType.CUDA
+        return sum(event.device_type == on_card for event in profile.events())
+
 
 def jet_rows(card: Card, points: int) -> list[Row]:
     """Residual and gradient of Burgers' equation, nested and by jets."""
@@ -114,11 +140,17 @@ def jet_rows(card: Card, points: int) -> list[Row]:
                 f"residual and gradient, {case.name}, {points} points",
                 slow,
                 fast,
+                "ms",
                 memory,
                 f">= {target}x nested",
                 slow / fast >= target,
             )
         )
+        counts = [card.launches(way) for way in ways]
+        if counts[1] is not None:
+            work = f"kernels of a gradient, {case.name}, {points} points"
+            holds = counts[1] <= MOST_LAUNCHES
+            rows.append(Row(work, counts[0], counts[1], "", None, f"<= {MOST_LAUNCHES}", holds))
     return rows
 
 
@@ -161,7 +193,32 @@ def step_row(card: Card, rows: int, parameters: int) -> Row:
 
     [taken] = card.medians(step)
     work = f"Levenberg-Marquardt step, P = {parameters}, n = {rows}, float64"
-    return Row(work, None, taken, None, f"<= {STEP_LIMIT_MS:g} ms", taken <= STEP_LIMIT_MS)
+    return Row(work, None, taken, "ms", None, f"<= {STEP_LIMIT_MS:g} ms", taken <= STEP_LIMIT_MS)
+
+
+def large_step_rows(card: Card, rows: int) -> list[Row]:
+    """The memory of a step whose Jacobian may have to go in parts."""
+    problem = find_problem("burgers")
+    settings = pinn.Settings(network=pinn.MLP.Sizes(width=LARGE_WIDTH), device=str(card.device))
+    trial = build_trial(problem, settings)
+    points = problem.domain.sample(rows).to(card.device)
+    sample = Sample(points, torch.ones_like(points[:, 0]))
+    parameters = FlatParameters(list(trial.parameters()))
+    objective = LeastSquares(parameters, [Weighted(terms.interior(problem, trial), sample)])
+    peak = card.peak(lambda: LevenbergMarquardt(trials=1).step(objective))
+    if peak is None:
+        return []
+    work = f"memory of a Levenberg-Marquardt step, P = {len(parameters)}, n = {rows}, float64"
+    holds = peak <= 1e9 * LARGE_LIMIT_GB
+    return [Row(work, None, peak / 1e9, "GB", None, f"<= {LARGE_LIMIT_GB:g} GB", holds)]
+
+
+def solve_row(card: Card, seconds: float) -> Row:
+    """The error of the default solve of Burgers' equation."""
+    solved = pinn.solve("burgers", budget=seconds, device=str(card.device), progress=False)
+    error = solved.errors.relative_l2
+    work = f"relative L2 error of `sciformer solve burgers`, {seconds:g} s"
+    return Row(work, None, error, "", None, f"<= {SOLVE_ERROR:g}", error <= SOLVE_ERROR)
 
 
 def attention_rows(card: Card, sizes: Sequence[int]) -> list[Row]:
@@ -196,7 +253,9 @@ def attention_rows(card: Card, sizes: Sequence[int]) -> list[Row]:
             ours_by_core = partial(attend, *inputs, position=position, core=core)
             slow, ours = card.medians(partial(run, fused), partial(run, ours_by_core))
             work = f"universal attention, {name}, {label}, n = {n}"
-            rows.append(Row(work, slow, ours, None, f"<= {limit}x fused", ours <= limit * slow))
+            rows.append(
+                Row(work, slow, ours, "ms", None, f"<= {limit}x fused", ours <= limit * slow)
+            )
     return rows
 
 
@@ -206,6 +265,8 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", help="device (default cuda)")
     parser.add_argument("--points", type=int, default=50_000, help="collocation points")
     parser.add_argument("--rows", type=int, default=STEP_ROWS, help="rows of the step")
+    parser.add_argument("--large", type=int, default=LARGE_ROWS, help="rows of the large step")
+    parser.add_argument("--seconds", type=float, default=SOLVE_SECONDS, help="of the solve")
     parser.add_argument("--tokens", type=int, default=ATTENTION[-1], help="tokens of attention")
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args()
@@ -217,6 +278,8 @@ def main() -> None:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
     rows = jet_rows(card, given.points)
     rows.append(step_row(card, given.rows, min(STEP_PARAMETERS, given.rows)))
+    rows += large_step_rows(card, given.large)
+    rows.append(solve_row(card, given.seconds))
     rows += attention_rows(card, (*ATTENTION[:-1], given.tokens))
     if given.json:
         found = {"device": name, "torch": torch.__version__, "rows": [asdict(row) for row in rows]}

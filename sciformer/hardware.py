@@ -106,11 +106,16 @@ def hardware(device: torch.device) -> Hardware:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that a computation may take on an accelerator; None where torch cannot tell."""
+    """Bytes that a computation may take on an accelerator; None where torch cannot tell.
+
+    Memory that torch keeps for its next tensors counts as free: otherwise blocks would shrink
+    after the first one, whose memory is kept.
+    """
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)
-    return int(_USABLE * free)
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(_USABLE * (free + kept))
 
 
 def usable_memory(device: torch.device) -> int:

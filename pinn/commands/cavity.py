@@ -16,7 +16,7 @@ EPILOG = """examples:
   sciformer cavity --reynolds 1000 --generate runs/cavity_re1000.npz
 
 At Re = 100 Ghia's table is shown beside it. --generate needs pip install 'sciformer[cfd]' (NGSolve,
-LGPL-2.1); it writes the table, and how it was made beside it as JSON."""
+LGPL-2.1) and runs on the CPU only; it writes the table, and how it was made beside it as JSON."""
 GHIA_REYNOLDS = 100  # of the table that is in the package
 
 

@@ -22,7 +22,8 @@ EPILOG = """examples:
 
 generate computes the wake from rest until it is periodic, prints its Strouhal number and force
 coefficients, and writes wake.npz; benchmark computes the channel flow DFG 2D-1 and compares its
-drag with the published one. Both need pip install 'sciformer[cfd]' (NGSolve, LGPL-2.1)."""
+drag with the published one. Both need pip install 'sciformer[cfd]' (NGSolve, LGPL-2.1) and run on
+the CPU only."""
 
 CHECKPOINT_S = 60.0
 

@@ -69,8 +69,11 @@ class Jet:
                 f"Jet.coordinates: points must have shape (p, {wanted}), one column for each of "
                 f"{operators.coordinates}; got {tuple(points.shape)}."
             )
-        slopes = points.new_tensor(operators.slopes())[..., None]  # (operators, c, 1)
-        channels = slopes.expand(-1, -1, points.shape[0]).clone()
+        channels = points.new_zeros(len(operators), wanted, len(points))
+        for channel, slopes in zip(channels[1:], operators.slopes()[1:], strict=True):
+            for row, slope in zip(channel, slopes, strict=True):
+                if slope:
+                    row.fill_(slope)  # nothing is copied to a device
         channels[0] = points.T
         return cls(channels, operators)
 

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from pinn.loss.terms import Term
     from sciformer.runs.processes import Processes
 
-# Points of a trial evaluation that tells how much memory a graph takes: enough to outweigh what
-# does not grow with them.
-PROBE = 64
 # A part of a Jacobian that does not fit takes an eighth of the memory: the graph of its points, the
 # Gram matrix and trials need the rest.
 PART = 8
@@ -100,7 +97,7 @@ class LeastSquares:
             block = jacobian[:, start : start + e * p].view(-1, e, p)
             rows.append(self._linearise(term, block))
             start += e * p
-        self._refuse_nonfinite(rows)
+        self._refuse_nonfinite([torch.isfinite(part).all() for part in rows])
         return Linearisation(torch.cat(rows), jacobian.T)
 
     def value_and_gradient(self) -> tuple[float, Tensor]:
@@ -111,10 +108,15 @@ class LeastSquares:
         """
         at = self.parameters.read()
         value, gradient = at.new_zeros(()), torch.zeros_like(at)
+        finite = []
         for weighted in self._terms:
+            is_finite = torch.ones((), dtype=torch.bool, device=at.device)
             for part in self._blocks(weighted):
-                squares, slope = self._squares(weighted, part)
-                value, gradient = value + squares, gradient + slope
+                rows, slope = self._gradient(weighted, part)
+                value, gradient = value + rows @ rows, gradient + slope
+                is_finite = is_finite & torch.isfinite(rows).all()
+            finite.append(is_finite)
+        self._refuse_nonfinite(finite)
         value, gradient = self.processes.total(value, gradient)
         return float(value), gradient
 
@@ -130,22 +132,20 @@ class LeastSquares:
         """Number of points whose graph fits into the free memory of an accelerator."""
         device = weighted.sample.points.device
         free = free_memory(device)
-        one = 0 if free is None else graph_bytes(weighted) // PROBE
+        one = 0 if free is None else weighted.bytes_per_point
         return hardware(device).points(len(weighted.sample), one, free)
 
-    def _squares(self, weighted: Weighted, part: slice) -> tuple[Tensor, Tensor]:
-        """Sum of squares of the rows of some points, and its gradient."""
+    def _gradient(self, weighted: Weighted, part: slice) -> tuple[Tensor, Tensor]:
+        """The rows of some points, and the gradient of the sum of their squares."""
         tensors = self.parameters.tensors
         with torch.enable_grad():
             rows = weighted.rows(part)
-            _refuse_nonfinite(rows, weighted.term)
-            squares = rows @ rows
-            gradients = torch.autograd.grad(squares, tensors, allow_unused=True)
+            gradients = torch.autograd.grad(rows @ rows, tensors, allow_unused=True)
         flat = [
             torch.zeros_like(tensor) if gradient is None else gradient
             for tensor, gradient in zip(tensors, gradients, strict=True)
         ]
-        return squares.detach(), torch.cat([gradient.reshape(-1) for gradient in flat])
+        return rows.detach(), torch.cat([gradient.reshape(-1) for gradient in flat])
 
     def _linearise(self, weighted: Weighted, out: Tensor) -> Tensor:
         """The rows (e * p,) of a term, whose Jacobian is written to (P, e, p)."""
@@ -158,32 +158,11 @@ class LeastSquares:
         )
         return rows.T.reshape(-1)
 
-    def _refuse_nonfinite(self, rows: list[Tensor]) -> None:
+    def _refuse_nonfinite(self, finite: list[Tensor]) -> None:
         """Names the first term that is not finite; one wait for all of them."""
-        finite = torch.stack([torch.isfinite(part).all() for part in rows]).tolist()
-        for weighted, is_finite in zip(self._terms, finite, strict=True):
+        for weighted, is_finite in zip(self._terms, torch.stack(finite).tolist(), strict=True):
             if not is_finite:
                 raise _no_longer_finite(weighted.term)
-
-
-def graph_bytes(weighted: Weighted) -> int:
-    """Bytes that the graph of the first `PROBE` points keeps for its reverse pass."""
-    kept: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
-        rows = weighted.rows(slice(0, PROBE))
-    del rows
-    return sum(kept.values())
-
-
-def _refuse_nonfinite(rows: Tensor, term: Term) -> None:
-    if not bool(torch.isfinite(rows).all()):
-        raise _no_longer_finite(term)
 
 
 def _no_longer_finite(term: Term) -> ConvergenceError:

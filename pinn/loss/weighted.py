@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pinn.loss.terms import Term
 
 ALL = slice(None)
+# Points of a trial evaluation that tells how much memory a graph takes: enough to outweigh what
+# does not grow with them.
+PROBE = 64
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,21 @@ class Weighted:
         """Number of residual rows per point."""
         with torch.no_grad():
             return self.term.residual(self.sample.points[:1]).numel()
+
+    @cached_property
+    def bytes_per_point(self) -> int:
+        """Memory that the graph of a point keeps for its reverse pass, found at some points."""
+        kept: dict[int, int] = {}
+
+        def note(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+            rows = self.rows(slice(0, PROBE))
+        del rows
+        return sum(kept.values()) // PROBE
 
     @property
     def factors(self) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from sciformer.errors import ShapeError
 Residual = Callable[[Tensor], Tensor]
 
 _SEEDS = 64  # reverse passes of the fallback that run at a time
+_SIGNS = 16  # numbers of points whose signs are kept: those of the terms of a loss
 
 
 def residual_jacobian(
@@ -144,9 +145,13 @@ def _recorded_rows(
     size = sum(parameter.numel() for parameter in parameters)
     shape = (size, equations.shape[1], len(equations))
     rows = r.new_zeros(shape) if out is None else _emptied(out, shape)
-    whole = len(equations) > 2 and all(
-        _write_rows(recorder, parameters, equation, rows[:, e])
-        for e, equation in enumerate(equations.unbind(1))
+    whole = (
+        len(equations) > 2
+        and not _mix(equations.unbind(1), recorder)
+        and all(
+            _write_rows(recorder, parameters, equation, rows[:, e])
+            for e, equation in enumerate(equations.unbind(1))
+        )
     )
     return rows if whole else None
 
@@ -154,11 +159,9 @@ def _recorded_rows(
 def _write_rows(
     recorder: Recorder, parameters: Sequence[Tensor], equation: Tensor, rows: Tensor
 ) -> bool:
-    """Writes one equation's rows (P, p); False where some parameter or point took another way."""
+    """Writes one equation's rows (P, p); False where some parameter took another way."""
     if not equation.requires_grad:
         return True
-    if _mixes(equation, recorder):
-        return False
     recorder.storage = rows
     try:
         unclaimed = torch.autograd.grad(
@@ -173,15 +176,23 @@ def _write_rows(
     return all(grad is None for grad in unclaimed)
 
 
-def _mixes(equation: Tensor, recorder: Recorder) -> bool:
+def _mix(equations: Sequence[Tensor], recorder: Recorder) -> bool:
     """Whether a residual depends on what left the jets at another point: seeds of random sign
-    must come back with the sign of their own point."""
-    noted = recorder.noted
-    if not noted:
+    must come back with the sign of their own point. One wait for all equations."""
+    if not recorder.noted:
         return False
-    generator = torch.Generator().manual_seed(0)  # of its own: torch's is not ours to move
-    bits = torch.randint(0, 2, equation.shape, generator=generator)
-    signs = (2 * bits - 1).to(equation)
+    kept = [
+        is_kept
+        for equation in equations
+        if equation.requires_grad
+        for is_kept in _signs_kept(equation, recorder.noted)
+    ]
+    return bool(kept) and not bool(torch.stack(kept).all())
+
+
+def _signs_kept(equation: Tensor, noted: Sequence[Tensor]) -> Iterator[Tensor]:
+    """For each tensor that left the jets, whether the cotangent of each point has its own sign."""
+    signs = _signs(len(equation), equation.dtype, equation.device)
     seeds = (torch.ones_like(equation), signs)
     plain, signed = (
         torch.autograd.grad(equation, noted, seed, retain_graph=True, allow_unused=True)
@@ -191,9 +202,15 @@ def _mixes(equation: Tensor, recorder: Recorder) -> bool:
         if one is not None:
             axis = 0 if one.shape[0] == len(signs) else -1
             expected = one.movedim(axis, -1) * signs
-            if not torch.allclose(expected, other.movedim(axis, -1), rtol=1e-9, atol=0.0):
-                return True
-    return False
+            yield torch.isclose(expected, other.movedim(axis, -1), rtol=1e-9, atol=0.0).all()
+
+
+@functools.lru_cache(_SIGNS)
+def _signs(count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Random signs, drawn and copied to a device once."""
+    generator = torch.Generator().manual_seed(0)  # of its own: torch's is not ours to move
+    bits = torch.randint(0, 2, (count,), generator=generator)
+    return (2 * bits - 1).to(device, dtype)
 
 
 def _by_row(stored: Tensor, r: Tensor) -> Tensor:

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators, residual_jacobian
 from pinn.networks import Wavelet
-from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR, Hardware
+from sciformer.hardware import (
+    ACCELERATOR,
+    DEVICES,
+    PROCESSOR,
+    Hardware,
+    free_memory,
+    usable_memory,
+)
 from tests.launches import Launches
 from tests.pinn.jets.networks import Transformer, draw, perceptron, ready
 
@@ -95,12 +102,26 @@ def test_launches_do_not_grow_with_the_width_of_attention() -> None:
     assert counts[0] == counts[1]
 
 
-def test_a_jacobian_waits_for_the_device_once_a_tensor_that_leaves_the_jets() -> None:
-    """Kills: `.item()`, `.tolist()` or a comparison on the host in the hot path.
-
-    The check that points do not mix compares u, u_x and u_t - 0.003 u_xx.
+@pytest.mark.parametrize("equations", [1, 3])
+def test_a_jacobian_waits_for_the_device_once(equations: int) -> None:
+    """Kills: `.item()`, `.tolist()` or a comparison on the host in the hot path; a wait for each
+    equation, or for each of u, u_x and u_t - 0.003 u_xx, which must not mix points.
     """
     network, points = NETWORKS["transformer"](), draw(50, 2, 5)
     parameters = list(network.parameters())
-    _, launches = on(ACCELERATOR, lambda: residual_jacobian(burgers(network), points, parameters))
-    assert launches.waits <= 3
+
+    def several(where: Tensor) -> Tensor:
+        return torch.stack([n * burgers(network)(where) for n in range(1, equations + 1)], 1)
+
+    _, launches = on(ACCELERATOR, lambda: residual_jacobian(several, points, parameters))
+    assert launches.waits == 1
+
+
+def test_memory_that_torch_keeps_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kills: blocks that shrink once torch has memory of its own; memory in use taken for free."""
+    card = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (40 << 30, 80 << 30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 30 << 30)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 10 << 30)
+    assert free_memory(card) == usable_memory(card) == 30 << 30
+    assert free_memory(torch.device("cpu")) is None

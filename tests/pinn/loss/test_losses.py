@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pinn.loss import weighting
+from pinn.loss import least_squares, weighting
 from pinn.loss.least_squares import LeastSquares, Weighted, Workspace
 from pinn.loss.weighting import CausalInTime, DynamicsWeightedLoss, FixedWeights, TermDynamics
 from pinn.optimisers import FlatParameters
 from pinn.sampling.samplers import Sample
 from sciformer.errors import ConvergenceError
-from sciformer.hardware import DEVICES, PROCESSOR
+from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR
 
 
 class Line(nn.Module):
@@ -106,6 +106,24 @@ def test_blocks_of_points_add_up(block: int, monkeypatch: pytest.MonkeyPatch) ->
     value, gradient = objective.value_and_gradient()
     assert value == pytest.approx(float(at.rows @ at.rows), rel=1e-13)
     assert torch.allclose(gradient, 2 * at.rows @ at.jacobian, rtol=1e-12)
+
+
+def test_blocks_of_an_accelerator_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kills: a trial evaluation before every gradient; blocks that do not fit into the memory."""
+    slope = nn.Parameter(torch.tensor([3.0], dtype=torch.float64))
+    points = torch.linspace(-1, 2, 700).double()[:, None]
+    term, seen = Line("l", slope, 2), []
+    residual = term.residual
+    monkeypatch.setattr(term, "residual", lambda x: seen.append(len(x)) or residual(x))  # type: ignore[func-returns-value]
+    weighted = Weighted(term, Sample(points, torch.ones(700).double()))
+    monkeypatch.setitem(DEVICES, "cpu", ACCELERATOR)
+    free = 300 * weighted.bytes_per_point
+    monkeypatch.setattr(least_squares, "free_memory", lambda _: free)
+    objective = LeastSquares(FlatParameters([slope]), [weighted])
+    [probe] = seen
+    values = [objective.value_and_gradient() for _ in range(2)]
+    assert seen == [probe, *[300, 300, 100] * 2]
+    assert values[0] == values[1]
 
 
 def test_a_term_that_is_not_finite_is_named(objective: LeastSquares) -> None:

@@ -14,13 +14,28 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pinn.optimisers import LBFGS, LevenbergMarquardt, Linearisation, SelfScaledBroyden
+import pinn
+from pinn.assembly import build_trial
+from pinn.loss import terms
+from pinn.loss.least_squares import LeastSquares, Weighted
+from pinn.optimisers import (
+    LBFGS,
+    Adam,
+    FlatParameters,
+    LevenbergMarquardt,
+    Linearisation,
+    Optimiser,
+    SelfScaledBroyden,
+)
 from pinn.optimisers.device_equations import DeviceEquations
 from pinn.optimisers.normal_equations import NormalEquations
 from pinn.optimisers.quasi_newton import QuasiNewton
+from pinn.problem.registry import find_problem
+from pinn.sampling.samplers import Sample
 from sciformer.hardware import ACCELERATOR, DEVICES
 from tests.launches import Launches, stays_on_its_device
 from tests.pinn.optimisers.test_optimisers import Objective, rosenbrock
+from tests.stand_in import traffic
 
 
 @pytest.fixture
@@ -123,6 +138,32 @@ def test_the_host_waits_once_a_trial() -> None:
         report = optimiser.step(objective)
     assert report.accepted
     assert launches.waits <= 3
+
+
+@pytest.mark.parametrize("make", [LevenbergMarquardt, Adam])
+def test_the_host_waits_a_stated_number_of_times_a_step(
+    make: Callable[[], Optimiser], card: torch.device
+) -> None:
+    """Of a whole step on two terms of Burgers' equation: once for each Jacobian, whose points must
+    not mix, once for all rows to be finite, and once for the sums of a trial or the loss.
+
+    Kills: a wait for each block, equation or term more than that; numbers that come back to the
+    card in every step.
+    """
+    settings = pinn.Settings(network=pinn.MLP.Sizes(width=4), device=str(card))
+    problem = find_problem("burgers")
+    trial = build_trial(problem, settings)
+    term, points = terms.interior(problem, trial), problem.domain.sample(40).to(card)
+    weighted = [Weighted(term, Sample(p, torch.ones_like(p[:, 0]))) for p in (points, points[:9])]
+    objective = LeastSquares(FlatParameters(list(trial.parameters())), weighted)
+    optimiser = make()
+    optimiser.step(objective)
+    with traffic() as counted:
+        report = optimiser.step(objective)
+    assert report.accepted
+    jacobians = 2 if optimiser.needs_jacobian else 0
+    assert counted.waits <= jacobians + 2
+    assert counted.uploads == 0
 
 
 @pytest.mark.usefixtures("accelerator")
