@@ -59,7 +59,7 @@ solved.solution.plot(solved.verdict, solved.history)
 
 # %%
 print(solved.verdict)
-print(f"validation residual {solved.validation:.1e}")
+print(f"mean square residual on validation points {solved.validation:.1e}")
 if solved.error_estimate is not None:  # from the steps of the wide layer
     print(f"error estimate {solved.error_estimate:.1e}")
 

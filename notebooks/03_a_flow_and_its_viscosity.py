@@ -27,7 +27,7 @@ from matplotlib import pyplot as plt
 
 from pinn.data import embedded_wake_grid
 from pinn.identification import identify_weak
-from sciformer.pictures import BLUE, STYLE
+from sciformer.pictures import BLUE, FIELD, SIGNED, STYLE
 
 plt.style.use(STYLE)
 
@@ -42,11 +42,14 @@ noisy = [
 ]
 vorticity = np.gradient(noisy[1], axis=0) / (7 / 99) - np.gradient(noisy[0], axis=1) / (4 / 49)
 
-figure, panels = plt.subplots(1, 2, figsize=(10, 2.9), layout="constrained")
-for panel, field, name in zip(
-    panels, (noisy[0], vorticity), ("u, with noise", "vorticity of it"), strict=True
-):
-    shown = panel.imshow(field.T, origin="lower", extent=(1, 8, -2, 2), cmap="RdBu_r")
+figure, panels = plt.subplots(1, 2, figsize=(8.5, 2.5), layout="constrained")
+largest = np.abs(vorticity).max()
+maps = (
+    ("u, with noise", noisy[0], {"cmap": FIELD}),
+    ("vorticity, by differences", vorticity, {"cmap": SIGNED, "vmin": -largest, "vmax": largest}),
+)
+for panel, (name, field, colours) in zip(panels, maps, strict=True):
+    shown = panel.imshow(field.T, origin="lower", extent=(1, 8, -2, 2), **colours)
     panel.set(title=name, xlabel="x", ylabel="y")
     figure.colorbar(shown, ax=panel)
 
@@ -64,7 +67,7 @@ print(found[0])
 # contain the true values, λ1 = 1 and λ2 = 0.01? Shown are the errors in percent.
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(10, 2.6), layout="constrained")
+figure, panels = plt.subplots(1, 2, figsize=(8.5, 2.6), layout="constrained")
 for panel, name, truth in zip(panels, ("1", "2"), (1.0, 0.01), strict=True):
     for k, estimate in enumerate(found):
         ends = np.array(getattr(estimate, f"interval_{name}"))

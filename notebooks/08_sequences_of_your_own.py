@@ -39,8 +39,8 @@ is_fast = (frequency > 0.4).astype(int)
 figure, axes = plt.subplots(figsize=(7, 2.2), layout="constrained")
 for k in (0, 1, 2):
     axes.plot(time, x[k, :, 0], label=f"frequency {frequency[k]:.2f}")
-axes.set(xlabel="frame")
-axes.legend()
+axes.set(xlabel="frame", ylabel="reading")
+axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=3)  # above the curves
 plt.show()
 # %% [markdown]
 # ## A class

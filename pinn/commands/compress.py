@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(summary)
     else:
-        print_table(list(summary.items()), ("figure", "value"))
+        print_table(list(summary.items()), ("compress", "value"))
     warn([summary])
     return status_of([summary])
 

@@ -157,7 +157,7 @@ def _compress(
         print_json(summaries if arguments.at else summaries[0])
     else:
         for summary in summaries:
-            print_table(list(summary.items()), ("figure", "value"))
+            print_table(list(summary.items()), ("compress", "value"))
     return max(_status(arguments, summary) for summary in summaries)
 
 

@@ -68,4 +68,4 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(summary)
     else:
-        print_table(list(summary.items()), ("", ""))
+        print_table(list(summary.items()), ("export", "written"))

@@ -270,7 +270,7 @@ def _finish(
     if arguments.json:
         print_json(summary)
     else:
-        print_table(list(summary.items()), ("figure", "value"))
+        print_table(list(summary.items()), ("train", "value"))
 
 
 def _draw(run: Run, name: str, figure: Any) -> None:
