@@ -159,11 +159,13 @@ def _results(arguments: argparse.Namespace, processes: Processes) -> list[dict[s
 
     begun = time.monotonic()
     request = Request(arguments, processes)
+    # Before the solve, so that a network without tokens is rejected before it has been trained.
+    second = one_token(request.settings) if arguments.ablation else None
     described = request.solve(request.settings, arguments.out)
     # Imports, figure and files included, unlike the seconds of the library.
     results = [{**described, "wall_seconds": time.monotonic() - begun}]
-    if arguments.ablation:
-        results.append(request.solve(one_token(request.settings), None))
+    if second is not None:
+        results.append(request.solve(second, None))
     return results
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import numbers
 import re
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 BAR_INTERVAL_S, LINE_INTERVAL_S = 0.1, 5.0
+LONGEST_CELL = 96  # characters; a terminal breaks longer lines anywhere, and a table falls apart
 # What a terminal obeys instead of showing: C0 and C1 controls, marks that reorder or hide text,
 # and bytes of file names that are not UTF-8, which no stream can encode.
 _UNSEEN = re.compile(
@@ -118,6 +121,8 @@ def _escape(character: str) -> str:
 def table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
     """Columns aligned by width: text to the left, numbers to the right with four digits.
 
+    A long text goes on in the next line of its column, broken between words.
+
     Args:
         rows: cells; None is shown as "-".
         headers: one name a column.
@@ -125,12 +130,13 @@ def table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
     Returns:
         Lines without a line break at the end.
     """
-    columns = list(zip(headers, *([_cell(value) for value in row] for row in rows), strict=True))
+    cells = [part for row in rows for part in _broken([_cell(value) for value in row])]
+    columns = list(zip(headers, *cells, strict=True))
     numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(headers))]
     widths = [max(map(len, column)) for column in columns]
     rule = tuple("-" * width for width in widths)
     header, *body = zip(*columns, strict=True)
-    return "\n".join(_line(cells, widths, numeric) for cells in (header, rule, *body))
+    return "\n".join(_line(line, widths, numeric) for line in (header, rule, *body))
 
 
 def print_table(rows: Sequence[Sequence[Any]], headers: Sequence[str]) -> None:
@@ -154,6 +160,13 @@ def _bar(total: float | None, label: str) -> tqdm[Any]:
         "{desc} {elapsed}{postfix}" if total is None else "{desc} {percentage:3.0f}%|{bar}| " + tail
     )
     return tqdm(total=total, desc=label, bar_format=form, leave=True, dynamic_ncols=True)
+
+
+def _broken(cells: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """One row of cells as the lines that it takes; at least one."""
+    wrapper = textwrap.TextWrapper(LONGEST_CELL, break_long_words=False, break_on_hyphens=False)
+    parts = [wrapper.wrap(cell) if len(cell) > LONGEST_CELL else [cell] for cell in cells]
+    return itertools.zip_longest(*parts, fillvalue="")
 
 
 def _is_number(value: Any) -> bool:

@@ -46,6 +46,19 @@ v                   2       5"""
     assert table(rows, ("field", "relative_l2", "n")) == expected
 
 
+def test_a_long_text_goes_on_in_its_column() -> None:
+    """Kills: a rule of hundreds of dashes; a number such as 1.5e-07 broken at its hyphen."""
+    words = "1.5e-07 " * 40
+    lines = table([("how", words.strip(), 3), ("run", "r" * 120, 10)], ("", "solution", "n")).split(
+        "\n"
+    )
+    assert lines[2].split() == ["how", *["1.5e-07"] * 12, "3"]
+    assert lines[3] == "     " + "1.5e-07 " * 11 + "1.5e-07"
+    assert sum(line.count("1.5e-07") for line in lines) == 40
+    assert len(lines) == 2 + 4 + 1
+    assert lines[-1].split() == ["run", "r" * 120, "10"]  # a path is whole
+
+
 def test_a_table_without_rows_is_its_head() -> None:
     assert table([], ("a", "bc")) == "a  bc\n-  --"
 

@@ -80,6 +80,7 @@ def test_the_table_and_the_ablation_stand_side_by_side(
         (["burgers", "--resume", "nowhere"], "is not a run directory"),
         (["burgers", "--device", "cuda:7"], "not available here"),
         (["burgers", "--optimiser", "lbgfs"], "unknown optimiser 'lbgfs'"),
+        (["burgers", "--model", "mlp", "--ablation"], "needs a network with tokens"),
         ([], "which problem"),
         ([""], "unknown problem ''"),
     ],
