@@ -24,6 +24,7 @@ from sciformer.sequence.presets import make_model
 from sciformer.sequence.saved import load_model
 from sciformer.sequence.sources import frames
 from sciformer.sequence.streaming import Streamer
+from sciformer.sequence.summary import labelled
 from sciformer.spiking import LinearReadoutLMU
 from tests.sequence.test_training import DATA
 
@@ -65,6 +66,17 @@ def test_training_reports_and_writes(tmp_path: Path, capsys: pytest.CaptureFixtu
     written = {path.name for path in Path(report["run"]).iterdir()}
     pictures = {"learning_curve.png", "confusion.png", "early_exit.png"}
     assert pictures | {"summary.json", "model.safetensors", "early_exit.npz"} <= written
+
+
+def test_a_table_has_names_for_a_reader() -> None:
+    """Kills: keys of the JSON in the table; a key whose value is lost."""
+    rows = labelled({"r2": 0.5, "macs": 3, "energy_nj": 1.0, "seed_of_it": 7})
+    assert rows == [
+        ("r2 on the test split", 0.5),
+        ("multiply-accumulates a sequence", 3),
+        ("energy of the arithmetic, nJ", 1.0),
+        ("seed of it", 7),
+    ]
 
 
 def test_a_finished_run_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

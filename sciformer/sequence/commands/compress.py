@@ -136,6 +136,7 @@ def _compress(
     from sciformer.cli.console import print_json, print_table
     from sciformer.sequence.compressing import WAYS, figures, ready
     from sciformer.sequence.saved import save_model
+    from sciformer.sequence.summary import labelled
 
     way, before = WAYS[arguments.how](), figures(model, data)
 
@@ -157,7 +158,7 @@ def _compress(
         print_json(summaries if arguments.at else summaries[0])
     else:
         for summary in summaries:
-            print_table(list(summary.items()), ("compress", "value"))
+            print_table(labelled(summary), ("compress", "value"))
     return max(_status(arguments, summary) for summary in summaries)
 
 

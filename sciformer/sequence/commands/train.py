@@ -242,7 +242,7 @@ def _finish(
     from sciformer.sequence.figures import confusion_matrix, early_exit, learning_curve
     from sciformer.sequence.saved import save_model
     from sciformer.sequence.streaming import early_exit_curve, frames_needed
-    from sciformer.sequence.summary import summarise
+    from sciformer.sequence.summary import labelled, summarise
     from sciformer.sequence.training import evaluate
 
     save_model(model, run)
@@ -270,7 +270,7 @@ def _finish(
     if arguments.json:
         print_json(summary)
     else:
-        print_table(list(summary.items()), ("train", "value"))
+        print_table(labelled(summary), ("train", "value"))
 
 
 def _draw(run: Run, name: str, figure: Any) -> None:
