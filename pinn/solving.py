@@ -53,7 +53,7 @@ def solve(
         refinements: further stages, one after the other, when the network is trained.
         run: where checkpoints, solution, figure and summary are written, and whose checkpoint is
             continued if there is one; nothing is written without it. A function that makes it from
-            the settings is called when nothing speaks against the start any more.
+            the settings is called once all checks have passed.
         progress: whether a bar is shown in a terminal or notebook.
         processes: who trains together, see `sciformer.runs.processes.joined`; each calls this
             function, and only the first has a run and observers.

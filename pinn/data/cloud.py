@@ -26,7 +26,8 @@ class Cloud:
         values: (p,) for each quantity that was measured, by name.
         name: what messages and reports call the data.
         noise: standard deviation > 0 of the noise of each quantity, one for all its samples or
-            (p,); where it is given, samples and equations are weighted by it, as statistics want.
+            (p,); where it is given, samples and equations are weighted by its inverse, as in
+            weighted least squares.
 
     Raises:
         DataError: arrays that do not fit together or are not finite, or a noise level missing.

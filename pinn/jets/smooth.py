@@ -11,7 +11,10 @@ from torch import Tensor
 
 
 class Smooth(Protocol):
-    """A smooth function of one variable.
+    """A smooth function f of one variable, applied to each number of a tensor.
+
+    `value(x)` is f(x), of the shape of x; `derivatives(x, value, order)` are f'(x), f''(x), ..., up
+    to that order, each of the same shape.
 
     Examples:
         >>> import torch

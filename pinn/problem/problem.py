@@ -135,8 +135,9 @@ class Problem:
             It has to meet every condition on its field.
         unknown: parameters that are to be found from `data`; their values in `parameters`, if
             given, are what errors are taken against.
-        scales: a length for each coordinate over which the fields vary by their own size, by which
-            inputs of the network are divided; by default half the extent, and the whole of time.
+        scales: a characteristic length or time of each coordinate, such as a wavelength / 2 pi, by
+            which inputs of the network are divided; by default half the extent, and the whole of
+            time.
         residual_sizes: a size > 0 for each equation, by which its residual is divided; by default
             the sum of the sizes of its terms.
         given: functions of some coordinates, such as start(x), and symbols that equations and
@@ -145,8 +146,7 @@ class Problem:
         exact: a formula for each field; it is checked against the equations.
         reference: maps points (p, c) to the quantities {name: (p,)}, NaN where it knows none;
             shares no code with the solver. Made from `exact` where that is given.
-        advice: settings that were found to fit it, taken where the user chooses nothing; see
-            `pinn.Settings`.
+        advice: settings used as defaults for this problem; see `pinn.Settings`.
         title: one line for people.
         source: where the problem was stated.
 

@@ -69,7 +69,7 @@ def blindness(
     is_causal: bool = False,
     seed: int = 0,
 ) -> Blindness:
-    """Feed a constant sequence and look whether the rows of the output are equal.
+    """Feed a constant sequence and check whether the rows of the output are equal.
 
     If A 1 = s 1 for every attention matrix, equal rows stay equal, and maps of single tokens keep
     them so, at any depth and width: the network is blind on constant sequences. Masks before the

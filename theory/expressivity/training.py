@@ -17,11 +17,21 @@ from theory.expressivity.tasks import Task, constant_tokens, random_tokens
 
 @dataclass(frozen=True)
 class Recipe:
-    """Recipe of a training. width, heads, layers: of the network. steps: at most. batch: sequences.
+    """Sizes of a small network, and how it is trained.
 
-    learning_rate: peak of Adam; warm_up_steps, then constant, then falling from half of the steps
-    to a fiftieth. enough: stop when the accuracy on random tokens reaches it and the accuracy on
-    constant tokens reaches the ceiling. seconds: stop after that long.
+    Attributes:
+        width: of the tokens.
+        heads: of attention.
+        layers: depth of the network.
+        steps: at most.
+        batch: sequences a step.
+        learning_rate: peak of Adam; it rises over `warm_up_steps`, stays, and falls to a fiftieth
+            over the second half of the steps.
+        warm_up_steps: steps of the rise.
+        enough: the training ends when the accuracy on random tokens reaches it and that on
+            constant tokens reaches its ceiling.
+        check_every: steps between two looks at the accuracy.
+        seconds: after which the training ends.
 
     Examples:
         >>> from theory.expressivity import Recipe
