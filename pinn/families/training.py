@@ -246,7 +246,8 @@ def train(
             history.curve.append((earlier + spent, history.steps, value, found))
             if found < best:
                 best, kept = found, copy.deepcopy(network.state_dict())
-            observe(share, {"loss": value, "validation": found})
+            losses = {} if math.isnan(value) else {"loss": value}  # none before the first step
+            observe(share, {**losses, "validation": found})
             if share >= 1:
                 break
         for group in optimiser.param_groups:

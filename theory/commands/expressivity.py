@@ -27,7 +27,9 @@ DEFAULT = [
 ]
 TITLES = {"position": "Position identification", "even": "Even-token prediction"}
 STEPS = {"position": 800, "even": 1500}
-HEADERS = ["scheme", "blind?", "ceiling", "reached", "ceiling", "reached", "steps", "s"]
+HEADERS = [
+    "scheme", "blind?", "constant: ceiling", "reached", "random: ceiling", "reached", "steps", "s",
+]  # fmt: skip
 
 EPILOG = """examples:
   sciformer expressivity
