@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from sciformer.pictures import WIDTH, styled
+
 Curve = list[tuple[float, float]]  # (seconds of training, relative L2)
 
 LAST_TIME = 0.99  # where DeepXDE's example ends
@@ -105,21 +107,20 @@ def in_a_process(*arguments: str) -> Curve:
     return [(s, e) for s, e in json.loads(done.stdout.splitlines()[-1])]
 
 
+@styled()
 def draw(curves: dict[str, Curve]) -> None:
     """Error against time, both logarithmic."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
+    axes = figure.add_subplot()
     for name, curve in curves.items():
         axes.loglog(*zip(*curve, strict=True), label=name, marker=".", markersize=3)
     axes.set(xlabel="seconds of training", ylabel="relative L2 error against Cole-Hopf")
     axes.grid(True, which="major", alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend()
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(FIGURE, dpi=130)
+    figure.savefig(FIGURE)
 
 
 def main() -> None:
