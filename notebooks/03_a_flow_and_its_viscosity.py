@@ -76,6 +76,7 @@ for panel, name, truth in zip(panels, ("1", "2"), (1.0, 0.01), strict=True):
         panel.plot(100 * (middle / truth - 1), k, "o", color=BLUE)
     panel.axvline(0, color="black", linewidth=0.8)
     panel.set(xlabel=f"error of λ{name}, %", ylabel="seed of the noise")
+    panel.locator_params(axis="x", nbins=6)
 
 # %%
 worst = max(abs(estimate.lambda_2_error_percent) for estimate in found)

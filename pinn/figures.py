@@ -239,7 +239,7 @@ def _training(history: Sequence[tuple[int, float, float]], figure: Figure, panel
         seen = {"marker": "."} if is_known.sum() == 1 else {}  # a line of one point has no length
         panel.semilogy(steps[is_known], validation[is_known], label="validation", **seen)
     panel.set(xlabel="step", title="training of the network")
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     panel.legend()
 
 
