@@ -219,3 +219,21 @@ def test_a_training_that_fails_on_a_steep_start_says_so() -> None:
     )
     assert not solved.verdict.converged
     assert "varies over 0.001 in x" in str(solved.verdict)
+
+
+def test_a_field_of_which_only_slopes_are_given_has_the_size_of_its_source() -> None:
+    """u'' - 3 u = a sin, insulated: a millionth of the source, a millionth of every size.
+
+    Kills: a size of 1 for the value of a field that no condition gives.
+    """
+    w = sympy.Function("w")(x)
+
+    def made(size: float) -> Scales:
+        source = sympy.Float(size) * sympy.sin(4 * sympy.pi * x)
+        ends = tuple(Condition(sympy.Eq(w.diff(x), 0), on=f"x={end}") for end in (0, 1))
+        equation = sympy.Eq(w.diff(x, 2) - 3 * w, source)
+        return Scales(Problem("insulated", (x,), (w,), (equation,), Box(x=(0, 1)), ends))
+
+    one, small = made(1.0), made(1e-6)
+    assert small.fields[w] == pytest.approx(1e-6 * one.fields[w], rel=1e-9)
+    assert small.equations[0] == pytest.approx(1e-6 * one.equations[0], rel=1e-9)
