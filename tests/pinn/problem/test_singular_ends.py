@@ -77,3 +77,13 @@ def test_algebraic_equations_take_the_place_of_starts() -> None:
     check_conditions(Problem("mine", t, (p, q, f), (*motion, sympy.Eq(p, sympy.sin(t))), box))
     with pytest.raises(UsageError, match="has no conditions at the start"):
         check_conditions(Problem("mine", t, (p, q, f), (*motion, sympy.Eq(f, -p)), box))
+
+
+def test_a_start_where_time_degenerates_needs_one_value_less() -> None:
+    """t u'' + u' + t u = 0 from u(0) = 1, in time: J0. Kills: a free start that asks for more."""
+    y = sympy.Function("u")(t)
+    start = Condition(sympy.Eq(y, 1), on="t=0")
+    bessel = t * y.diff(t, 2) + y.diff(t) + t * y
+    check_conditions(Problem("mine", t, y, bessel, Box(t=(0, 1)), (start,)))
+    with pytest.raises(UsageError, match="differentiated twice in t and has 1 condition at the"):
+        check_conditions(Problem("mine", t, y, y.diff(t, 2) + y, Box(t=(0, 1)), (start,)))
