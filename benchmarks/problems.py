@@ -1,6 +1,8 @@
-"""The problems of the package over several seeds, every run as its command prints it.
+"""Problems of the package and of users over several seeds, every run as its command prints it.
 
-Run on an idle machine: python -m benchmarks.problems [--seeds N] [--cases kdv wave ...]
+    python -m benchmarks.problems [--seeds N] [--cases kdv wave ...] [--own [fisher-kpp ...]]
+
+`--own` solves the files in `benchmarks/own/`, each written as a user would, by default settings.
 """
 
 from __future__ import annotations
@@ -41,6 +43,10 @@ CASES: dict[str, list[str]] = {
     "ethier-steinman": ["ethier-steinman", *LONG],
     "ethier-steinman-mlp": ["ethier-steinman", "--model", "mlp", "--budget", "60"],
 }
+OWN: dict[str, list[str]] = {
+    file.stem.replace("_", "-"): [str(file)]
+    for file in sorted((Path(__file__).parent / "own").glob("*.py"))
+}
 
 
 def solve(arguments: list[str], seed: int) -> dict[str, object]:
@@ -62,15 +68,18 @@ def main() -> None:
     """Prints every run, and median and worst of each field's relative L2 error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--cases", nargs="+", choices=CASES)
+    parser.add_argument("--own", nargs="*", choices=OWN, help="files in benchmarks/own; all")
     parser.add_argument("--options", nargs=argparse.REMAINDER, default=[])
     chosen = parser.parse_args()
     print("| case | seed | steps | neurons | CPU, s | estimate | relative L2 of all and of each |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    found: dict[str, list[dict[str, float]]] = {case: [] for case in chosen.cases}
+    asked = {**CASES, **OWN}
+    cases = _cases(chosen.cases, chosen.own)
+    found: dict[str, list[dict[str, float]]] = {case: [] for case in cases}
     for seed in range(chosen.seeds):
         for case, errors in found.items():
-            run: Any = solve([*CASES[case], *chosen.options], seed)
+            run: Any = solve([*asked[case], *chosen.options], seed)
             errors.append({"all": run["relative_l2"], **run["relative_l2_by_field"]})
             neurons = run["training"].get("digits", {}).get("neurons", 0)
             counts = f"{run['iterations']} | {neurons} | {run['cpu_seconds']:.0f}"
@@ -82,6 +91,13 @@ def main() -> None:
         print(f"| {case} | median | | | | | {_listed(medians)} |", flush=True)
         worst = {name: max(one[name] for one in errors) for name in errors[0]}
         print(f"| {case} | worst | | | | | {_listed(worst)} |", flush=True)
+
+
+def _cases(cases: list[str] | None, own: list[str] | None) -> list[str]:
+    """Those that were named: all of a kind by its option alone, all of the package by none."""
+    if cases is None and own is None:
+        return list(CASES)
+    return [*(cases or []), *([] if own is None else own or OWN)]
 
 
 def _listed(errors: dict[str, float]) -> str:

@@ -139,7 +139,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Identifies and prints."""
-    from pinn.commands.result_table import status_of, warn
+    from pinn.commands.result_table import halt_if_interrupted, status_of, warn
     from sciformer.cli.console import Progress, note, print_json, print_table
 
     if _is_own(arguments):
@@ -148,14 +148,14 @@ def run(arguments: argparse.Namespace) -> int:
         return run_samples(arguments)
     arguments.noise = arguments.noise or 0.0  # nothing is added unless it is said
     study = _burgers(arguments) if arguments.problem == "burgers" else _flow(arguments)
-    methods = study.methods
-    with Progress(total=float(len(methods) * arguments.seeds), label=study.label) as progress:
-        for number, method in enumerate(methods):
-            for index in range(arguments.seeds):
-                done = number * arguments.seeds + index
-                show = shower(progress, done, arguments)
-                study.run(method, arguments.seed + index, [show])
-                progress.update(done + 1)
+    seeds = range(arguments.seed, arguments.seed + arguments.seeds)
+    asked = [(method, seed) for method in study.methods for seed in seeds]
+    with Progress(total=float(len(asked)), label=study.label) as progress:
+        for done, (method, seed) in enumerate(asked):
+            study.run(method, seed, [shower(progress, done, arguments)])
+            progress.update(done + 1)
+            if study.is_interrupted:
+                break
     if arguments.json:
         print_json(study.summary())
     else:
@@ -164,6 +164,7 @@ def run(arguments: argparse.Namespace) -> int:
             note(sentence)
     fits = [{"problem": f"seed {fit['seed']}", **fit} for fit in study.summary()["runs"]]
     warn(fits)
+    halt_if_interrupted(fits)
     return status_of(fits)
 
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def run(arguments: argparse.Namespace) -> int:
     """Identifies and prints; the exit status is 3 if one of the fits has not converged."""
     from pinn.commands.fit_arguments import limits, shower
-    from pinn.commands.result_table import status_of, warn
+    from pinn.commands.result_table import halt_if_interrupted, status_of, warn
     from pinn.identification.identifying import identify
+    from pinn.training.trainer import INTERRUPTED
     from sciformer.cli.console import Progress
 
     problem, settings = _asked(arguments)
@@ -29,11 +30,14 @@ def run(arguments: argparse.Namespace) -> int:
             show = shower(progress, index, arguments)
             runs.append(identify(problem, None, chosen, limits(arguments), observers=[show]))
             progress.update(index + 1)
+            if runs[-1].stopped == INTERRUPTED:
+                break
     _print(runs, arguments)
     fits = [
         {**found.summary(), "problem": f"seed {arguments.seed + n}"} for n, found in enumerate(runs)
     ]
     warn(fits)
+    halt_if_interrupted(fits)
     return status_of(fits)
 
 

@@ -92,6 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Learns, writes the run directory, prints the result."""
+    from pinn.commands.learn_arguments import halt_if_interrupted
     from pinn.families.registry import find_family
     from pinn.families.saved import save
     from pinn.problem.source import create
@@ -105,10 +106,12 @@ def run(arguments: argparse.Namespace) -> int:
     start = _start(arguments, family)
     directory = create(arguments.out, family.name, _config(arguments))
     learned = _learned(arguments, family, network, start, schedule)
+    save(learned, directory)
+    halt_if_interrupted(family.name, learned.about, directory)
     if learned.about["network"] == "compiled":
         note(_offer(family, learned))
     summary = _summary(arguments, family, learned)
-    save(learned, directory)
+    save(learned, directory)  # with its calibration
     summary |= {"wall_seconds": time.monotonic() - begun, "run": str(directory.path)}
     if arguments.ablation:
         summary["ablation"] = _ablation(arguments, family, schedule)

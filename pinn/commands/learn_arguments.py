@@ -7,7 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from sciformer.runs import Run
+
+
+def halt_if_interrupted(name: str, about: Mapping[str, Any], run: Run) -> None:
+    """Ends the command as interrupted, with the best network of the training in its run.
+
+    Args:
+        name: of what was learned.
+        about: how it was learned.
+        run: holds the network.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C has cut the training short.
+    """
+    from sciformer.cli.console import note
+
+    if about.get("is_interrupted"):
+        note(
+            f"{name}: interrupted after {about['steps']} steps; the best network so far is kept in "
+            f"{run.path}, and its errors were not measured."
+        )
+        raise KeyboardInterrupt
 
 
 def add_learning_arguments(parser: argparse.ArgumentParser, settings: str) -> None:

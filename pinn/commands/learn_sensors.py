@@ -101,6 +101,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Learns, compares, writes the run directory, prints the result."""
+    from pinn.commands.learn_arguments import halt_if_interrupted
     from pinn.sensing.comparison import compare, milliseconds, verdict
     from pinn.sensing.learning import wake_record
     from pinn.sensing.saved import KIND, save
@@ -114,11 +115,14 @@ def run(arguments: argparse.Namespace) -> int:
     record = wake_record(arguments.data)
     sensors = arguments.sensors if arguments.places is None else _table(arguments.places)
     corruptions = _corruptions(arguments, sensors)
-    with Run.whole(arguments.out, KIND, _config(arguments)) as directory:
+    directory = Run.create(arguments.out, KIND, _config(arguments))
+    with directory.or_nothing():
         sensed = _learned(arguments, record, sensors, sizes, schedule)
+        save(sensed, directory)
+    halt_if_interrupted(arguments.family, sensed.about, directory)
+    with directory.or_nothing():
         outcomes = compare(sensed, record, corruptions, arguments.draws)
         judged = verdict(outcomes)
-        save(sensed, directory)
         _draw(sensed, record, corruptions[-1], directory)
         summary = {
             "family": arguments.family,

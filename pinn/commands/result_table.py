@@ -65,6 +65,18 @@ def warn(results: list[dict[str, Any]]) -> None:
             )
 
 
+def halt_if_interrupted(results: list[dict[str, Any]]) -> None:
+    """Ends the command as interrupted, once what was found before has been shown.
+
+    Raises:
+        KeyboardInterrupt: one of the results was cut short by Ctrl-C.
+    """
+    from pinn.training.trainer import INTERRUPTED
+
+    if any(result.get("stopped") == INTERRUPTED for result in results):
+        raise KeyboardInterrupt
+
+
 def status_of(results: list[dict[str, Any]]) -> int:
     """The exit status: 3 if one of the results has not converged or was not proven as asked, 0
     otherwise.

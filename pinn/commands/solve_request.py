@@ -67,6 +67,7 @@ class Request:
         from pinn.solving import solve
         from pinn.training.trainer import INTERRUPTED
         from sciformer.cli.console import Progress as Bar
+        from sciformer.cli.console import note
 
         limits = self._limits()
         made: list[Run] = []
@@ -92,6 +93,11 @@ class Request:
                 seen = [lambda report: _show(progress, report, limits)]
                 solved = solved_by(observers=seen, run=start)
         if solved.stopped == INTERRUPTED:
+            if made:
+                note(
+                    f"{self.problem.name}: interrupted after {solved.iterations} steps; the "
+                    f"checkpoint is kept, go on by sciformer solve --resume {made[0].path}"
+                )
             raise KeyboardInterrupt
         if not made:
             return solved.summary()

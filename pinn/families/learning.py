@@ -106,6 +106,9 @@ def learn(
         DataError: pairs that do not fit the family.
         ConvergenceError: the loss stopped being finite.
 
+    Ctrl-C ends the training early: the best network so far is returned, and
+    `about["is_interrupted"]` is true.
+
     Examples:
         >>> import pinn
         >>> learned = pinn.learn("heat-family")  # known in closed form: nothing is trained
@@ -186,7 +189,7 @@ class _Training:
             limit = _limit(share * budget - (clock() - begun), budget, schedule, share)
             fit = Fit(family.name, network, on_pairs, on_pairs.validation)
             history = train(fit, schedule.rate, limit, observe)
-        if stages.uses_residual:
+        if stages.uses_residual and not (history and history.is_interrupted):
             share = 1 - DATA_SHARE if stages.uses_data else 1
             limit = _limit(budget - (clock() - begun), budget, schedule, share)
             fit = Fit(family.name, network, objective, objective.validation)
@@ -197,6 +200,7 @@ class _Training:
             "steps": history.steps,
             "validation": history.curve[-1][3],
             "curve": [list(point) for point in history.curve],
+            "is_interrupted": history.is_interrupted,
         }
         return Learned(answer.cpu(), self.sizes.reads_tokens, about)
 

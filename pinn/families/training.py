@@ -16,6 +16,7 @@ from pinn.families.draws import points, random_inputs, uniform_inputs
 from pinn.optimisers.first_order import find_in_library
 from sciformer.errors import ConvergenceError, UsageError
 from sciformer.runs.clock import clock_of
+from sciformer.runs.interrupts import deferred_interrupt
 
 if TYPE_CHECKING:
     from pinn.families.answer import Answer
@@ -95,12 +96,14 @@ class History:
         steps: taken.
         seconds: of CPU time, on an accelerator by the clock on the wall.
         curve: seconds, steps, loss and validation residual, at each check.
+        is_interrupted: whether Ctrl-C has ended it.
     """
 
     optimiser: str
     steps: int = 0
     seconds: float = 0.0
     curve: list[tuple[float, int, float, float]] = field(default_factory=list)
+    is_interrupted: bool = False
 
 
 class Objective:
@@ -227,6 +230,8 @@ def train(
 
     Raises:
         ConvergenceError: the loss stopped being finite.
+
+    Ctrl-C ends it after the step in which it came, with a last check.
     """
     network = fit.network
     optimiser, name = _optimiser(network, rate)
@@ -235,41 +240,52 @@ def train(
     best, kept = math.inf, copy.deepcopy(network.state_dict())
     begun, steps, earlier, value = clock(), 0, history.seconds, math.nan
     next_check = 0.0
-    while True:
-        spent = clock() - begun
-        share = limit.share(spent, steps)
-        if share >= next_check:
-            found = fit.validation()
-            cost = clock() - begun - spent
-            pause = cost / MOST_CHECKING * share / max(spent, 1e-9)
-            next_check = min(1.0, share + (1 / CHECKS if limit.steps else max(1 / CHECKS, pause)))
-            history.curve.append((earlier + spent, history.steps, value, found))
-            if found < best:
-                best, kept = found, copy.deepcopy(network.state_dict())
-            losses = {} if math.isnan(value) else {"loss": value}  # none before the first step
-            observe(share, {**losses, "validation": found})
-            if share >= 1:
-                break
-        for group in optimiser.param_groups:
-            decay = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
-            warm = max((steps + 1) / WARM, share / WARM_SHARE)
-            group["lr"] = rate * decay * min(1.0, warm)
-        current = fit.loss()
-        value = float(current.detach())
-        if not math.isfinite(value):
-            raise ConvergenceError(
-                f"learn: the loss of {fit.name} is {value} at step {history.steps}; "
-                "learn with a smaller rate."
-            )
-        optimiser.zero_grad(set_to_none=True)
-        current.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        steps += 1
-        history.steps += 1
+    with deferred_interrupt() as interrupted:
+        while True:
+            spent = clock() - begun
+            share, history.is_interrupted = limit.share(spent, steps), interrupted()
+            if share >= next_check or history.is_interrupted:
+                found = fit.validation()
+                cost = clock() - begun - spent
+                next_check = _next_check(limit, share, cost / max(spent, 1e-9))
+                history.curve.append((earlier + spent, history.steps, value, found))
+                if found < best:
+                    best, kept = found, copy.deepcopy(network.state_dict())
+                losses = {} if math.isnan(value) else {"loss": value}  # none before the first step
+                observe(share, {**losses, "validation": found})
+                if share >= 1 or history.is_interrupted:
+                    break
+            for group in optimiser.param_groups:
+                decay = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+                warm = max((steps + 1) / WARM, share / WARM_SHARE)
+                group["lr"] = rate * decay * min(1.0, warm)
+            value = _step(fit, optimiser, history.steps)
+            steps += 1
+            history.steps += 1
     network.load_state_dict(kept)
     history.seconds = earlier + clock() - begun
     return history
+
+
+def _next_check(limit: Limit, share: float, cost: float) -> float:
+    """The share done at which the next check is due, for one that cost a share of the time."""
+    pause = 0.0 if limit.steps else cost / MOST_CHECKING * share
+    return min(1.0, share + max(1 / CHECKS, pause))
+
+
+def _step(fit: Fit, optimiser: torch.optim.Optimizer, number: int) -> float:
+    """Takes a step, and returns the loss before it."""
+    current = fit.loss()
+    value = float(current.detach())
+    if not math.isfinite(value):
+        raise ConvergenceError(
+            f"learn: the loss of {fit.name} is {value} at step {number}; learn with a smaller rate."
+        )
+    optimiser.zero_grad(set_to_none=True)
+    current.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(fit.network.parameters(), 1.0)
+    optimiser.step()
+    return value
 
 
 def _optimiser(network: nn.Module, rate: float) -> tuple[torch.optim.Optimizer, str]:

@@ -206,7 +206,10 @@ def identify(
         UsageError: nothing is unknown, or there are no samples.
         DataError: samples outside the domain, or too few to tell the unknowns.
         ConvergenceError: rows stopped being finite.
-        KeyboardInterrupt: after the step in which it came.
+        KeyboardInterrupt: before there was anything to return.
+
+    Ctrl-C ends the fit early: what was found so far is returned, `stopped` is "interrupted", and
+    the verdict is "not converged".
 
     Source: unknown parameters trained with the network as in Raissi, Perdikaris, Karniadakis 2019;
         the least squares, the schedule and the intervals are our choice.
@@ -240,15 +243,17 @@ def identify(
     objectives = trainer.objectives
     assert isinstance(objectives, NoisyData), "its data have noise levels, as was checked"
     stopped = trainer.run(observers)
-    if stopped == INTERRUPTED:
-        raise KeyboardInterrupt
     found = deviations(objectives, solution)
-    if sum(map(len, problem.data)) < MANY:
+    evidence = evidence_of(problem, solution.trial, trainer)
+    if stopped == INTERRUPTED:
+        steps = trainer.progress.iteration
+        evidence = replace(evidence, unsettled=f"the fit was interrupted after {steps} steps")
+    elif sum(map(len, problem.data)) < MANY:
         _refuse_untold(solution, objectives.values(), found)
     wave, is_periodic = learned_wave(solution)
     return Identification(
         solution=solution,
-        verdict=judge(evidence_of(problem, solution.trial, trainer)),
+        verdict=judge(evidence),
         values=objectives.values(),
         **vars(found),
         noise=_levels(problem),

@@ -12,6 +12,7 @@ import numpy as np
 from pinn.identification.estimate import Estimate, Truth
 from pinn.identification.result import CLEAN, NetworkEstimate
 from pinn.identification.weak.navier_stokes import WeakEstimate
+from pinn.training.trainer import INTERRUPTED
 
 if TYPE_CHECKING:
     from pinn.training.trainer import Progress
@@ -71,9 +72,15 @@ class Study:
         self.results[method].append(self.methods[method](seed, observers))
 
     @property
+    def is_interrupted(self) -> bool:
+        """Whether Ctrl-C has cut an estimate short."""
+        results = (result for all_of_one in self.results.values() for result in all_of_one)
+        return any(getattr(result, "stopped", "") == INTERRUPTED for result in results)
+
+    @property
     def widened(self) -> dict[str, list[Estimate]]:
         """The results by method; intervals of a network count the spread over seeds."""
-        return {method: with_ensemble(results) for method, results in self.results.items()}
+        return {method: with_ensemble(found) for method, found in self.results.items() if found}
 
     def summary(self) -> dict[str, Any]:
         """The first result with all the others below it, as JSON values."""

@@ -84,6 +84,9 @@ def learn_sensors(
         UsageError: a budget or a share outside its range, or a mixer that reads later frames.
         DataError: a record that is too short, or sensors that do not fit it.
         ConvergenceError: the loss stopped being finite.
+
+    Ctrl-C ends the training early: the best network so far is returned, and
+    `about["is_interrupted"]` is true.
     """
     record = wake_record() if record is None else record
     sizes, schedule = sizes or Sizes(), schedule or Schedule()
@@ -121,6 +124,7 @@ def learn_sensors(
         "steps": history.steps,
         "validation": min(point[3] for point in history.curve),
         "curve": [list(point) for point in history.curve],
+        "is_interrupted": history.is_interrupted,
         "train_seconds": clock() - begun,
     }
     return SensedFlow(setup, network.cpu(), about)

@@ -127,6 +127,8 @@ def _train(
 ) -> _Trained:
     problem = task.problem
     choice = decide(problem, task.settings, task.limits.budget, processes)
+    if choice.cut_short is not None:
+        return _Trained(*choice.cut_short, INTERRUPTED, None, [], None, History(), choice.why)
     fresh = build_trial(problem, choice.settings) if trial is None else trial
     solution = Solution(problem, fresh, choice.settings)
     glance = None if problem.reference is None else ReferenceGrid(problem, PROGRESS_GRID)

@@ -20,6 +20,7 @@ from sciformer.runs.processes import ALONE
 if TYPE_CHECKING:
     from pinn.problem.problem import Problem
     from pinn.settings import Settings
+    from pinn.training.trainer import Trainer
     from sciformer.runs.processes import Processes
 
 # Share of a budget that a candidate may take: with two of them most of it is left to the winner.
@@ -36,26 +37,35 @@ class Choice:
         settings: with the network that won.
         why: the reason, without a full stop.
         seconds: that the race took, as the budget counts them.
+        cut_short: after Ctrl-C, the best candidate as it was trained until then.
     """
 
     settings: Settings
     why: str = ""
     seconds: float = 0.0
+    cut_short: tuple[Solution, Trainer] | None = None
 
 
 @dataclass(frozen=True)
 class _Run:
     """Result of one candidate."""
 
-    settings: Settings
-    steps: int
+    solution: Solution
+    trainer: Trainer
     validation: float
-    seconds: float
     is_done: bool
+
+    @property
+    def settings(self) -> Settings:
+        return self.solution.settings
+
+    @property
+    def is_interrupted(self) -> bool:
+        return self.trainer.progress.stopped == INTERRUPTED
 
     def __str__(self) -> str:
         name = label("network", self.settings.network)
-        return f"{name} {self.validation:.1e} after {self.steps} steps"
+        return f"{name} {self.validation:.1e} after {self.trainer.progress.iteration} steps"
 
 
 def decide(
@@ -73,9 +83,6 @@ def decide(
         settings: with any network.
         budget: CPU seconds of the whole solve; None for no limit.
         processes: who trains together.
-
-    Raises:
-        KeyboardInterrupt: after the step in which it came.
     """
     if not isinstance(settings.network, Race):
         return Choice(settings)
@@ -85,13 +92,15 @@ def decide(
             network = dataclasses.replace(network, steps=1)  # nothing moves along a sequence
         candidate = dataclasses.replace(settings, network=network)
         runs.append(_run(problem, candidate, steps, budget, processes))
-        if runs[-1].is_done:
+        if runs[-1].is_done or runs[-1].is_interrupted:
             break
     best = min(runs, key=lambda run: run.validation)
     name = label("network", best.settings.network)
     beaten = "".join(f", {run}" for run in runs if run is not best)
     why = f"{name} by a race: validation residual {str(best).removeprefix(f'{name} ')}{beaten}"
-    return Choice(best.settings, why, sum(run.seconds for run in runs))
+    seconds = sum(run.trainer.progress.elapsed for run in runs)
+    cut_short = (best.solution, best.trainer) if runs[-1].is_interrupted else None
+    return Choice(best.settings, why, seconds, cut_short)
 
 
 def _run(
@@ -104,12 +113,11 @@ def _run(
     trainer = make_trainer(solution, Limits(seconds, steps, ripeness), processes)
     progress = trainer.progress
     try:
-        if trainer.run() == INTERRUPTED:
-            raise KeyboardInterrupt
+        trainer.run()
         reached = progress.best_validation
         value = reached if math.isfinite(reached) else progress.loss
     except ConvergenceError:
         value = math.inf
     pairs = trainer.history.pairs
     is_done = bool(pairs) and value <= ripeness.done * pairs[0][1]
-    return _Run(settings, progress.iteration, value, progress.elapsed, is_done)
+    return _Run(solution, trainer, value, is_done)
