@@ -19,8 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pinn.commands.fit_arguments import limits, shower
     from pinn.commands.result_table import halt_if_interrupted, status_of, warn
     from pinn.identification.identifying import identify
-    from pinn.training.trainer import INTERRUPTED
     from sciformer.cli.console import Progress
+    from sciformer.runs.interrupts import INTERRUPTED
 
     problem, settings = _asked(arguments)
     runs = []

@@ -71,7 +71,7 @@ def halt_if_interrupted(results: list[dict[str, Any]]) -> None:
     Raises:
         KeyboardInterrupt: one of the results was cut short by Ctrl-C.
     """
-    from pinn.training.trainer import INTERRUPTED
+    from sciformer.runs.interrupts import INTERRUPTED
 
     if any(result.get("stopped") == INTERRUPTED for result in results):
         raise KeyboardInterrupt

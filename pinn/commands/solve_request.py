@@ -65,9 +65,9 @@ class Request:
     def solve(self, settings: Settings, directory: Any) -> dict[str, Any]:
         """The result of one solve; the first process shows the progress, and writes."""
         from pinn.solving import solve
-        from pinn.training.trainer import INTERRUPTED
         from sciformer.cli.console import Progress as Bar
         from sciformer.cli.console import note
+        from sciformer.runs.interrupts import INTERRUPTED
 
         limits = self._limits()
         made: list[Run] = []

@@ -19,10 +19,11 @@ from pinn.solving import chosen
 from pinn.trainers import make_trainer
 from pinn.training.evidence import evidence_of
 from pinn.training.noisy_data import NoisyData
-from pinn.training.trainer import INTERRUPTED, Limits, Progress
+from pinn.training.trainer import Limits, Progress
 from pinn.training.verdict import judge
 from pinn.trial.inputs import TravellingWave
 from sciformer.errors import DataError, UsageError
+from sciformer.runs.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

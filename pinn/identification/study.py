@@ -12,7 +12,7 @@ import numpy as np
 from pinn.identification.estimate import Estimate, Truth
 from pinn.identification.result import CLEAN, NetworkEstimate
 from pinn.identification.weak.navier_stokes import WeakEstimate
-from pinn.training.trainer import INTERRUPTED
+from sciformer.runs.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from pinn.training.trainer import Progress

@@ -19,8 +19,9 @@ from pinn.stages.second_opinion import Opinion, second_opinion
 from pinn.stages.task import History, Task, built_in, write
 from pinn.trainers import make_trainer
 from pinn.training.evidence import evidence_of
-from pinn.training.trainer import INTERRUPTED, Trainer
+from pinn.training.trainer import Trainer
 from pinn.training.verdict import judge
+from sciformer.runs.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 TRAINING_SHARE = 0.6
 # First-order methods pause for hundreds of steps, and go on.
 FIRST_ORDER_STEPS = 2000
-# A network whose residual (a mean square) is no less than this share of the first has not found the
-# shape of the solution, and a wide layer on it gains little.
+# A network whose residual (a mean square) is no less than this share of the first may not have
+# found the shape of the solution, and a wide layer on it gains little. It is tried all the same
+# where a part of the budget is left, which nothing else would use: a pulse in a wide domain has a
+# small residual from the first step on.
 SHAPELESS = 1e-2
 
 
@@ -74,10 +76,11 @@ def add_digits(
     validations = trainer.history.pairs
     if refiner is None or not can_refine(solution) or not validations:
         return None
-    if not (is_trained or progress.best_validation < SHAPELESS * validations[0][1]):
-        return None
     parameters = solution.trial.values
     left = None if limits.budget is None else max(0.0, limits.budget - progress.elapsed)
+    has_shape = is_trained or progress.best_validation < SHAPELESS * validations[0][1]
+    if not (has_shape or left):
+        return None
     with limit_threads(solution.settings.threads):
         refined = dataclasses.replace(refiner, seed=solution.settings.seed)(
             solution.problem,

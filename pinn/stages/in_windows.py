@@ -11,8 +11,8 @@ from pinn.stages.marching import March
 from pinn.stages.other_solutions import remarked
 from pinn.stages.task import Task, built_in, write
 from pinn.stages.windowing import settings_of_windows
-from pinn.training.trainer import INTERRUPTED
 from pinn.training.verdict import judge
+from sciformer.runs.interrupts import INTERRUPTED
 
 
 def solve_in_windows(task: Task) -> Solved:

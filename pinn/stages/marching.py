@@ -17,12 +17,13 @@ from pinn.stages.digits import add_digits
 from pinn.stages.window_length import WindowLength
 from pinn.trainers import make_trainer
 from pinn.training.evidence import evidence_of
-from pinn.training.trainer import INTERRUPTED, Limits, Progress
+from pinn.training.trainer import Limits, Progress
 from pinn.training.verdict import Evidence
 from pinn.trial.parameters import Parameters
 from pinn.trial.windows import Windows, state_of, window
 from sciformer.errors import ConvergenceError
 from sciformer.runs.clock import clock_of
+from sciformer.runs.interrupts import INTERRUPTED
 from sciformer.runs.state import pack, unpack
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from pinn.networks import PhysicsFormer, Race
 from pinn.refinement.ripeness import Ripeness
 from pinn.solution import Solution
 from pinn.trainers import make_trainer
-from pinn.training.trainer import INTERRUPTED, Limits
+from pinn.training.trainer import Limits
 from sciformer.errors import ConvergenceError
+from sciformer.runs.interrupts import INTERRUPTED
 from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pinn.training.progress import Limits as Limits
 from pinn.training.progress import Progress as Progress
 from sciformer.errors import ConvergenceError, DataError
 from sciformer.runs.clock import clock_of
-from sciformer.runs.interrupts import deferred_interrupt
+from sciformer.runs.interrupts import INTERRUPTED, deferred_interrupt
 from sciformer.runs.processes import ALONE
 from sciformer.runs.state import pack, unpack
 from sciformer.runs.threads import limit_threads
@@ -35,7 +35,6 @@ CHECKPOINT_SECONDS = 10.0  # what a kill may cost; writing takes a hundredth of 
 # With imports, figure and files the command then takes about 40 seconds at most.
 DEFAULT_BUDGET_SECONDS = 32.0
 
-INTERRUPTED = "interrupted"  # why a training ended, after Ctrl-C
 # What foreign tensors and values raise where they are first used.
 FOREIGN = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError)
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+INTERRUPTED = "interrupted"  # why a training ended, after Ctrl-C
+
+
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Lets the step in which Ctrl-C comes end first; a second Ctrl-C interrupts at once.

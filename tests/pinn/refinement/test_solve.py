@@ -19,6 +19,7 @@ from pinn.refinement.wide_layer import WideLayer, trunk
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.solved import attention_use
+from pinn.stages import digits
 from pinn.training.trainer import Limits
 from sciformer.runs import Run
 from tests.oracles.nested_autograd import all_derivatives
@@ -49,6 +50,21 @@ def test_a_solve_is_refined_unless_it_is_told_not_to_be() -> None:
     assert refined.errors.relative_l2 / 30 < told["error_estimate"]
     assert told["error_estimate"] < 30 * refined.errors.relative_l2
     assert plain.summary()["error_estimate"] is None
+
+
+def test_what_is_left_of_a_budget_goes_to_the_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The residual of a pulse in a wide domain is small from the first step on, and its network
+    was left at an error of 5e-2 where the layer reaches 8e-8.
+
+    Kills: no layer though time is left for it; a layer after so many steps and no seconds.
+    """
+    monkeypatch.setattr(digits, "SHAPELESS", 0.0)
+    problem = pinn.find_problem("burgers", {"viscosity": 0.3})
+    found = [
+        pinn.solve(problem, Settings(**SMALL), limits).solution.trial.network
+        for limits in (Limits(iterations=10, budget=60), Limits(iterations=10))
+    ]
+    assert [isinstance(network, WideLayer) for network in found] == [True, False]
 
 
 def test_a_run_leaves_the_refined_solution(tmp_path: Path) -> None:

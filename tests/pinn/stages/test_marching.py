@@ -18,10 +18,10 @@ from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.settings import Settings
 from pinn.stages.window_length import WindowLength
-from pinn.training.trainer import INTERRUPTED
 from pinn.trial.windows import Windows
 from sciformer.cli.main import main
 from sciformer.errors import UsageError
+from sciformer.runs.interrupts import INTERRUPTED
 
 FILE = """
 import sympy
