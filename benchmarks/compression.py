@@ -35,10 +35,11 @@ from sciformer.compression.dense_sparse import pursue
 from sciformer.compression.factorise import dense_sparse, factorisable, put
 from sciformer.errors import UsageError
 from sciformer.runs import Run
+from sciformer.sequence.choice import Choice
+from sciformer.sequence.chosen_data import load_chosen
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.compressing import BASELINE, WAYS, on, ready, shrink, task_of
 from sciformer.sequence.data.dataset import SequenceData
-from sciformer.sequence.model import SequenceClassifier
-from sciformer.sequence.saved import Choice, load_chosen
 from sciformer.sequence.tasks import wilson
 from sciformer.sequence.training import evaluate, train
 

@@ -12,7 +12,7 @@ from typing import Any
 
 # Okabe and Ito's colours, which differ for every common kind of colour blindness.
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
-PURPLE, SKY, BLACK, GREY = "#cc79a7", "#56b4e9", "#000000", "#8c8c8c"
+PURPLE, SKY, BLACK = "#cc79a7", "#56b4e9", "#000000"
 CYCLE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK)
 
 # Colour maps: perceptually even for fields, white at 0 for errors.

@@ -70,11 +70,6 @@ def find(function: Any) -> Rule:
     return found
 
 
-def has_rule(function: Any) -> bool:
-    """Whether `find` would answer."""
-    return function in _RULES
-
-
 def _named(name: str) -> list[Any]:
     places = (torch, F, torch.Tensor, torch.special)
     return [getattr(place, name) for place in places if hasattr(place, name)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -12,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciformer.errors import DataError, UsageError
+from sciformer.errors import DataError
 from sciformer.runs import checkpoints, metrics
+from sciformer.runs.changes import refuse_changes
+from sciformer.runs.directories import fresh, made, refuse_content
 from sciformer.runs.encoding import encode, strict
-from sciformer.runs.files import TEMPORARY, atomic, disk_errors, remove, remove_leftovers
+from sciformer.runs.files import atomic, remove, remove_leftovers
 from sciformer.runs.lock import Lock, lock
 from sciformer.runs.reading import read_json
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 CONFIG, METRICS, CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoint"
 FIELDS = ("kind", "config", "environment", "created")
-# What of a configuration may change when a run is resumed: where it is computed, not what.
-PLACES = ("device",)
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,9 @@ class Run:
         """
         from sciformer.runs.environment import describe
 
-        path = _fresh(kind) if directory is None else _made(Path(directory))
+        path = fresh(kind) if directory is None else made(Path(directory))
         held = lock(path)
-        _refuse_content(path)
+        refuse_content(path, CONFIG)
         created = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         run = cls(path, kind, strict(config), strict(describe()), created, held)
         record = {key: getattr(run, key) for key in FIELDS}
@@ -156,7 +155,7 @@ class Run:
                 writes the directory.
         """
         run = cls.open(directory)
-        _refuse_changes(run, strict(config))
+        refuse_changes(run.path, run.config, strict(config))
         run = replace(run, _lock=lock(run.path))
         remove_leftovers(run.path)
         remove_leftovers(run.path / CHECKPOINTS)
@@ -270,59 +269,3 @@ def _is_record(record: Mapping[str, Any]) -> bool:
 def _digest(record: Mapping[str, Any]) -> str:
     """SHA-256 of a record, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
-
-def _fresh(kind: str) -> Path:
-    """A new directory under `runs`; two runs of one second get different names."""
-    stem = f"runs/{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
-    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
-    with disk_errors(Path(stem)):
-        Path(stem).parent.mkdir(exist_ok=True)
-        for path in map(Path, names):
-            with contextlib.suppress(FileExistsError):
-                path.mkdir()
-                return path
-    raise AssertionError("the names never end")
-
-
-def _made(path: Path) -> Path:
-    with disk_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _refuse_content(path: Path) -> None:
-    with disk_errors(path):
-        others = [child for child in path.iterdir() if not child.name.startswith(TEMPORARY)]
-    if (path / CONFIG).exists():
-        raise UsageError(
-            f"run: {path} holds a run already; continue it with --resume or choose another "
-            "directory."
-        )
-    if others:
-        raise UsageError(
-            f"run: {path} is not empty, it holds {others[0].name}; choose a new or empty directory."
-        )
-
-
-def _refuse_changes(run: Run, config: Mapping[str, Any]) -> None:
-    old, new = _flat(run.config), _flat(config)
-    keys = [key for key in sorted({*old, *new}) if key.rpartition(".")[2] not in PLACES]
-    changed = [key for key in keys if old.get(key) != new.get(key)]
-    if changed:
-        pairs = ", ".join(f"{key} {old.get(key)} -> {new.get(key)}" for key in changed)
-        raise UsageError(
-            f"run: {run.path} was started with another configuration ({pairs}); "
-            "repeat the old values or start a new run."
-        )
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

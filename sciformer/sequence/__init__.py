@@ -5,11 +5,11 @@ from __future__ import annotations
 from sciformer.lazy import on_first_use
 
 _HOME = {
-    "Architecture": "sciformer.sequence.model",
-    "LMUFormer": "sciformer.sequence.model",
+    "Architecture": "sciformer.sequence.architecture",
+    "LMUFormer": "sciformer.sequence.lmuformer",
     "Numbers": "sciformer.sequence.data.targets",
-    "SequenceClassifier": "sciformer.sequence.model",
-    "SpikingLMUFormer": "sciformer.sequence.model",
+    "SequenceClassifier": "sciformer.sequence.classifier",
+    "SpikingLMUFormer": "sciformer.sequence.lmuformer",
     "fold": "sciformer.sequence.folding",
     "load_data": "sciformer.sequence.data",
     "make_model": "sciformer.sequence.presets",

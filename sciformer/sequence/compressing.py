@@ -18,8 +18,8 @@ from sciformer.compression.low_rank import LowRank
 from sciformer.compression.prune import PlainCut, Prune
 from sciformer.compression.transformation import Task, Transformation
 from sciformer.errors import UsageError
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.data.dataset import SequenceData, Split
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.training import evaluate
 
 WAYS: dict[str, Callable[[], Transformation]] = {

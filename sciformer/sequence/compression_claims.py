@@ -17,8 +17,8 @@ from sciformer.reproduce import (
 
 if TYPE_CHECKING:
     from sciformer.compression import Transformation
+    from sciformer.sequence.classifier import SequenceClassifier
     from sciformer.sequence.data import SequenceData
-    from sciformer.sequence.model import SequenceClassifier
 
 TASK = "An LMUFormer on MNIST-1D at half of its operations, in points of test accuracy."
 LONG, SHORT = Effort(3, 4.0, {"epochs": 20, "tune": 5}), Effort(1, 0.4, {"epochs": 6, "tune": 2})

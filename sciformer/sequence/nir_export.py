@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from sciformer.errors import DataError, UsageError
 from sciformer.mixers import Pipeline
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.folding import fold
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.spiking import LIF, LinearReadoutLMU
 
 STEP_S = 1e-3  # NIR counts in seconds: one token is one millisecond

@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from sciformer.errors import UsageError
 from sciformer.mixers.synapses import Synapses, layers_of
-from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.presets import SPEECH, make_model
 from sciformer.sequence.streaming import flatten
 

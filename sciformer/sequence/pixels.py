@@ -6,7 +6,7 @@ from torch import nn
 
 from sciformer.mixers import LMU, Pipeline, Window
 from sciformer.mixers.normalisation import BatchNorm
-from sciformer.sequence.model import SequenceClassifier
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.pooling import Last
 from sciformer.spiking import LinearReadoutLMU
 

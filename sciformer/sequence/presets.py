@@ -6,12 +6,9 @@ import dataclasses
 from typing import Any
 
 from sciformer.errors import UsageError, unknown_name
-from sciformer.sequence.model import (
-    Architecture,
-    LMUFormer,
-    SequenceClassifier,
-    SpikingLMUFormer,
-)
+from sciformer.sequence.architecture import Architecture
+from sciformer.sequence.classifier import SequenceClassifier
+from sciformer.sequence.lmuformer import LMUFormer, SpikingLMUFormer
 from sciformer.sequence.pixels import (
     last_memory_model,
     permuted_pixels_model,

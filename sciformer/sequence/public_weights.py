@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from sciformer.errors import DataError
-from sciformer.sequence.model import LMUFormer, SpikingLMUFormer
+from sciformer.sequence.lmuformer import LMUFormer, SpikingLMUFormer
 
 REAL = {
     r"patch_embed\.conv_layers\.(\d+)\.0\.": r"body.embedding.convolution\1.",

@@ -8,9 +8,10 @@ from typing import Any
 
 from sciformer.errors import UsageError, unknown_name
 from sciformer.runs import Run
+from sciformer.sequence.choice import Choice, odd_fields
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.data.dataset import SequenceData
-from sciformer.sequence.model import SequenceClassifier
-from sciformer.sequence.saved import KIND, Choice, odd_fields, save_model
+from sciformer.sequence.saved import KIND, save_model
 from sciformer.sequence.summary import summarise
 from sciformer.sequence.training import train as train_model
 
@@ -41,7 +42,7 @@ def train(
         data: for example `own_data(x, y)`.
         task: classify, regress or forecast; must fit the targets of the data.
         out: run directory; a new one under `runs` by default.
-        options: fields of `sciformer.sequence.saved.Choice`, for example epochs, mixer, seed,
+        options: fields of `sciformer.sequence.choice.Choice`, for example epochs, mixer, seed,
             budget (seconds).
 
     Raises:
@@ -83,7 +84,7 @@ def train(
     if odd := odd_fields(choice):
         raise UsageError(
             f"sciformer.train: {odd[0]} = {getattr(choice, odd[0])!r} is outside of what a "
-            "training takes; see sciformer.sequence.saved.Choice."
+            "training takes; see sciformer.sequence.choice.Choice."
         )
     model = choice.make()
     choice.fit_statistics(model, data)

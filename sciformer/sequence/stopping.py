@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from sciformer.errors import DomainError, UsageError
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.data.dataset import Split
-from sciformer.sequence.model import SequenceClassifier
 
 BATCH = 250  # sequences at once; only memory depends on it
 

@@ -16,9 +16,9 @@ from sciformer.mixers.protocol import State
 from sciformer.runs.files import atomic
 from sciformer.runs.reading import digest_of_tensors, read_tensors
 from sciformer.runs.state import pack, unpack
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.folding import fold
 from sciformer.sequence.kernels import kernel
-from sciformer.sequence.model import SequenceClassifier
 
 WEIGHTS_DIGEST = "weights_sha256"  # in the header of a saved state
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.data.dataset import SequenceData
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.operations import summary_of
 from sciformer.sequence.training import Progress, evaluate
 

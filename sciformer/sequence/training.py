@@ -14,8 +14,8 @@ from sciformer.errors import ConvergenceError, DataError
 from sciformer.runs import Run
 from sciformer.runs.state import pack, unpack
 from sciformer.sequence.augmentation import Augmentation
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.data.dataset import SequenceData, Split
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.tasks import Score as Score
 
 

@@ -12,9 +12,9 @@ from sciformer.compression import Edit, Task, Transformation, rebuild
 from sciformer.errors import DomainError, UsageError
 from sciformer.mixers.normalisation import BatchNorm
 from sciformer.sequence import fold
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.compressing import task_of
 from sciformer.sequence.exchange.programs import whole_program
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.streaming import Streamer
 from tests.sequence.test_training import DATA

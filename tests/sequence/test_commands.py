@@ -18,8 +18,8 @@ from sciformer.cli.main import main
 from sciformer.errors import DataError
 from sciformer.mixers import Pipeline, Window, WindowAttention
 from sciformer.sequence import data as data_room
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.data.speech import log_mel, read_wav
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.saved import load_model
 from sciformer.sequence.sources import frames

@@ -13,10 +13,11 @@ import torch
 from sciformer.cli.main import main
 from sciformer.compression import Prune
 from sciformer.sequence import data as data_room
+from sciformer.sequence.chosen_data import load_trained_on
 from sciformer.sequence.commands import compress as command
 from sciformer.sequence.compressing import figures, shrink
 from sciformer.sequence.data.dataset import Split
-from sciformer.sequence.saved import load_model, load_trained_on
+from sciformer.sequence.saved import load_model
 from sciformer.sequence.tasks import wilson
 from sciformer.sequence.training import evaluate
 from tests.sequence.test_training import DATA, model

@@ -8,8 +8,8 @@ import torch
 from sciformer.attention import Rotary
 from sciformer.errors import DataError, UnknownNameError, UsageError
 from sciformer.mixers.normalisation import BatchNorm
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.folding import fold
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.public_weights import load_public_weights
 from tests.oracles.public_lmuformer import PublicLMUFormer, PublicSpikingLMUFormer

@@ -13,13 +13,14 @@ from sciformer.attention import MultiheadAttention, Sinusoidal, Universal
 from sciformer.errors import UsageError
 from sciformer.mixers import Attention
 from sciformer.onnx import write_onnx
+from sciformer.sequence.architecture import Mixing
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.exchange.programs import (
     initial_state,
     step_program,
     whole_program,
     write_torch,
 )
-from sciformer.sequence.model import Mixing, SequenceClassifier
 from sciformer.sequence.presets import make_model
 
 # Single precision through a hundred operations; probabilities of ten classes are of order .1.

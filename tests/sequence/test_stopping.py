@@ -14,8 +14,8 @@ from sciformer.cli.main import main
 from sciformer.errors import DomainError, UsageError
 from sciformer.mixers import Pipeline
 from sciformer.sequence import data as data_room
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.data.dataset import Split
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.saved import load_model
 from sciformer.sequence.stopping import Stopping, calibrate, measure
 from tests.sequence.test_training import DATA

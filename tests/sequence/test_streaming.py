@@ -12,9 +12,9 @@ import torch
 
 from sciformer.errors import DataError, ShapeError, UsageError
 from sciformer.mixers import Convolution
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.folding import fold
 from sciformer.sequence.kernels import kernel
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.presets import make_model
 from sciformer.sequence.streaming import (
     Kernels,

@@ -68,7 +68,6 @@ class Form:
         self._elsewhere = [_Elsewhere(problem, n, values) for n in numbers]
         self.is_linear = not any(s.free_symbols & set(symbols) for s in slopes)
         self.is_linear &= all(one.is_linear for one in self._elsewhere)
-        self.holds_functionals = bool(numbers)
         arguments = [*self._coordinates, *self._normals, *symbols]
         self._function = _function(arguments, [plain, *slopes])
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciformer.attention.cores.heads_by_rows import Plan
 from sciformer.attention.cores.materialised import Materialised
-from sciformer.attention.cores.toeplitz_rows import ByRows, Plan, ToeplitzRows, by_offset
+from sciformer.attention.cores.toeplitz_rows import ByRows, ToeplitzRows, by_offset
 from sciformer.attention.masks import EVERYWHERE, Reach
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.relative import RelativeTable

@@ -8,27 +8,21 @@ from the system is slow to touch; an accelerator computes as many heads and rows
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from sciformer.attention.cores.core import Core, are_plain
-from sciformer.attention.cores.row_blocks import RowBlocks, blocks
+from sciformer.attention.cores.heads_by_rows import Plan, cuts_of, rows_of_a_head, size_of
+from sciformer.attention.cores.row_blocks import RowBlocks
 from sciformer.attention.masks import EVERYWHERE, Reach
 from sciformer.attention.normalisers import Softmax
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.base import Position
 from sciformer.attention.scoring import Scoring
-from sciformer.attention.toeplitz import antidiagonal_sums, hankel
 from sciformer.errors import DomainError
-from sciformer.hardware import PROCESSOR, free_memory, hardware
-
-LEAST_ROWS = 64  # fewer make products of matrices slow
-TABLES = 4  # of pairs that the backward pass holds, and one for what the allocator leaves unused
 
 
 class ToeplitzRows(Core):
@@ -78,18 +72,18 @@ class ToeplitzRows(Core):
         reach = scoring.band()
         if reach is None:
             return super().pairs(scoring)
-        cuts = _cuts(scoring.patch, reach, self._rows(scoring.patch))
-        return sum(_size(cut) for cut in cuts)
+        cuts = cuts_of(scoring.patch, reach, self._rows(scoring.patch))
+        return sum(size_of(cut) for cut in cuts)
 
     def peak(self, scoring: Scoring) -> int:
         reach = scoring.band()
         if reach is None:
             return super().peak(scoring)
-        return max(map(_size, _cuts(scoring.patch, reach, self._rows(scoring.patch))))
+        return max(map(size_of, cuts_of(scoring.patch, reach, self._rows(scoring.patch))))
 
     def _rows(self, patch: Patch) -> int:
         """Rows in a block on a processor."""
-        return _rows_of_a_head(patch) if self.rows is None else self.rows
+        return rows_of_a_head(patch) if self.rows is None else self.rows
 
 
 def refuse_tables(scoring: Scoring) -> str | None:
@@ -124,7 +118,7 @@ def by_offset(scoring: Scoring, query: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class ByRows(torch.autograd.Function):
-    """Blocks of rows of some heads at a time, queries in reverse order: see `_Heads`."""
+    """Blocks of rows of some heads at a time, queries in reverse order: see `Heads`."""
 
     @staticmethod
     def forward(
@@ -194,111 +188,3 @@ class _Tables(Position):
 
     def _slice(self, table: Tensor, patch: Patch) -> Tensor:
         return table[..., patch.lowest - self.lowest : patch.highest + 1 - self.lowest]
-
-
-def _cuts(patch: Patch, reach: Reach, rows: int) -> list[tuple[slice, slice]]:
-    """Blocks of rows in reverse order, each with the keys that it reaches."""
-    cuts = []
-    for start, stop in blocks(patch.n, rows):
-        first = patch.query_start + patch.n - stop - patch.key_start  # of the queries, from key 0
-        low = max(first + reach[0], 0)
-        high = min(first + stop - start - 1 + reach[1], patch.m - 1)
-        cuts.append((slice(start, stop), slice(int(low), int(high) + 1)))
-    return cuts
-
-
-def _size(cut: tuple[slice, slice]) -> int:
-    rows, keys = cut
-    return int((rows.stop - rows.start) * (keys.stop - keys.start))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Plan of what is computed at one time.
-
-    Attributes:
-        heads: number of heads.
-        rows: rows of their matrices.
-    """
-
-    heads: int
-    rows: int
-
-    @classmethod
-    def fitting(cls, query: Tensor, patch: Patch, rows: int | None) -> Plan:
-        """The plan of queries (g, n, d): on a processor a head at a time, else what fits."""
-        device = hardware(query.device)
-        if not device.prefers_few_launches:
-            return cls(1, _rows_of_a_head(patch) if rows is None else rows)
-        heads, free = len(query), free_memory(query.device)
-        bytes_per_pair = TABLES * query.element_size()
-        pairs = device.pairs(heads * patch.n * patch.m, bytes_per_pair, free)
-        least = min(patch.n, LEAST_ROWS) if rows is None else rows
-        heads = max(1, min(heads, pairs // (least * patch.m)))
-        return cls(heads, max(least, pairs // (heads * patch.m)) if rows is None else rows)
-
-    def heads_of(
-        self, parts: Sequence[Tensor], patch: Patch, reach: Reach
-    ) -> Iterator[tuple[slice, _Heads]]:
-        """Groups of heads that share a buffer, and their indices."""
-        cuts = _cuts(patch, reach, self.rows)
-        size, whole = max(map(_size, cuts)), len(parts[0])
-        buffer = parts[0].new_empty(min(self.heads, whole) * size)
-        for start, stop in blocks(whole, self.heads):
-            some = slice(start, stop)
-            yield some, _Heads([part[some] for part in parts], cuts, buffer)
-
-
-def _rows_of_a_head(patch: Patch) -> int:
-    return max(LEAST_ROWS, PROCESSOR.pairs(patch.n * patch.m, 1, None) // patch.m)
-
-
-class _Heads:
-    """Heads (g, n, d) with their queries, outputs and their gradients in reverse order.
-
-    Entry (r, j) of a table's matrix is then table[r + j]. `buffer` holds a block of weights.
-    """
-
-    def __init__(
-        self, parts: Sequence[Tensor], cuts: list[tuple[slice, slice]], buffer: Tensor
-    ) -> None:
-        query, key, value, relative, gain = parts
-        n, m = query.shape[1], key.shape[1]
-        self.query, self.key, self.value = query.flip(1), key, value
-        self.bias, self.factor = hankel(relative, n, m), hankel(gain, n, m)
-        self.cuts, self.buffer = cuts, buffer
-
-    def output(self) -> Tensor:
-        output = self.value.new_empty(*self.query.shape[:2], self.value.shape[2])
-        for rows, keys in self.cuts:
-            weights = self.softmax(rows, keys).mul_(self.factor[:, rows, keys])
-            torch.bmm(weights, self.value[:, keys], out=output[:, rows])
-        return output
-
-    def slopes(self, output: Tensor, gradient: Tensor) -> tuple[Tensor, ...]:
-        """The gradients of query, key, value, relative and gain, all in their usual order."""
-        inner = (gradient * output).sum(-1, keepdim=True)
-        query, key, value = (torch.zeros_like(x) for x in (self.query, self.key, self.value))
-        diagonals = query.shape[1] + key.shape[1] - 1
-        relative, gain = (key.new_zeros(len(key), diagonals) for _ in range(2))
-        for rows, keys in self.cuts:
-            softmax, factor = self.softmax(rows, keys), self.factor[:, rows, keys]
-            outer = gradient[:, rows]
-            # softmax ∘ d(out)/d(weights), from which all the rest follows
-            both = torch.bmm(outer, self.value[:, keys].mT).mul_(softmax)
-            among = slice(rows.start + keys.start, rows.stop + keys.stop - 1)
-            gain[:, among] += antidiagonal_sums(both)
-            logits = both.mul_(factor).addcmul_(softmax, inner[:, rows], value=-1)
-            relative[:, among] += antidiagonal_sums(logits)
-            query[:, rows] = torch.bmm(logits, self.key[:, keys])
-            key[:, keys].baddbmm_(logits.mT, self.query[:, rows])
-            value[:, keys].baddbmm_(softmax.mul_(factor).mT, outer)
-        return query.flip(1), key, value, relative, gain
-
-    def softmax(self, rows: slice, keys: slice) -> Tensor:
-        """The softmax of some rows over some keys, in the buffer."""
-        shape = len(self.query), rows.stop - rows.start, keys.stop - keys.start
-        logits = self.buffer[: math.prod(shape)].view(shape)
-        query, key = self.query[:, rows], self.key[:, keys].mT
-        torch.baddbmm(self.bias[:, rows, keys], query, key, out=logits)
-        return torch.softmax(logits, -1, out=logits)

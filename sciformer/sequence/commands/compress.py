@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sciformer.runs import Run
+    from sciformer.sequence.choice import Choice
+    from sciformer.sequence.classifier import SequenceClassifier
     from sciformer.sequence.compressing import Figures
     from sciformer.sequence.data import SequenceData
-    from sciformer.sequence.model import SequenceClassifier
-    from sciformer.sequence.saved import Choice
 
 EPILOG = """examples:
   sciformer compress runs/words --how prune --budget 0.5
@@ -112,8 +112,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Makes the smaller model, writes its run and prints what it reaches."""
     from sciformer.cli.arguments import set_threads
     from sciformer.errors import UsageError, unknown_name
+    from sciformer.sequence.chosen_data import load_trained_on
     from sciformer.sequence.compressing import WAYS, on
-    from sciformer.sequence.saved import load_model, load_trained_on
+    from sciformer.sequence.saved import load_model
 
     set_threads(arguments.threads)
     if arguments.how not in WAYS:

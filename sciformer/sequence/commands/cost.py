@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _row(path: Path) -> dict[str, Any]:
     from sciformer.errors import DataError
     from sciformer.runs import Run
-    from sciformer.sequence.saved import chosen
+    from sciformer.sequence.choice import chosen
 
     run = Run.open(path)
     choice, summary = chosen(run), run.read_json("summary.json")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sciformer.sequence.choice import Choice
+    from sciformer.sequence.classifier import SequenceClassifier
     from sciformer.sequence.latency import Latencies
-    from sciformer.sequence.model import SequenceClassifier
-    from sciformer.sequence.saved import Choice
     from sciformer.sequence.stopping import Stopping
     from sciformer.sequence.streaming import Streamer
 
@@ -117,8 +117,8 @@ def _stopping(
     from dataclasses import asdict
 
     from sciformer.errors import UsageError
+    from sciformer.sequence.chosen_data import load_trained_on
     from sciformer.sequence.compressing import on
-    from sciformer.sequence.saved import load_trained_on
     from sciformer.sequence.stopping import calibrate, measure
 
     if arguments.until is None:

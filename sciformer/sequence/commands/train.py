@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciformer.runs import Run
+    from sciformer.sequence.choice import Choice
+    from sciformer.sequence.classifier import SequenceClassifier
     from sciformer.sequence.data import SequenceData
-    from sciformer.sequence.model import SequenceClassifier
-    from sciformer.sequence.saved import Choice
     from sciformer.sequence.training import Progress
 
 EPILOG = """examples:
@@ -170,7 +170,9 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
     """The run, new or resumed, its choices, and its data."""
     from sciformer.errors import UsageError
     from sciformer.runs import Run
-    from sciformer.sequence.saved import KIND, chosen, load_chosen, load_trained_on
+    from sciformer.sequence.choice import chosen
+    from sciformer.sequence.chosen_data import load_chosen, load_trained_on
+    from sciformer.sequence.saved import KIND
 
     if arguments.resume:
         started = Run.open(arguments.resume)
@@ -198,8 +200,9 @@ def _opened(arguments: argparse.Namespace) -> tuple[Run, Choice, SequenceData]:
 
 def _choice(arguments: argparse.Namespace) -> Choice:
     """The choices of the arguments; sizes are those of the data, which are not read yet."""
-    from sciformer.sequence.model import Mixing
-    from sciformer.sequence.saved import OWN, Choice
+    from sciformer.sequence.architecture import Mixing
+    from sciformer.sequence.choice import Choice
+    from sciformer.sequence.chosen_data import OWN
 
     return Choice(
         model=arguments.model,

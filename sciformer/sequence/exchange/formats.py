@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 from sciformer.errors import UsageError
 from sciformer.onnx import write_onnx
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.exchange.programs import (
     step_program,
     whole_program,
     write_torch,
 )
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.nir_export import write_nir
 
 

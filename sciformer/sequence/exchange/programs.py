@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from sciformer.errors import UsageError
 from sciformer.mixers.protocol import State
+from sciformer.sequence.classifier import SequenceClassifier
 from sciformer.sequence.exchange.caches import Growing, with_program_caches
 from sciformer.sequence.folding import fold
-from sciformer.sequence.model import SequenceClassifier
 from sciformer.sequence.streaming import flatten
 
 
