@@ -29,63 +29,15 @@ AUDIT = "See docs/theory/single-layer-theorem.md for the corrected statement."
 
 def universal() -> Paper:
     """One layer of attention: certified layers, and where the statement as worded is false."""
-    certified = [
-        _compiled("smooth", SMOOTH, tokens=2),
-        _compiled("kinks", KINKS, tokens=2),
-        _compiled("products", PRODUCTS, tokens=4),
-    ]
-    targets = ["a smooth map of two tokens", "a map with kinks", "products of four tokens"]
-    limits = Experiment(
-        "obstructions",
-        _obstructions,
-        "sciformer diagnose 'x1; x1+x2' --tokens 2",
-        full=Effort(1, 0.1),
-        quick=Effort(1, 0.1),
-    )
     return Paper(
         "universal",
         "Universal approximation by a single-layer Transformer",
         "arXiv 2507.10581",
         (
-            *(
-                Claim(
-                    f"one layer approximates {target}: certified error over epsilon",
-                    "theorem",
-                    "any precision",
-                    experiment,
-                    "bound_over_epsilon",
-                    AtMost(1.0),
-                    CERTIFIED,
-                )
-                for target, experiment in zip(targets, certified, strict=True)
-            ),
-            Claim(
-                "it does so without positional encodings (least error for x1; x1+x2)",
-                "theorem, as worded",
-                "any precision",
-                limits,
-                "without_positions",
-                AtMost(1e-12),
-                f"A lower bound for every network without positions. {AUDIT}",
-            ),
-            Claim(
-                "it does so with relative positions only (least error for x1; x1+x2)",
-                "theorem, as worded",
-                "any precision",
-                limits,
-                "relative_only",
-                AtMost(1e-12),
-                f"A lower bound at any depth and width. {AUDIT}",
-            ),
-            Claim(
-                "one head is enough (heads that 8 tokens of width 4 need at least)",
-                "theorem, as worded",
-                "not stated",
-                limits,
-                "heads_needed",
-                AtMost(1),
-                f"By Borsuk and Ulam's theorem. {AUDIT}",
-            ),
+            _approximates("a smooth map of two tokens", _compiled("smooth", SMOOTH, tokens=2)),
+            _approximates("a map with kinks", _compiled("kinks", KINKS, tokens=2)),
+            _approximates("products of four tokens", _compiled("products", PRODUCTS, tokens=4)),
+            *_refuted(),
             Untestable(
                 "the paper's case studies",
                 "last section",
@@ -96,73 +48,67 @@ def universal() -> Paper:
     )
 
 
-def urpe() -> Paper:
-    """URPE: what relative positions cannot tell, what a factor on the weights can."""
-    spread = Experiment(
-        "blindness",
-        _blindness,
-        "sciformer expressivity --steps 1",
-        full=Effort(5, 0.1),
+def _approximates(target: str, experiment: Experiment) -> Claim:
+    return Claim(
+        f"one layer approximates {target}: certified error over epsilon",
+        "theorem",
+        "any precision",
+        experiment,
+        "bound_over_epsilon",
+        AtMost(1.0),
+        CERTIFIED,
+    )
+
+
+def _refuted() -> tuple[Claim, ...]:
+    """The statement as worded, beside lower bounds of the error."""
+    limits = Experiment(
+        "obstructions",
+        _obstructions,
+        "sciformer diagnose 'x1; x1+x2' --tokens 2",
+        full=Effort(1, 0.1),
         quick=Effort(1, 0.1),
     )
-    position = _survey("position", ("none", "relative", "urpe"))
-    even = _survey("even", ("urpe",))
+    return (
+        Claim(
+            "it does so without positional encodings (least error for x1; x1+x2)",
+            "theorem, as worded",
+            "any precision",
+            limits,
+            "without_positions",
+            AtMost(1e-12),
+            f"A lower bound for every network without positions. {AUDIT}",
+        ),
+        Claim(
+            "it does so with relative positions only (least error for x1; x1+x2)",
+            "theorem, as worded",
+            "any precision",
+            limits,
+            "relative_only",
+            AtMost(1e-12),
+            f"A lower bound at any depth and width. {AUDIT}",
+        ),
+        Claim(
+            "one head is enough (heads that 8 tokens of width 4 need at least)",
+            "theorem, as worded",
+            "not stated",
+            limits,
+            "heads_needed",
+            AtMost(1),
+            f"By Borsuk and Ulam's theorem. {AUDIT}",
+        ),
+    )
+
+
+def urpe() -> Paper:
+    """URPE: what relative positions cannot tell, what a factor on the weights can."""
     return Paper(
         "urpe",
         "Your Transformer May Not be as Powerful as You Expect",
         "arXiv 2205.13401, NeurIPS 2022",
         (
-            Claim(
-                "a Transformer with relative positions gives equal rows on a constant sequence "
-                "(largest relative spread over the schemes)",
-                "lemma",
-                "0",
-                spread,
-                "blind",
-                AtMost(1e-10),
-            ),
-            Claim(
-                "with the universal factor it does not (relative spread)",
-                "section on URPE",
-                "> 0",
-                spread,
-                "universal",
-                AtLeast(1e-6),
-            ),
-            Claim(
-                "position identification with RPE, constant sequences: no better than 1/n",
-                "theorem; figure of the poster",
-                "~.11",
-                position,
-                "relative.constant",
-                AtMost(1 / 16),
-                "n = 16. The figure's value is read by eye; the published set-up has n = 128.",
-            ),
-            Claim(
-                "position identification with RPE, random sequences: it fails",
-                "figure of the poster",
-                "~.11",
-                position,
-                "relative.random",
-                AtMost(0.2),
-                "The theorem is about constant sequences only; on others RPE counts from a change.",
-            ),
-            Claim(
-                "position identification with URPE (least of both kinds of sequences)",
-                "figure of the poster",
-                "1.0",
-                position,
-                "urpe.least",
-                AtLeast(1.0),
-            ),
-            Claim(
-                "even-token prediction with URPE (least of both kinds of sequences)",
-                "figure of the poster",
-                "1.0",
-                even,
-                "urpe.least",
-                AtLeast(0.999),
-            ),
+            *_spreads(),
+            *_synthetic_tasks(),
             Untestable(
                 "perplexity of WikiText-103: 24.0 to 23.2",
                 "experiments",
@@ -175,6 +121,78 @@ def urpe() -> Paper:
                 ".086, .1238",
                 "Needs the data sets and days on a GPU.",
             ),
+        ),
+    )
+
+
+def _spreads() -> tuple[Claim, ...]:
+    """Rows on constant sequences, with relative positions and with the universal factor."""
+    spread = Experiment(
+        "blindness",
+        _blindness,
+        "sciformer expressivity --steps 1",
+        full=Effort(5, 0.1),
+        quick=Effort(1, 0.1),
+    )
+    return (
+        Claim(
+            "a Transformer with relative positions gives equal rows on a constant sequence "
+            "(largest relative spread over the schemes)",
+            "lemma",
+            "0",
+            spread,
+            "blind",
+            AtMost(1e-10),
+        ),
+        Claim(
+            "with the universal factor it does not (relative spread)",
+            "section on URPE",
+            "> 0",
+            spread,
+            "universal",
+            AtLeast(1e-6),
+        ),
+    )
+
+
+def _synthetic_tasks() -> tuple[Claim, ...]:
+    """Position identification and even-token prediction."""
+    position = _survey("position", ("none", "relative", "urpe"))
+    even = _survey("even", ("urpe",))
+    return (
+        Claim(
+            "position identification with RPE, constant sequences: no better than 1/n",
+            "theorem; figure of the poster",
+            "~.11",
+            position,
+            "relative.constant",
+            AtMost(1 / 16),
+            "n = 16. The figure's value is read by eye; the published set-up has n = 128.",
+        ),
+        Claim(
+            "position identification with RPE, random sequences: it fails",
+            "figure of the poster",
+            "~.11",
+            position,
+            "relative.random",
+            AtMost(0.2),
+            "The theorem is about constant sequences only; on others RPE counts from a change.",
+        ),
+        Claim(
+            "position identification with URPE (least of both kinds of sequences)",
+            "figure of the poster",
+            "1.0",
+            position,
+            "urpe.least",
+            AtLeast(1.0),
+        ),
+        Claim(
+            "even-token prediction with URPE (least of both kinds of sequences)",
+            "figure of the poster",
+            "1.0",
+            even,
+            "urpe.least",
+            AtLeast(0.999),
         ),
     )
 

@@ -22,6 +22,15 @@ PAGE = "docs/tutorials/compiled_flows.md"
 
 def compiled_flows() -> Paper:
     """Compiled flows: Transformers that are solution operators, with nothing trained."""
+    return Paper(
+        "compiled-flows",
+        "Transformers that are solution operators",
+        "this package, docs/tutorials/compiled_flows.md",
+        (*_one_head(), *_certified(), *_orders(), *_cold_walls()),
+    )
+
+
+def _one_head() -> tuple[Claim, ...]:
     head = Experiment(
         "flows-burgers",
         _burgers,
@@ -29,6 +38,46 @@ def compiled_flows() -> Paper:
         full=Effort(3, 0.2, {"functions": 100}),
         quick=Effort(1, 0.1, {"functions": 20}),
     )
+    return (
+        Claim(
+            "one cross-attention head solves Burgers from 64 sensors: median relative L2 of "
+            "unseen starts and viscosities",
+            PAGE,
+            "2e-14",
+            head,
+            "median",
+            AtMost(1e-12),
+        ),
+        Claim("the worst of them", PAGE, "1e-10", head, "worst", AtMost(1e-9)),
+    )
+
+
+def _certified() -> tuple[Claim, ...]:
+    certified = Command(
+        ("compile", "--pde", "fisher-kpp", "--epsilon", "1e-3"), read=_over_bound, seed=None
+    ).experiment("flows-fisher", full=Effort(1, 0.3), quick=Effort(1, 0.3))
+    return (
+        Claim(
+            "Fisher-Kolmogorov within 1e-3 for every start with slope at most 10: certified "
+            "bound over epsilon",
+            PAGE,
+            "proven",
+            certified,
+            "bound_over_epsilon",
+            AtMost(1.0),
+        ),
+        Claim(
+            "observed error over certified bound",
+            PAGE,
+            "at most 1",
+            certified,
+            "observed_over_bound",
+            AtMost(1.0),
+        ),
+    )
+
+
+def _orders() -> tuple[Claim, ...]:
     order = Experiment(
         "flows-order",
         _order,
@@ -36,6 +85,20 @@ def compiled_flows() -> Paper:
         full=Effort(1, 0.1),
         quick=Effort(1, 0.1),
     )
+    return (
+        Claim("order in depth", PAGE, "2", order, "plain", Between(1.95, 2.05)),
+        Claim(
+            "order of two depths combined (Richardson)",
+            PAGE,
+            "4",
+            order,
+            "combined",
+            Between(3.8, 4.2),
+        ),
+    )
+
+
+def _cold_walls() -> tuple[Claim, ...]:
     walls = Experiment(
         "flows-walls",
         _walls,
@@ -43,74 +106,30 @@ def compiled_flows() -> Paper:
         full=Effort(1, 0.1),
         quick=Effort(1, 0.1),
     )
-    certified = Command(
-        ("compile", "--pde", "fisher-kpp", "--epsilon", "1e-3"), read=_over_bound, seed=None
-    ).experiment("flows-fisher", full=Effort(1, 0.3), quick=Effort(1, 0.3))
-    return Paper(
-        "compiled-flows",
-        "Transformers that are solution operators",
-        "this package, docs/tutorials/compiled_flows.md",
-        (
-            Claim(
-                "one cross-attention head solves Burgers from 64 sensors: median relative L2 of "
-                "unseen starts and viscosities",
-                PAGE,
-                "2e-14",
-                head,
-                "median",
-                AtMost(1e-12),
-            ),
-            Claim("the worst of them", PAGE, "1e-10", head, "worst", AtMost(1e-9)),
-            Claim(
-                "Fisher-Kolmogorov within 1e-3 for every start with slope at most 10: certified "
-                "bound over epsilon",
-                PAGE,
-                "proven",
-                certified,
-                "bound_over_epsilon",
-                AtMost(1.0),
-            ),
-            Claim(
-                "observed error over certified bound",
-                PAGE,
-                "at most 1",
-                certified,
-                "observed_over_bound",
-                AtMost(1.0),
-            ),
-            Claim("order in depth", PAGE, "2", order, "plain", Between(1.95, 2.05)),
-            Claim(
-                "order of two depths combined (Richardson)",
-                PAGE,
-                "4",
-                order,
-                "combined",
-                Between(3.8, 4.2),
-            ),
-            Claim(
-                "no RPE Transformer feels a cold wall: least error over half the spread",
-                PAGE,
-                "1",
-                walls,
-                "blind",
-                Between(1.0, 1.0 + 1e-9),
-            ),
-            Claim(
-                "layers of one URPE head do: order in the step",
-                PAGE,
-                "1/2",
-                walls,
-                "killed",
-                Between(0.4, 0.6),
-            ),
-            Claim(
-                "one head over odd images is exact: sup error",
-                PAGE,
-                "rounding",
-                walls,
-                "images",
-                AtMost(1e-12),
-            ),
+    return (
+        Claim(
+            "no RPE Transformer feels a cold wall: least error over half the spread",
+            PAGE,
+            "1",
+            walls,
+            "blind",
+            Between(1.0, 1.0 + 1e-9),
+        ),
+        Claim(
+            "layers of one URPE head do: order in the step",
+            PAGE,
+            "1/2",
+            walls,
+            "killed",
+            Between(0.4, 0.6),
+        ),
+        Claim(
+            "one head over odd images is exact: sup error",
+            PAGE,
+            "rounding",
+            walls,
+            "images",
+            AtMost(1e-12),
         ),
     )
 

@@ -67,7 +67,6 @@ class Outcome:
         boxes: boxes looked at.
         tree: codes level by level; a bisected box has its lower and upper half at the next level.
         witness: a counterexample, a point whose error is proven to be outside the limits, or None.
-        witness_error: a proven lower bound of |e| there (0 without one).
     """
 
     accepted: bool
@@ -76,7 +75,6 @@ class Outcome:
     boxes: int
     tree: Codes
     witness: Array | None = None
-    witness_error: float = 0.0
 
 
 def bisect(lower: Array, upper: Array, coordinate: NDArray[np.integer]) -> tuple[Array, Array]:
@@ -147,7 +145,7 @@ def _coordinate(spread: Array, sizes: Array) -> NDArray[np.integer]:
 def _refusal(lower: Array, upper: Array, known: Enclosed, worst: int, boxes: int) -> Outcome:
     centre = np.clip(lower[worst] + (upper[worst] - lower[worst]) / 2, lower[worst], upper[worst])
     low, high = float(known.centre.lower[worst]), float(known.centre.upper[worst])
-    return Outcome(False, low, high, boxes, _NO_CODES, centre, max(low, -high, 0.0))
+    return Outcome(False, low, high, boxes, _NO_CODES, centre)
 
 
 def leaves(tree: Codes, domain: tuple[Array, Array]) -> Iterator[tuple[Array, Array]]:
