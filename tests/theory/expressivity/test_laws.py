@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sciformer import attention
 from sciformer.attention import weights
-from sciformer.attention.cores import FusedLogSumExp, fused_log_sum_exp, toeplitz_rows
+from sciformer.attention.cores import FusedLogSumExp, fused_log_sum_exp, heads_by_rows
 from sciformer.attention.normalisers import Softmax
 from sciformer.attention.toeplitz import toeplitz
 from tests.theory.expressivity import laws
@@ -77,7 +77,7 @@ def without_normaliser(self: Any, *parts: torch.Tensor) -> torch.Tensor:
 UNIVERSAL_MIXING = mixing.universal_mixing_layer
 MINIMAL_GAIN, CLIPPED_RANK = row_sums.minimal_gain, row_sums.clipped_rank
 UNIFORM, SELECTION = decoder.uniform_layer, selection.selection_network
-TOEPLITZ, HANKEL = toeplitz, toeplitz_rows.hankel
+TOEPLITZ, HANKEL = toeplitz, heads_by_rows.hankel
 
 Patch = tuple[Any, str, Any]
 MUTANTS: dict[int, tuple[str, Patch]] = {
@@ -135,7 +135,7 @@ MUTANTS: dict[int, tuple[str, Patch]] = {
     23: ("no lse(S)", (FusedLogSumExp, "from_tables", without_normaliser)),
     24: (
         "a window one step late",
-        (toeplitz_rows, "hankel", lambda t, n, m: HANKEL(t.roll(1, -1), n, m)),
+        (heads_by_rows, "hankel", lambda t, n, m: HANKEL(t.roll(1, -1), n, m)),
     ),
     25: (
         "the key table for values",
