@@ -208,8 +208,8 @@ class Mass(Mask):
 
 
 @dataclass(frozen=True)
-class Boolean(Mask):
-    """A boolean tensor, broadcast to (..., h, n, m); True means may attend."""
+class _Table(Mask):
+    """A tensor, broadcast to (..., h, n, m), that says something of each pair."""
 
     table: Tensor
     is_band = False
@@ -217,39 +217,31 @@ class Boolean(Mask):
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self.table.shape)
+
+    def rows(self, start: int, stop: int) -> Mask:
+        table = self.table
+        return self if table.shape[-2] == 1 else type(self)(table[..., start:stop, :])
+
+    def columns(self, start: int, stop: int) -> Mask:
+        table = self.table
+        return self if table.shape[-1] == 1 else type(self)(table[..., start:stop])
+
+
+class Boolean(_Table):
+    """A boolean tensor, broadcast to (..., h, n, m); True means may attend."""
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
         return self.table
 
-    def rows(self, start: int, stop: int) -> Mask:
-        return Boolean(_rows(self.table, start, stop))
 
-    def columns(self, start: int, stop: int) -> Mask:
-        return Boolean(_columns(self.table, start, stop))
-
-
-@dataclass(frozen=True)
-class Additive(Mask):
+class Additive(_Table):
     """Logits to add, broadcast to (..., h, n, m); -inf forbids."""
-
-    table: Tensor
-    is_band = False
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.table.shape)
 
     def allowed(self, patch: Patch, device: torch.device) -> Tensor | None:
         return self.table != -torch.inf
 
     def added(self, patch: Patch) -> Tensor | None:
         return torch.where(self.table == -torch.inf, 0.0, self.table)
-
-    def rows(self, start: int, stop: int) -> Mask:
-        return Additive(_rows(self.table, start, stop))
-
-    def columns(self, start: int, stop: int) -> Mask:
-        return Additive(_columns(self.table, start, stop))
 
 
 @dataclass(frozen=True)
@@ -312,11 +304,3 @@ def as_mask(mask: Mask | Tensor) -> Mask:
 def _check_tensor(who: str, given: object, expected: str = "expects a torch tensor") -> None:
     if not hasattr(type(given), "__torch_function__"):
         raise UsageError(f"{who}: {expected}; got {given!r:.60}.")
-
-
-def _rows(table: Tensor, start: int, stop: int) -> Tensor:
-    return table if table.shape[-2] == 1 else table[..., start:stop, :]
-
-
-def _columns(table: Tensor, start: int, stop: int) -> Tensor:
-    return table if table.shape[-1] == 1 else table[..., start:stop]

@@ -18,6 +18,7 @@ from sciformer.runs.encoding import encode
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+# A bar seems to move without flicker; lines in a log are few.
 BAR_INTERVAL_S, LINE_INTERVAL_S = 0.1, 5.0
 LONGEST_CELL = 96  # characters; a terminal breaks longer lines anywhere, and a table falls apart
 # What a terminal obeys instead of showing: C0 and C1 controls, marks that reorder or hide text,

@@ -16,6 +16,7 @@ from sciformer.cli.registry import entries
 from sciformer.errors import SciformerError, UsageError, unknown_name
 from sciformer.runs.launch import launch
 
+# As programs of Unix have it: argparse ends with 2, a shell reports 128 + SIGINT.
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 STATUSES = {
     0: "success",

@@ -28,7 +28,7 @@ from sciformer.mixers.protocol import (
     TokenMixer,
     check_causal,
     check_sequence,
-    silence,
+    masked,
 )
 from sciformer.mixers.synapses import Synapses, layers_of_children
 
@@ -144,7 +144,7 @@ class Attention(TokenMixer):
         )
 
     def _project(self, x: Tensor, mask: Tensor | None, start: int) -> tuple[Tensor, Cached]:
-        query, key, value = self.attention.project(silence(x, mask), query_start=start)
+        query, key, value = self.attention.project(masked(x, mask), query_start=start)
         present = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         return query, Cached(key, value, present if mask is None else mask)
 

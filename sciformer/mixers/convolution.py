@@ -16,7 +16,7 @@ from sciformer.mixers.protocol import (
     TokenMixer,
     check_causal,
     check_sequence,
-    silence,
+    masked,
 )
 from sciformer.mixers.synapses import Synapses
 
@@ -62,7 +62,7 @@ class WindowMap(TokenMixer):
     ) -> tuple[Tensor, State]:
         check_sequence("Convolution", x, self.inputs, mask)
         check_causal("Convolution", self, state)
-        x = silence(x, mask)
+        x = masked(x, mask)
         ahead = self.lookahead or 0
         before = self.init_state(x.shape[0]) if state is None else state
         padded = torch.cat([*_tensors(before), x], 1)[:, ahead:]

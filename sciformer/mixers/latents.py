@@ -15,7 +15,7 @@ from sciformer.mixers.protocol import (
     TokenMixer,
     check_causal,
     check_sequence,
-    silence,
+    masked,
 )
 from sciformer.mixers.synapses import Synapses, layers_of, layers_of_children
 
@@ -74,7 +74,7 @@ class Latents(TokenMixer):
         """Mixes a sequence; `masses` (b, n) or (n,) are what the tokens stand for."""
         check_sequence("Latents", x, self.width, mask)
         check_causal("Latents", self, state)
-        x = silence(x, mask)
+        x = masked(x, mask)
         never = torch.zeros((), dtype=torch.bool, device=x.device)
         # Zeros of the type of x, also where x is a jet or holds a nan.
         z = torch.where(never, x[:, :1], 0.0) + self.start  # (b, latents, d)
@@ -158,7 +158,7 @@ class Slices(TokenMixer):
         """Mixes a sequence; `masses` (b, n) or (n,) are what the tokens stand for."""
         check_sequence("Slices", x, self.width, mask)
         check_causal("Slices", self, state)
-        x = silence(x, mask)
+        x = masked(x, mask)
         logits, value = self.assign(x), self.value(x)  # (b, n, k), (b, n, d)
         # By logarithms, because the shares of a slice to which no token belongs are all 0.
         held = (logits - logits.logsumexp(-1, keepdim=True)).transpose(-2, -1)  # (b, k, n)

@@ -13,7 +13,7 @@ from sciformer.mixers.protocol import (
     TokenMixer,
     check_causal,
     check_sequence,
-    silence,
+    masked,
 )
 from sciformer.mixers.synapses import Synapses, layers_of_children
 
@@ -57,7 +57,7 @@ class LinearAttention(TokenMixer):
     ) -> tuple[Tensor, State]:
         check_sequence("LinearAttention", x, self.width, mask)
         check_causal("LinearAttention", self, state)
-        x = silence(x, mask)
+        x = masked(x, mask)
         query, key = self._features(self.query(x)), self._features(self.key(x))
         value = self._split(self.value(x))
         if mask is not None:

@@ -182,7 +182,7 @@ def check_causal(who: str, mixer: TokenMixer, state: State | None) -> None:
         )
 
 
-def silence(x: Tensor, mask: Tensor | None) -> Tensor:
+def masked(x: Tensor, mask: Tensor | None) -> Tensor:
     """x with zeros where there is no token, nan and all."""
     return x if mask is None else torch.where(mask.unsqueeze(-1), x, 0.0)
 

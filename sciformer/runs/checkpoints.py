@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TENSORS, STATE, DIGESTS = "tensors.safetensors", "state.json", "SHA256SUMS"
+# A damaged newest one leaves the one before.
 KEPT = 2
 _MOST_DIGESTS = 4096  # two lines
 

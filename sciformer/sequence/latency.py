@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import accumulate
 
+# Far below the time of any frame.
 FINEST_US = 0.1
 RATIO = 1.01  # of neighbouring boundaries
 BINS = math.ceil(math.log(1e9 / FINEST_US, RATIO))  # up to a thousand seconds

@@ -10,7 +10,7 @@ from sciformer.mixers.legendre.evaluation import ChunkedScan, Size, Trace, faste
 from sciformer.mixers.legendre.lmu import Window, update, update_operations
 from sciformer.mixers.normalisation import BatchNorm
 from sciformer.mixers.pipeline import Pipeline
-from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, silence
+from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, masked
 from sciformer.mixers.synapses import Synapses
 from sciformer.spiking.neurons import LIF
 
@@ -57,10 +57,10 @@ class SpikingLMU(TokenMixer):
     ) -> tuple[Tensor, State]:
         """Mixes a sequence; at absent tokens the signal is 0 and time goes on."""
         check_sequence("SpikingLMU", x, self.width, mask)
-        x = silence(x, mask)
+        x = masked(x, mask)
         signal_state, before, memory_state, output_state = state or (None, None, None, None)
         signal, signal_after = self.signal_neuron(self.signal(x), state=signal_state)
-        trace = self._trace(silence(signal, mask), before)
+        trace = self._trace(masked(signal, mask), before)
         read, memory_after = self.memory_neuron(trace.flatten(-2), state=memory_state)
         y, output_after = self.output_neuron(
             self.readout(read) + self.direct(x), state=output_state

@@ -9,7 +9,7 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from sciformer.errors import DomainError
-from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, silence
+from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, masked
 from sciformer.spiking.surrogate import Sigmoid, Surrogate
 
 
@@ -60,7 +60,7 @@ class LIF(TokenMixer):
         check_sequence("LIF", x, self.width, mask)
         (membrane,) = self.init_state(x.shape[0]) if state is None else state
         assert isinstance(membrane, Tensor)
-        spikes, after = _integrate(silence(x, mask), membrane, self)
+        spikes, after = _integrate(masked(x, mask), membrane, self)
         return spikes, (after,)
 
     def init_state(self, batch: int) -> State:

@@ -23,6 +23,7 @@ LAST_PLACES = 4
 # Relative changes of the token: they move a difference that is meant by about as much, and draw
 # the rounding errors anew.
 NUDGES = (2.0**-30, -(2.0**-31), 3.0 * 2.0**-33)
+# For schemes that are made for heads of any width.
 DEFAULT_HEAD_WIDTH = 8
 
 

@@ -21,6 +21,7 @@ from theory.universal.enclosure.intervals import Interval, up
 _ORDER = 12
 # Picard's inclusion is tried with this many times the Euler step, and then with four times that.
 _PICARD = (1.25, 5.0)
+# Of float64, to nearest.
 _UNIT_ROUNDOFF = 2.0**-53
 
 

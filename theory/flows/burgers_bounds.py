@@ -28,6 +28,7 @@ _PI = Interval(down(np.asarray(math.pi)), up(np.asarray(math.pi)))
 _WIDTHS = np.geomspace(0.05, 50.0, 2000)
 # What lies beyond the images weighs less than e^{-40} of the rest.
 _BEYOND = 40.0
+# The unit roundoff of float64, to nearest.
 _UNIT = 2.0**-53
 # Each bound below is computed by fewer than a thousand float operations on numbers >= 0.
 _FLOATS = 1 + 1e-12

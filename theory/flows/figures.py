@@ -19,6 +19,7 @@ from theory.flows.design import build
 from theory.flows.reference import Observer, affordable_starts, solve
 from theory.flows.smoothness import Reaction
 
+# A smooth line in the picture, and starts enough for the largest of their errors.
 _POINTS = 2048
 _STARTS = 8
 

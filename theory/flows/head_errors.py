@@ -18,6 +18,7 @@ from theory.flows.smoothness import PI, Reaction
 from theory.flows.starts import Starts
 from theory.universal.enclosure.intervals import Interval, up
 
+# exp(-746) is 0 in float64: the least positive number is 2^-1074 = exp(-744.4).
 _NEGLIGIBLE = 746.0
 
 

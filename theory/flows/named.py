@@ -10,6 +10,7 @@ from theory.flows.equation import ReactionDiffusion
 from theory.flows.polynomial import Polynomial
 from theory.flows.starts import Starts
 
+# The largest slope of a start: steep enough for fronts.
 _SLOPE = 10.0
 
 NAMED: dict[str, tuple[ReactionDiffusion, Starts]] = {

@@ -20,6 +20,7 @@ MOST_CHARACTERS, MOST_OPERATIONS, MOST_EXPONENT = 4000, 256, 32
 """A reaction's Taylor series take some thousand steps of arithmetic for each operation."""
 FUNCTIONS = ("exp", "log", "sin", "cos", "tanh", "atan", "sqrt")
 _OPERATIONS = {"constant", "copy", "add", "multiply", "power", *FUNCTIONS}
+# Products of a few stay within float64, and no unit of a problem comes near.
 _LARGEST = 10**70
 
 

@@ -31,6 +31,7 @@ Layer = SingleLayer | LayerWeights | Mapping[str, torch.Tensor]
 
 _MARGIN = 1.05
 """How far above the largest error seen the first attempt aims."""
+# Factor from attempt to attempt: twelve of them reach 86 times the first aim.
 _GROWTH = 1.5
 _ATTEMPTS = 12
 """1.05 times 1.5^11 is 90 times the error seen."""

@@ -23,6 +23,8 @@ from theory.universal.formula.target import Formula, Target, read_target
 from theory.universal.layer import LayerWeights, SingleLayer
 from theory.universal.preconditions import check_continuous, check_cost
 
+# Share of epsilon that a fit aims at; the rest is for what the proof loses. A refused entry aims
+# lower by a twenty-fifth each time, at most twelve times.
 _FIRST_SHARE = 0.92
 _SHRINK = 0.96
 _ROUNDS = 12

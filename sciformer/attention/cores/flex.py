@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sciformer.attention.cores.heads_by_rows import Plan
 from sciformer.attention.cores.materialised import Materialised
-from sciformer.attention.cores.toeplitz_rows import ByRows, ToeplitzRows, by_offset
+from sciformer.attention.cores.toeplitz_rows import ByRows, ToeplitzRows
 from sciformer.attention.masks import EVERYWHERE, Reach
 from sciformer.attention.patch import Patch
 from sciformer.attention.positions.relative import RelativeTable
@@ -46,17 +46,12 @@ class Flex(ToeplitzRows):
     Source: Dong et al. 2024 (FlexAttention); the gain by a shift is ours.
     """
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        patch, reach = scoring.patch, scoring.band()
-        relative, gain = by_offset(scoring, query)
-        has_gain = scoring.position.gain(patch) is not None
-        flat = [part.reshape(-1, *part.shape[-2:]) for part in (query, key, value)]
-        plan = Plan.fitting(flat[0], patch, self.rows)
+    def output_of(self, parts: Sequence[Tensor], scoring: Scoring, plan: Plan) -> Tensor:
+        has_gain = scoring.position.gain(scoring.patch) is not None
         output: Tensor = _Fused.apply(  # type: ignore[no-untyped-call]
-            *flat, relative, gain, patch, reach, plan, has_gain
+            *parts, scoring.patch, scoring.band(), plan, has_gain
         )
-        found: Tensor = output.reshape(*query.shape[:-2], *output.shape[-2:])
-        return found
+        return output
 
     def refusal(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> str | None:
         if query.device.type != "cpu" and query.dtype == torch.float64:

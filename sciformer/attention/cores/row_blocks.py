@@ -14,6 +14,7 @@ from sciformer.attention.scoring import Scoring
 from sciformer.errors import DomainError
 from sciformer.hardware import free_memory, hardware
 
+# Fewer rows make products of matrices slow; of more a mask skips fewer keys.
 BLOCK_ROWS = 64
 TABLES = 6  # of pairs that a block holds with its derivatives, see `core.tables`
 _WHOLE = Materialised()

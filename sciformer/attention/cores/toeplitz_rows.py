@@ -49,14 +49,17 @@ class ToeplitzRows(Core):
         self.rows = rows
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
-        patch, reach = scoring.patch, scoring.band()
-        relative, gain = by_offset(scoring, query)
-        flat = [part.reshape(-1, *part.shape[-2:]) for part in (query, key, value)]
-        plan = Plan.fitting(flat[0], patch, self.rows)
-        output: Tensor = ByRows.apply(  # type: ignore[no-untyped-call]
-            *flat, relative, gain, patch, reach, plan
-        )
+        heads = [part.reshape(-1, *part.shape[-2:]) for part in (query, key, value)]
+        plan = Plan.fitting(heads[0], scoring.patch, self.rows)
+        output = self.output_of((*heads, *by_offset(scoring, query)), scoring, plan)
         return output.reshape(*query.shape[:-2], *output.shape[-2:])
+
+    def output_of(self, parts: Sequence[Tensor], scoring: Scoring, plan: Plan) -> Tensor:
+        """Outputs (g, n, e) of heads query, key and value (g, n, d) with both tables."""
+        output: Tensor = ByRows.apply(  # type: ignore[no-untyped-call]
+            *parts, scoring.patch, scoring.band(), plan
+        )
+        return output
 
     def refusal(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> str | None:
         if not are_plain(query, key, value):

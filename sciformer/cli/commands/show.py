@@ -12,6 +12,7 @@ from sciformer.cli.console import print_json, print_table, printable
 from sciformer.errors import DataError
 from sciformer.runs import Run
 
+# Far above what a run writes; more names nobody reads.
 MOST_FILES = 10_000
 
 EPILOG = """examples:

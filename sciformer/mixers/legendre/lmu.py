@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sciformer.errors import DomainError, UsageError
 from sciformer.mixers.legendre.evaluation import ChunkedScan, Evaluation, Size, fastest
 from sciformer.mixers.legendre.legendre import LegendreMemory, fixed_memory
-from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, silence
+from sciformer.mixers.protocol import OpCount, State, TokenMixer, check_sequence, masked
 from sciformer.mixers.synapses import Synapses
 
 
@@ -121,8 +121,8 @@ class LMU(TokenMixer):
     ) -> tuple[Tensor, State]:
         """Mixes a sequence; at absent tokens the signal is 0 and time goes on."""
         check_sequence("LMU", x, self.width, mask)
-        x = silence(x, mask)
-        signal = silence(self.signal_activation(self.signal(x)), mask)
+        x = masked(x, mask)
+        signal = masked(self.signal_activation(self.signal(x)), mask)
         recalled, last = self._recall(signal, state)
         return self.activation(recalled + self.direct(x)), (last,)
 

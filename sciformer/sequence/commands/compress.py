@@ -31,6 +31,7 @@ The budget is a share of the operations. Batch norms are measured anew; beside t
 plain cut, which keeps the first units of every place. Scores are on the test split, with 95 %
 intervals: the accuracy, or r2 of models that regress or forecast. The result is a run that streams,
 is exported and compressed again. It runs on the CPU only, whatever the model was trained on."""
+# Shares of the weights that --compare tries: from what costs little to what shows differences.
 BUDGETS = (0.75, 0.5, 0.35, 0.25)
 KIND = "compress"
 # Weights that were trained before are near where they should be: a third of the rate they had.

@@ -19,6 +19,7 @@ OPERATORS: dict[str, Callable[[list[int]], int]] = {
     "[SM": lambda values: sum(values) % 10,
 }
 TOKENS = (*"0123456789", *OPERATORS, "]")
+# As the Long Range Arena draws expressions; the smaller counts are ours.
 DEPTH, ARGUMENTS, NESTING = 10, 10, 0.25
 SHORTEST, LONGEST = 500, 2000
 COUNTS, FULL_COUNTS = (2000, 200, 200), (96_000, 2000, 2000)

@@ -9,6 +9,7 @@ import torch
 from sciformer.sequence.data.dataset import SequenceData, Split, hold_out
 from sciformer.sequence.data.packages import wanted
 
+# Share of the 4000 published training signals that validates.
 HELD_OUT = 0.1
 
 

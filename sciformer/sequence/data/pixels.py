@@ -16,6 +16,7 @@ from torch import Tensor
 from sciformer.errors import DataError
 from sciformer.sequence.data.dataset import SequenceData, Split, hold_out
 
+# 5000 training images validate, as is usual; any fixed order of pixels would do.
 HELD_OUT = 5000 / 60000
 ORDER_SEED = 0
 MOST_BYTES = 1 << 30  # twenty times the largest file of MNIST

@@ -31,6 +31,8 @@ from theory.universal.formula.program import evaluate
 from theory.universal.formula.target import Target
 from theory.universal.layer import LayerWeights
 
+# Boxes of a block after which its proof is given up, and boxes at a time times hidden units, for
+# the memory. Points that scout for a counterexample prove nothing by themselves.
 MOST_BOXES = 8_000_000
 _BATCH = 300_000
 _SCOUTS = 4096

@@ -17,6 +17,8 @@ from theory.universal.enclosure.defined import shown
 from theory.universal.formula.target import Target
 from theory.universal.layer import LayerWeights
 
+# Boxes after which those that are left count with the coarser slopes proven on them; the second
+# number of boxes is worked on at a time, for the memory.
 _MOST_BOXES = 40_000
 _BATCH = 2_000
 _SHARPNESS = 1.1

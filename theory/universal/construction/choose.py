@@ -20,7 +20,9 @@ from theory.universal.fitting.fit import affine_fit, sample_cube
 from theory.universal.fitting.symmetry import Orbits
 from theory.universal.formula.target import Target, sequences_in
 
+# Soft maxima from blunt to sharp, each twice as sharp as the one before.
 _TILTS = (4.0, 8.0, 16.0, 32.0)
+# Share of epsilon that an affine map of the heads may take; the fit and the proof need the rest.
 _MARGIN = 0.85
 
 
