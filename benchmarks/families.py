@@ -59,6 +59,7 @@ ROWS: dict[str, Row] = {
             (None, "cole-hopf-layers", PLAIN),
             (SpectralBranch(), "cole-hopf-layers", Schedule(members=16)),
             (SpectralBranch(), "linear-flow", PLAIN),
+            (SpectralBranch(), "faded", PLAIN),
             (DeepONet(), "faded", PLAIN),
         ],
     ),

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 WHO = "sciformer solve"
 MOST_BYTES = 16 << 20  # half a million readings
+CALIBRATED = 100
+"""Members on which a band is calibrated anew: it then holds 85 to 95 % (5 % and 95 % quantiles)."""
+NOISE = "noise"
+"""Column of standard deviations of the readings, in their units."""
 
 
 def answer(arguments: argparse.Namespace) -> int:
@@ -70,7 +74,7 @@ def answer(arguments: argparse.Namespace) -> int:
             "network": learned.about["network"],
             "doubts": list(solution.doubts),
             "unknown": {n: found.unknown for n, found in solution.posterior.items()},
-            "band": solution.band(0.9) if learned.calibration is not None else None,
+            "band": _band(learned, solution, given) if learned.calibration is not None else None,
             "points": int(np.prod([len(axis) for axis in axes.values()])),
             "milliseconds": 1e3 * spent,
             "refined": None if refined is None else _gain(refined),
@@ -83,6 +87,26 @@ def answer(arguments: argparse.Namespace) -> int:
         rows = [(key, _shown(value)) for key, value in summary.items() if value not in (None, [])]
         print_table(rows, ("", "answer"))
     return 0
+
+
+def _band(
+    learned: Learned, solution: LearnedSolution, given: dict[str, Any]
+) -> dict[str, float] | None:
+    """Half widths at 90 %, calibrated at the user's places where their readings leave much open."""
+    from sciformer.cli.console import note
+
+    try:
+        return solution.band(0.9)
+    except UsageError as error:
+        if any(found.unlike(name) for name, found in solution.posterior.items()):
+            note(str(error))
+            return None
+    sensors = {name: (given[name][0], *given[name][2:]) for name in learned.family.fields}
+    learned.calibrate(CALIBRATED, sensors=sensors)
+    note(f"{learned.family.name}: band calibrated on {CALIBRATED} members read at these places.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return learned(**given).band(0.9)
 
 
 def _refined(solution: LearnedSolution) -> RefinedSolution:
@@ -126,23 +150,38 @@ def _numbers(learned: Learned, pairs: list[str]) -> dict[str, float]:
 
 
 def _readings(learned: Learned, paths: list[str]) -> dict[str, Any]:
-    """Places and values by the function that the header names."""
+    """Places, values and noise by the functions that the headers name."""
     from sciformer.runs.reading import read_bytes
 
     found: dict[str, Any] = {}
     for path in map(Path, paths):
-        text = read_bytes(path, MOST_BYTES).decode("utf-8", "replace")
-        header, *lines = [line for line in text.splitlines() if line.strip()] or [""]
-        names = [word.strip() for word in header.split(",")]
-        functions = {n: str(g.args[0]) for n, g in learned.family.functions.items()}
-        if len(names) != 2 or functions.get(names[1]) != names[0]:
-            wanted = " or ".join(f"{x},{name}" for name, x in functions.items())
-            raise DataError(f"{path}: the first line must be {wanted}; got {header[:60]!r}.")
-        try:
-            table = np.array([[float(word) for word in line.split(",")] for line in lines])
-        except ValueError as error:
-            raise DataError(f"{path}: holds something else than numbers ({error}).") from error
-        if table.ndim != 2 or table.shape[1] != 2:
-            raise DataError(f"{path}: needs two columns of numbers below the header.")
-        found[names[1]] = (table[:, 0], table[:, 1])
+        for name, reading in _table(learned, path, read_bytes(path, MOST_BYTES)).items():
+            if name in found:
+                raise DataError(f"{path}: {name} has its readings from another file already.")
+            found[name] = reading
     return found
+
+
+def _table(learned: Learned, path: Path, content: bytes) -> dict[str, Any]:
+    """Readings of the functions of one table: their coordinate, values, and perhaps noise."""
+    from pinn.data.tables import Table
+
+    functions = {name: str(g.args[0]) for name, g in learned.family.functions.items()}
+    wanted = " or ".join(f"{x},{name}" for name, x in functions.items())
+    table = Table(str(path), content, {NOISE, *functions, *functions.values()})
+    named = [name for name in table.header if name in functions]
+    spare = [n for n in table.header if n not in {NOISE, *named, *(functions[n] for n in named)}]
+    lacking = [functions[name] for name in named if functions[name] not in table.header]
+    if not named or spare or lacking or len(set(table.header)) < len(table.header):
+        raise DataError(
+            f"{table.where}: the header must be {wanted}, perhaps with {NOISE}, each once; got "
+            f"{','.join(table.header)[:60]!r}."
+        )
+    if NOISE in table.header and len(named) > 1:
+        raise DataError(
+            f"{table.where}: {NOISE} belongs to one function, and there are {', '.join(named)}; "
+            "write a file for each."
+        )
+    columns = table.columns()
+    noise = (columns[NOISE],) if NOISE in columns else ()
+    return {name: (columns[functions[name]], columns[name], *noise) for name in named}

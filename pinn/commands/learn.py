@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="FILE",
-        help="npz file of data (default: made by the family's reference)",
+        help="npz or h5 file of data (default: made by the family's reference)",
     )
     parser.add_argument(
         "--functions",
@@ -210,7 +210,7 @@ def _offer(family: Family, learned: Learned) -> str:
 
 def _summary(arguments: argparse.Namespace, family: Family, learned: Learned) -> dict[str, Any]:
     """All results; errors only where the family has a reference."""
-    from pinn.families.learned import figures
+    from pinn.families.unseen import figures
 
     about = learned.about
     summary: dict[str, Any] = {

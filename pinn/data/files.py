@@ -166,15 +166,15 @@ def _npy_shape(name: str, key: str, archive: zipfile.ZipFile, member: str) -> tu
 
 
 def _read_hdf5(path: Path, *, reverse: bool = False) -> dict[str, Any]:
-    h5py = _exchange("h5py", path)
+    h5py = exchange_library("h5py", path)
     with h5py.File(path, "r") as file:
-        sets = {key: _dataset(h5py, path.name, key, file) for key in KEYS if key in file}
+        sets = {key: checked_dataset(h5py, path.name, key, file) for key in KEYS if key in file}
         order = -1 if reverse else 1
         check_shapes(path.name, {key: s.shape[::order] for key, s in sets.items()}, file)
         return {key: dataset[()] for key, dataset in sets.items()}
 
 
-def _dataset(h5py: Any, name: str, key: str, file: Any) -> Any:
+def checked_dataset(h5py: Any, name: str, key: str, file: Any) -> Any:
     """The array of a key, which lies in this file and occupies as many bytes there as it claims."""
     link = file.get(key, getlink=True)
     dataset = None if isinstance(link, h5py.ExternalLink) else file.get(key)
@@ -193,13 +193,13 @@ def _dataset(h5py: Any, name: str, key: str, file: Any) -> Any:
 
 
 def _read_netcdf(path: Path) -> dict[str, Any]:
-    xarray = _exchange("xarray", path)
-    _exchange("h5netcdf", path)
-    h5py = _exchange("h5py", path)
+    xarray = exchange_library("xarray", path)
+    exchange_library("h5netcdf", path)
+    h5py = exchange_library("h5py", path)
     with h5py.File(path, "r") as file:
         for key in KEYS:
             if key in file:
-                _dataset(h5py, path.name, key, file)
+                checked_dataset(h5py, path.name, key, file)
     with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
         held = {str(key): variable for key, variable in data.variables.items()}
         shapes = {key: held[key].shape for key in KEYS if key in held}
@@ -207,12 +207,12 @@ def _read_netcdf(path: Path) -> dict[str, Any]:
         return {key: held[key].values for key in shapes}
 
 
-def _exchange(module: str, path: Path) -> Any:
+def exchange_library(module: str, path: Path) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise UsageError(
-            f"flow data: reading {path.name} needs {module}; install it with "
+            f"reading {path.name} needs {module}; install it with "
             "pip install 'sciformer[exchange]'."
         ) from error
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,12 +21,15 @@ class Calibration:
 
     Attributes:
         scores: (n, f), one column a field.
+        unknown: what the readings of these members left open of each function, as
+            `Posterior.unknown`, by name; empty where functions were known exactly.
 
     Source: Vovk, Gammerman, Shafer 2005; the exact law of the coverage is proposition 2b of Vovk
         2012 (conditional validity of inductive conformal predictors).
     """
 
     scores: Tensor
+    unknown: Mapping[str, float] = field(default_factory=dict)
 
     def quantile(self, level: float) -> Tensor:
         """The factor q of each field, (f,), with P(error <= q rms everywhere) >= level.

@@ -17,6 +17,8 @@ JITTER = 1e-6
 LEVEL = 1e-3
 # The share of a field's size that may stay unknown before it is said: a network errs by about so.
 UNKNOWN = 0.02
+# A probability below which no more digits of it are said: rounding of the distance.
+LEAST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,18 @@ class Posterior:
 
     def doubts(self, name: str) -> list[str]:
         """Reasons against trusting an answer to these readings, one half-sentence each."""
+        return [*self.open(name, UNKNOWN), *self.unlike(name)]
+
+    def open(self, name: str, most: float) -> list[str]:
+        """What the readings leave open, if it is more than a share of the function's size."""
+        if self.unknown <= most:
+            return []
+        share = f"{100 * self.unknown:.2g}%"
+        return [f"the readings leave {share} of {name} unknown; give more of them"]
+
+    def unlike(self, name: str) -> list[str]:
+        """How far the function is from those that were drawn."""
         found = []
-        if self.unknown > UNKNOWN:
-            found.append(
-                f"the readings leave {self.unknown:.0%} of {name} unknown; give more of them"
-            )
         # Three times: the largest of many readings' root mean square is that of the noise.
         if self.misfit > 3 * max(self.noise, 10 * JITTER):
             found.append(
@@ -52,15 +61,20 @@ class Posterior:
                 f"misses the readings by {self.misfit:.1%} of its size"
             )
         if self.probability < LEVEL:
+            rarity = (
+                f"fewer than one in {1 / LEAST:.0e}"
+                if self.probability < LEAST
+                else f"one in {1 / self.probability:.0e}"
+            )
             found.append(
-                f"{name} lies outside of what was drawn: one in "
-                f"{1 / max(self.probability, 1e-300):.0e} members is as far out (Mahalanobis)"
+                f"{name} lies outside of what was drawn: {rarity} members is as far out "
+                "(Mahalanobis)"
             )
         return found
 
 
 def krige(
-    who: str, field: BoundField, places: Tensor, values: Tensor, noise: float = 0.0
+    who: str, field: BoundField, places: Tensor, values: Tensor, noise: Tensor | float = 0.0
 ) -> Posterior:
     """The posterior of a function of a field given readings.
 
@@ -69,7 +83,7 @@ def krige(
         field: its distribution.
         places: (m,), in the interval of the field.
         values: (m,).
-        noise: standard deviation of the readings, in their units.
+        noise: standard deviation of the readings, in their units, one for all or one each (m,).
 
     Raises:
         DataError: no reading, readings that are not finite, or outside of the interval.
@@ -93,8 +107,8 @@ def krige(
             "places inside."
         )
     size = field.std
-    level = max(noise, JITTER * size)
-    rows = field.basis.matrix(places) * (field.sizes / level)
+    level = torch.as_tensor(noise, dtype=torch.float64).clamp(min=JITTER * size)
+    rows = field.basis.matrix(places) * field.sizes / level[..., None]
     # Singular values: the basis can be larger or smaller than the number of readings.
     left, singular, right = torch.linalg.svd(rows, full_matrices=False)
     target = left.mT @ ((values - field.mean) / level)
@@ -112,7 +126,7 @@ def krige(
         unknown=float((left_over / prior.square().sum()).sqrt()),
         misfit=float(misfit / size),
         probability=_survival(distance, degrees),
-        noise=level / size,
+        noise=float(level.square().mean().sqrt() / size),
     )
 
 

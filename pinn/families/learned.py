@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +14,8 @@ from pinn.families.answer import Answer
 from pinn.families.calibration import Calibration
 from pinn.families.kriging import krige
 from pinn.families.members import Members
-from pinn.families.solutions import LearnedSolution, Told, grid, size_of
+from pinn.families.solutions import LearnedSolution, Told
+from pinn.families.unseen import FamilyErrors, Reading, Sensors, as_reading, gaps
 from sciformer.errors import DomainError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -26,27 +25,6 @@ if TYPE_CHECKING:
 UNSEEN = 987_654_321
 """Seed of the members that errors are taken over; training draws from 62-bit seeds of its own."""
 CALIBRATION = 314_159_265  # seed of the members that bands are calibrated on
-
-
-@dataclass(frozen=True)
-class FamilyErrors:
-    """Relative L2 errors of unseen members: ||u - u*|| / ||u*|| over a grid, all fields together.
-
-    Attributes:
-        functions: number of members.
-        median: over them.
-        mean: over them.
-        q95: the 95 % quantile.
-        worst: the largest.
-        milliseconds: CPU time of one member, from its readings to the fields on the grid.
-    """
-
-    functions: int
-    median: float
-    mean: float
-    q95: float
-    worst: float
-    milliseconds: float
 
 
 class Learned:
@@ -110,14 +88,29 @@ class Learned:
             )
         numbers = {name: self._number(name, given[name]) for name in family.distributions}
         readings = {name: self._readings(name, given[name]) for name in family.fields}
-        posterior = {n: krige(n, family.fields[n], *r) for n, r in readings.items()}
-        members = Members(
-            family.fields, {n: p.coefficients[None] for n, p in posterior.items()}, numbers
-        )
-        doubts = [doubt for name, found in posterior.items() for doubt in found.doubts(name)]
-        for doubt in doubts:
+        solution = self.from_readings(readings, numbers)
+        for doubt in solution.doubts:
             warnings.warn(f"{family.name}: {doubt}.", stacklevel=2)
-        told = Told(readings, posterior, tuple(doubts))
+        return solution
+
+    def from_readings(
+        self, readings: Mapping[str, Reading], numbers: Mapping[str, Tensor]
+    ) -> LearnedSolution:
+        """The solution of one member from readings of its functions; doubts are not warned of.
+
+        Args:
+            readings: places, values and noise of each function.
+            numbers: each parameter, (1,).
+
+        Raises:
+            DataError: as a call.
+        """
+        fields = self.family.fields
+        posterior = {name: krige(name, fields[name], *found) for name, found in readings.items()}
+        members = Members(
+            fields, {name: found.coefficients[None] for name, found in posterior.items()}, numbers
+        )
+        told = Told(readings, posterior)
         return LearnedSolution(self.answer, self.reads_tokens, members, told, self.calibration)
 
     def refine(self, neurons: int | None = None, **given: Any) -> RefinedSolution:
@@ -135,26 +128,40 @@ class Learned:
         """The solution of the first of some members, whose functions are known exactly."""
         return LearnedSolution(self.answer, self.reads_tokens, members[:1], None, self.calibration)
 
-    def errors(self, functions: int = 100, seed: int = UNSEEN) -> FamilyErrors:
+    def errors(
+        self,
+        functions: int = 100,
+        seed: int = UNSEEN,
+        *,
+        sensors: int | Mapping[str, Any] | None = None,
+    ) -> FamilyErrors:
         """Errors over members that were never seen, against the family's reference.
+
+        Args:
+            functions: number of members.
+            seed: of the members.
+            sensors: a number of uniform places at which functions are read, or for each function
+                its places or (places, noise); by default functions are known exactly.
 
         Raises:
             DataError: the family has no reference.
         """
-        found, _, seconds = self._gaps(functions, seed)
-        relative = found.sort().values
-        last = len(relative) - 1
-        return FamilyErrors(
-            functions=functions,
-            median=float(relative.median()),
-            mean=float(relative.mean()),
-            q95=float(relative[min(last, int(0.95 * len(relative)))]),
-            worst=float(relative[-1]),
-            milliseconds=1e3 * seconds / functions,
-        )
+        return gaps(self, functions, seed, self._sensors(sensors)).errors()
 
-    def calibrate(self, functions: int = 200, seed: int = CALIBRATION) -> Calibration:
+    def calibrate(
+        self,
+        functions: int = 200,
+        seed: int = CALIBRATION,
+        *,
+        sensors: int | Mapping[str, Any] | None = None,
+    ) -> Calibration:
         """Computes the scores from which bands of any level follow, and keeps them.
+
+        Args:
+            functions: number of members.
+            seed: of the members.
+            sensors: as for `errors`; the bands then hold for readings of these sensors, and count
+                what they leave open.
 
         Raises:
             DataError: the family has no reference.
@@ -162,26 +169,12 @@ class Learned:
         """
         if functions < 2:
             raise DomainError(f"calibrate: needs at least two members; got {functions}.")
-        _, scores, _ = self._gaps(functions, seed)
-        self.calibration = Calibration(scores)
+        found = gaps(self, functions, seed, self._sensors(sensors))
+        self.calibration = Calibration(found.scores, found.unknown)
         return self.calibration
 
-    def _gaps(self, functions: int, seed: int) -> tuple[Tensor, Tensor, float]:
-        """Relative L2 errors (n,), scores (n, f) and CPU seconds of the answers alone."""
-        family, points = self.family, grid(self.family)
-        members = family.draw(functions, seed)
-        exact = family.exact(members, points.numpy())
-        relative, scores, seconds = [], [], 0.0
-        for i in range(functions):
-            begun = time.process_time()
-            found = self.solution(members[i : i + 1])(points)
-            seconds += time.process_time() - begun
-            names = family.problem.field_names
-            u = torch.stack([found[name] for name in names], -1)
-            gap = u - torch.stack([exact[name][i] for name in names], -1)
-            relative.append(gap.norm() / (u - gap).norm().clamp(min=1e-300))
-            scores.append(gap.abs().amax(0) / size_of(u))
-        return torch.stack(relative), torch.stack(scores), seconds
+    def _sensors(self, given: int | Mapping[str, Any] | None) -> Sensors | None:
+        return None if given is None else Sensors(self.family, given)
 
     def _number(self, name: str, value: Any) -> Tensor:
         distribution, number = self.family.distributions[name], float(value)
@@ -192,24 +185,13 @@ class Learned:
             )
         return torch.tensor([number], dtype=torch.float64)
 
-    def _readings(self, name: str, given: Any) -> tuple[Tensor, Tensor, float]:
+    def _readings(self, name: str, given: Any) -> Reading:
         field = self.family.fields[name]
-        if callable(given):
-            # Four readings a wave of the distribution: what it cannot hold is then seen.
-            count = 4 * field.basis.count
-            low, high = field.interval
-            places = torch.linspace(low, high, count + 1, dtype=torch.float64)[:count]
-            values = np.broadcast_to(np.asarray(given(places.numpy()), dtype=np.float64), count)
-            return places, torch.from_numpy(values.copy()), 0.0
-        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise UsageError(
-                f"{self.family.name}: {name} must be (places, values), (places, values, noise) or "
-                f"a function; got {type(given).__name__}."
-            )
-        rows = [torch.as_tensor(np.asarray(part, dtype=np.float64)).flatten() for part in given[:2]]
-        return rows[0], rows[1], float(given[2]) if len(given) == 3 else 0.0
-
-
-def figures(errors: FamilyErrors) -> dict[str, Any]:
-    """Errors as JSON values."""
-    return asdict(errors)
+        if not callable(given):
+            return as_reading(f"{self.family.name}: {name}", given)
+        # Four readings a wave of the distribution: what it cannot hold is then seen.
+        count = 4 * field.basis.count
+        low, high = field.interval
+        places = torch.linspace(low, high, count + 1, dtype=torch.float64)[:count]
+        values = np.broadcast_to(np.asarray(given(places.numpy()), dtype=np.float64), count)
+        return as_reading(name, (places, values.copy()))

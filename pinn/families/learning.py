@@ -92,7 +92,7 @@ def learn(
         start: what the network adds to; by default the best one that is known.
         loss: "residual" learns from the equations and fresh members alone, "data" from pairs,
             "both" from pairs first and from the equations after.
-        data: pairs, or an npz file of them; by default made by the reference.
+        data: pairs, or an npz or HDF5 file of them; by default made by the reference.
         budget: seconds of CPU time of this process; on an accelerator by the clock on the wall.
         seed: of the network and of all that is drawn.
         schedule: sizes of a step.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from pinn.families.networks.inputs import Inputs
 from pinn.families.where import Where
 from sciformer.errors import DataError, UsageError
 from sciformer.runs.arrays import read_arrays
+from sciformer.runs.reading import MOST_TENSOR_BYTES
 
 if TYPE_CHECKING:
     from pinn.families.answer import Answer
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 MADE = 1000
 """Members whose reference is computed where data are wanted and none are given."""
 MADE_POINTS = 1024
+EDGE = 1e-9
+"""Of a side of the domain, by which rounding may lift a point out of it."""
 HELD = 0.1
 """Share of the members that is kept for validation."""
 
@@ -44,72 +48,124 @@ class Pairs:
 
 
 def read_pairs(family: Family, path: Path) -> Pairs:
-    """Pairs of an npz file.
+    """Pairs of an npz or HDF5 file (.h5, .hdf5).
 
     It holds `places` (b, m) and `values` (b, m) of the given function, or `start_places` and
     `start_values` for a function called start where there are several, `lengths` (b,) where rows
     are filled up; each parameter (b,) by its name; `points` (b, p, c) or (p, c); each field (b, p)
-    by its name.
+    by its name, nan where it is not known.
 
     Raises:
-        DataError: an array is missing, or of another shape, or not finite where it counts.
+        DataError: an array is missing, or of another shape, or not finite where it counts; points
+            or places outside of the domain.
+        UsageError: HDF5 needs the extra `exchange`.
     """
-    arrays = read_arrays(path)
-    functions = tuple(family.fields)
-
-    def take(name: str, axes: int) -> Any:
-        if name not in arrays:
-            raise DataError(
-                f"{path}: holds no array {name!r}, only {', '.join(sorted(arrays))}; see "
-                "pinn.families.pairs.read_pairs for what it should hold."
-            )
-        found = arrays[name]
-        if found.dtype.kind not in "fiu" or found.ndim != axes:
-            raise DataError(
-                f"{path}: {name} must be numbers with {axes} axes; got {found.dtype} of shape "
-                f"{found.shape}."
-            )
-        return found.astype(np.float64)
-
-    fields = np.stack([take(name, 2) for name in family.problem.field_names], -1)
-    count = len(fields)
-    points = take("points", arrays["points"].ndim if "points" in arrays else 3)
-    points = np.broadcast_to(points, (count, *points.shape[-2:])).copy()
-    wanted = (count, fields.shape[1], len(family.problem.coordinates))
-    if points.shape != wanted:
-        raise DataError(f"{path}: points must have shape {wanted}; got {points.shape}.")
-    numbers = {name: torch.from_numpy(take(name, 1)) for name in family.distributions}
-    coefficients = {}
-    for name in functions:
-        single = len(functions) == 1 and "places" in arrays
-        prefix = "" if single else f"{name}_"
-        places, values = take(f"{prefix}places", 2), take(f"{prefix}values", 2)
-        key = f"{prefix}lengths"
-        lengths = take(key, 1) if key in arrays else np.full(count, places.shape[1])
-        rows = zip(places, values, lengths, strict=False)
-        found = [
-            krige(
-                name,
-                family.fields[name],
-                torch.from_numpy(x[: int(n)]),
-                torch.from_numpy(y[: int(n)]),
-            )
-            for x, y, n in rows
-        ]
-        coefficients[name] = torch.stack([one.coefficients for one in found])
-    sizes = {len(found) for found in (*coefficients.values(), *numbers.values())}
-    if sizes != {count} or count < 2:
+    path = Path(path)
+    is_hdf5 = path.suffix.lower() in (".h5", ".hdf5")
+    file = _File(path, _read_hdf5(path) if is_hdf5 else read_arrays(path))
+    fields = np.stack([file.take(name, 2) for name in family.problem.field_names], -1)
+    if np.isinf(fields).any() or not np.isfinite(fields).any():
         raise DataError(
-            f"{path}: needs two members at least and as many rows in each array; got "
-            f"{sorted({*sizes, count})}."
+            f"{path}: needs some field value known, nan where one is not, and none inf."
         )
-    if not np.isfinite(points).all() or not np.isfinite(fields).any():
-        raise DataError(f"{path}: points must be finite and some field value known.")
+    count = len(fields)
+    if count < 2:
+        raise DataError(f"{path}: needs two members at least; got {count}.")
+    points = file.points(family, (*fields.shape[:2], len(family.problem.coordinates)))
+    numbers = {n: torch.from_numpy(file.take(n, 1, count)) for n in family.distributions}
+    for name, found in numbers.items():
+        if not bool(torch.isfinite(found).all()):
+            raise DataError(f"{path}: {name} must be finite.")
+    coefficients = {name: file.coefficients(family, name, count) for name in family.fields}
     return Pairs(
         Members(family.fields, coefficients, numbers),
         torch.from_numpy(points),
         torch.from_numpy(fields),
     )
+
+
+@dataclass(frozen=True)
+class _File:
+    """The arrays of a file of pairs."""
+
+    path: Path
+    arrays: Mapping[str, Any]
+
+    def take(self, name: str, axes: int, count: int | None = None) -> Any:
+        """An array of numbers with so many axes and, if told, rows."""
+        if name not in self.arrays:
+            raise DataError(
+                f"{self.path}: holds no array {name!r}, only {', '.join(sorted(self.arrays))}; see "
+                "pinn.families.pairs.read_pairs for what it should hold."
+            )
+        found = self.arrays[name]
+        if found.dtype.kind not in "fiu" or found.ndim != axes:
+            raise DataError(
+                f"{self.path}: {name} must be numbers with {axes} axes; got {found.dtype} of shape "
+                f"{found.shape}."
+            )
+        if count not in (None, len(found)):
+            raise DataError(f"{self.path}: {name} must have {count} rows; got {len(found)}.")
+        return found.astype(np.float64)
+
+    def points(self, family: Family, wanted: tuple[int, int, int]) -> Any:
+        """Points of each member (b, p, c), inside the domain."""
+        given = self.arrays.get("points")
+        points = self.take("points", 2 if given is not None and given.ndim == 2 else 3)
+        if points.shape not in (wanted, wanted[1:]):
+            raise DataError(f"{self.path}: points must have shape {wanted}; got {points.shape}.")
+        for name, values in zip(family.problem.domain.coordinates, points.T, strict=True):
+            low, high = family.problem.domain.intervals[name]
+            edge = EDGE * (high - low)
+            if not ((values >= low - edge) & (values <= high + edge)).all():
+                raise DataError(
+                    f"{self.path}: points must be finite and inside of the domain; {name} goes "
+                    f"from {values.min():g} to {values.max():g}, the domain from {low:g} to "
+                    f"{high:g}."
+                )
+        return np.broadcast_to(points, wanted).copy()
+
+    def coefficients(self, family: Family, name: str, count: int) -> Tensor:
+        """A function of every member from its readings, (b, k)."""
+        single = len(family.fields) == 1 and "places" in self.arrays
+        prefix = "" if single else f"{name}_"
+        places, values = (self.take(f"{prefix}{what}", 2, count) for what in ("places", "values"))
+        if places.shape != values.shape:
+            raise DataError(
+                f"{self.path}: {prefix}places and {prefix}values must have the same shape; got "
+                f"{places.shape} and {values.shape}."
+            )
+        key, most = f"{prefix}lengths", places.shape[1]
+        lengths = self.take(key, 1, count) if key in self.arrays else np.full(count, most)
+        if not ((lengths >= 1) & (lengths <= most) & (lengths == np.floor(lengths))).all():
+            raise DataError(f"{self.path}: {key} must be whole numbers from 1 to {most}.")
+        found = []
+        for i, n in enumerate(lengths.astype(int)):
+            readings = torch.from_numpy(places[i, :n]), torch.from_numpy(values[i, :n])
+            who = f"{self.path}: member {i}, {name}"
+            found.append(krige(who, family.fields[name], *readings).coefficients)
+        return torch.stack(found)
+
+
+def _read_hdf5(path: Path) -> dict[str, Any]:
+    """The arrays at the root of an HDF5 file, after their sizes were added up."""
+    from pinn.data.files import checked_dataset, exchange_library
+
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; check the path.")
+    h5py = exchange_library("h5py", path)
+    try:
+        with h5py.File(path, "r") as file:
+            sets = {key: checked_dataset(h5py, path.name, key, file) for key in file}
+            total = sum(found.size * found.dtype.itemsize for found in sets.values())
+            if total > MOST_TENSOR_BYTES:
+                raise DataError(
+                    f"{path}: holds {total} bytes, more than the {MOST_TENSOR_BYTES} that such a "
+                    "file may hold; take a part of the members."
+                )
+            return {key: np.asarray(found[()]) for key, found in sets.items()}
+    except OSError as error:
+        raise DataError(f"{path}: is not a whole HDF5 file ({error}).") from error
 
 
 def made_pairs(family: Family, seed: int, count: int = MADE) -> Pairs:

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from pinn.families.answer import Answer
@@ -77,7 +78,9 @@ def save(learned: Learned, run: Run) -> None:
         save_file(state, path)
     run.write_json("learned.json", learned.about)
     if learned.calibration is not None:
-        run.write_array(CALIBRATION, scores=learned.calibration.scores)
+        found = learned.calibration
+        unknown = np.array([found.unknown.get(name, 0.0) for name in learned.family.fields])
+        run.write_array(CALIBRATION, scores=found.scores, unknown=unknown)
 
 
 def load(directory: Path | str, *, trust: bool = False) -> Learned:
@@ -119,14 +122,23 @@ def load(directory: Path | str, *, trust: bool = False) -> Learned:
     answer.load_state_dict(state)
     learned = Learned(answer, sizes is not None and sizes.reads_tokens, about)
     if (run.path / CALIBRATION).exists():
-        learned.calibration = _calibration(run, len(family.problem.fields))
+        learned.calibration = _calibration(run, family)
     return learned
 
 
-def _calibration(run: Run, fields: int) -> Calibration:
-    path = run.path / CALIBRATION
-    scores = read_arrays(path, inside=run.path).get("scores")
-    good = scores is not None and scores.dtype.kind == "f" and scores.ndim == 2
-    if scores is None or not good or scores.shape[1] != fields or not (scores >= 0).all():
+def _calibration(run: Run, family: Family) -> Calibration:
+    path, fields = run.path / CALIBRATION, len(family.problem.fields)
+    arrays = read_arrays(path, inside=run.path)
+    scores, unknown = arrays.get("scores"), arrays.get("unknown", np.zeros(len(family.fields)))
+    good = scores is not None and scores.dtype.kind == unknown.dtype.kind == "f"
+    good = good and unknown.shape == (len(family.fields),) and bool((unknown >= 0).all())
+    if (
+        scores is None
+        or not good
+        or scores.ndim != 2
+        or scores.shape[1] != fields
+        or not (scores >= 0).all()
+    ):
         raise DataError(f"{path}: holds no scores of {fields} fields; calibrate again.")
-    return Calibration(torch.from_numpy(scores.astype("float64")))
+    known = dict(zip(family.fields, unknown.tolist(), strict=True))
+    return Calibration(torch.from_numpy(scores.astype("float64")), known)

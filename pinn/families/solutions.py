@@ -49,6 +49,12 @@ def grid(family: Family) -> Tensor:
     return torch.cartesian_prod(*axes).reshape(-1, len(axes))
 
 
+SMALL = 0.1
+"""Of a band, which readings may leave open beyond those of its calibration."""
+SAME = 1 + 1e-6
+"""What the same sensors leave open, up to rounding."""
+
+
 @dataclass(frozen=True)
 class Told:
     """The functions and numbers of a member as a user gave them.
@@ -56,12 +62,15 @@ class Told:
     Attributes:
         readings: places, values and noise of each function.
         posterior: what they say of it.
-        doubts: what speaks against trusting an answer, one half-sentence each.
     """
 
-    readings: Mapping[str, tuple[Tensor, Tensor, float]]
+    readings: Mapping[str, tuple[Tensor, Tensor, Tensor]]
     posterior: Mapping[str, Posterior]
-    doubts: tuple[str, ...]
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against trusting an answer, one half-sentence each."""
+        return tuple(d for name, one in self.posterior.items() for d in one.doubts(name))
 
 
 def size_of(fields: Tensor) -> Tensor:
@@ -219,7 +228,8 @@ class LearnedSolution(Solution):
         """Half widths that hold each whole field with a probability, by calibration.
 
         Raises:
-            UsageError: nothing was calibrated.
+            UsageError: nothing was calibrated; the member is unlike those that were drawn; the
+                readings leave more open than those of the calibration, by a tenth of the band.
             DomainError: a level that the calibration cannot promise.
         """
         calibration = self._calibration
@@ -227,6 +237,14 @@ class LearnedSolution(Solution):
             raise UsageError(
                 f"{self._family.name}: no band without calibration; call learned.calibrate() first."
             )
+        quantile = calibration.quantile(level)
+        small = SMALL * float(quantile.min())
+        for name, found in self.posterior.items():
+            counted = calibration.unknown.get(name, 0.0)
+            left = found.open(name, SAME * counted + small)
+            more = ", or calibrate(sensors=...) at these places" if left else ""
+            for reason in (*found.unlike(name), *left):
+                raise UsageError(f"{self._family.name}: has no band; {reason}{more}.")
         fields = self.trial.at(grid(self._family))
-        widths = calibration.quantile(level) * size_of(fields)
+        widths = quantile * size_of(fields)
         return dict(zip(self._family.problem.field_names, widths.tolist(), strict=True))

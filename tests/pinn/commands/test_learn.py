@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pinn.commands.answer import _band, _table
 from pinn.families import refining
 from pinn.families.registry import find_family
+from pinn.families.saved import load
 from sciformer.cli.main import main
 
 FAMILY = '''
@@ -139,24 +142,103 @@ def test_mistakes_are_sentences(
     assert error.count("\n") == 1
 
 
+SINE = [(f"{n / 40:.3f}", f"{0.3 * np.sin(2 * np.pi * n / 40):.9f}") for n in range(40)]
+
+
+def table(header: str, mark: str = ",", rows: list[tuple[str, str]] = SINE) -> str:
+    return "\n".join([header, *(mark.join(row) for row in rows)]) + "\n"
+
+
+COMMAS = [(x.replace(".", ","), y.replace(".", ",")) for x, y in SINE]
+TABLES = {
+    "plain": table("x,start").encode(),
+    "utf-8 of a spreadsheet": table("x,start").encode("utf-8-sig"),
+    "utf-16": table("x,start").encode("utf-16"),
+    "decimal commas": table("x;start", ";", COMMAS).encode(),
+    "tabs": table("x\tstart", "\t").encode(),
+    "units": table("x [m],start [m/s]").encode(),
+    "other order": table("start,x", rows=[(y, x) for x, y in SINE]).encode(),
+    "remark": ("# of Monday\n" + table("x,start")).encode(),
+    "noise": table("x,start,noise", rows=[(x, f"{y},1e-9") for x, y in SINE]).encode(),  # type: ignore[misc]
+}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run of a family whose start is its solution."""
+    out = str(tmp_path_factory.mktemp("learned") / "run")
+    words = ["learn", "heat-family", "--functions", "1", "--calibrate", "20", "--out", out]
+    assert main(words) == 0
+    return out
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_readings_are_read_however_a_table_is_written(name: str, compiled: str) -> None:
+    """Kills: columns by their place, a byte order mark in a name, a decimal comma as two cells."""
+    found = _table(load(compiled), Path("start.csv"), TABLES[name])["start"]
+    wanted = np.array(SINE, dtype=float).T
+    np.testing.assert_array_equal(found[:2], wanted)
+    assert len(found) == (3 if name == "noise" else 2)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x,stat\n0,1\n", "first line must be x,start"),
-        ("x,start\n0,one\n", "something else than numbers"),
-        ("x,start\n0\n", "two columns"),
-        ("x,start\n0,nan\n", "not finite"),
+        ("x,stat\n0,1\n", "the header must be x,start"),
+        ("y,start\n0,1\n", "the header must be x,start"),
+        ("x,start,start\n0,1,2\n", "each once"),
+        ("x,start,remark\n0,1,2\n", "each once"),
+        ("0,1\n0.5,2\n", "holds numbers; begin with a header such as"),
+        ("x,start\n0,one\n", "line 2: start is 'one'"),
+        ("x,start\n0,1\n0.5,\n", "line 3: start is empty"),
+        ("x,start\n0\n", "has 1 columns where the header has 2"),
+        ("x,start\n0,nan\n", "line 2: start is 'nan'"),
+        ("x,start\n", "has a header and no samples"),
+        ("", "is empty"),
+        ("x,start,noise\n0,1,-1\n", "standard deviation >= 0"),
     ],
 )
 def test_readings_that_are_no_table_are_refused(
-    text: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    text: str, said: str, compiled: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    out = str(tmp_path / "run")
-    assert (
-        main(["learn", "burgers-family", "--functions", "1", "--calibrate", "1", "--out", out]) == 0
-    )
     (tmp_path / "start.csv").write_text(text)
-    capsys.readouterr()
-    words = ["solve", "burgers-family", "--from", out, "--readings", str(tmp_path / "start.csv")]
-    assert main([*words, "--out", str(tmp_path / "answer")]) == 2
+    words = ["solve", "heat-family", "--set", "a=0.01", "--from", compiled, "--readings"]
+    words += [str(tmp_path / "start.csv"), "--out", str(tmp_path / "answer")]
+    assert main(words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_function_read_twice_is_refused(
+    compiled: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Kills: a second file that silently takes the place of the first."""
+    files = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    for file in files:
+        Path(file).write_bytes(TABLES["plain"])
+    words = ["solve", "heat-family", "--set", "a=0.01", "--from", compiled, "--readings", files[0]]
+    words += ["--readings", files[1]]
+    assert main([*words, "--out", str(tmp_path / "answer")]) == 2
+    assert "from another file already" in capsys.readouterr().err
+
+
+def test_a_band_is_of_the_sensors_or_there_is_none(
+    compiled: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kills: the band of members that were known exactly beside readings that leave half open, and
+    a band for a member unlike all that were drawn."""
+    learned, rows = load(compiled), np.array(SINE, dtype=float)
+    bands, said = {}, {}
+    for name, places, values in (
+        ("many", rows[:, 0], rows[:, 1]),
+        ("few", rows[::10, 0], rows[::10, 1]),
+        ("strange", rows[:, 0], 90 * rows[:, 1]),
+    ):
+        given = {"start": (places, values), "a": 0.01}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the doubts, which the command says itself
+            bands[name] = _band(learned, learned(**given), given)
+        said[name] = capsys.readouterr().err
+    assert bands["few"]["u"] > 1e3 * bands["many"]["u"]
+    assert "band calibrated on 100 members read at these places" in said["few"]
+    assert bands["strange"] is None
+    assert "has no band; start lies outside of what was drawn: fewer than one in" in said["strange"]
