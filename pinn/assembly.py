@@ -74,7 +74,7 @@ def rebuilt(
     if "ends" in state:
         return rebuilt_windows(problem, settings, state)
     trial = kept_trial(problem, settings, config)
-    trial.network = widened(trial.network, problem, state, "network.")
+    trial.network = widened(trial.network, problem, state, "network.", trial.constraint)
     return trial.to(settings.device)
 
 
@@ -104,7 +104,8 @@ def rebuilt_windows(problem: Problem, settings: Settings, state: Mapping[str, Te
     for k, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         part = window(problem, start, end, states[k].tolist() if k else None)
         trial = build_trial(part, settings)
-        trial.network = widened(trial.network, part, state, f"network.{k}.network.")
+        prefix = f"network.{k}.network."
+        trial.network = widened(trial.network, part, state, prefix, trial.constraint)
         trials.append(trial)
     whole = settings.conditions(problem, settings.fade)
     found = Windows(trials, ends, states, whole, Parameters(problem.parameter_values))

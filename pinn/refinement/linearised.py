@@ -127,7 +127,7 @@ class Linearised:
 
     def _block_size(self, points: int) -> int:
         """Points whose neurons are alive at a time; known better once a jet has been seen."""
-        device, each = self._like.device, self._probe.operators * self.layer.neurons
+        device, each = self._like.device, self._probe.operators * self.layer.features
         bytes_each = ALIVE * each * self._like.element_size()
         return max(
             FEWEST_POINTS,

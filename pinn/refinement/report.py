@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,20 +62,27 @@ class Report:
         return asdict(self)
 
 
-def estimate(iterates: tuple[Iterate, ...]) -> float | None:
+def estimate(iterates: tuple[Iterate, ...], amplification: float = 0.0) -> float | None:
     """The estimated error of the last iterate, from the changes of the steps.
 
     A step takes an iterate k to a much better one, so that the change is nearly the error of k.
     Its residual is known as well, and the ratio of both says how strongly this problem turns
     residuals into errors:
 
-        error_last = max_k (change_{k+1} / sqrt(validation_k)) sqrt(validation_last)
+        error_last = max(amplification, max_k change_{k+1} / sqrt(validation_k))
+                     sqrt(validation_last)
 
     It is an estimate, and no bound: residuals of equal size and another shape may weigh more.
+
+    Args:
+        iterates: of a refinement.
+        amplification: a further such ratio, from layers that disagree.
     """
     factors = [
-        after.change / before.validation**0.5
+        after.change / math.sqrt(before.validation)
         for before, after in itertools.pairwise(iterates)
         if before.validation > 0
     ]
-    return max(factors) * iterates[-1].validation ** 0.5 if factors else None
+    if not factors:
+        return None
+    return max(amplification, *factors) * math.sqrt(iterates[-1].validation)

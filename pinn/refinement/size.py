@@ -21,9 +21,10 @@ FEWEST_COLUMNS = 200
 MOST_COLUMNS = 6000
 # Bytes for Jacobian, Gram matrix and factor: a default solve stays below 1.5 GiB with them.
 MEMORY = 1 << 30
-# A linear solve takes as long as its Gram matrix at OTHER columns, and that much more for features
-# and conjugate gradients, which grow with the square and not the cube (measured, one core).
-OTHER = 5500
+# A linear solve takes as long as its Gram matrix, and as one of so many columns more: for conjugate
+# gradients and entries of the Jacobian, and for neurons, which serve all fields. Both grow with the
+# square and not the cube (measured, one core: one field, and the four of Ethier-Steinman).
+ENTRIES, NEURONS = 2000, 3500
 # Linear solves in a refinement: one for each of two scales and one more step.
 SOLVES = 3
 # A machine that others use as well may be half as fast as in the moment that is measured.
@@ -69,7 +70,9 @@ def choose_size(
     if memory is None:
         is_card = hardware(device).prefers_few_launches
         memory = usable_memory(device) if is_card else MEMORY
-    columns = COLUMNS if seconds is None else int(_columns_in(HASTE * seconds / SOLVES, device))
+    columns = (
+        COLUMNS if seconds is None else int(_columns_in(HASTE * seconds / SOLVES, fields, device))
+    )
     columns = min(columns, MOST_COLUMNS, _columns_within(memory))
     if columns < FEWEST_COLUMNS:
         return None
@@ -81,12 +84,12 @@ def size_of(neurons: int, fields: int, equations: int) -> Size:
     return Size(neurons, round(ROWS_PER_COLUMN * neurons * fields / equations))
 
 
-def _columns_in(seconds: float, device: torch.device) -> float:
-    """Columns of a linear solve that takes so long: C^2 (C + OTHER) rows / columns = flops."""
-    flops = seconds * _speed(device)
+def _columns_in(seconds: float, fields: int, device: torch.device) -> float:
+    """Columns of a linear solve that takes so long: C^2 (C + other) rows / columns = flops."""
+    flops, other = seconds * _speed(device), ENTRIES + NEURONS / fields
     columns = 1.0
     for _ in range(60):  # a contraction: converges like Newton's method for the cube root
-        columns = (flops / ROWS_PER_COLUMN / (1 + OTHER / columns)) ** (1 / 3)
+        columns = (flops / ROWS_PER_COLUMN / (1 + other / columns)) ** (1 / 3)
     return columns
 
 

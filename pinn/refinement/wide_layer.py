@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from pinn.refinement.products import Products
 from pinn.trial.inputs import inputs_of
 from sciformer.errors import DataError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pinn.problem.problem import Problem
+    from pinn.trial.hard_constraint import HardConstraint
     from pinn.trial.trial_solution import TrialSolution
 
 # Units that hardly vary over the points get at most so many times the weight of the liveliest one:
@@ -23,7 +25,7 @@ LEAST_SPREAD = 1e-3
 
 
 class WideLayer(nn.Module):
-    """fields = network(x) + output tanh(weights s(x) + bias), with fixed random weights and bias.
+    """fields = network(x) + output [tanh(weights s(x) + bias); products(x)], random weights fixed.
 
     s(x) = [what enters linear layer i of the network, for i in `layers`; inputs(x)]
 
@@ -35,8 +37,9 @@ class WideLayer(nn.Module):
         layers: positions among the network's `nn.Linear` modules, in the order of `modules()`.
         weights: (m, n).
         bias: (m,).
-        output: (f, m), the only numbers that a refinement determines.
+        output: (f, m + q), the only numbers that a refinement determines.
         inputs: points to what else the neurons see; None for the network's own `inputs`.
+        products: q further features, of the fields that the network below gives; or None.
 
     Source: random features on learned coordinates are ours; random neurons with a least-squares
         output are extreme learning machines, for differential equations Dong, Li 2021.
@@ -54,9 +57,10 @@ class WideLayer(nn.Module):
         bias: Tensor,
         output: Tensor,
         inputs: nn.Module | None = None,
+        products: Products | None = None,
     ) -> None:
         super().__init__()
-        self.network, self.own_inputs = network, inputs
+        self.network, self.own_inputs, self.products = network, inputs, products
         self.register_buffer("layers", torch.tensor(list(layers), dtype=torch.int64))
         self.register_buffer("weights", weights)
         self.register_buffer("bias", bias)
@@ -70,9 +74,12 @@ class WideLayer(nn.Module):
         return fields + nn.functional.linear(neurons, self.output)
 
     def parts(self, points: Any) -> tuple[Any, Any]:
-        """Fields (p, f) of the network below, and the neurons (p, m)."""
+        """Fields (p, f) of the network below, and the features (p, m + q)."""
         fields, units = self.units(points)
-        return fields, torch.tanh(nn.functional.linear(units, self.weights, self.bias))
+        neurons = torch.tanh(nn.functional.linear(units, self.weights, self.bias))
+        if self.products is None:
+            return fields, neurons
+        return fields, torch.cat([neurons, self.products(points, fields)], dim=-1)
 
     def units(self, points: Any) -> tuple[Any, Any]:
         """Fields (p, f) of the network below, and s (p, n)."""
@@ -89,9 +96,9 @@ class WideLayer(nn.Module):
         return inputs
 
     @property
-    def neurons(self) -> int:
-        """Number of neurons m."""
-        return len(self.bias)
+    def features(self) -> int:
+        """Number of features m + q."""
+        return self.output.shape[1]
 
     @classmethod
     def random(
@@ -104,6 +111,7 @@ class WideLayer(nn.Module):
         scale: float,
         seed: int,
         layers: Sequence[int] | None = None,
+        products: Products | None = None,
     ) -> WideLayer:
         """Draws neurons that are centred on points, with output 0.
 
@@ -117,6 +125,7 @@ class WideLayer(nn.Module):
             scale: slope of a neuron along s, each unit of s divided by its spread.
             seed: of the weights and centres.
             layers: as for the class; None for all that see one vector a point.
+            products: as for the class.
         """
         network, points = trial.network, points.to(trial.device)
         chosen = per_point(network, points) if layers is None else layers
@@ -131,8 +140,10 @@ class WideLayer(nn.Module):
         weights = weights.to(units) * scale / units.shape[1] ** 0.5 / spread
         centres = torch.randint(0, len(units), (neurons,), generator=generator)
         bias = -(weights * units[centres.to(units.device)]).sum(1)
-        output = units.new_zeros(fields.shape[-1], neurons)
-        return cls(network, chosen, weights, bias, output, inputs)
+        count = fields.shape[-1]
+        further = 0 if products is None else products.width(count)
+        output = units.new_zeros(count, neurons + further)
+        return cls(network, chosen, weights, bias, output, inputs, products)
 
 
 def trunk(network: nn.Module) -> nn.Module:
@@ -141,7 +152,11 @@ def trunk(network: nn.Module) -> nn.Module:
 
 
 def widened(
-    network: nn.Module, problem: Problem, state: Mapping[str, Tensor], prefix: str = ""
+    network: nn.Module,
+    problem: Problem,
+    state: Mapping[str, Tensor],
+    prefix: str = "",
+    constraint: HardConstraint | None = None,
 ) -> nn.Module:
     """The network with the wide layers that a saved state holds, outermost first, zero or more.
 
@@ -150,19 +165,22 @@ def widened(
         problem: what it solves.
         state: names and tensors of a `state_dict`.
         prefix: what the names of the network begin with.
+        constraint: of the trial solution.
 
     Raises:
         DataError: the sizes of a layer do not belong together.
     """
     if f"{prefix}layers" not in state or f"{prefix}output" not in state:
         return network
-    below = widened(network, problem, state, f"{prefix}network.")
+    below = widened(network, problem, state, f"{prefix}network.", constraint)
     layers, weights, bias, output = (
         torch.as_tensor(state[prefix + name]) for name in ("layers", "weights", "bias", "output")
     )
     further = _further_inputs(network, problem, weights)
     units = _count_units(below, layers, trunk(network).inputs if further is None else further)
-    if units is None or not _fit(weights, bias, output, units):
+    products = _saved_products(state, prefix, constraint, len(problem.fields))
+    count = 0 if products is None else products.width(len(problem.fields))
+    if units is None or not _fit(weights, bias, output, units, count):
         raise DataError(
             f"WideLayer: the saved layer has weights {tuple(weights.shape)}, bias "
             f"{tuple(bias.shape)}, output {tuple(output.shape)} on linear layers "
@@ -170,7 +188,33 @@ def widened(
             "again."
         )
     weights, bias, output = (torch.empty_like(tensor) for tensor in (weights, bias, output))
-    return WideLayer(below, layers.tolist(), weights, bias, output, further)
+    return WideLayer(below, layers.tolist(), weights, bias, output, further, products)
+
+
+def _saved_products(
+    state: Mapping[str, Tensor], prefix: str, constraint: HardConstraint | None, fields: int
+) -> Products | None:
+    """The products of a saved layer; None if it has none.
+
+    Raises:
+        DataError: pairs of fields that are not there.
+    """
+    if f"{prefix}products.pairs" not in state:
+        return None
+    pairs = torch.as_tensor(state[f"{prefix}products.pairs"])
+    is_sound = (
+        pairs.dtype == torch.int64
+        and pairs.ndim == 2
+        and pairs.shape[1] == 2
+        and len(pairs) <= fields**2
+        and bool(((pairs >= 0) & (pairs < fields)).all())
+    )
+    if not is_sound:
+        raise DataError(
+            f"WideLayer: the saved layer has products of fields {pairs.tolist()}, where there are "
+            f"{fields} fields, which do not fit together; solve again."
+        )
+    return Products(constraint, [(i, j) for i, j in pairs.tolist()])
 
 
 def _count_units(network: nn.Module, layers: Tensor, inputs: Any) -> int | None:
@@ -185,11 +229,11 @@ def _count_units(network: nn.Module, layers: Tensor, inputs: Any) -> int | None:
     return width + hidden
 
 
-def _fit(weights: Tensor, bias: Tensor, output: Tensor, units: int) -> bool:
-    """Whether the tensors are (m, n), (m,) and (f, m) with n units."""
+def _fit(weights: Tensor, bias: Tensor, output: Tensor, units: int, further: int) -> bool:
+    """Whether the tensors are (m, n), (m,) and (f, m + q) with n units and q further features."""
     if (weights.ndim, bias.ndim, output.ndim) != (2, 1, 2):
         return False
-    return weights.shape == (len(bias), units) and output.shape[1] == len(bias)
+    return weights.shape == (len(bias), units) and output.shape[1] == len(bias) + further
 
 
 def _further_inputs(network: nn.Module, problem: Problem, like: Tensor) -> nn.Module | None:

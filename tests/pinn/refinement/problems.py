@@ -15,6 +15,7 @@ from pinn.networks import MLP
 from pinn.problem.problem import Condition, Problem
 from pinn.problem.reading import normal
 from pinn.refinement.linearised import Imposed, all_terms, data_samples, soft_conditions
+from pinn.refinement.products import products_for
 from pinn.refinement.wide_layer import WideLayer
 from pinn.sampling.samplers import Sample, UniformSobol
 from pinn.settings import Settings
@@ -97,6 +98,29 @@ def flow_with_data() -> Problem:
     )
 
 
+def bernoulli() -> Problem:
+    """A potential flow's speed u, built in on all sides, and its pressure p = -u^2 / 2."""
+    u, p = (sympy.Function(name)(x, y) for name in "up")
+    exact = sympy.sin(3 * x) * sympy.cosh(3 * y) / 5
+    sides = {"x=-1": (x, -1), "x=1": (x, 1), "y=-1": (y, -1), "y=1": (y, 1)}
+    return Problem(
+        name="bernoulli",
+        coordinates=(x, y),
+        fields=(u, p),
+        equations=(
+            sympy.Eq(u.diff(x, 2) + u.diff(y, 2), 0),
+            sympy.Eq(p.diff(x) + u * u.diff(x), 0),
+            sympy.Eq(p.diff(y) + u * u.diff(y), 0),
+        ),
+        domain=Box(x=(-1, 1), y=(-1, 1)),
+        conditions=tuple(
+            Condition(sympy.Eq(u, exact.subs(*end)), on=side) for side, end in sides.items()
+        ),
+        gauge=("p",),
+        exact={u: exact, p: -(exact**2) / 2},
+    )
+
+
 def ramp() -> Problem:
     """-u'' = -(tanh(x + 0.3))'' with soft ends: the solution is one neuron on the input."""
     u = sympy.Function("u")(x, y)
@@ -158,7 +182,10 @@ def imposed_on(problem: Problem, trial: TrialSolution, points: int = 12) -> Impo
 def layer_for(problem: Problem, trial: TrialSolution, neurons: int = 5) -> WideLayer:
     """A layer of random neurons whose output weights are not 0."""
     points = UniformSobol(problem.domain, 3).draw(50).points
-    layer = WideLayer.random(trial, problem, points, neurons=neurons, scale=1.0, seed=0)
+    products = products_for(problem, trial, 100)
+    layer = WideLayer.random(
+        trial, problem, points, neurons=neurons, scale=1.0, seed=0, products=products
+    )
     generator = torch.Generator().manual_seed(1)
     layer.output.copy_(0.3 * torch.randn(layer.output.shape, generator=generator))
     return layer

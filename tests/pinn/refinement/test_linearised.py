@@ -22,6 +22,7 @@ from pinn.trial.trial_solution import TrialSolution
 from sciformer.hardware import ACCELERATOR, DEVICES, PROCESSOR
 from tests.oracles.nested_autograd import row_jacobian
 from tests.pinn.refinement.problems import (
+    bernoulli,
     burgers,
     dispersive,
     flow_with_data,
@@ -33,7 +34,7 @@ from tests.pinn.refinement.problems import (
     trial_of,
 )
 
-PROBLEMS = [burgers, dispersive, plate, flow_with_data]
+PROBLEMS = [burgers, dispersive, plate, flow_with_data, bernoulli]
 
 
 def with_layer(trial: TrialSolution, layer: WideLayer) -> TrialSolution:

@@ -12,7 +12,7 @@ import torch
 import pinn
 from pinn.networks import MLP
 from pinn.problem.problem import Problem
-from pinn.refinement import refine
+from pinn.refinement import candidates, refine
 from pinn.refinement.linearised import Linearised
 from pinn.refinement.refine import Refiner, _Work
 from pinn.refinement.report import Iterate, estimate
@@ -68,7 +68,7 @@ def test_a_step_that_helps_nowhere_leaves_the_solution_as_it_is(
     def nonsense(system: Linearised, *_: object) -> Step:
         return Step(torch.full((system.columns,), 1e6, dtype=torch.float64), 1e30)
 
-    monkeypatch.setattr(refine, "best_step", nonsense)
+    monkeypatch.setattr(candidates, "best_step", nonsense)
     refined = Refiner(neurons=10)(problem, trial)
     assert refined.trial is trial
     assert refined.report.neurons == 0
@@ -81,7 +81,7 @@ def test_too_long_a_step_is_taken_back_before_a_share_of_it_is_tried(
 ) -> None:
     """Kills: a step that is not taken back, shares in a wrong order."""
     problem, trial = burgers(), trial_of(burgers())
-    exact = refine.best_step
+    exact = candidates.best_step
     values = []
     for factor in (1.1, 4.4):  # of 4.4, a half still goes too far and a quarter is 1.1
 
@@ -89,7 +89,7 @@ def test_too_long_a_step_is_taken_back_before_a_share_of_it_is_tried(
             step = exact(*arguments)
             return step._replace(change=factor * step.change)  # noqa: B023  used within it only
 
-        monkeypatch.setattr(refine, "best_step", stretched)
+        monkeypatch.setattr(candidates, "best_step", stretched)
         report = Refiner(neurons=80, scales=(1.0,), steps=1)(problem, trial).report
         values.append(report.iterates[1].validation)
     assert values[1] == pytest.approx(values[0], rel=1e-6)
@@ -145,4 +145,6 @@ def test_the_estimate_takes_the_worst_ratio_of_change_to_residual() -> None:
     """Kills: the first ratio alone, a residual that is not the root of a mean square."""
     iterates = (Iterate(1e-4, 0.0, 0.0), Iterate(1e-8, 2e-3, 1.0), Iterate(4e-14, 5e-5, 2.0))
     assert estimate(iterates) == pytest.approx(0.5 * 2e-7)
+    assert estimate(iterates, amplification=2.0) == pytest.approx(2.0 * 2e-7)
     assert estimate(iterates[:1]) is None
+    assert estimate(iterates[:1], amplification=2.0) is None

@@ -32,6 +32,17 @@ def test_time_decides_and_too_little_is_none(monkeypatch: pytest.MonkeyPatch) ->
     assert slower.neurons < long.neurons / 1.9
 
 
+def test_neurons_that_serve_several_fields_leave_time_for_more_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kills: features counted once a field."""
+    monkeypatch.setattr(size, "_speed", lambda device: 2.5e10)
+    one, four = choose_size(1, 1, 20.0), choose_size(4, 4, 20.0)
+    assert one is not None
+    assert four is not None
+    assert 1.1 * one.neurons < 4 * four.neurons < 1.5 * one.neurons
+
+
 def test_without_a_clock_the_size_is_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Kills: a speed that is measured although no time was given."""
     monkeypatch.setattr(size, "_speed", lambda device: 1.0)
