@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,6 +14,7 @@ from pinn.problem.scales import Scales
 from pinn.refinement.ripeness import Ripeness
 from pinn.solution import Solution
 from pinn.stages.digits import add_digits
+from pinn.stages.marched import Marched, Totals
 from pinn.stages.window_length import WindowLength
 from pinn.trainers import make_trainer
 from pinn.training.evidence import evidence_of
@@ -44,50 +45,6 @@ SHORTEST = 1e-12
 
 
 @dataclass
-class Marched:
-    """Windows of an evolution, and how they were found.
-
-    Attributes:
-        trial: fields over the whole of time.
-        settings: of each window.
-        residuals: the relative residual of each equation, in the window where it is largest.
-        iterations: steps of all windows.
-        validation: the largest mean squared residual of a window.
-        ends: of the windows.
-        rejected: windows that were divided.
-        neurons: of all wide layers together.
-        reached: the time up to which the evolution is solved.
-        stopped: why it ended there.
-        elapsed: CPU seconds.
-        evidence: for a verdict.
-    """
-
-    trial: Windows
-    settings: Settings
-    iterations: int
-    validation: float
-    ends: list[float]
-    rejected: int
-    neurons: int
-    stopped: str
-    elapsed: float
-    evidence: Evidence
-
-    def report(self) -> dict[str, Any]:
-        """Report for the summary, as JSON values."""
-        return {
-            "windows": {
-                "number": len(self.ends),
-                "divided": self.rejected,
-                "shortest": min(b - a for a, b in zip(self.ends, self.ends[1:], strict=False))
-                if len(self.ends) > 1
-                else self.ends[0],
-                "neurons": self.neurons,
-            }
-        }
-
-
-@dataclass
 class March:
     """An evolution under way.
 
@@ -108,19 +65,10 @@ class March:
     trials: list[TrialSolution] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
     states: list[list[float]] = field(default_factory=list)
-    totals: dict[str, Any] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
 
     def __post_init__(self) -> None:
         [self._interval] = self.problem.domain.intervals.values()
-        self.totals = {
-            "elapsed": 0.0,
-            "iterations": 0,
-            "rejected": 0,
-            "neurons": 0,
-            "validation": 0.0,
-            "residuals": {},
-            "sizes": [],
-        }
         low, high = self._interval
         self._width = WindowLength((high - low) / max(1, self.settings.windows))
         self._resume()
@@ -131,13 +79,13 @@ class March:
         Ctrl-C ends it after the step in which it came, with what was solved before.
         """
         clock = clock_of(torch.device(self.settings.device))
-        begun = clock() - self.totals["elapsed"]
+        begun = clock() - self.totals.elapsed
         low, high = self._interval
         stopped = ""
         while self._now < high and not (stopped := self._limit()):
             end = self._end()
             attempt = self._attempt(end)
-            self.totals["elapsed"] = clock() - begun
+            self.totals.elapsed = clock() - begun
             if attempt is None:
                 stopped = INTERRUPTED
                 break
@@ -157,7 +105,7 @@ class March:
 
     def _divide(self, end: float, worst: float) -> None:
         """Records that a window up to a time was too long."""
-        self.totals["rejected"] += 1
+        self.totals.rejected += 1
         self._width.fails(end - self._now, worst)
 
     def _end(self) -> float:
@@ -172,11 +120,11 @@ class March:
         budget, iterations = self.limits.budget, self.limits.iterations
         if len(self.ends) >= MOST_WINDOWS:
             return f"{MOST_WINDOWS} windows are solved"
-        if not self.ends and not self.totals["rejected"]:
+        if not self.ends and not self.totals.rejected:
             return ""  # at least one window is tried
-        if budget is not None and self.totals["elapsed"] >= budget:
+        if budget is not None and self.totals.elapsed >= budget:
             return f"budget of {budget:g} s spent"
-        if iterations is not None and self.totals["iterations"] >= iterations:
+        if iterations is not None and self.totals.iterations >= iterations:
             return f"{iterations} iterations done"
         return ""
 
@@ -184,16 +132,16 @@ class March:
         """A window up to a time, trained and refined; None after Ctrl-C."""
         problem = window(self.problem, self._now, end, self._state)
         sizes = Scales.of(problem).equations
-        least = self.totals["sizes"] or [0.0] * len(sizes)
+        least = self.totals.sizes or [0.0] * len(sizes)
         floors = tuple(max(size, DECAYED * once) for size, once in zip(sizes, least, strict=True))
         problem = dataclasses.replace(problem, residual_sizes=floors)
         solution = Solution(problem, build_trial(problem, self.settings), self.settings)
         steps = STEPS
         if self.limits.iterations is not None:
-            steps = max(1, min(steps, self.limits.iterations - self.totals["iterations"]))
+            steps = max(1, min(steps, self.limits.iterations - self.totals.iterations))
         seconds = None
         if self.limits.budget is not None:
-            seconds = max(0.0, self.limits.budget - self.totals["elapsed"])
+            seconds = max(0.0, self.limits.budget - self.totals.elapsed)
         trainer = make_trainer(solution, Limits(seconds, steps, Ripeness()))
         try:
             if trainer.run([self._tell_of(end)]) == INTERRUPTED:
@@ -205,7 +153,7 @@ class March:
         except ConvergenceError:
             return _Attempt(solution, dict.fromkeys(("the equation",), float("inf")))
         finally:
-            self.totals["iterations"] += trainer.progress.iteration
+            self.totals.iterations += trainer.progress.iteration
         is_refined = report is not None and report.steps > 0
         return _Attempt(
             solution,
@@ -215,20 +163,15 @@ class March:
         )
 
     def _accept(self, attempt: _Attempt, end: float) -> None:
-        totals = self.totals
         if not self.settings.windows:
             self._width.succeeds(attempt.worst)
         self.states.append(self._state or [0.0] * len(state_of(self.problem)))
         self.trials.append(attempt.solution.trial)
         self.ends.append(end)
         sizes = attempt.solution.problem.residual_sizes
-        totals["sizes"] = [*map(max, totals["sizes"] or sizes, sizes)]
-        totals["neurons"] += attempt.neurons
-        totals["validation"] = max(totals["validation"], attempt.validation)
-        for name, size in attempt.residuals.items():
-            totals["residuals"][name] = max(size, totals["residuals"].get(name, 0.0))
+        self.totals.add(attempt.residuals, sizes, attempt.validation, attempt.neurons)
         if self.run is not None:
-            width = dataclasses.asdict(self._width)
+            width, totals = dataclasses.asdict(self._width), dataclasses.asdict(self.totals)
             state = {"fields": self._windows().state_dict(), "totals": totals, "width": width}
             self.run.save_checkpoint(*pack(state))
 
@@ -270,17 +213,17 @@ class March:
             self.states.append(self._state or [0.0] * len(state_of(self.problem)))
             self.trials.append(build_trial(problem, self.settings))
             self.ends.append(high)
-        residuals = totals["residuals"] or {"the equation": float("inf")}
+        residuals = totals.residuals or {"the equation": float("inf")}
         return Marched(
             trial=self._windows(),
             settings=self.settings,
-            iterations=totals["iterations"],
-            validation=totals["validation"] if ends else float("inf"),
+            iterations=totals.iterations,
+            validation=totals.validation if ends else float("inf"),
             ends=[end - self._interval[0] for end in ends or self.ends],
-            rejected=totals["rejected"],
-            neurons=totals["neurons"],
+            rejected=totals.rejected,
+            neurons=totals.neurons,
             stopped=stopped or f"{name} = {high:g} is reached",
-            elapsed=totals["elapsed"],
+            elapsed=totals.elapsed,
             evidence=Evidence(residuals=residuals, unsettled=unsettled),
         )
 
@@ -293,13 +236,13 @@ class March:
         rebuilt.load_state_dict(state["fields"])
         self.trials = rebuilt.trials
         self.ends, self.states = rebuilt.ends.tolist(), rebuilt.states.tolist()
-        self.totals = {"sizes": [], **state["totals"]}  # which older checkpoints do not keep
+        self.totals = Totals(**state["totals"])
         self._width = WindowLength(**state["width"])
 
     def _tell_of(self, end: float) -> Callable[[Progress], None]:
         """An observer of one window's training that reports on all windows."""
         totals = self.totals
-        done, elapsed = totals["iterations"], totals["elapsed"]
+        done, elapsed = totals.iterations, totals.elapsed
         low, high = self._interval
 
         def tell(progress: Progress) -> None:
@@ -316,8 +259,8 @@ class March:
 
     def _tell(self, progress: Progress) -> None:
         if progress.stopped is not None:
-            progress.iteration = self.totals["iterations"]
-            progress.elapsed = self.totals["elapsed"]
+            progress.iteration = self.totals.iterations
+            progress.elapsed = self.totals.elapsed
         for observer in self.observers:
             observer(progress)
 
