@@ -92,7 +92,7 @@ class _File:
     arrays: Mapping[str, Any]
 
     def take(self, name: str, axes: int, count: int | None = None) -> Any:
-        """An array of numbers with so many axes and, if told, rows."""
+        """An array of numbers with the given number of axes and, if given, of rows."""
         if name not in self.arrays:
             raise DataError(
                 f"{self.path}: holds no array {name!r}, only {', '.join(sorted(self.arrays))}; see "
