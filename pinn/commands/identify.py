@@ -98,6 +98,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="RE",
         help="errors are against lambda_2 = 1 / RE (default 100; burgers 100 pi)",
     )
+    _add_network_arguments(parser)
+    add_json_argument(parser)
+
+
+def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    from sciformer.cli.arguments import positive_integer, positive_number
+
     network = parser.add_argument_group("the network")
     network.add_argument(
         "--samples",
@@ -134,7 +141,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="cpu (default), cuda or mps; the weak form runs on the CPU",
     )
-    add_json_argument(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

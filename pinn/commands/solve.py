@@ -44,12 +44,7 @@ SEVERAL_PROCESSES = True  # those that torchrun starts share the points
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
     from pinn.commands.certify_solution import add_arguments
-    from sciformer.cli.arguments import (
-        add_run_arguments,
-        add_set_argument,
-        positive_integer,
-        positive_number,
-    )
+    from sciformer.cli.arguments import add_run_arguments
 
     parser.epilog = EPILOG
     parser.add_argument(
@@ -63,6 +58,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     # None means "as in the resumed run, or else the default".
     parser.set_defaults(seed=None, dtype=None, device=None)
+    _add_training_arguments(parser)
+    _add_learned_arguments(parser)
+    add_arguments(parser)
+    parser.add_argument(
+        "--ablation",
+        action="store_true",
+        help="then solve with one token per point, and print both (twice the time)",
+    )
+
+
+def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the choices of a training and its limits."""
+    from sciformer.cli.arguments import add_set_argument, positive_integer, positive_number
+
     parser.add_argument(
         "--model",
         metavar="NAME",
@@ -101,6 +110,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "a parameter of the problem, of the network, of the training, or of one of its "
         "objects as in optimiser.damping=0.1",
     )
+
+
+def _add_learned_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what an answer of a learned family takes."""
     parser.add_argument(
         "--from",
         dest="learned",
@@ -118,12 +131,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--refine",
         action="store_true",
         help="with --readings: more digits by least squares on the equations, a few seconds",
-    )
-    add_arguments(parser)
-    parser.add_argument(
-        "--ablation",
-        action="store_true",
-        help="then solve with one token per point, and print both (twice the time)",
     )
 
 

@@ -78,16 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.pde is not None:
         _refuse_what_is_for_formulas(arguments)
         return compile_pde.run(arguments)
-    if arguments.formula is None or arguments.tokens is None:
-        raise UsageError(
-            "sciformer compile: needs a formula and --tokens, or an equation with --pde; for "
-            'example `sciformer compile "x1*x2; x1" --tokens 2 --epsilon 0.1`.'
-        )
-    if arguments.onnx and arguments.dtype != "float32":
-        raise UsageError(
-            "sciformer compile: --onnx needs --dtype float32, because an ONNX program has the "
-            "error of single precision."
-        )
+    _refuse_half_a_formula(arguments)
     from sciformer.cli.console import Progress, note
     from theory.universal import compile as compile_formula
     from theory.universal.figures import draw, is_drawable
@@ -136,6 +127,19 @@ def run(arguments: argparse.Namespace) -> int:
         note(f"compiled as {layer.certificate.formula}")
     note(f"written to {path}" + (", with figure.png" if has_figure else ""))
     return 0
+
+
+def _refuse_half_a_formula(arguments: argparse.Namespace) -> None:
+    if arguments.formula is None or arguments.tokens is None:
+        raise UsageError(
+            "sciformer compile: needs a formula and --tokens, or an equation with --pde; for "
+            'example `sciformer compile "x1*x2; x1" --tokens 2 --epsilon 0.1`.'
+        )
+    if arguments.onnx and arguments.dtype != "float32":
+        raise UsageError(
+            "sciformer compile: --onnx needs --dtype float32, because an ONNX program has the "
+            "error of single precision."
+        )
 
 
 def _refuse_what_is_for_formulas(arguments: argparse.Namespace) -> None:
