@@ -18,6 +18,8 @@ from pinn.optimisers.protocol import StepReport
 from pinn.sampling.samplers import WarpedSobol
 from pinn.sampling.schedule import Schedule, Stage
 from pinn.settings import Settings
+from pinn.solution import Solution
+from pinn.trainers import make_trainer
 from pinn.training.collocation import HELD_OUT, Collocation
 from pinn.training.evidence import evidence_of
 from pinn.training.history import History
@@ -261,16 +263,14 @@ def test_evidence_counts_what_the_training_did() -> None:
     """Kills: a share of failed steps over something else, a ratio upside down."""
     settings = Settings(network=NETWORK, points=0.05, digits=None)
     problem = pinn.find_problem("heat")
-    solved = pinn.solve(problem, settings, Limits(iterations=5), progress=False)
-    from pinn.trainers import make_trainer
-
-    trainer = make_trainer(solved.solution, Limits(iterations=5))
+    solution = Solution(problem, build_trial(problem, settings), settings)
+    trainer = make_trainer(solution, Limits(iterations=1))
     trainer.run()
     progress = trainer.progress
     progress.iteration, progress.failures, progress.note = 8, 2, "n"
     progress.figures["restarts"] = 3.0
     progress.best_validation, progress.loss = 5.0, 2.0
-    found = evidence_of(problem, solved.solution.trial, trainer, "Try this.")
+    found = evidence_of(problem, solution.trial, trainer, "Try this.")
     assert (found.failed, found.restarts, found.note) == (0.25, 3, "n")
     assert found.overfit == pytest.approx(2.5)
     assert found.offer == "Try this."
