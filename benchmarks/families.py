@@ -8,7 +8,8 @@
 
 One thread; seconds are those of this process, so that other work on the machine costs wall time
 only. `--seeds 3` repeats with other seeds, `--share 0.1` takes a tenth of the seconds, and
-`--network SpectralBranch` runs the lines of that network alone.
+`--network SpectralBranch` runs the lines of that network alone, `--sensors 64` reads members at 64
+uniform places in place of their exact functions.
 """
 
 from __future__ import annotations
@@ -67,14 +68,14 @@ ROWS: dict[str, Row] = {
 }
 
 
-def run(row: Row, seeds: int, share: float) -> None:
+def run(row: Row, seeds: int, share: float, sensors: int | None) -> None:
     """One line for each network and seed."""
     name, seconds, runs = row
     found = []
     for network, start, schedule in runs:
         for seed in range(seeds if network is not None else 1):
             learned = _learned(name, network, start, schedule, share * seconds, seed)
-            errors = asdict(learned.errors(100))
+            errors = asdict(learned.errors(100, sensors=sensors))
             label = "none" if network is None else type(network).__name__
             figures = [errors[key] for key in ("median", "mean", "q95", "worst", "milliseconds")]
             spent = learned.about.get("train_seconds", 0.0)
@@ -120,6 +121,7 @@ def main() -> None:
     parser.add_argument("row", choices=[*ROWS, "coverage"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--share", type=float, default=1.0, help="of the seconds")
+    parser.add_argument("--sensors", type=int, help="uniform readings; else functions are known")
     parser.add_argument("--network", help="only the lines of this class")
     parser.add_argument("--start", help="only the lines that start so")
     arguments = parser.parse_args()
@@ -134,7 +136,7 @@ def main() -> None:
             if arguments.network in (None, type(network).__name__)
             and arguments.start in (None, start)
         ]
-        run((name, seconds, chosen), arguments.seeds, arguments.share)
+        run((name, seconds, chosen), arguments.seeds, arguments.share, arguments.sensors)
 
 
 if __name__ == "__main__":
