@@ -15,7 +15,7 @@ from pinn.problem.scales import extent
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pinn.problem.problem import Problem
 
@@ -25,12 +25,13 @@ PROBES = 64
 ROUNDING = 1e-9
 
 
-def check_directions(problem: Problem) -> None:
+def check_directions(problem: Problem, free: Mapping[str, Sequence[Face]]) -> None:
     """Refuses a value that is missing where a flow enters, and a diffusion that runs backwards.
 
     Args:
         problem: only one with one equation, one field and known coefficients of its highest
             derivatives is looked at.
+        free: ends of each coordinate at which the equation itself takes the place of a condition.
 
     Raises:
         UsageError: the sentence says where a value belongs.
@@ -40,7 +41,7 @@ def check_directions(problem: Problem) -> None:
     _check_flow(problem)
     for coordinate, name in zip(problem.coordinates, problem.domain.coordinates, strict=True):
         if name not in problem.periodic:
-            _refuse_backwards(problem, coordinate, name)
+            _refuse_backwards(problem, coordinate, name, free.get(name, ()))
 
 
 def faces_of(problem: Problem, name: str) -> list[Face]:
@@ -97,7 +98,7 @@ def _passed(problem: Problem) -> tuple[list[Face], list[Face]]:
     return entered, left
 
 
-def _refuse_backwards(problem: Problem, coordinate: Any, name: str) -> None:
+def _refuse_backwards(problem: Problem, coordinate: Any, name: str, free: Sequence[Face]) -> None:
     """Refuses values at one end of a coordinate alone, towards the other of which they grow without
     bound.
 
@@ -109,7 +110,7 @@ def _refuse_backwards(problem: Problem, coordinate: Any, name: str) -> None:
     if any(len(d.variable_count) > 1 for d in derivatives):
         return  # mixed ones may hold waves of short length back, as u_xxt does
     faces = faces_of(problem, name)
-    ends = [face for face in faces if is_given(problem, face)]
+    ends = [face for face in faces if face in free or is_given(problem, face)]
     order = order_of(problem, problem.fields[0], coordinate)
     if len(faces) != 2 or len(ends) != 1 or order not in (1, 2):
         return

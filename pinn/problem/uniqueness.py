@@ -25,14 +25,13 @@ def check_uniqueness(problem: Problem) -> None:
     """Refuses a linear problem that 0 does not solve alone without its sources.
 
     Args:
-        problem: only one in a box of one to three coordinates is looked at, with linear equations
-            and conditions, whatever they take from elsewhere; an evolution is determined by its
-            start.
+        problem: only one of one to three coordinates is looked at, with linear equations and
+            conditions, whatever they take from elsewhere; an evolution is determined by its start.
 
     Raises:
         UsageError: the sentence says so.
     """
-    if _is_evolution(problem):
+    if is_evolution(problem):
         return
     collocation = attempt(problem)
     if collocation is None or not collocation.is_linear:
@@ -54,7 +53,7 @@ def is_determined(problem: Problem) -> bool:
     """Whether what is known at one end says all that follows: an initial value problem, whose
     equations and conditions name the highest derivatives without a choice.
     """
-    if problem.functionals or (len(problem.coordinates) > 1 and not _is_evolution(problem)):
+    if problem.functionals or (len(problem.coordinates) > 1 and not is_evolution(problem)):
         return False
     if len({problem.domain.part(c.on) for c in problem.conditions}) > 1 and not problem.time:
         return False
@@ -80,7 +79,7 @@ def _is_linear_in_highest(form: Any, fields: Sequence[Any]) -> bool:
     return True
 
 
-def _is_evolution(problem: Problem) -> bool:
+def is_evolution(problem: Problem) -> bool:
     """Whether a start determines what follows: nothing is linked, and time has one end."""
     is_open = problem.time is not None and problem.time not in problem.periodic
     return is_open and not problem.functionals and len(problem.coordinates) > 1

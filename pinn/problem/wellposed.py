@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sympy
+import torch
 
 from pinn.geometry.box import Face
 from pinn.problem.characteristics import check_characteristics
@@ -17,14 +18,21 @@ from pinn.problem.reading import difference
 from pinn.problem.scales import summands
 from pinn.problem.singular_ends import free_ends
 from pinn.problem.smoothness import jumps
+from pinn.problem.solvability import are_tied, check_solvability
 from pinn.problem.uniqueness import check_uniqueness
 from pinn.references.exact import evaluate
-from sciformer.errors import UsageError
+from sciformer.errors import DomainError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pinn.geometry.base import Part
     from pinn.problem.problem import Condition, Problem
+
+# Points of a part at which it is looked whether a condition holds there.
+PROBES = 32
+# Normals along a coordinate below this are 0 but for rounding.
+ROUNDING = 1e-9
 
 
 def check_conditions(problem: Problem) -> None:
@@ -57,12 +65,16 @@ def check_conditions(problem: Problem) -> None:
             f"{len(problem.fields)} fields {', '.join(problem.field_names)}; add an equation for "
             f"each, or measured data."
         )
+    ends = {
+        name: free_ends(problem, coordinate, name)
+        for coordinate, name in zip(problem.coordinates, problem.domain.coordinates, strict=True)
+    }
     for field in problem.fields:
         for coordinate, name in zip(problem.coordinates, problem.domain.coordinates, strict=True):
             order = order_of(problem, field, coordinate)
             if name in problem.periodic:
                 continue
-            free = free_ends(problem, coordinate, name)
+            free = ends[name]
             if name == problem.time:
                 _check_start(problem, field, order - len(free))
             elif order >= 2:
@@ -70,11 +82,12 @@ def check_conditions(problem: Problem) -> None:
     for coordinate, name in zip(problem.coordinates, problem.domain.coordinates, strict=True):
         if name not in problem.periodic:
             _check_count(problem, coordinate, name)
-    check_directions(problem)
+    check_directions(problem, ends)
     check_characteristics(problem)
     _refuse_free_constants(problem)
     _refuse_zero(problem)
     check_uniqueness(problem)
+    check_solvability(problem)
 
 
 def _on(problem: Problem, face: Face) -> list[Condition]:
@@ -119,16 +132,39 @@ def _check_ends(problem: Problem, field: Any, name: str, order: int, free: Seque
         return  # an initial value problem in a coordinate of any name
     if len(problem.fields) > 1 and len(problem.coordinates) == 1:
         return  # counted over all fields
-    space = [p.name for p in problem.domain.parts() if not _is_time(p, problem.time)]
     missing = [face.name for face in faces if face not in (*given, *free)]
-    if not faces and not any(part.is_called(other) for part in given for other in space):
-        missing = space[:1]
+    missing += _uncovered(problem, name, given)
     if missing:
         raise UsageError(
             f"{problem.name}: {field} is differentiated twice or more in {name} and has no "
             f"condition on {', '.join(missing)}; add for example "
             f'Condition(Eq({field}, ...), on="{missing[0]}"), or periodic=("{name}",).'
         )
+
+
+def _uncovered(problem: Problem, name: str, given: Sequence[Part]) -> list[str]:
+    """Names of the parts that bound a coordinate, are no faces of it, and lie on none of those
+    given.
+    """
+    axis = problem.domain.coordinates.index(name)
+    found: dict[str, tuple[Part, torch.Tensor]] = {}
+    for called, part in problem.domain.named_parts().items():
+        if isinstance(part, Face) or part in given:
+            continue
+        try:
+            points = part.sample(PROBES)
+        except DomainError:
+            continue  # nothing is left of it
+        across = part.normal(points)[:, axis].abs() > ROUNDING
+        is_held = torch.stack([across & one.contains(points) for one in (part, *given)])
+        if bool((is_held[0] & ~is_held[1:].any(0)).any()):
+            found[called] = part, points
+    # An edge says more than the polygon that it belongs to.
+    return [
+        called
+        for called, (part, _) in found.items()
+        if not any(bool(part.contains(p).all()) for q, p in found.values() if q is not part)
+    ]
 
 
 def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
@@ -150,7 +186,10 @@ def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
             f"{needed} are needed, for example the derivatives there that are known."
         )
     more = len(problem.unknown) + sum(_fixes_a_constant(problem, f) for f in problem.fields)
-    if given > needed + more and _are_counted(problem):
+    excess = given - needed - more
+    if excess > 0 and any(functionals_in(difference(c.equation)) for c in independent):
+        check_solvability(problem)  # a moment is often meant to fix what the equation leaves open
+    if excess > 0 and _are_counted(problem) and not are_tied(problem, excess):
         raise UsageError(
             f"{problem.name}: the equations are of order {needed} in {name} and have {given} "
             f"conditions on {named(faces)} together, so {given - needed} too many are given; "
@@ -256,10 +295,6 @@ def _refuse_jumps(problem: Problem) -> None:
                         f"q = coefficient * slope with an equation for the derivative of q; or, "
                         f"if this equation is meant as it stands, divide it by the coefficient."
                     )
-
-
-def _is_time(part: Any, time: str | None) -> bool:
-    return isinstance(part, Face) and part.coordinate == time
 
 
 def _times(order: int) -> str:

@@ -86,12 +86,13 @@ def remarked(verdict: Verdict, solution: Solution) -> Verdict:
 def _polished(collocation: Collocation, solution: Solution) -> Array | None:
     """The solution on polynomials, solved to the last digits; None where these do not show it."""
     space = collocation.space
-    points, weights = space.nodes(collocation.nodes)
+    points, weights = space.inside(collocation.nodes)
     first = next(solution.trial.parameters())
     with torch.no_grad():
         fields = solution.trial.at(torch.from_numpy(points).to(first.device, first.dtype))
     rows = space.rows(points, [0] * points.shape[1])
-    own = (fields.double().cpu().numpy() * weights[:, None] ** 2).T @ rows
+    values = fields.double().cpu().numpy() * weights[:, None]
+    own = np.linalg.lstsq(rows * weights[:, None], values, rcond=None)[0].T
     if not np.isfinite(own).all() or space.tail(own) > RESOLVED:
         return None
     found = solve(collocation, own)
@@ -125,10 +126,11 @@ def other_solution(collocation: Collocation, own: Array) -> tuple[Array, bool] |
 def _starts(collocation: Collocation, own: Array) -> Iterator[Array]:
     yield from (factor * own for factor in FACTORS)
     # An arch: 1 - z^2 in each coordinate -1 < z < 1, but for its size.
-    points, weights = collocation.space.nodes(collocation.nodes)
+    points, weights = collocation.space.inside(collocation.nodes)
     low, high = (np.array(ends) for ends in zip(*collocation.space.intervals, strict=True))
     arch = (1 - ((2 * points - low - high) / (high - low)) ** 2).prod(1)
-    shape = (arch * weights**2) @ collocation.space.rows(points, [0] * points.shape[1])
+    rows = collocation.space.rows(points, [0] * points.shape[1])
+    shape = (arch * weights**2) @ rows  # on polynomials that are orthonormal in the mean
     size = float(np.linalg.norm(own, axis=1).max())
     for move in MOVES:
         for sign in (1.0, -1.0):
@@ -150,7 +152,7 @@ def _distance(one: Array, other: Array) -> float:
 
 def _difference(solution: Solution, collocation: Collocation, own: Array, other: Array) -> str:
     """Where the two differ most, in words."""
-    points, _ = collocation.space.nodes(collocation.nodes)
+    points, _ = collocation.space.inside(collocation.nodes)
     rows = collocation.space.rows(points, [0] * points.shape[1])
     values = np.stack([state @ rows.T for state in (own, other)])  # (2, f, p)
     apart = np.abs(values[1] - values[0])

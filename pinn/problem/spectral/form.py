@@ -167,6 +167,14 @@ def _sampled(problem: Problem, atom: Any) -> tuple[int, tuple[int, ...]]:
     return problem.fields.index(field), tuple(int(counts[c]) for c in problem.coordinates)
 
 
+def _real(values: Any) -> Array:
+    """Values as real numbers; some functions of scipy give them as complex ones."""
+    real = np.real_if_close(values)
+    if np.iscomplexobj(real):
+        raise ArithmeticError("not real")
+    return np.asarray(real, dtype=np.float64)
+
+
 def _function(
     arguments: Sequence[Any], forms: Sequence[Any]
 ) -> Callable[[Sequence[Array], int], list[Array]]:
@@ -177,7 +185,7 @@ def _function(
     def call(values: Sequence[Array], count: int) -> list[Array]:
         try:
             with np.errstate(all="ignore"):
-                found = [np.asarray(one, dtype=np.float64) for one in compiled(*values)]
+                found = [_real(one) for one in compiled(*values)]
         except (TypeError, ValueError, NameError) as error:
             raise ArithmeticError("a function that numbers cannot be put in") from error
         whole = [np.broadcast_to(one, (count,)) for one in found]

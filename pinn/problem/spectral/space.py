@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.polynomial import legendre
 
+from pinn.geometry.box import Face
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from pinn.geometry.base import Part
+
     Array = NDArray[np.float64]
+
+
+ROUNDING = 1e-9  # of a root that is a whole number
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,11 @@ class Space:
     intervals: Sequence[tuple[float, float]]
     degree: int
     fields: int
+
+    @staticmethod
+    def most(columns: int, axes: int) -> int:
+        """The largest number of polynomials along each axis that make no more than so many."""
+        return int(columns ** (1 / axes) + ROUNDING)
 
     @property
     def size(self) -> int:
@@ -58,10 +70,18 @@ class Space:
         halves = [(high - low) / 2 for low, high in self.intervals]
         return math.prod(half**-order for half, order in zip(halves, orders, strict=True))
 
-    def nodes(self, count: int, held: tuple[int, float] | None = None) -> tuple[Array, Array]:
-        """Gauss-Legendre nodes (p, c) of a box, or of the face where an axis is held at a value,
-        and the roots of their weights (p,), of sum 1.
+    def inside(self, count: int) -> tuple[Array, Array]:
+        """Gauss-Legendre nodes (p, c) of the box, `count` along each coordinate, and the roots of
+        their weights (p,), of sum 1.
         """
+        return self._nodes(count, None)
+
+    def on(self, part: Part, count: int) -> tuple[Array, Array]:
+        """The same on a face of the box."""
+        assert isinstance(part, Face), "a box has faces only"
+        return self._nodes(count, (part.axis, part.value))
+
+    def _nodes(self, count: int, held: tuple[int, float] | None) -> tuple[Array, Array]:
         places, weights = legendre.leggauss(count)
         axes, shares = [], []
         for axis, (low, high) in enumerate(self.intervals):

@@ -30,7 +30,7 @@ def line(equations: Any, *given: tuple[Any, Any], **more: Any) -> Problem:
 def found(problem: Problem, guess: Any) -> tuple[Collocation, Any]:
     """The solution near a guess on polynomials."""
     collocation = Collocation(problem)
-    points, weights = collocation.space.nodes(collocation.nodes)
+    points, weights = collocation.space.inside(collocation.nodes)
     guesses = guess if isinstance(guess, tuple) else (guess,)
     values = [
         sympy.lambdify(x, one + 0 * x)(points[:, 0]) * np.ones(len(points)) for one in guesses
