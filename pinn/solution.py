@@ -15,8 +15,15 @@ from pinn.accuracy import Errors as Errors
 from pinn.accuracy import ReferenceGrid as ReferenceGrid
 from pinn.accuracy import grid_counts as grid_counts
 from pinn.accuracy import in_gauge
-from pinn.assembly import rebuilt
 from pinn.loss.terms import quantities
+from pinn.saved_network import (
+    NETWORK,
+    available,
+    load_trial,
+    open_solve,
+    refuse_unfinished,
+    save_network,
+)
 from pinn.settings import Settings
 from pinn.trial.parameters import Parameters
 from pinn.trial.trial_solution import TrialSolution
@@ -36,7 +43,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-NETWORK = "network.safetensors"
 LOOK = 64  # points at which a loaded network is looked at: what is damaged has no values anywhere
 BLOCK = 20_000  # points whose derivatives are in memory at once: some 100 MB for a small network
 
@@ -236,11 +242,7 @@ class Solution:
 
     def save(self, run: Run) -> None:
         """Writes the trained parameters and the fields on a grid into a run directory."""
-        from safetensors.torch import save_file
-
-        with run.file(NETWORK) as path:
-            tensors = {k: v.contiguous() for k, v in self.trial.state_dict().items()}
-            save_file(tensors, path, {"run": run.digest})
+        save_network(self.trial, run)
         axes, fields = self.on_grid()
         run.write_array("solution.npz", **axes, **fields)
 
@@ -269,60 +271,18 @@ class Solution:
         """
         from pinn.problem.registry import find_problem
         from pinn.problem.source import name_in
-        from sciformer.runs.reading import read_tensors
 
         run = open_solve(directory)
-        config = run.config
-        path = Path(directory) / NETWORK
-        if not path.exists():
-            raise DataError(
-                f"Solution: {directory} has not finished; continue it with --resume {directory}."
-            )
-        problem = find_problem(name_in(run, trust=trust), config["parameters"])
+        refuse_unfinished(run)
+        problem = find_problem(name_in(run, trust=trust), run.config["parameters"])
         given = {} if network is None else {"network": network}
-        settings = Settings.from_json(config["settings"], **given)
+        settings = Settings.from_json(run.config["settings"], **given)
         settings = replace(settings, device=device or available(settings.device))
-        try:
-            found, texts = read_tensors(path, inside=run.path)
-            run.refuse_foreign(path, texts.get("run", ""))
-            trial = rebuilt(problem, settings, config, found)
-            tensors, _ = read_tensors(path, trial.state_dict(), inside=run.path)
-        except DataError as error:
-            raise DataError(
-                f"Solution: {path} is damaged or belongs to another network; "
-                f"solve again with --resume {directory}: {error}"
-            ) from error
-        trial.load_state_dict(tensors)
-        solution = cls(problem, trial, settings)
+        solution = cls(problem, load_trial(run, problem, settings), settings)
         values = solution(problem.domain.sample(LOOK))
         if not all(np.isfinite(np.asarray(value)).all() for value in values.values()):
             raise DataError(
-                f"Solution: the network of {path} has no finite values; it is damaged, solve again."
+                f"Solution: the network of {run.path / NETWORK} has no finite values; it is "
+                "damaged, solve again."
             )
         return solution
-
-
-def available(device: str) -> str:
-    """The device that a run was trained on, or the CPU where it is not here."""
-    try:
-        return device if torch.empty(1, device=device).isfinite().numel() else "cpu"
-    except (RuntimeError, AssertionError, NotImplementedError):
-        return "cpu"
-
-
-def open_solve(directory: str | Path) -> Run:
-    """The run of a solve, finished or not.
-
-    Raises:
-        DataError: the directory is not a run, or one of another command.
-    """
-    from sciformer.runs import Run
-
-    run = Run.open(directory)
-    types = {"problem": str, "parameters": dict, "settings": dict}
-    if not all(isinstance(run.config.get(key), kind) for key, kind in types.items()):
-        raise DataError(
-            f"Solution: {directory} is a run of {run.kind!r}, not of `sciformer solve` with a "
-            "problem that it can continue; name another."
-        )
-    return run

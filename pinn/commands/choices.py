@@ -96,7 +96,7 @@ def chosen_settings(
 def where_possible(settings: Settings, asked: str | None) -> Settings:
     """Settings of a saved run, on the CPU where its device is not here and no other is asked
     for."""
-    from pinn.solution import available
+    from pinn.saved_network import available
     from sciformer.cli.console import note
 
     device = asked or available(settings.device)

@@ -111,7 +111,7 @@ def _after(arguments: argparse.Namespace, pruned: Pruned) -> dict[str, Any]:
 
     from pinn.compression import bare, count
     from pinn.problem.source import create
-    from pinn.solution import NETWORK, open_solve
+    from pinn.saved_network import NETWORK, open_solve
     from pinn.solving import solve
     from pinn.training.trainer import Limits
     from sciformer.runs import Run

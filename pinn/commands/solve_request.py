@@ -125,7 +125,7 @@ class Request:
         return kept_trial(self.problem, settings, self._config)
 
     def _resumed(self) -> Run | None:
-        from pinn.solution import open_solve
+        from pinn.saved_network import open_solve
 
         return open_solve(self._arguments.resume) if self._arguments.resume else None
 
