@@ -77,10 +77,10 @@ def ratio(seed: int) -> float:
     """The proven bound over the true error; Burgers for odd seeds."""
     generator = np.random.default_rng([seed, 13])
     problem, exact = problem_with(generator, is_burgers=bool(seed % 2))
-    network = MLP.Sizes(width=4 + seed % 4, layers=1 + seed % 3 // 2)
+    network = MLP.Sizes(width=4 + seed % 4, layers=1 + (seed % 5 > 2))
     trial = build_trial(problem, Settings(network=network, seed=seed, spread=True))
     true = true_l1(trial, exact)
-    bound = prove_error(problem, trial, 0.5 * true)
+    bound = prove_error(problem, trial, 2 * true)
     assert bound.kind is Kind.PROVEN
     return bound.bound / true
 
