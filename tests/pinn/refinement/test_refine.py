@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from pinn.refinement import candidates, refine
 from pinn.refinement.linearised import Linearised
 from pinn.refinement.refine import Refiner, _Work
 from pinn.refinement.report import Iterate, estimate
+from pinn.refinement.size import size_of
 from pinn.refinement.stepping import Step
 from pinn.refinement.wide_layer import WideLayer
 from pinn.settings import Settings
@@ -127,6 +129,19 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
 
     assert np.array_equal(at_points(1), at_points(1))
     assert not np.array_equal(at_points(1), at_points(2))
+
+
+@pytest.mark.parametrize(("periodic", "share"), [((), 0.2048), (("x",), 0.1)])
+def test_in_many_coordinates_points_lie_denser_at_faces(
+    periodic: tuple[str, ...], share: float
+) -> None:
+    """Kills: uniform points everywhere, a periodic coordinate that counts as one with faces."""
+    problem = dataclasses.replace(flow_with_data(), periodic=periodic)
+    work = _Work(Refiner(neurons=100), problem, trial_of(problem), {}, refine.ALONE)
+    fitted, validation = work._points(size_of(400, 3, 3))
+    for imposed, expected in ((fitted, share), (validation, 0.1)):
+        near = float((imposed.samples[0].points[:, 1:] < 0.1).double().mean())
+        assert near == pytest.approx(expected, abs=0.01)
 
 
 def test_too_little_time_and_wrong_requests_are_said() -> None:
