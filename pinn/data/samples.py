@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 1 << 30  # ten million lines, far above what a fit looks at
 MOST_NUMBERS = 50_000_000  # of an unpacked file: 400 MB
 SIGMA = "sigma"
+INDEX = ""  # the name of the first column as pandas writes it: numbers of the rows
 
 
 def load_samples(
@@ -99,6 +100,8 @@ def _check_names(
         )
     known = {*coordinates, *quantities, SIGMA, *(f"{SIGMA}_{key}" for key in quantities)}
     for number, key in enumerate(there):
+        if key == INDEX and number == 0:
+            continue
         if key not in known or key in there[:number]:
             what = "twice" if key in known else "and nobody knows it"
             raise DataError(
@@ -112,6 +115,12 @@ def _read_table(
     table = Table(path.name, read_bytes(path, MOST_BYTES), (*coordinates, *quantities))
     _check_names(table.where, table.header, coordinates, quantities)
     columns = table.columns()
+    index = columns.pop(INDEX, np.zeros(0))
+    if len(np.unique(index)) < len(index) or (index % 1).any():
+        raise DataError(
+            f"{table.where}: column 1 has no name and does not number the rows; give it one, or "
+            "remove it."
+        )
     for label, column in columns.items():
         wrong = np.flatnonzero(~(column > 0))
         if label.startswith(SIGMA) and len(wrong):

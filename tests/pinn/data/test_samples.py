@@ -33,10 +33,12 @@ def written(path: Path, text: str, name: str = "samples.csv") -> Path:
         '"t [s]";"x (m, along)";"u(x, t)";\'sigma\'\n2;1;3;0.5\n5;4;6;0.25\n',
         "# measured in May\n# t,x,u,sigma\n2,1,3,0.5\n# a pause\n5,4,6,0.25\n",
         "# measured in May\nt,x,u,sigma\n2,1,3,0.5\n5,4,6,0.25\n",
+        ",t,x,u,sigma\n0,2,1,3,0.5\n7,5,4,6,0.25\n",
     ],
 )
 def test_a_table_is_read_by_its_header(tmp_path: Path, text: str) -> None:
-    """Kills: columns by position, a mark of bytes read as a name, a noise of another line."""
+    """Kills: columns by position, a mark of bytes read as a name, a noise of another line, the
+    numbers of rows that pandas writes refused or read as a field."""
     cloud = load_samples(written(tmp_path, text), *NAMES)
     order = np.argsort(cloud.points[:, 0])
     assert cloud.points[order].tolist() == [[1, 2], [4, 5]]
@@ -68,6 +70,9 @@ def test_a_table_is_read_by_its_header(tmp_path: Path, text: str) -> None:
         ("sep=;\n", "is empty"),
         ("x,t,u\n1,2,\x003\n", "line 2"),
         ("x,t,u,sigma\n1,2,3,1\n1,2,3,0\n", "line 3: sigma is 0; a standard deviation must be"),
+        (",x,t,u\n0.5,1,2,3\n1,1,2,4\n", "column 1 has no name and does not number the rows"),
+        (",x,t,u\n1,1,2,3\n1,1,2,4\n", "column 1 has no name and does not number the rows"),
+        ("x,,t,u\n1,2,3,4\n", "column 2 is called '', and nobody knows it"),
         ("x,t,u,v,sigma_u\n1,2,3,4,5\n", "noise of some quantities is missing; add sigma_v"),
     ],
 )
