@@ -48,6 +48,7 @@ class Scales:
         units: unit of each coordinate, by symbol.
         fields: size of each field.
         equations: sum of the sizes of the terms of each equation, in order.
+        derivatives: the same of those terms that hold derivatives of fields.
         steep: the length over which a known function varies, by coordinate, where that is shorter
             than any unit.
 
@@ -75,6 +76,8 @@ class Scales:
         self.fields = self._field_sizes()
         found = [self._total(terms) for terms in self._terms]
         self.equations = list(problem.residual_sizes) or found
+        moving = ([term for term in terms if not term.is_bare] for terms in self._terms)
+        self.derivatives = [sum(t.size(self.fields, self._amplitude) for t in m) for m in moving]
 
     @classmethod
     def of(cls, problem: Problem) -> Scales:

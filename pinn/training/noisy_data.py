@@ -12,10 +12,10 @@ from torch import Tensor
 
 from pinn.loss import terms
 from pinn.loss.least_squares import LeastSquares, Weighted, Workspace
-from pinn.problem.scales import Scales
 from pinn.sampling.samplers import Current, Sample, UniformSobol
 from pinn.sampling.schedule import Renewal
 from pinn.training.collocation import BOUNDARY_SHARE, FEWEST, soft_conditions
+from pinn.training.sizes_by_data import sizes_by_data
 from pinn.trial.parameters import Parameters
 from sciformer.runs.processes import ALONE
 
@@ -212,8 +212,8 @@ def _units(problem: Problem) -> tuple[float, float, list[float] | None]:
     """The least noise, the size of the data, and what each equation is divided by.
 
     Without `scales` noise and size are shares of the range of each quantity, and equations count
-    relative to the sizes of their terms: any units give the same fit. A problem with `scales` is
-    one in units of order one, and stays as it is.
+    relative to the sizes of their terms: any units, and any zero of them, give the same fit. A
+    problem with `scales` is one in units of order one, and stays as it is.
     """
     levels = [
         (float(np.min(cloud.noise[name])), float(values.std()) or float(abs(values).max()) or 1.0)
@@ -224,7 +224,7 @@ def _units(problem: Problem) -> tuple[float, float, list[float] | None]:
         return min(noise for noise, _ in levels), max(size for _, size in levels), None
     known = {**problem.parameters, **{s: u.size for s, u in problem.unknown.items()}}
     typical = replace(problem, parameters=known, unknown={}, exact={}, reference=None)
-    return min(noise / size for noise, size in levels), 1.0, Scales.of(typical).equations
+    return min(noise / size for noise, size in levels), 1.0, sizes_by_data(typical)
 
 
 def _even(points: Tensor) -> Sample:

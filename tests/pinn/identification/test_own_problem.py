@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from pinn.data.cloud import Cloud
 from pinn.identification.asking import with_noise, with_unknown
 from pinn.identification.estimate import rounded
 from pinn.networks import MLP
+from pinn.problem.scales import Scales
 from pinn.sampling.schedule import Schedule, Stage
 from pinn.settings import Settings
+from pinn.training.sizes_by_data import sizes_by_data
 from pinn.training.trainer import Limits
 from sciformer.cli.main import main
 from sciformer.errors import DataError, UnknownNameError, UsageError
@@ -99,6 +102,39 @@ def test_units_change_nothing() -> None:
     ]
     rates = [found[0].values["k"], found[1].values["k"] * 2.0**-40]
     assert rates[1] == pytest.approx(rates[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("zero", [0.0, 293.15, 1e5])
+def test_a_scale_of_temperatures_has_its_zero_anywhere(zero: float) -> None:
+    """A cooling by five degrees in kelvins gave k = 0.4 +- 1.1 where scipy finds +- 0.013.
+
+    Kills: equations that are held to a share of terms that cancel.
+    """
+    values = zero + 5 * np.exp(-0.4 * TIMES)
+    cloud = Cloud(TIMES[:, None], {"y": values}, noise={"y": 0.05})
+    known = {K: 1.0, A: zero + 7.0}
+    posed = replace(cooling(), unknown={}, parameters=known, data=(cloud,))
+    [size] = sizes_by_data(posed)
+    largest = max(abs(values - (zero + 7.0)))  # of k (y - a), beside |y'|
+    assert largest < size < 1.2 * largest
+
+
+def test_terms_that_no_sample_tells_count_by_their_sizes() -> None:
+    """Kills: infinite or zero sizes where a field is not measured, or measured elsewhere."""
+    z = sympy.Function("z")(T)
+    equations = (sympy.Eq(Y.diff(T), -K * z), sympy.Eq(z.diff(T), 3 * Y))
+    posed = pinn.Problem(
+        name="pair",
+        coordinates=T,
+        fields=(Y, z),
+        equations=equations,
+        domain=pinn.Box(t=(0, 6)),
+        parameters={K: 2.0},
+        data=(Cloud(TIMES[:, None], {"y": readings()}, noise={"y": 0.1}),),
+    )
+    scales, [first, second] = Scales.of(posed), sizes_by_data(posed)
+    assert first == scales.equations[0]
+    assert second == pytest.approx(scales.derivatives[1] + 3 * abs(readings()).max())
 
 
 def test_samples_that_tell_nothing_are_refused() -> None:
