@@ -40,8 +40,7 @@ CASES: dict[str, list[str]] = {
     "helmholtz-20": ["helmholtz", "--set", "wavenumber=20", "--budget", "60"],
     "cavity": ["cavity", "--budget", "30"],
     "cavity-400": ["cavity", "--set", "reynolds=400", "--budget", "60"],
-    "ethier-steinman": ["ethier-steinman", *LONG],
-    "ethier-steinman-mlp": ["ethier-steinman", "--model", "mlp", "--budget", "60"],
+    "ethier-steinman": ["ethier-steinman", "--budget", "60"],
 }
 OWN: dict[str, list[str]] = {
     file.stem.replace("_", "-"): [str(file)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from pinn.geometry.box import Box
-from pinn.networks import PhysicsFormer
+from pinn.networks import MLP, PhysicsFormer
 from pinn.problem.problem import Condition, Problem
 from pinn.references.taylor_green import MOST_REYNOLDS, TaylorGreen
 from sciformer.errors import DomainError
@@ -191,7 +191,7 @@ def ethier_steinman(viscosity: float = 1.0) -> Problem:
     return Problem(
         name="ethier-steinman",
         title="Ethier-Steinman flow",
-        advice={"network": PhysicsFormer.Sizes()},
+        advice={"network": MLP.Sizes()},
         coordinates=(x, y, z, t),
         fields=(*velocity, p),
         equations=_navier_stokes(space, velocity, p, t),
