@@ -24,7 +24,7 @@ SPACE = Space([(1.0, 4.0), (-2.0, 0.0)], 5, 2)
 
 def projected(space: Space, function: Any) -> np.ndarray:
     """Coefficients (n,) of a polynomial of the space, by the mean over its box."""
-    points, roots = space.nodes(space.degree + 1)
+    points, roots = space.inside(space.degree + 1)
     values = function(*points.T) * roots
     rows = space.rows(points, [0] * len(space.intervals)) * roots[:, None]
     return np.asarray(rows.T @ values)
@@ -32,12 +32,12 @@ def projected(space: Space, function: Any) -> np.ndarray:
 
 def test_polynomials_are_orthonormal_in_the_mean_over_a_box() -> None:
     """Kills: a norm over [-1, 1], weights of another sum, axes exchanged."""
-    points, roots = SPACE.nodes(7)
+    points, roots = SPACE.inside(7)
     assert points.shape == (49, 2)
     assert (roots**2).sum() == pytest.approx(1.0, rel=1e-13)
     rows = SPACE.rows(points, (0, 0)) * roots[:, None]
     np.testing.assert_allclose(rows.T @ rows, np.eye(SPACE.size), atol=1e-12)
-    face, shares = SPACE.nodes(7, (0, 4.0))
+    face, shares = SPACE.on(Box(x=(1, 4), y=(-2, 0)).part("x=4"), 7)
     assert face.shape == (7, 2)
     assert (face[:, 0] == 4.0).all()
     assert (shares**2).sum() == pytest.approx(1.0, rel=1e-13)
@@ -159,7 +159,7 @@ def test_waves_are_radians_across_half_the_box(number: int, length: int, waves: 
     """sin 3 x over a length. Kills: a whole box for half, a square for its root."""
     problem = line(u.diff(x, 2) + number * u, (u, 0), (u, length), length=length)
     form, space = Form(problem, problem.equations[0]), Space([(0.0, float(length))], 8, 1)
-    assert form.waves(space, space.nodes(5)[0]) == pytest.approx(waves)
+    assert form.waves(space, space.inside(5)[0]) == pytest.approx(waves)
 
 
 def test_a_step_is_stretched_by_the_slope_of_what_is_divided_out() -> None:
