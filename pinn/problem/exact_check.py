@@ -27,6 +27,11 @@ EXACT = 1e-9
 # Removable singularities, such as sin(r)/r on r = 0, are looked at so far inside, as a share of the
 # domain, and in so many digits: 1/r**4 still leaves 20 of them there.
 INWARD, DIGITS = 1e-20, 100
+# A coefficient that jumps under a derivative has lost its jump before any check sees it.
+FLUX = (
+    " If a coefficient that jumps stood under a derivative there, make the flux a field of its "
+    "own, q = coefficient * slope: sympy drops the derivative of a jump."
+)
 # Points inside and on each part of the boundary.
 INSIDE, ON_PART = 64, 16
 
@@ -65,7 +70,11 @@ def check_exact(problem: Stated) -> None:
             )
     missed = missed_across(problem, problem.exact, problem.parameters)
     if missed:
-        raise DataError(f"{problem.name}: the exact solution does not satisfy {missed}.")
+        jumps = any(
+            sympy.sympify(e).has(sympy.Piecewise, sympy.Heaviside) for e in problem.equations
+        )
+        hint = FLUX if jumps else ""
+        raise DataError(f"{problem.name}: the exact solution does not satisfy {missed}.{hint}")
 
 
 def _put_in(problem: Stated, term: Any) -> Any:
