@@ -52,7 +52,7 @@ def physicsformer() -> Paper:
             ),
             *_coefficients(_weak("clean", seeds=1), WEAK, "weak form, clean data", CLEAN),
             *_coefficients(
-                _weak("noisy", "--noise", "0.01", seeds=5), WEAK, "weak form, 1 % noise", NOISY
+                _weak("noisy", "--noise", "0.01", seeds=10), WEAK, "weak form, 1 % noise", NOISY
             ),
             Untestable(
                 "cylinder wake at Re = 3900",
