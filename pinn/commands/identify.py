@@ -40,7 +40,8 @@ parameter that is --unknown starts from its value in the file, or from the one t
 Each fit by a network ends with a verdict: converged, doubtful or not converged, with the reasons
 and what to do next. Exit status: 0, or 3 if one of the fits has not converged."""
 
-DEFAULT_BUDGET_SECONDS = 240.0
+# A network on a flow or a front; a problem of one's own has the time of `pinn.identify`.
+BUDGET_SECONDS, OWN_BUDGET_SECONDS = 240.0, 60.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -125,9 +126,9 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     network.add_argument(
         "--budget",
         type=positive_number,
-        default=DEFAULT_BUDGET_SECONDS,
         metavar="SECONDS",
-        help=f"CPU seconds of training of each run (default {DEFAULT_BUDGET_SECONDS:g})",
+        help=f"CPU seconds of training of each run (default {BUDGET_SECONDS:g}, and "
+        f"{OWN_BUDGET_SECONDS:g} for a problem of your own)",
     )
     network.add_argument(
         "--iterations", type=positive_integer, metavar="N", help="largest number of steps"
@@ -148,6 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pinn.commands.result_table import halt_if_interrupted, status_of, warn
     from sciformer.cli.console import Progress, note, print_json, print_table
 
+    arguments.budget = budget_of(arguments)
     if _is_own(arguments):
         from pinn.commands.identify_samples import run as run_samples
 
@@ -172,6 +174,14 @@ def run(arguments: argparse.Namespace) -> int:
     warn(fits)
     halt_if_interrupted(fits)
     return status_of(fits)
+
+
+def budget_of(arguments: argparse.Namespace) -> float:
+    """CPU seconds of each fit: as asked, or as the kind of problem needs."""
+    from pinn.problem.source import is_file
+
+    usual = OWN_BUDGET_SECONDS if is_file(arguments.problem) else BUDGET_SECONDS
+    return usual if arguments.budget is None else float(arguments.budget)
 
 
 def _noise(text: str) -> float:
