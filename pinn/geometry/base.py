@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,20 @@ class Domain(Region):
         """Maps points (p, c) of the unit cube onto the box around the domain."""
         low, high = unit.new_tensor(self.low), unit.new_tensor(self.high)
         return low + (high - low) * unit
+
+    def nearly_contains(self, points: Tensor, margin: float) -> Tensor:
+        """Which of the points (p, c) belong to the region, or a neighbour of theirs does.
+
+        Args:
+            points: (p, c).
+            margin: how far away the neighbours are, along the coordinates and the diagonals, as a
+                share of the extent.
+        """
+        found = self.contains(points)
+        steps = margin * (points.new_tensor(self.high) - points.new_tensor(self.low))
+        for signs in itertools.product((-1, 0, 1), repeat=self.dimension):
+            found |= self.contains(points + steps * points.new_tensor(signs))
+        return found
 
     # Bound in the package's `__init__`: the domains they make are built on this class.
     __sub__: Callable[[Domain, Any], Domain]

@@ -151,6 +151,11 @@ def _contained(part: Part, places: Array) -> NDArray[np.bool_]:
     return np.asarray(part.contains(_at(part, places)).numpy())
 
 
+def ends(part: Part) -> torch.Tensor:
+    """Points (p, 2) at which a part in the plane begins, ends, or has a corner."""
+    return _at(part, np.asarray(_ends(part)))
+
+
 def _at(part: Part, places: Array) -> torch.Tensor:
     """Points at places from 0 to 1 along a part."""
     unit = torch.from_numpy(places)[:, None].repeat(1, part.dimension)

@@ -6,8 +6,6 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pinn.data.noise import noise_of_samples
 from pinn.problem.problem import Unknown
 from sciformer.errors import DataError, UsageError, unknown_name
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 # Clean samples are weighted by this share of their standard deviation: no network of a thousand
 # numbers represents a field better, and tighter samples would pull the unknowns.
 LEAST_NOISE = 1e-3
-ROUNDING = 1e-9  # of a domain's extent, by which a sample may lie outside
 
 
 def with_unknown(problem: Problem, starts: Mapping[str, float | None]) -> Problem:
@@ -69,20 +66,3 @@ def with_noise(cloud: Cloud, level: float | None = None) -> Cloud:
         found = noise_of_samples(cloud.points, values) if level is None else level
         levels[name] = max(found, least)
     return replace(cloud, noise=levels)
-
-
-def check_inside(problem: Problem, cloud: Cloud) -> None:
-    """Refuses samples outside the domain.
-
-    Raises:
-        DataError: the sentence names the first one.
-    """
-    for axis, (name, (low, high)) in enumerate(problem.domain.intervals.items()):
-        margin, places = ROUNDING * (high - low), cloud.points[:, axis]
-        outside = np.flatnonzero((places < low - margin) | (places > high + margin))
-        if len(outside):
-            raise DataError(
-                f"{problem.name}: {len(outside)} of {len(cloud)} samples of {cloud.name} lie "
-                f"outside the domain, {name} from {low:g} to {high:g}, the first at {name} = "
-                f"{places[outside[0]]:g}; check the units, or widen the domain."
-            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pinn.assembly import build_trial
-from pinn.identification.asking import check_inside, with_noise
-from pinn.identification.deviations import Deviations, deviations
+from pinn.identification.asking import with_noise
+from pinn.identification.deviations import deviations
 from pinn.identification.estimate import rounded
 from pinn.identification.identifiable import check_identifiable, distinct
+from pinn.identification.significance import refuse_untold, significance
 from pinn.networks import MLP
+from pinn.problem.agreement import check_places
 from pinn.solution import Solution
 from pinn.solving import chosen
 from pinn.trainers import make_trainer
@@ -95,8 +98,11 @@ class Identification:
     wall_seconds: float
 
     def error_percent(self, name: str) -> float:
-        """Signed error of a parameter against the problem's own value."""
-        return 100 * (self.values[name] / self.solution.problem.parameter_values[name] - 1)
+        """Signed error of a parameter against the problem's own value, infinite against 0."""
+        right = self.solution.problem.parameter_values[name]
+        if not right:
+            return math.copysign(math.inf, self.values[name]) if self.values[name] else 0.0
+        return 100 * (self.values[name] / right - 1)
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 % by curvature, misfit and tolerance; `with_ensemble` adds the spread over seeds."""
@@ -139,12 +145,15 @@ class Identification:
                 "not done, the noise is larger than stated, or the equations are not those of "
                 "the data; train longer (--budget), or check noise, units and equations."
             )
-        said += [
-            f"{name} is undetermined: its interval is wider than its value; give more samples, or "
-            "train longer."
-            for name, value in self.values.items()
-            if self.half_width(name) > abs(value)
-        ]
+        said += (
+            remark
+            for name in self.values
+            if (
+                remark := significance(
+                    self.solution.problem, self.values, name, self.half_width(name)
+                )
+            )
+        )
         said += [
             f"{symbol} is declared positive and was found as {self.values[str(symbol)]:.3g}: check "
             "the signs in the equations and in the data."
@@ -250,7 +259,7 @@ def identify(
         steps = trainer.progress.iteration
         evidence = replace(evidence, unsettled=f"the fit was interrupted after {steps} steps")
     elif sum(map(len, problem.data)) < MANY:
-        _refuse_untold(solution, objectives.values(), found)
+        refuse_untold(problem, objectives.values(), found.curvature)
     wave, is_periodic = learned_wave(solution)
     return Identification(
         solution=solution,
@@ -297,27 +306,13 @@ def _check(problem: Problem) -> None:
             f"{problem.name}: unknown parameters are found from samples; give "
             "data=Cloud(points, {'u': values})."
         )
-    for cloud in problem.data:
-        check_inside(problem, cloud)
+    check_places(problem)
     count = sum(len(cloud) * len(cloud.values) for cloud in problem.data)
     if count <= len(problem.unknown):
         raise DataError(
             f"{problem.data[0].name}: {count} measured values are too few for "
             f"{len(problem.unknown)} unknown parameters; give more samples."
         )
-
-
-def _refuse_untold(solution: Solution, values: dict[str, float], found: Deviations) -> None:
-    """Refuses samples that leave an unknown as uncertain as it is large."""
-    sizes = {str(s): given.size for s, given in solution.problem.unknown.items()}
-    for name, value in values.items():
-        if found.curvature[name] > max(abs(value), sizes[name]):
-            raise DataError(
-                f"{solution.problem.name}: these samples do not tell {name}: its standard "
-                f"deviation is {found.curvature[name]:.3g} at a value of {value:.3g}; give more "
-                "samples where it acts, less noise, or conditions that the fields meet, or train "
-                "longer."
-            )
 
 
 def _levels(problem: Problem) -> dict[str, float]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy
+import torch
 
 from pinn.geometry.base import Domain
+from pinn.geometry.box import SPELLING
 from pinn.problem.functionals import functionals_in, holds
 from pinn.problem.reading import difference
 from sciformer.errors import DataError, DomainError, UsageError, unknown_name
@@ -125,6 +128,35 @@ def check_names(problem: Stated) -> None:
                 f"{who}: {cloud.name} has points with {cloud.points.shape[1]} coordinates; needs "
                 f"{len(names)}, {', '.join(names)}."
             )
+
+
+def check_places(problem: Stated) -> None:
+    """Refuses data at places outside of the domain, where no equation holds.
+
+    Places that were written with six digits may lie outside by their rounding.
+
+    Raises:
+        DataError: the sentence names the coordinate, the first value and the interval.
+    """
+    for cloud in problem.data:
+        inside = problem.domain.nearly_contains(torch.tensor(cloud.points), SPELLING)
+        outside = np.flatnonzero(~inside.numpy())
+        if len(outside):
+            raise DataError(
+                f"{problem.name}: {len(outside)} of {len(cloud)} samples of {cloud.name} lie "
+                f"outside the domain, {_misplaced(problem.domain, cloud.points[outside[0]])}; "
+                f"check the units, or widen the domain."
+            )
+
+
+def _misplaced(domain: Domain, point: Any) -> str:
+    """What is wrong with a place outside: its coordinate, or where it lies beyond the boundary."""
+    for value, (name, (low, high)) in zip(point, domain.intervals.items(), strict=True):
+        margin = SPELLING * (high - low)
+        if not low - margin <= value <= high + margin:
+            return f"{name} from {low:.10g} to {high:.10g}, the first at {name} = {value:.10g}"
+    place = ", ".join(f"{n} = {v:.10g}" for n, v in zip(domain.coordinates, point, strict=True))
+    return f"{domain}, the first at {place}"
 
 
 def check_sizes(problem: Stated) -> None:

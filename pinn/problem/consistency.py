@@ -54,7 +54,14 @@ def independent_on(problem: Problem, part: Part) -> list[Condition]:
 
 
 def _on(problem: Problem, part: Part) -> list[Condition]:
-    return [c for c in problem.conditions if problem.domain.part(c.on) == part]
+    """Conditions that hold all over a part: its own, and those of larger parts."""
+
+    def find() -> list[Condition]:
+        places = {c: problem.domain.part(c.on) for c in problem.conditions}
+        points = part.sample(COMPARED)
+        return [c for c, p in places.items() if p == part or bool(p.contains(points).all())]
+
+    return kept(problem, ("on", part), find)
 
 
 def _compared(problem: Problem, part: Part) -> tuple[Tensor, list[Relation]]:
@@ -101,7 +108,7 @@ def _check_part(problem: Problem, part: Part) -> None:
             every = [*problem.equations, *equations]
             ties = ", ".join(str(every[n]) for n in relation.others)
             raise UsageError(
-                f"{problem.name}: {ties} and {every[relation.statement]} on {given[0].on} "
+                f"{problem.name}: {ties} and {every[relation.statement]} on {part.name} "
                 f"contradict each other by up to {relation.gap:.3g}; leave one out."
             )
 

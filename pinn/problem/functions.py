@@ -16,6 +16,8 @@ from sciformer.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
 # Written by functions that sympy prints for torch.
 _REWRITTEN: dict[Any, Callable[..., Any]] = {
     sympy.sech: lambda x: 1 / sympy.cosh(x),
@@ -58,6 +60,8 @@ _PRINTED = (
     sympy.Piecewise,
 )
 _DIGITS = 17
+# An imaginary part of this share of a value is rounding.
+IMAGINARY = 1e-12
 _ARITHMETIC = (
     sympy.Add,
     sympy.Mul,
@@ -205,7 +209,12 @@ def _translated(
 
 
 def _by_scipy(symbols: Sequence[Any], function: Any, who: str) -> Callable[..., Any]:
-    plain = sympy.lambdify(list(symbols), function, modules=["scipy", "numpy"])
+    made = sympy.lambdify(list(symbols), function, modules=["scipy", "numpy"])
+
+    def plain(*numbers: Any) -> NDArray[Any]:
+        with np.errstate(all="ignore"):  # said by the result
+            return _real(np.asarray(made(*numbers)))
+
     try:
         plain(*[0.5 for _ in symbols])
     except (NameError, TypeError, AttributeError) as error:
@@ -217,9 +226,17 @@ def _by_scipy(symbols: Sequence[Any], function: Any, who: str) -> Callable[..., 
     def call(*values: Any) -> Any:
         like = next(v for v in values if isinstance(v, torch.Tensor) and v.ndim)
         numbers = [v.detach().cpu().numpy() if isinstance(v, torch.Tensor) else v for v in values]
-        return torch.as_tensor(np.real_if_close(plain(*numbers))).to(like)
+        return torch.as_tensor(plain(*numbers)).to(like)
 
     return call
+
+
+def _real(values: NDArray[Any]) -> NDArray[Any]:
+    """Real values, as of LambertW, which scipy returns as complex ones; NaN where they are not."""
+    if not np.iscomplexobj(values):
+        return values
+    is_real = np.abs(values.imag) <= IMAGINARY * np.abs(values.real)
+    return np.where(is_real, values.real, np.nan)
 
 
 def refuse_strange(form: Any, who: str) -> None:

@@ -51,7 +51,7 @@ class _Misfit:
     is_doubtful: bool
 
 
-def check_reference(problem: Problem) -> None:
+def check_reference(problem: Problem) -> list[str]:
     """Warns of a reference that misses equations or conditions at half of the points looked at.
 
     The residual is set against the sum of the sizes of its terms at the same point, where that is
@@ -62,14 +62,17 @@ def check_reference(problem: Problem) -> None:
     reference is called once, and a second time with points farther apart where noise in its numbers
     may be what misses.
 
+    Returns:
+        The sentences of the warnings.
+
     Raises:
         DataError: the reference lacks a field, has another number of values than points, or is
             not finite at most of them.
     """
     if problem.reference is None or problem.exact or problem.quantities or problem.unknown:
-        return
+        return []
     if problem.functionals:
-        return  # its values elsewhere are not among the points that it is called with
+        return []  # its values elsewhere are not among the points that it is called with
     found = _misfits(problem, STEP)
     if any(one is not None and one.is_doubtful for one in found):
         wide = _misfits(problem, WIDE_STEP)
@@ -77,9 +80,10 @@ def check_reference(problem: Problem) -> None:
             there if here is not None and here.is_doubtful else here
             for here, there in zip(found, wide, strict=True)
         ]
-    for misfit in found:
-        if misfit is not None and not misfit.is_doubtful:
-            warnings.warn(misfit.sentence, ReferenceWarning, stacklevel=3)
+    said = [one.sentence for one in found if one is not None and not one.is_doubtful]
+    for sentence in said:
+        warnings.warn(sentence, ReferenceWarning, stacklevel=3)
+    return said
 
 
 def _misfits(problem: Problem, step: float) -> list[_Misfit | None]:

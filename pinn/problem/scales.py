@@ -16,7 +16,7 @@ from pinn.problem.reading import difference, normal
 from pinn.problem.smoothness import is_smooth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -74,7 +74,10 @@ class Scales:
             for e in problem.equations
         ]
         self.fields = self._field_sizes()
-        found = [self._total(terms) for terms in self._terms]
+        found = [
+            _or_one(sum(t.size(self.fields, self._amplitude) for t in terms))
+            for terms in self._terms
+        ]
         self.equations = list(problem.residual_sizes) or found
         moving = ([term for term in terms if not term.is_bare] for terms in self._terms)
         self.derivatives = [sum(t.size(self.fields, self._amplitude) for t in m) for m in moving]
@@ -89,9 +92,11 @@ class Scales:
         part = self._problem.domain.part(condition.on)
         points = part.sample(PROBES)
         gap = sympy.expand(at_the_point(difference(condition.equation)))
-        return self._total(
-            [self._term(t, points, part.normal(points)) for t in sympy.Add.make_args(gap)]
-        )
+        return _or_one(self.total(sympy.Add.make_args(gap), points, part.normal(points)))
+
+    def total(self, terms: Iterable[Any], points: Tensor, normals: Tensor | None = None) -> float:
+        """Sum of the sizes of terms at points."""
+        return sum(self._term(t, points, normals).size(self.fields, self._amplitude) for t in terms)
 
     def _known(self, inside: Tensor) -> Iterator[tuple[Any, Tensor]]:
         """Functions that are given by the equations and conditions, and where they are given."""
@@ -130,10 +135,6 @@ class Scales:
                 self.units[coordinate] = min(unit, max(length, unit / SHORTEST))
                 if length < self._shortest[coordinate]:
                     self.steep[coordinate] = min(length, self.steep.get(coordinate, length))
-
-    def _total(self, terms: Sequence[_Term]) -> float:
-        total = sum(term.size(self.fields, self._amplitude) for term in terms)
-        return total if 0 < total < math.inf else 1.0
 
     def _amplitude(self, field: Any) -> float:
         """The largest value of a field, which its range may be far from."""
@@ -267,6 +268,10 @@ class _Term:
         )
         finite = 0 < once < math.inf and 0 < twice < math.inf
         return math.log2(twice / once) if finite else 0.0
+
+
+def _or_one(size: float) -> float:
+    return size if 0 < size < math.inf else 1.0
 
 
 def summands(expression: Any) -> tuple[Any, ...]:

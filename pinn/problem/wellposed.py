@@ -8,17 +8,19 @@ import sympy
 import torch
 
 from pinn.geometry.box import Face
+from pinn.problem.agreement import check_places
 from pinn.problem.characteristics import check_characteristics
 from pinn.problem.consistency import check_consistency, independent_on
-from pinn.problem.directions import check_directions, faces_of, named
+from pinn.problem.counting import changes_with_a_constant, check_counts
+from pinn.problem.directions import check_directions, faces_of
 from pinn.problem.functional_checks import check_functionals, is_full, touched
-from pinn.problem.functionals import at_the_point, functionals_in, holds
+from pinn.problem.functionals import at_the_point, holds
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.reading import difference
 from pinn.problem.scales import summands
 from pinn.problem.singular_ends import free_ends
 from pinn.problem.smoothness import jumps
-from pinn.problem.solvability import are_tied, check_solvability
+from pinn.problem.solvability import check_solvability
 from pinn.problem.uniqueness import check_uniqueness
 from pinn.references.exact import evaluate
 from sciformer.errors import DomainError, UsageError
@@ -52,10 +54,12 @@ def check_conditions(problem: Problem) -> None:
     Raises:
         UsageError: a condition is missing, too much or contradicts another; the sentence says
             which.
+        DataError: data lie outside of the domain.
     """
     _refuse_jumps(problem)
     check_functionals(problem)
     check_consistency(problem)
+    check_places(problem)
     if problem.data:
         return
     if len(problem.equations) < len(problem.fields):
@@ -79,9 +83,7 @@ def check_conditions(problem: Problem) -> None:
                 _check_start(problem, field, order - len(free))
             elif order >= 2:
                 _check_ends(problem, field, name, order, free)
-    for coordinate, name in zip(problem.coordinates, problem.domain.coordinates, strict=True):
-        if name not in problem.periodic:
-            _check_count(problem, coordinate, name)
+    check_counts(problem)
     check_directions(problem, ends)
     check_characteristics(problem)
     _refuse_free_constants(problem)
@@ -167,95 +169,18 @@ def _uncovered(problem: Problem, name: str, given: Sequence[Part]) -> list[str]:
     ]
 
 
-def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
-    """Checks for as many conditions at both ends together as the equations have orders."""
-    faces = faces_of(problem, name)
-    needed = conditions_needed(problem, coordinate)
-    if not faces or needed is None:
-        return
-    independent = [c for face in faces for c in independent_on(problem, face)]
-    given = sum(is_full(problem, condition) for condition in independent)
-    free = len(free_ends(problem, coordinate, name))
-    is_transport = all(order_of(problem, f, coordinate) <= 1 for f in problem.fields)
-    if is_transport and len(problem.coordinates) > 1 and name != problem.time:
-        return  # which of them belong to an end depends on the direction of the flow
-    if given < needed - free and not (is_transport and len(problem.coordinates) > 1):
-        raise UsageError(
-            f"{problem.name}: the equations are of order {needed} in {name} and have "
-            f"{given or 'no'} condition{'s' if given != 1 else ''} on {named(faces)} together; "
-            f"{needed} are needed, for example the derivatives there that are known."
-        )
-    more = len(problem.unknown) + sum(_fixes_a_constant(problem, f) for f in problem.fields)
-    excess = given - needed - more
-    if excess > 0 and any(functionals_in(difference(c.equation)) for c in independent):
-        check_solvability(problem)  # a moment is often meant to fix what the equation leaves open
-    if excess > 0 and _are_counted(problem) and not are_tied(problem, excess):
-        raise UsageError(
-            f"{problem.name}: the equations are of order {needed} in {name} and have {given} "
-            f"conditions on {named(faces)} together, so {given - needed} too many are given; "
-            f"leave out what the solution should decide."
-        )
-
-
-def _are_counted(problem: Problem) -> bool:
-    """Whether more conditions than orders are a mistake for sure.
-
-    Systems in several coordinates are often given more, as pressure and slopes at an outlet, and
-    algebraic equations tie what is given together. A closed form that meets all has been checked.
-    """
-    is_differential = all(difference(e).has(sympy.Derivative) for e in problem.equations)
-    is_one = len(problem.fields) == 1 or len(problem.coordinates) == 1
-    return is_differential and is_one and not problem.exact
-
-
 def _refuse_free_constants(problem: Problem) -> None:
     """Refuses a field of which only derivatives occur, as it is determined up to a constant."""
     stated = (*problem.equations, *(c.equation for c in problem.conditions))
     forms = [difference(equation) for equation in stated]
     for field, name in zip(problem.fields, problem.field_names, strict=True):
-        bare = any(_changes_with_a_constant(form, field) for form in forms)
+        bare = any(changes_with_a_constant(form, field) for form in forms)
         if not bare and name not in problem.gauge and field not in problem.ansatz:
             raise UsageError(
                 f"{problem.name}: only derivatives of {field} occur, so it is determined only up "
                 f'to a constant; give its value somewhere, or set gauge=("{name}",), which '
                 "compares fields after subtracting their means."
             )
-
-
-def _fixes_a_constant(problem: Problem, field: Any) -> bool:
-    """Whether one condition, such as a mean, does no more than fix a constant in a field.
-
-    The others are then as many as the equation has orders and tied to its source: u' = 0 at both
-    ends of u'' = f needs an integral of f that is 0.
-    """
-    equations = [difference(equation) for equation in problem.equations]
-    if any(_changes_with_a_constant(form, field) for form in equations):
-        return False
-    conditions = [difference(c.equation) for c in problem.conditions]
-    return sum(_changes_with_a_constant(form, field) for form in conditions) == 1
-
-
-def _changes_with_a_constant(form: Any, field: Any) -> bool:
-    """Whether a constant added to a field changes an expression; u(0) - u(1) stays as it is."""
-    functionals = functionals_in(form)
-    plain = _without_derivatives(form)
-    if not functionals:
-        return bool(plain.has(field.func))
-    names = {functional: sympy.Dummy() for functional in functionals}
-    here = sympy.Dummy()
-    named = plain.xreplace(names).xreplace({field: here})
-    change = named.diff(here)
-    for functional, name in names.items():
-        read, number = functional.reading, functional.fields.index(field)
-        moved = [k for k, s in read.samples.items() if s.field == number and not any(s.orders)]
-        if read.limits and moved:
-            return True
-        change += named.diff(name) * sum(read.integrand.diff(symbol) for symbol in moved)
-    return bool(sympy.simplify(change) != 0)
-
-
-def _without_derivatives(form: Any) -> Any:
-    return form.xreplace({d: sympy.Dummy() for d in form.atoms(sympy.Derivative)})
 
 
 def _refuse_zero(problem: Problem) -> None:

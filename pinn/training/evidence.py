@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pinn.loss import terms
+from pinn.problem.corners import jumps_at_corners
 from pinn.problem.functionals import FINER
 from pinn.problem.monomials import monomials
 from pinn.problem.scales import Scales
@@ -61,6 +62,7 @@ def evidence_of(
         note=progress.note,
         unsettled=objectives.unsettled(),
         offer=offer,
+        jumps={str(jump): jump.remedy for jump in jumps_at_corners(problem)},
     )
 
 

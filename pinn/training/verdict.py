@@ -56,6 +56,7 @@ class Evidence:
         note: why the last step failed, in the optimiser's words.
         unsettled: what of the training had not come to its end, in words; empty if nothing.
         offer: a setting made for problems of this kind and not used, as an imperative sentence.
+        jumps: jumps of what is given, which no network follows, with their remedies, in words.
     """
 
     residuals: Mapping[str, float]
@@ -68,6 +69,7 @@ class Evidence:
     note: str = ""
     unsettled: str = ""
     offer: str = ""
+    jumps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,10 @@ def judge(evidence: Evidence) -> Verdict:
     checks = [*_residuals(evidence), *_samples(evidence)]
     outcome = max((check.outcome for check in checks), key=_SEVERITY.index)
     largest = max(evidence.residuals.values(), key=_by_size)
+    jumps, remedies = tuple(evidence.jumps), list(dict.fromkeys(evidence.jumps.values()))
     if outcome is Outcome.CONVERGED and not evidence.unsettled:
+        if jumps:  # which are missed somewhere, however small the residual is elsewhere
+            return Verdict(Outcome.DOUBTFUL, jumps, " ".join(remedies), largest)
         return Verdict(outcome, (checks[0].reason,), "", largest)
     if evidence.unsettled:
         outcome = Outcome.NOT_CONVERGED
@@ -128,8 +133,10 @@ def judge(evidence: Evidence) -> Verdict:
         key=lambda check: -_SEVERITY.index(check.outcome),
     )
     unsettled = [evidence.unsettled] if evidence.unsettled else []
-    reasons = [*unsettled, *(check.reason for check in bad), *_course(evidence)]
-    return Verdict(outcome, tuple(reasons), _remedy(evidence), largest)
+    reasons = [*unsettled, *jumps, *(check.reason for check in bad), *_course(evidence)]
+    if unsettled or not jumps:  # no training mends what jumps leave
+        remedies.append(_remedy(evidence))
+    return Verdict(outcome, tuple(reasons), " ".join(remedies), largest)
 
 
 _SEVERITY = (Outcome.CONVERGED, Outcome.DOUBTFUL, Outcome.NOT_CONVERGED)

@@ -35,6 +35,24 @@ KNOWN = [
 ]
 
 
+def test_what_scipy_returns_as_complex_is_real_or_no_number() -> None:
+    """LambertW is real from -1/e on, where it is scipy's own; the project's tests take warnings for
+    errors. Kills: a cast that drops an imaginary part, and one that warns; a tolerance for all
+    values together; a warning of numpy for the root of a negative number.
+    """
+    function = compiled([x], [sympy.LambertW(x), sympy.LambertW(sympy.sqrt(x - 1))], {}, "mine")
+    at = torch.tensor([-2.0, -0.2, 0.5, 3.0], dtype=torch.float64)
+    first, second = function(at)
+    assert torch.isnan(first).tolist() == [True, False, False, False]
+    assert first[1:].tolist() == pytest.approx(
+        [float(sympy.LambertW(value).evalf()) for value in (-0.2, 0.5, 3.0)], rel=1e-14
+    )
+    assert torch.isnan(second).tolist() == [True, True, True, False]
+    nowhere = Problem("mine", x, u, u.diff(x) - sympy.LambertW(x - 2), Box(x=(0, 1)),
+                      Condition(sympy.Eq(u, 0), on="x=0"))  # fmt: skip
+    assert "has no finite value at x = " in nowhere.check().missing
+
+
 @pytest.mark.parametrize("known", KNOWN, ids=str)
 def test_every_function_has_its_value(known: Any) -> None:
     """Against sympy's own 15 digits. Kills: sinc without its pi, the sign of gamma, Min for Max."""

@@ -128,6 +128,26 @@ def test_a_reference_that_is_right_is_believed(case: str) -> None:
     assert said(problems[case]) == []
 
 
+def test_check_says_it_before_a_solve_does() -> None:
+    """Kills: a check that leaves references to the solve; one call for each point."""
+    calls: list[int] = []
+
+    def reference(points: np.ndarray) -> dict[str, np.ndarray]:
+        calls.append(len(points))
+        return {"u": 1.5 * right(points)}
+
+    with pytest.warns(ReferenceWarning) as caught:
+        found = rod(reference).check()
+    assert len(calls) == 1
+    assert found.missing == ""
+    assert tuple(str(one.message) for one in caught) == found.doubts
+    assert any("does not seem to satisfy" in doubt and "on t=0" in doubt for doubt in found.doubts)
+    assert all(doubt in str(found) for doubt in found.doubts)
+    assert rod(lambda p: {"u": right(p)}).check().doubts == ()
+    lacking = rod(lambda p: {"w": right(p)}).check()
+    assert "the reference must give one value per point for each of u" in lacking.missing
+
+
 def noisy(reference: Reference, share: float) -> Reference:
     def values(p: np.ndarray) -> dict[str, Any]:
         noise = 1 + share * np.random.default_rng(0).standard_normal(len(p))

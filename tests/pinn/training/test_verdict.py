@@ -79,6 +79,21 @@ def test_the_course_explains_what_is_left_and_is_no_fault_of_a_good_one(
     assert judge(replace(GOOD, **changes)).converged
 
 
+def test_a_jump_in_what_is_given_is_doubtful_however_small_the_residual() -> None:
+    """Kills: a calm verdict beside a jump; more training as the remedy for it."""
+    jump = {"u jumps at (0, 0)": "Let the values meet."}
+    verdict = judge(replace(GOOD, jumps=jump))
+    assert verdict.outcome is Outcome.DOUBTFUL
+    assert (verdict.reasons, verdict.remedy) == (("u jumps at (0, 0)",), "Let the values meet.")
+    worse = judge(replace(BAD, jumps=jump))
+    assert worse.outcome is Outcome.NOT_CONVERGED
+    assert worse.reasons[0] == "u jumps at (0, 0)"
+    assert worse.remedy == "Let the values meet."
+    early = judge(replace(GOOD, jumps=jump, unsettled="it ended early"))
+    assert early.reasons == ("it ended early", "u jumps at (0, 0)")
+    assert "Train longer" in early.remedy
+
+
 def test_a_curriculum_that_was_cut_short_has_not_converged() -> None:
     verdict = judge(replace(GOOD, unsettled="the curriculum ended at beta = 3 and not at 30"))
     assert verdict.outcome is Outcome.NOT_CONVERGED
