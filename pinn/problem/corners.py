@@ -102,7 +102,7 @@ def _jumps(problem: Problem) -> list[Jump]:
             _values(problem, formula, part, places)
             for formula, part in zip((value, others), parts, strict=True)
         ]
-        gaps = (sides[0] - sides[1]).abs().nan_to_num(0.0, 0.0, 0.0)
+        gaps = (sides[0] - sides[1]).abs().nan_to_num(0.0, torch.inf)
         worst = int(gaps.argmax())
         if float(gaps[worst]) > NOTICED * Scales.of(problem).fields[field]:
             here = (float(sides[0][worst]), float(sides[1][worst]))
@@ -136,6 +136,7 @@ def _values(problem: Problem, formula: Any, part: Part, places: Tensor) -> Tenso
 def _meeting(problem: Problem, one: Part, other: Part) -> Tensor:
     """Points (p, c) in which two parts meet."""
     found = torch.zeros(0, problem.domain.dimension, dtype=torch.float64)
+    extent = found.new_tensor(problem.domain.high) - found.new_tensor(problem.domain.low)
     try:
         for part, across in ((one, other), (other, one)):
             face = _whole(across)
@@ -143,11 +144,11 @@ def _meeting(problem: Problem, one: Part, other: Part) -> Tensor:
                 found = _on_face(problem, part, face)
         if not len(found) and problem.domain.dimension == 2:
             first, second = ends(one), ends(other)
-            extent = first.new_tensor(problem.domain.high) - first.new_tensor(problem.domain.low)
             apart = ((first[:, None] - second[None]).abs() / extent).amax(-1)
             found = first[apart.amin(-1) <= NEAR]
     except DomainError:
         return found[:0]  # nothing is left of a part
+    found = torch.where(found.abs() < NEAR * extent, 0.0, found)
     return found[problem.domain.nearly_contains(found, NEAR)]
 
 

@@ -11,6 +11,7 @@ import torch
 from sympy.core.function import AppliedUndef
 from sympy.printing.pytorch import TorchPrinter
 
+from pinn.references.exact import real
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,8 +61,6 @@ _PRINTED = (
     sympy.Piecewise,
 )
 _DIGITS = 17
-# An imaginary part of this share of a value is rounding.
-IMAGINARY = 1e-12
 _ARITHMETIC = (
     sympy.Add,
     sympy.Mul,
@@ -213,7 +212,7 @@ def _by_scipy(symbols: Sequence[Any], function: Any, who: str) -> Callable[..., 
 
     def plain(*numbers: Any) -> NDArray[Any]:
         with np.errstate(all="ignore"):  # said by the result
-            return _real(np.asarray(made(*numbers)))
+            return real(made(*numbers))
 
     try:
         plain(*[0.5 for _ in symbols])
@@ -229,14 +228,6 @@ def _by_scipy(symbols: Sequence[Any], function: Any, who: str) -> Callable[..., 
         return torch.as_tensor(plain(*numbers)).to(like)
 
     return call
-
-
-def _real(values: NDArray[Any]) -> NDArray[Any]:
-    """Real values, as of LambertW, which scipy returns as complex ones; NaN where they are not."""
-    if not np.iscomplexobj(values):
-        return values
-    is_real = np.abs(values.imag) <= IMAGINARY * np.abs(values.real)
-    return np.where(is_real, values.real, np.nan)
 
 
 def refuse_strange(form: Any, who: str) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+# An imaginary part of this share of a value is rounding.
+IMAGINARY = 1e-12
+
 
 class ClosedForm:
     """Fields given by formulas in the coordinates.
@@ -76,19 +79,32 @@ def largest(expression: Any, coordinates: Sequence[Any], points: Array) -> tuple
     return float(np.abs(values.sum(0)).max()), float(np.abs(values).sum(0).max())
 
 
+def real(values: Any) -> NDArray[Any]:
+    """Real values, as of LambertW, which scipy returns as complex ones; NaN where they are not."""
+    found = np.asarray(values)
+    if not np.iscomplexobj(found):
+        return found
+    is_real = np.abs(found.imag) <= IMAGINARY * np.abs(found.real)
+    return np.where(is_real, found.real, np.nan)
+
+
 def _compile(coordinates: Sequence[Any], formulas: Sequence[Any]) -> Callable[[Array], list[Array]]:
-    # Numpy alone has no error or Bessel functions; scipy takes half a second to import.
+    # Numpy alone has no error, Bessel or Lambert functions; scipy takes half a second to import.
     modules = ["scipy", "numpy"] if any(map(_is_special, formulas)) else "numpy"
     function = sympy.lambdify(list(coordinates), list(formulas), modules=modules, cse=True)
 
     def evaluate(points: Array) -> list[Array]:
         columns = np.asarray(points, dtype=np.float64).T
-        values = function(*columns)
-        return [np.broadcast_to(np.asarray(v, dtype=np.float64), columns[0].shape) for v in values]
+        values = map(real, function(*columns))
+        return [np.broadcast_to(v.astype(np.float64), columns[0].shape) for v in values]
 
     return evaluate
 
 
 def _is_special(formula: Any) -> bool:
     found = sympy.sympify(formula).atoms(sympy.Function)
-    return any(type(atom).__module__.startswith("sympy.functions.special") for atom in found)
+    return any(
+        isinstance(atom, sympy.LambertW)
+        or type(atom).__module__.startswith("sympy.functions.special")
+        for atom in found
+    )

@@ -46,6 +46,7 @@ JUMPS = {
     "start and wall": (heated(20, (w - 100, "x=1")), 80.0, (1, 0)),
     "a factor before the field": (heated(20, (2 * w - 200, "x=0")), 80.0, (0, 0)),
     "nanometres": (heated(1e-9 * x, (w - 3e-9, "x=0"), length=1e-9), 3e-9, (0, 0)),
+    "a value without bound": (heated(0, (w - sympy.log(t), "x=0")), float("inf"), (0, 0)),
     "a parameter": (heated(k, (w, "x=0"), parameters={k: 4.0}), 4.0, (0, 0)),
     "edges of a polygon": (plane(L_SHAPE, (0, "polygon:1"), (1, "polygon:2")), 1.0, (1, 0.5)),
     "a circle and its chord": (

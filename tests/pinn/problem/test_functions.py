@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 import sympy
 import torch
@@ -48,6 +49,13 @@ def test_what_scipy_returns_as_complex_is_real_or_no_number() -> None:
         [float(sympy.LambertW(value).evalf()) for value in (-0.2, 0.5, 3.0)], rel=1e-14
     )
     assert torch.isnan(second).tolist() == [True, True, True, False]
+    lambert = sympy.LambertW(x)
+    start = Condition(sympy.Eq(u, sympy.LambertW(1)), on="x=1")
+    equation = u.diff(x) - lambert / (x * (1 + lambert))
+    made = Problem("mine", x, u, equation, Box(x=(1, 2)), start, exact={u: lambert})
+    assert made.reference is not None
+    [values] = made.reference(np.array([[1.0], [1.5]])).values()
+    assert values.tolist() == pytest.approx([0.5671432904097838, 0.7258613577662263])
     nowhere = Problem("mine", x, u, u.diff(x) - sympy.LambertW(x - 2), Box(x=(0, 1)),
                       Condition(sympy.Eq(u, 0), on="x=0"))  # fmt: skip
     assert "has no finite value at x = " in nowhere.check().missing
