@@ -37,8 +37,8 @@ def significance(problem: Problem, values: Mapping[str, float], name: str, half:
     share = (abs(values[name]) + half) / balanced if balanced else math.inf
     if share <= NEGLIGIBLE:
         return (
-            f"{name} cannot be told from 0: within its interval its term is at most {share:.2g} of "
-            "the others of its equation."
+            f"{name} cannot be distinguished from 0: within its interval its term is at most "
+            f"{share:.2g} of the others of its equation."
         )
     return (
         f"{name} is undetermined: within its interval, {rounded(values[name], half)}, its term may "

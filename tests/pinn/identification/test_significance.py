@@ -50,8 +50,12 @@ def test_an_unknown_is_as_large_as_the_others_where_its_scales_say(
 @pytest.mark.parametrize(
     ("value", "half", "said"),
     [
-        (0.0, 0.004, "c cannot be told from 0: within its interval its term is at most 0.02 of"),
-        (-0.001, 0.005, "c cannot be told from 0: .* at most 0.03 of the others"),
+        (
+            0.0,
+            0.004,
+            "c cannot be distinguished from 0: within its interval its term is at most 0.02 of",
+        ),
+        (-0.001, 0.005, "c cannot be distinguished from 0: .* at most 0.03 of the others"),
         (0.0, 0.4, "c is undetermined: .* its term may be 2 times as large"),
         (0.1, 100.0, "c is undetermined"),
         (3.0, 2.9, "^$"),
@@ -101,7 +105,7 @@ def test_the_command_tells_nothing_from_anything(
     words += ["--iterations", "14", "--threads", "1"]
     assert main(words) in (0, 3)
     said = capsys.readouterr()
-    assert "c cannot be told from 0" in said.out + said.err
+    assert "c cannot be distinguished from 0" in said.out + said.err
     assert "undetermined" not in said.out + said.err
     table.write_text("\n".join(["t,y", *lines, "9.5,0.1"]))
     assert main(words) == 2
