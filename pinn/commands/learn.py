@@ -210,7 +210,7 @@ def _offer(family: Family, learned: Learned) -> str:
 
 def _summary(arguments: argparse.Namespace, family: Family, learned: Learned) -> dict[str, Any]:
     """All results; errors only where the family has a reference."""
-    from pinn.families.unseen import figures
+    from dataclasses import asdict
 
     about = learned.about
     summary: dict[str, Any] = {
@@ -222,7 +222,7 @@ def _summary(arguments: argparse.Namespace, family: Family, learned: Learned) ->
     }
     if family.reference is None:
         return {**summary, "median": None, "mean": None, "q95": None, "worst": None}
-    summary |= figures(learned.errors(arguments.functions))
+    summary |= asdict(learned.errors(arguments.functions))
     if arguments.calibrate >= 20:  # of fewer, half of them cannot promise 90 %
         calibration = learned.calibrate(arguments.calibrate)
         low, high = calibration.coverage(0.9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -192,8 +192,3 @@ def as_reading(who: str, given: Any) -> Reading:
     if not bool(((noise >= 0) & (noise < math.inf)).all()):
         raise UsageError(f"{who}: the noise must be a standard deviation >= 0.")
     return places.flatten(), values.flatten(), noise
-
-
-def figures(errors: FamilyErrors) -> dict[str, Any]:
-    """Errors as JSON values."""
-    return asdict(errors)

@@ -145,15 +145,11 @@ class Identification:
                 "not done, the noise is larger than stated, or the equations are not those of "
                 "the data; train longer (--budget), or check noise, units and equations."
             )
-        said += (
-            remark
+        remarks = (
+            significance(self.solution.problem, self.values, name, self.half_width(name))
             for name in self.values
-            if (
-                remark := significance(
-                    self.solution.problem, self.values, name, self.half_width(name)
-                )
-            )
         )
+        said += filter(None, remarks)
         said += [
             f"{symbol} is declared positive and was found as {self.values[str(symbol)]:.3g}: check "
             "the signs in the equations and in the data."
