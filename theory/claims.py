@@ -255,9 +255,9 @@ def _survey(task: str, schemes: tuple[str, ...]) -> Experiment:
 
 
 def _by_scheme(result: Mapping[str, Any]) -> dict[str, float]:
-    figures = {}
+    metrics = {}
     for row in result["schemes"]:
         name, constant, random = row["scheme"], row["constant"], row["random"]
-        figures[f"{name}.constant"], figures[f"{name}.random"] = constant, random
-        figures[f"{name}.least"] = min(constant, random)
-    return figures
+        metrics[f"{name}.constant"], metrics[f"{name}.random"] = constant, random
+        metrics[f"{name}.least"] = min(constant, random)
+    return metrics

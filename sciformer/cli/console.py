@@ -63,21 +63,21 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def update(self, position: float, **figures: Any) -> None:
+    def update(self, position: float, **metrics: Any) -> None:
         """Updates share and numbers shown; cheap enough for every step.
 
         Args:
             position: steps done, or the fraction done if `total` is 1.
-            figures: numbers or words by name; numbers are shown with four digits.
+            metrics: numbers or words by name; numbers are shown with four digits.
         """
-        self._pending = (position, figures)
+        self._pending = (position, metrics)
         interval = BAR_INTERVAL_S if sys.stderr.isatty() else LINE_INTERVAL_S
         if time.monotonic() - self._last_shown >= interval:
-            self._show(position, figures)
+            self._show(position, metrics)
 
-    def _show(self, position: float, figures: dict[str, Any]) -> None:
+    def _show(self, position: float, metrics: dict[str, Any]) -> None:
         self._last_shown, self._pending = time.monotonic(), None
-        text = "  ".join(f"{name} {_cell(value)}" for name, value in figures.items())
+        text = "  ".join(f"{name} {_cell(value)}" for name, value in metrics.items())
         if sys.stderr.isatty():
             self._show_bar(position, text)
         else:
@@ -98,7 +98,7 @@ class Progress:
 def training_progress(label: str) -> Iterator[Callable[[float, dict[str, float]], None]]:
     """Progress of a training, as the function that it calls with its share and its numbers."""
     with Progress(total=1.0, label=label) as progress:
-        yield lambda share, figures: progress.update(share, **figures)
+        yield lambda share, metrics: progress.update(share, **metrics)
 
 
 def note(text: str) -> None:

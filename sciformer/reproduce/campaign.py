@@ -20,12 +20,12 @@ class Outcome:
     """Result of one trial.
 
     Attributes:
-        figures: results by name; empty if it failed.
+        metrics: results by name; empty if it failed.
         seconds: it took.
         failure: the error in one line; None if it went well.
     """
 
-    figures: dict[str, float | None]
+    metrics: dict[str, float | None]
     seconds: float
     failure: str | None = None
 
@@ -107,8 +107,8 @@ class Campaign:
             first_line = next(iter(str(error).splitlines()), "")
             failure = f"{type(error).__name__}: {first_line}"
             return Outcome({}, time.monotonic() - begun, failure)
-        figures: dict[str, float | None] = {key: float(value) for key, value in measured.items()}
-        return Outcome(figures, time.monotonic() - begun)
+        metrics: dict[str, float | None] = {key: float(value) for key, value in measured.items()}
+        return Outcome(metrics, time.monotonic() - begun)
 
     def _finished(self, name: str, seed: int) -> Outcome | None:
         return self._stored(name, seed) or self._failures.get((name, seed))
@@ -127,11 +127,11 @@ class Campaign:
 
 def _is_outcome(record: dict[str, Any]) -> bool:
     """Whether a stored outcome has the fields of one, of their types."""
-    figures, seconds, failure = (record.get(key) for key in ("figures", "seconds", "failure"))
+    metrics, seconds, failure = (record.get(key) for key in ("metrics", "seconds", "failure"))
     return (
-        record.keys() <= {"figures", "seconds", "failure"}
-        and isinstance(figures, dict)
-        and all(v is None or type(v) in (int, float) for v in figures.values())
+        record.keys() <= {"metrics", "seconds", "failure"}
+        and isinstance(metrics, dict)
+        and all(v is None or type(v) in (int, float) for v in metrics.values())
         and type(seconds) in (int, float)
         and (failure is None or isinstance(failure, str))
     )

@@ -68,7 +68,7 @@ class Claim:
         where: place in the paper, as far as we could read it.
         published: the paper's number.
         experiment: measures it.
-        figure: which of the experiment's results.
+        metric: which of the experiment's results.
         rule: decides the verdict.
         note: what a reader must know to compare the two numbers.
     """
@@ -77,7 +77,7 @@ class Claim:
     where: str
     published: str
     experiment: Experiment
-    figure: str
+    metric: str
     rule: Rule
     note: str = ""
 

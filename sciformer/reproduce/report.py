@@ -163,11 +163,11 @@ def _read(outcomes: dict[int, Outcome], claim: Claim) -> tuple[tuple[float, ...]
     """The claim's value for every seed, and the reasons for missing ones."""
     values, failures = [], []
     for seed, outcome in outcomes.items():
-        value = outcome.figures.get(claim.figure)
+        value = outcome.metrics.get(claim.metric)
         if value is not None and math.isfinite(value):
             values.append(value)
         else:
             failures.append(
-                f"Seed {seed}: {outcome.failure or f'{claim.figure} is not a finite number'}."
+                f"Seed {seed}: {outcome.failure or f'{claim.metric} is not a finite number'}."
             )
     return tuple(values), failures

@@ -163,9 +163,9 @@ class Run:
         metrics.truncate(run.path / METRICS, last.metrics_bytes if last else 0)
         return run
 
-    def log(self, **figures: Any) -> None:
+    def log(self, **row: Any) -> None:
         """Appends one line to the metrics."""
-        metrics.append(self.path / METRICS, figures)
+        metrics.append(self.path / METRICS, row)
 
     def metrics(self) -> list[dict[str, Any]]:
         """All lines logged; a number that was not finite is None."""

@@ -33,11 +33,11 @@ BATCH = 250  # sequences of a pass in which nothing is trained; only memory depe
 
 
 @dataclass(frozen=True)
-class Figures:
+class Metrics:
     """Score and costs of a model.
 
     Attributes:
-        figure: name of the score: accuracy, or r2.
+        metric: name of the score: accuracy, or r2.
         value: on the test split.
         low, high: 95 % interval of that value, see `Score`.
         validation: the score by which budgets and epochs may be chosen.
@@ -45,7 +45,7 @@ class Figures:
         macs, acs: of a sequence; accumulates are counted as if every input spiked.
     """
 
-    figure: str
+    metric: str
     value: float
     low: float
     high: float
@@ -57,21 +57,21 @@ class Figures:
     def record(self) -> dict[str, float]:
         """The score under its name, and the costs."""
         return {
-            self.figure: self.value,
+            self.metric: self.value,
             "low": self.low,
             "high": self.high,
-            f"validation_{self.figure}": self.validation,
+            f"validation_{self.metric}": self.validation,
             "parameters": self.parameters,
             "macs": self.macs,
             "acs": self.acs,
         }
 
 
-def figures(model: SequenceClassifier, data: SequenceData) -> Figures:
+def metrics(model: SequenceClassifier, data: SequenceData) -> Metrics:
     """Scores of a model on the validation and the test split, and its costs."""
     score, count = evaluate(model, data.test), model.operations(data.length)
-    return Figures(
-        model.task.figure,
+    return Metrics(
+        model.task.metric,
         score.value,
         *score.interval,
         evaluate(model, data.validation).value,
@@ -136,16 +136,26 @@ def ready(
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a comparison; `figures` is None where the way does not reach the budget."""
+    """One line of a comparison; `metrics` is None where the way does not reach the budget."""
 
     how: str
     budget: float
-    figures: Figures | None
+    metrics: Metrics | None
 
     def record(self) -> dict[str, Any]:
         """The line as JSON takes it."""
-        found = None if self.figures is None else self.figures.record()
-        return {"how": self.how, "budget": self.budget, "figures": found}
+        found = None if self.metrics is None else self.metrics.record()
+        return {"how": self.how, "budget": self.budget, "metrics": found}
+
+    def cells(self) -> list[str]:
+        """The line as a table shows it: scores in percent, then parameters and macs."""
+        start = [self.how, f"{self.budget:g}"]
+        if self.metrics is None:
+            return [*start, "not reached", "", "", "", ""]
+        found = self.metrics
+        interval = f"{100 * found.low:.1f} – {100 * found.high:.1f}"
+        scores = [f"{100 * found.value:.1f}", interval, f"{100 * found.validation:.1f}"]
+        return [*start, *scores, f"{found.parameters:,}", f"{found.macs:,}"]
 
 
 def compare(model: SequenceClassifier, data: SequenceData, budgets: Iterable[float]) -> list[Row]:
@@ -156,7 +166,7 @@ def compare(model: SequenceClassifier, data: SequenceData, budgets: Iterable[flo
     for budget in budgets:
         for how, way in ways.items():
             try:
-                found = figures(shrink(starts[how], way(), budget, data)[0], data)
+                found = metrics(shrink(starts[how], way(), budget, data)[0], data)
             except UsageError:  # the budget lies below what this way reaches
                 found = None
             rows.append(Row(how, budget, found))

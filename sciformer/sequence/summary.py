@@ -40,10 +40,10 @@ def labelled(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def summarise(model: SequenceClassifier, data: SequenceData, progress: Progress) -> dict[str, Any]:
     """Results on the test split, at the best epoch on the validation split, and costs."""
     sample = data.test.select(torch.arange(min(MEASURED, len(data.test)))).inputs
-    figure = model.task.figure
+    metric = model.task.metric
     return {
-        figure: evaluate(model, data.test).value,
-        f"validation_{figure}": progress.best_score,
+        metric: evaluate(model, data.test).value,
+        f"validation_{metric}": progress.best_score,
         "best_epoch": progress.best_epoch,
         **summary_of(model, sample, data.length),
         "wall_seconds": progress.wall_seconds,

@@ -27,7 +27,7 @@ class Score:
     """Score of a model on a split.
 
     Attributes:
-        value: the figure of the task; the higher the better.
+        value: the metric of the task; the higher the better.
         loss: mean over the sequences.
         interval: 95 % interval of the value, for sequences drawn like these.
         confusion: (classes, classes), confusion[i, j] counts sequences of class i called j; None
@@ -58,10 +58,10 @@ class SequenceTask(ABC):
     """One kind of answer to a sequence.
 
     Attributes:
-        figure: name of the score, of which more is better.
+        metric: name of the score, of which more is better.
     """
 
-    figure: ClassVar[str]
+    metric: ClassVar[str]
 
     def prepare(self, model: Answering, train: Split | None = None) -> None:
         """Gives a fresh model the task, and statistics of the training split if there is one."""
@@ -85,7 +85,7 @@ class SequenceTask(ABC):
 class Classify(SequenceTask):
     """One of k classes: cross-entropy, accuracy, probabilities."""
 
-    figure = "accuracy"
+    metric = "accuracy"
 
     def loss(
         self, model: Answering, outputs: Tensor, labels: Tensor, smoothing: float = 0.0
@@ -115,7 +115,7 @@ class Regress(SequenceTask):
     the deviation s of the losses of the sequences.
     """
 
-    figure = "r2"
+    metric = "r2"
 
     def prepare(self, model: Answering, train: Split | None = None) -> None:
         super().prepare(model, train)

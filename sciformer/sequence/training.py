@@ -75,7 +75,7 @@ def train(
     data: SequenceData,
     recipe: Recipe,
     run: Run,
-    report: Callable[[float, dict[str, float]], None] = lambda fraction, figures: None,
+    report: Callable[[float, dict[str, float]], None] = lambda fraction, metrics: None,
 ) -> Progress:
     """Trains a model in place and leaves the weights of its best validation epoch in it.
 
@@ -116,7 +116,7 @@ def train(
             epoch=epoch + 1,
             train_loss=loss,
             validation_loss=score.loss,
-            **{f"validation_{model.task.figure}": score.value},
+            **{f"validation_{model.task.metric}": score.value},
         )
         progress.wall_seconds = time.perf_counter() - start
         _save(model, optimiser, progress, run)
@@ -184,7 +184,7 @@ def _batches(split: Split, recipe: Recipe, generator: torch.Generator) -> Iterat
         yield Split(inputs, part.labels, part.lengths)
 
 
-FIGURES = ("epoch", "best_epoch", "best_score", "best_loss", "wall_seconds")
+PROGRESS = ("epoch", "best_epoch", "best_score", "best_loss", "wall_seconds")
 
 
 def _save(
@@ -194,7 +194,7 @@ def _save(
         "model": dict(model.state_dict()),
         "best": progress.best,
         "optimiser": optimiser.state_dict()["state"],
-        "progress": {name: getattr(progress, name) for name in FIGURES},
+        "progress": {name: getattr(progress, name) for name in PROGRESS},
     }
     run.save_checkpoint(*pack(state))
 

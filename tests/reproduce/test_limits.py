@@ -83,4 +83,4 @@ def test_limits_are_those_that_were_written_before_any_run(name: str) -> None:
     a published number with a digit exchanged."""
     paper = entries("claims")[name].load()()
     claims = [c for c in paper.claims if isinstance(c, Claim)]
-    assert [f"{c.published} | {c.figure} | {c.rule}" for c in claims] == LIMITS[name]
+    assert [f"{c.published} | {c.metric} | {c.rule}" for c in claims] == LIMITS[name]

@@ -15,7 +15,7 @@ from sciformer.compression import Prune
 from sciformer.sequence import data as data_room
 from sciformer.sequence.chosen_data import load_trained_on
 from sciformer.sequence.commands import compress as command
-from sciformer.sequence.compressing import figures, shrink
+from sciformer.sequence.compressing import metrics, shrink
 from sciformer.sequence.data.dataset import Split
 from sciformer.sequence.saved import load_model
 from sciformer.sequence.tasks import wilson
@@ -171,10 +171,10 @@ def test_every_way_side_by_side(
     ways = ["whole", "dense-sparse", "elastic", "low-rank", "prune", "plain-cut"]
     assert [row["how"] for row in rows] == ways
     assert {row["budget"] for row in rows} == {1.0, 0.7}
-    whole = rows[0]["figures"]
+    whole = rows[0]["metrics"]
     for row in rows[1:]:
-        if row["figures"] is not None:
-            assert row["figures"]["macs"] <= row["budget"] * whole["macs"]
+        if row["metrics"] is not None:
+            assert row["metrics"]["macs"] <= row["budget"] * whole["macs"]
     assert main(["compress", run, "--compare"]) == 0
     assert "plain-cut" in capsys.readouterr().out
     for words in (["--out", "small"], ["--tune", "1"], ["--drop", "0.1"]):
@@ -244,7 +244,7 @@ def test_the_test_split_is_not_touched() -> None:
     small, edits = shrink(model().eval(), Prune(), 0.6, sealed)
     assert edits
     with pytest.raises(AssertionError, match="the test split was read"):
-        figures(small, sealed)
+        metrics(small, sealed)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     flow = compile_burgers(starts, arguments.epsilon, earliest=latest / 10, latest=latest)
     seconds = time.perf_counter() - begin
     config = {"pde": arguments.pde, "epsilon": flow.epsilon, "starts": str(starts)}
-    figures = {
+    metrics = {
         "epsilon": flow.epsilon,
         "certified_bound": flow.bound,
         "observed_error": burgers_error(flow),
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         **asdict(flow.instant),
         "seconds": seconds,
     }
-    path = publish(arguments, config, figures, lambda run: save_burgers(flow, run.path))
+    path = publish(arguments, config, metrics, lambda run: save_burgers(flow, run.path))
     if not arguments.json:
         note(
             f"every start with {flow.starts}, 0 <= x <= 1 and t from {flow.instant.earliest:g} to "

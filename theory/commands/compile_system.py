@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     # The trivial state, and Pearson's perturbation of it.
     rest, raised = np.array([1.0, 0.0]), np.array([0.5, 0.25])
     flow = size_by_observation(system, arguments.epsilon, rest, raised)
-    figures = {
+    metrics = {
         "epsilon": arguments.epsilon,
         "certified_bound": None,
         "certificate": NO_CERTIFICATE,
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         "seconds": time.perf_counter() - begin,
     }
     config = {"pde": arguments.pde, "epsilon": arguments.epsilon, "time": system.time}
-    publish(arguments, config, figures)
+    publish(arguments, config, metrics)
     note(
         f"{arguments.pde}: {NO_CERTIFICATE}. Two fields with two diffusivities rule it out, "
         "as the constants of the splitting error are known for one field. Build it in Python by "

@@ -33,13 +33,13 @@ def publish(
 
     with Run.whole(arguments.out, "compile", config) as run:
         write(run)
-        figures = {**summary, "path": str(run.path)}
-        run.write_json("summary.json", figures)
+        metrics = {**summary, "path": str(run.path)}
+        run.write_json("summary.json", metrics)
     if arguments.json:
-        print_json(figures)
+        print_json(metrics)
         return run.path
-    parts = {name: value for name, value in figures.items() if isinstance(value, Mapping)}
-    plain = [[name, value] for name, value in figures.items() if name not in parts]
+    parts = {name: value for name, value in metrics.items() if isinstance(value, Mapping)}
+    plain = [[name, value] for name, value in metrics.items() if name not in parts]
     print_table(plain, ["compile", ""])
     for name, part in parts.items():
         print_table([[key, value] for key, value in part.items()], [name, ""])

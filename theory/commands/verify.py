@@ -52,12 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     with Progress(total=1.0, label="verify") as progress:
         result = verify(arguments.path, share=arguments.share, report=progress.update)
-    figures = {**asdict(result), "seconds": time.perf_counter() - start}
+    metrics = {**asdict(result), "seconds": time.perf_counter() - start}
     if arguments.json:
-        print_json(figures)
+        print_json(metrics)
     else:
         verdict = "no proof" if result.bound is None else "holds"
-        print_table([[name, value] for name, value in figures.items()], ["verify", verdict])
+        print_table([[name, value] for name, value in metrics.items()], ["verify", verdict])
     if result.bound is None:
         note(f"{result.share:.2g} of the leaves were checked; this is no proof")
         return NO_PROOF
@@ -77,9 +77,9 @@ def _flow(arguments: argparse.Namespace) -> int:
 
     with Progress(total=1.0, label="verify") as progress:
         result = verify_flow(arguments.path, report=progress.update)
-    figures = {**asdict(result), "seconds": time.perf_counter() - start}
+    metrics = {**asdict(result), "seconds": time.perf_counter() - start}
     if arguments.json:
-        print_json(figures)
+        print_json(metrics)
     else:
-        print_table([[name, value] for name, value in figures.items()], ["verify", "holds"])
+        print_table([[name, value] for name, value in metrics.items()], ["verify", "holds"])
     return 0

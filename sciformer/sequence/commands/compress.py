@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sciformer.runs import Run
     from sciformer.sequence.choice import Choice
     from sciformer.sequence.classifier import SequenceClassifier
-    from sciformer.sequence.compressing import Figures
+    from sciformer.sequence.compressing import Metrics
     from sciformer.sequence.data import SequenceData
 
 EPILOG = """examples:
@@ -136,11 +136,11 @@ def _compress(
     arguments: argparse.Namespace, model: SequenceClassifier, choice: Choice, data: SequenceData
 ) -> int:
     from sciformer.cli.console import print_json, print_table
-    from sciformer.sequence.compressing import WAYS, figures, ready
+    from sciformer.sequence.compressing import WAYS, metrics, ready
     from sciformer.sequence.saved import save_model
     from sciformer.sequence.summary import labelled
 
-    way, before = WAYS[arguments.how](), figures(model, data)
+    way, before = WAYS[arguments.how](), metrics(model, data)
 
     with contextlib.ExitStack() as begun:
         wholes: list[Run] = []
@@ -172,13 +172,13 @@ def _places(arguments: argparse.Namespace) -> dict[float, Path | None]:
     return {share: None if parent is None else parent / f"{share:g}" for share in arguments.at}
 
 
-def _before(arguments: argparse.Namespace, before: Figures) -> dict[str, Any]:
+def _before(arguments: argparse.Namespace, before: Metrics) -> dict[str, Any]:
     from sciformer.sequence.saved import WEIGHTS
 
     return {
         "how": arguments.how,
         "tuned_epochs": arguments.tune,
-        f"{before.figure}_before": before.value,
+        f"{before.metric}_before": before.value,
         "validation_before": before.validation,
         "parameters_before": before.parameters,
         "macs_before": before.macs,
@@ -203,7 +203,7 @@ def _smaller(
     from dataclasses import replace
 
     from sciformer.runs import Run
-    from sciformer.sequence.compressing import WAYS, figures, shrink
+    from sciformer.sequence.compressing import WAYS, metrics, shrink
     from sciformer.sequence.saved import WEIGHTS, save_model
 
     (given, start), (budget, place), way = models, where, WAYS[arguments.how]()
@@ -212,14 +212,14 @@ def _smaller(
     with Run.whole(place, KIND, made.record()) as result:
         if arguments.tune and not way.trains_first:
             _tune(smaller, made, data, result, arguments.tune)
-        after = figures(smaller, data)
+        after = metrics(smaller, data)
         save_model(smaller, result)
         summary = {
             "budget": budget,
-            f"{after.figure}_after": after.value,
-            f"{after.figure}_after_low": after.low,
-            f"{after.figure}_after_high": after.high,
-            f"{after.figure}_of_plain_cut": _plain(given, budget, data),
+            f"{after.metric}_after": after.value,
+            f"{after.metric}_after_low": after.low,
+            f"{after.metric}_after_high": after.high,
+            f"{after.metric}_of_plain_cut": _plain(given, budget, data),
             "validation_after": after.validation,
             "parameters": after.parameters,
             "macs": after.macs,
@@ -291,29 +291,19 @@ def _costs(model: SequenceClassifier, data: SequenceData) -> dict[str, Any]:
 
     some = data.test.select(torch.arange(min(100, len(data.test)))).inputs
     score = evaluate(model, data.test).value
-    return {model.task.figure: score, **summary_of(model, some, data.length)}
+    return {model.task.metric: score, **summary_of(model, some, data.length)}
 
 
 def _compare(arguments: argparse.Namespace, model: SequenceClassifier, data: SequenceData) -> int:
     from sciformer.cli.console import print_json, print_table
-    from sciformer.sequence.compressing import Row, compare, figures
+    from sciformer.sequence.compressing import Row, compare, metrics
 
-    whole = figures(model, data)
+    whole = metrics(model, data)
     rows = [Row("whole", 1.0, whole), *compare(model, data, arguments.at or BUDGETS)]
     if arguments.json:
         print_json([row.record() for row in rows])
-        return 0
-    table: list[list[str]] = []
-    for row in rows:
-        found = row.figures
-        if found is None:
-            table.append([row.how, f"{row.budget:g}", "not reached", "", "", "", ""])
-            continue
-        interval = f"{100 * found.low:.1f} – {100 * found.high:.1f}"
-        validation = f"{100 * found.validation:.1f}"
-        sizes = [f"{found.parameters:,}", f"{found.macs:,}"]
-        value = f"{100 * found.value:.1f}"
-        table.append([row.how, f"{row.budget:g}", value, interval, validation, *sizes])
-    names = ("how", "budget", f"{whole.figure} %", "95 %", "validation %", "parameters", "macs")
-    print_table(table, names)
+    else:
+        score = f"{whole.metric} %"
+        names = ("how", "budget", score, "95 %", "validation %", "parameters", "macs")
+        print_table([row.cells() for row in rows], names)
     return 0

@@ -57,8 +57,8 @@ def _row(path: Path) -> dict[str, Any]:
             "the model again."
         )
     named = {"run": str(path), "model": choice.model, "mixer": choice.mixer}
-    figures = {column: summary.get(column) for column in COLUMNS}
+    metrics = {column: summary.get(column) for column in COLUMNS}
     accuracy, operations = summary.get("accuracy"), sum(counts)
     known = type(accuracy) in (int, float) and operations > 0
     per_operation = 1e8 * accuracy / operations if known else None
-    return {**named, **figures, "percent_per_million": per_operation}
+    return {**named, **metrics, "percent_per_million": per_operation}

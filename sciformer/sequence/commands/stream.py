@@ -147,7 +147,7 @@ def _predict(
     from sciformer.sequence.latency import Latencies
 
     latencies = Latencies()
-    regresses = streamer.model.task.figure != "accuracy"
+    regresses = streamer.model.task.metric != "accuracy"
     last: dict[str, Any] = {"values": None} if regresses else {"class": None, "probability": None}
     if stopping is not None:
         last["stopped"] = False

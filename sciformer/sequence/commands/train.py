@@ -253,8 +253,8 @@ def _finish(
         **summarise(model, data, progress),
         "run": str(run.path),
     }
-    figure = model.task.figure
-    _draw(run, "learning_curve.png", learning_curve(run.metrics(), progress.best_epoch, figure))
+    metric = model.task.metric
+    _draw(run, "learning_curve.png", learning_curve(run.metrics(), progress.best_epoch, metric))
     confusion = evaluate(model, data.test).confusion
     if confusion is not None:
         _draw(run, "confusion.png", confusion_matrix(confusion, data.classes))
