@@ -19,7 +19,7 @@ from pinn.maps import (
     peak_of,
     plane_of,
 )
-from sciformer.pictures import BLACK, CYCLE, RED, WIDTH, styled
+from sciformer.pictures import BLACK, CYCLE, RED, WIDTH, legend_above, styled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,7 +145,7 @@ class Picture:
                 panel.plot(along, exact, label="reference", **BEHIND)
             panel.plot(along, values, label=self.label)
             panel.set(xlabel=coordinate, title=f"${name}$")
-            panel.legend()
+            legend_above(panel)
 
         def error(figure: Figure, panel: Axes) -> None:
             assert exact is not None, "only where there is a reference"
@@ -218,7 +218,7 @@ class Picture:
             panel.plot(along, plane[:, index], color=colour, label=said)
         grey = " (grey: reference)" if exact is not None else ""
         panel.set(xlabel=first, title=f"${name}$ along {first}{grey}")
-        panel.legend()
+        legend_above(panel)
 
     def _phase(self, figure: Figure, panel: Axes) -> None:
         (first, one), (second, other) = list(self.fields.items())[:2]

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, which differ for every common kind of colour blindness.
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
@@ -46,6 +49,37 @@ STYLE: dict[str, Any] = {
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
 }
+
+
+# An entry of a legend such as "y = -0.25" with its line, in inches.
+ENTRY = 0.95
+
+
+def legend_above(panel: Axes) -> None:
+    """Adds a legend between the curves and the title, where the axis is lengthened for it.
+
+    The best place that matplotlib finds inside the panel may still cover a curve.
+    """
+    from matplotlib.ticker import FixedLocator
+
+    _, labels = panel.get_legend_handles_labels()
+    width = panel.get_window_extent().width / panel.figure.dpi
+    columns = max(1, min(len(labels), int(width / ENTRY)))
+    rows = -(-len(labels) // columns)
+    low, high = panel.get_ylim()
+    ticks = [tick for tick in panel.get_yticks() if low <= tick <= high]
+    height = panel.get_window_extent().height / panel.figure.dpi
+    share = min(0.5, (rows * 0.17 + 0.1) / height)  # lines of 8.5 pt with their spacing
+    panel.set_ylim(low, low + (high - low) / (1 - share))
+    panel.yaxis.set_major_locator(FixedLocator(ticks))
+    panel.legend(
+        loc="upper center",
+        ncols=columns,
+        borderaxespad=0.0,
+        columnspacing=1.0,
+        handlelength=1.3,
+        handletextpad=0.5,
+    )
 
 
 @contextlib.contextmanager

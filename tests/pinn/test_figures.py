@@ -106,3 +106,24 @@ def test_a_notebook_has_the_colours_of_the_package() -> None:
     """Kills: a style whose colours only `styled()` knows."""
     with plt.style.context(STYLE):
         assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == list(CYCLE)
+
+
+@pytest.mark.parametrize("fields", [("u",), ("u", "v", "p")])
+def test_no_legend_of_a_slice_covers_a_curve_or_leaves_its_panel(fields: tuple[str, ...]) -> None:
+    """Curves that fill their panel leave no free corner, so there has to be room above them.
+
+    Kills: matplotlib's best place, one line of three names in a narrow panel.
+    """
+    waves = np.sin(4 * np.pi * x[:, None] + 7 * y) * (1 + y)
+    figure = Picture({"x": x, "y": y}, dict.fromkeys(fields, waves)).draw()
+    figure.canvas.draw()
+    panels = [axes for axes in figure.axes if "along" in axes.get_title()]
+    assert len(panels) == len(fields)
+    for panel in panels:
+        box, frame = panel.get_legend().get_window_extent(), panel.get_window_extent()
+        drawn = np.concatenate([line.get_xydata() for line in panel.lines])
+        assert panel.transData.transform(drawn)[:, 1].max() < box.y0
+        assert frame.x0 <= box.x0
+        assert box.x1 <= frame.x1
+        assert box.y1 <= frame.y1 + 1  # one pixel of rounding
+        assert all(tick <= drawn[:, 1].max() * 1.2 for tick in panel.get_yticks())
