@@ -40,8 +40,9 @@ parameter that is --unknown starts from its value in the file, or from the one t
 Each fit by a network ends with a verdict: converged, doubtful or not converged, with the reasons
 and what to do next. Exit status: 0, or 3 if one of the fits has not converged."""
 
-# A network on a flow or a front; a problem of one's own has the time of `pinn.identify`.
+# A network on a flow or a front; a problem of one's own has time and threads of `pinn.identify`.
 BUDGET_SECONDS, OWN_BUDGET_SECONDS = 240.0, 60.0
+THREADS, OWN_THREADS = 2, 1
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -127,14 +128,18 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget",
         type=positive_number,
         metavar="SECONDS",
-        help=f"CPU seconds of training of each run (default {BUDGET_SECONDS:g}, and "
-        f"{OWN_BUDGET_SECONDS:g} for a problem of your own)",
+        help=f"most CPU seconds of training of each run (default {BUDGET_SECONDS:g}, and "
+        f"{OWN_BUDGET_SECONDS:g} for a problem of your own); a fit whose estimates rest ends "
+        "before",
     )
     network.add_argument(
         "--iterations", type=positive_integer, metavar="N", help="largest number of steps"
     )
     network.add_argument(
-        "--threads", type=positive_integer, default=2, help="threads of BLAS (default 2)"
+        "--threads",
+        type=positive_integer,
+        metavar="N",
+        help=f"threads of BLAS (default {THREADS}, and {OWN_THREADS} for a problem of your own)",
     )
     network.add_argument(
         "--device",
@@ -146,10 +151,10 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Identifies and prints."""
-    from pinn.commands.result_table import halt_if_interrupted, status_of, warn
+    from pinn.commands.result_table import halt_after_results, status_of, warn
     from sciformer.cli.console import Progress, note, print_json, print_table
 
-    arguments.budget = budget_of(arguments)
+    set_defaults(arguments)
     if _is_own(arguments):
         from pinn.commands.identify_samples import run as run_samples
 
@@ -172,16 +177,19 @@ def run(arguments: argparse.Namespace) -> int:
             note(sentence)
     fits = [{"problem": f"seed {fit['seed']}", **fit} for fit in study.summary()["runs"]]
     warn(fits)
-    halt_if_interrupted(fits)
+    halt_after_results(fits)
     return status_of(fits)
 
 
-def budget_of(arguments: argparse.Namespace) -> float:
-    """CPU seconds of each fit: as asked, or as the kind of problem needs."""
+def set_defaults(arguments: argparse.Namespace) -> None:
+    """Sets CPU seconds and threads of each fit that were not asked for, by the kind of problem."""
     from pinn.problem.source import is_file
 
-    usual = OWN_BUDGET_SECONDS if is_file(arguments.problem) else BUDGET_SECONDS
-    return usual if arguments.budget is None else float(arguments.budget)
+    is_own = is_file(arguments.problem)
+    if arguments.budget is None:
+        arguments.budget = OWN_BUDGET_SECONDS if is_own else BUDGET_SECONDS
+    if arguments.threads is None:
+        arguments.threads = OWN_THREADS if is_own else THREADS
 
 
 def _noise(text: str) -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run(arguments: argparse.Namespace) -> int:
     """Identifies and prints; the exit status is 3 if one of the fits has not converged."""
     from pinn.commands.fit_arguments import limits, shower
-    from pinn.commands.result_table import halt_if_interrupted, status_of, warn
+    from pinn.commands.result_table import halt_after_results, status_of, warn
     from pinn.identification.identifying import identify
     from sciformer.cli.console import Progress
     from sciformer.runs.interrupts import INTERRUPTED
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         {**found.summary(), "problem": f"seed {arguments.seed + n}"} for n, found in enumerate(runs)
     ]
     warn(fits)
-    halt_if_interrupted(fits)
+    halt_after_results(fits)
     return status_of(fits)
 
 

@@ -92,7 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Learns, writes the run directory, prints the result."""
-    from pinn.commands.learn_arguments import halt_if_interrupted
+    from pinn.commands.learn_arguments import halt_before_errors
     from pinn.families.registry import find_family
     from pinn.families.saved import save
     from pinn.problem.source import create
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     directory = create(arguments.out, family.name, _config(arguments))
     learned = _learned(arguments, family, network, start, schedule)
     save(learned, directory)
-    halt_if_interrupted(family.name, learned.about, directory)
+    halt_before_errors(family.name, learned.about, directory)
     if learned.about["network"] == "compiled":
         note(_offer(family, learned))
     summary = _summary(arguments, family, learned)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from sciformer.runs import Run
 
 
-def halt_if_interrupted(name: str, about: Mapping[str, Any], run: Run) -> None:
-    """Ends the command as interrupted, with the best network of the training in its run.
+def halt_before_errors(name: str, about: Mapping[str, Any], run: Run) -> None:
+    """Ends an interrupted command as such, its network kept, before errors are measured.
 
     Args:
         name: of what was learned.

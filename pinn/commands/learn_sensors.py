@@ -101,7 +101,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Learns, compares, writes the run directory, prints the result."""
-    from pinn.commands.learn_arguments import halt_if_interrupted
+    from pinn.commands.learn_arguments import halt_before_errors
     from pinn.sensing.comparison import compare, milliseconds, verdict
     from pinn.sensing.learning import wake_record
     from pinn.sensing.saved import KIND, save
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
     with directory.or_nothing():
         sensed = _learned(arguments, record, sensors, sizes, schedule)
         save(sensed, directory)
-    halt_if_interrupted(arguments.family, sensed.about, directory)
+    halt_before_errors(arguments.family, sensed.about, directory)
     with directory.or_nothing():
         outcomes = compare(sensed, record, corruptions, arguments.draws)
         judged = verdict(outcomes)

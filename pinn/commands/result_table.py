@@ -65,8 +65,8 @@ def warn(results: list[dict[str, Any]]) -> None:
             )
 
 
-def halt_if_interrupted(results: list[dict[str, Any]]) -> None:
-    """Ends the command as interrupted, once what was found before has been shown.
+def halt_after_results(results: list[dict[str, Any]]) -> None:
+    """Ends an interrupted command as such, once what was found before Ctrl-C has been shown.
 
     Raises:
         KeyboardInterrupt: one of the results was cut short by Ctrl-C.

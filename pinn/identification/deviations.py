@@ -42,10 +42,8 @@ def deviations(objectives: NoisyData, solution: Solution) -> Deviations:
     objective, coefficients = objectives.present, solution.trial.coefficients
     assert objective is not None, "a step has been taken"
     assert coefficients is not None, "something is unknown"
-    at, sizes = objective.linearise(), coefficients.sizes
-    units = objectives.noise_units()
-    # LAPACK on the host, once a fit; some accelerators have no float64.
-    jacobian, rows = at.jacobian.cpu() * units, at.rows.cpu() * units
+    sizes = coefficients.sizes
+    jacobian, rows = objectives.linearised()
     try:
         known = Information(jacobian, len(sizes))
     except DomainError as error:

@@ -14,6 +14,7 @@ from pinn.identification.asking import with_noise
 from pinn.identification.deviations import deviations
 from pinn.identification.estimate import rounded
 from pinn.identification.identifiable import check_identifiable, distinct
+from pinn.identification.rest import Rest
 from pinn.identification.significance import refuse_untold, significance
 from pinn.networks import MLP
 from pinn.problem.agreement import check_places
@@ -194,7 +195,7 @@ def identify(
     """Unknown parameters of a problem from samples of its solution.
 
     Network and parameters minimise one sum of squares: samples in units of their noise, equations
-    in units of the same noise.
+    in units of the same noise. The fit ends when its estimates rest, or with its limits.
 
         found = pinn.identify(heat, pinn.Cloud(points, {"u": values}), budget=30)
         print(found)  # a = 0.1384 ± 0.0041 (95 %)
@@ -247,8 +248,10 @@ def identify(
     solution = Solution(problem, build_trial(problem, settings), settings)
     trainer = make_trainer(solution, limits)
     objectives = trainer.objectives
+    coefficients = solution.trial.coefficients
     assert isinstance(objectives, NoisyData), "its data have noise levels, as was checked"
-    stopped = trainer.run(observers)
+    assert coefficients is not None, "something is unknown, as was checked"
+    stopped = trainer.run(observers, until=Rest(objectives, coefficients.sizes))
     found = deviations(objectives, solution)
     evidence = evidence_of(problem, solution.trial, trainer)
     if stopped == INTERRUPTED:

@@ -81,6 +81,11 @@ class Schedule:
             return number
         return len(self.stages)
 
+    @property
+    def last(self) -> int:
+        """The number of the last stage."""
+        return len(self.stages) - (self.final is None)
+
     def __getitem__(self, number: int) -> Stage:
         stages = self.stages if self.final is None else (*self.stages, self.final)
         return stages[number]
@@ -107,6 +112,7 @@ class Renewal:
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule, self._number, self._age = schedule, -1, 0
+        self._least = 0  # the stage that has begun at least, however early it is
 
     @property
     def stage(self) -> Stage:
@@ -122,19 +128,30 @@ class Renewal:
             accepted: whether the last step moved the parameters; if not, others are tried.
         """
         self._age = self._age + 1 if accepted else self._schedule[self._number].every
-        number = self._schedule.number(iteration, spent)
+        number = max(self._schedule.number(iteration, spent), self._least)
         if number == self._number and self._age < self.stage.every:
             return False
         self._number, self._age = number, 0
         return True
 
+    @property
+    def is_in_last_stage(self) -> bool:
+        """Whether no other stage comes after the present one."""
+        return self._number == self._schedule.last
+
+    def move_on(self) -> None:
+        """Ends the present points now: the next ones are of the next stage, if there is one."""
+        self._least = min(self._number + 1, self._schedule.last)
+        self._age = self.stage.every
+
     def state(self) -> dict[str, Any]:
-        """Number of the stage and age of its points."""
-        return {"number": self._number, "age": self._age}
+        """Number of the stage, which one has begun at least, and age of the points."""
+        return {"number": self._number, "least": self._least, "age": self._age}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from a state."""
         self._number, self._age = state["number"], state["age"]
+        self._least = state["least"]
 
 
 # Found by measurement on Burgers' equation with Levenberg-Marquardt; see the benchmarks.

@@ -154,6 +154,24 @@ class NoisyData:
         assert self.present is not None, "a fit has taken a step"
         return math.sqrt(self.present.points) / self.noise
 
+    def linearised(self) -> tuple[Tensor, Tensor]:
+        """Jacobian (R, P) and rows (R,) in units of the noise, on the host.
+
+        LAPACK works there, a few times a fit; some accelerators have no float64.
+        """
+        assert self.present is not None, "a fit has taken a step"
+        at, units = self.present.linearise(), self.noise_units()
+        return at.jacobian.cpu() * units, at.rows.cpu() * units
+
+    @property
+    def is_in_last_stage(self) -> bool:
+        """Whether the present points are those of the last stage."""
+        return self._renewal.is_in_last_stage
+
+    def move_on(self) -> None:
+        """Lets the next step be on new points, of the next stage if there is one."""
+        self._renewal.move_on()
+
     def is_sample(self) -> Tensor:
         """Which rows of the objective are samples; the others are equations and conditions."""
         assert self.present is not None, "a fit has taken a step"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sciformer.runs.processes import Processes
 
     Observer = Callable[[Progress], None]
+    Ending = Callable[[Progress], str | None] | None
 
 # A validation costs about a fifth of a Levenberg-Marquardt step on the same points.
 VALIDATE_EVERY = 5
@@ -119,12 +120,15 @@ class Trainer:
         self._held_out: LeastSquares | None = None
         self._is_continued = False
 
-    def run(self, observers: Sequence[Observer] = (), run: Run | None = None) -> str:
+    def run(
+        self, observers: Sequence[Observer] = (), run: Run | None = None, until: Ending = None
+    ) -> str:
         """Trains, and leaves the parameters at the best iterate.
 
         Args:
             observers: called after every step and at the end.
             run: keeps checkpoints, and holds the one to continue from, if any.
+            until: says after each step why the training may end before its limits.
 
         Returns:
             Why the training ended.
@@ -141,7 +145,7 @@ class Trainer:
         progress.stopped = None
         started, saved = self._clock() - progress.elapsed, progress.elapsed
         with kept_memory(), limit_threads(self._threads), deferred_interrupt() as interrupted:
-            while (reason := self._is_over()) is None:
+            while (reason := self._is_over(until)) is None:
                 self._step()
                 progress.elapsed, halt = self._processes.agree(
                     (self._clock() - started, interrupted())
@@ -170,10 +174,12 @@ class Trainer:
             optimiser["last_failure"] = progress.note
         return {**optimiser, **self.objectives.report()}
 
-    def _is_over(self) -> str | None:
+    def _is_over(self, until: Ending) -> str | None:
         """Why the training ends now, or None; it takes a step at least."""
-        begins = self.progress.iteration == 0
-        return None if begins else self.limits.reached(self.progress, self.history)
+        if self.progress.iteration == 0:
+            return None
+        reached = self.limits.reached(self.progress, self.history)
+        return reached if reached or until is None else until(self.progress)
 
     def _step(self) -> None:
         """One step, on new points if they are due, and now and then a validation."""
