@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 # Points on a boundary are off it by rounding: up to this share of the size of the domain.
 ROUNDING = 1e-9
+# A point of a boundary lies within a whole if the point just across it does, so far away as a share
+# of the domain: far more than rounding, far less than any shape.
+ACROSS = 1e-6
+# Points of a part at which it is looked whether anything of it is left; of a part of which less is
+# left a sample could hardly be drawn.
+PROBES = 256
 # A region may fill so little of the cube laid over it; sampling then gives up.
 LEAST_SHARE = 1 / 64
 
@@ -108,6 +114,13 @@ class PartOfPart(DerivedPart):
 
     def normal(self, points: Tensor) -> Tensor:
         return self.part.normal(points)
+
+
+def probes(part: Part) -> Tensor:
+    """Even points (p, c) of the cube that is laid over a part, on it or beyond it."""
+    engine: Any = torch.quasirandom.SobolEngine  # untyped in torch
+    unit = engine(part.dimension, scramble=True, seed=0).draw(PROBES, dtype=torch.float64)
+    return part.from_unit(unit)
 
 
 class Domain(Region):

@@ -1,4 +1,4 @@
-"""Quadrature over regions of the plane and along their boundaries, as exact as on an interval."""
+"""Quadrature over regions of the plane, what is extruded from them, and their boundaries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import torch
 from numpy.polynomial import legendre
 
 from pinn.geometry.base import PartOfPart
+from pinn.geometry.box import Box, Face
+from pinn.geometry.regions import Extension, Product
 from pinn.geometry.shapes import Edges
 from sciformer.errors import DomainError
 
@@ -60,6 +62,60 @@ def along(part: Part) -> tuple[Array, Array]:
             places.append(_at(part, middle + half * nodes).numpy())
             lengths.append(speed * half * weights)
     return np.concatenate(places), np.concatenate(lengths)
+
+
+def on(part: Part, degree: int) -> tuple[Array, Array]:
+    """Nodes (p, c) on a part of a boundary, and weights (p,) of sum its length or area.
+
+    Args:
+        part: of a region of the plane, or of what is extruded from one: its wall or an end.
+        degree: of polynomials that are integrated along what is extruded, and over an end.
+
+    Raises:
+        DomainError: it is of no such kind.
+    """
+    if isinstance(part, Extension):
+        pair = along(part.part), within(part.other, degree)
+        return _pairs(*pair) if part.is_first else _pairs(*reversed(pair))
+    if isinstance(part, Face) and isinstance(part.domain, Product):
+        first, second = part.domain.first, part.domain.second
+        is_first = part.coordinate in first.coordinates
+        ends = _end(first if is_first else second, part)
+        return (
+            _pairs(ends, within(second, degree))
+            if is_first
+            else _pairs(within(first, degree), ends)
+        )
+    return along(part)
+
+
+def within(domain: Domain, degree: int) -> tuple[Array, Array]:
+    """Nodes (p, c) in an interval, a region of the plane or a product of them, and weights (p,).
+
+    Raises:
+        DomainError: it is of no such kind, or see `over`.
+    """
+    if isinstance(domain, Product):
+        return _pairs(within(domain.first, degree), within(domain.second, degree))
+    if not isinstance(domain, Box) or domain.dimension != 1:
+        return over(domain, degree)
+    [(low, high)] = domain.intervals.values()
+    nodes, weights = legendre.leggauss(degree // 2 + 1)
+    return ((low + high + (high - low) * nodes) / 2)[:, None], (high - low) / 2 * weights
+
+
+def _end(factor: Domain, face: Face) -> tuple[Array, Array]:
+    """A face of a product as a part of the factor that has its coordinate."""
+    if factor.dimension == 1:
+        return np.array([[face.value]]), np.ones(1)
+    return along(factor.part(face.name))
+
+
+def _pairs(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
+    """All pairs of a node of one and a node of another."""
+    (here, some), (there, others) = first, second
+    points = [np.repeat(here, len(there), axis=0), np.tile(there, (len(here), 1))]
+    return np.concatenate(points, axis=1), np.outer(some, others).ravel()
 
 
 def over(domain: Domain, degree: int) -> tuple[Array, Array]:

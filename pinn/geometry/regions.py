@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pinn.geometry.base import DerivedPart, Domain, Part, PartOfPart
+from pinn.geometry.base import ACROSS, DerivedPart, Domain, Part, PartOfPart, probes
 from pinn.geometry.box import Face
 from pinn.geometry.shapes import Polygon
 from sciformer.errors import DomainError
@@ -18,7 +19,8 @@ class Difference(Domain):
     """The points of one domain that are not inside another; `whole - hole` makes it.
 
     Its boundary consists of what is left of both boundaries; the normals of the hole's point into
-    the hole.
+    the hole. A hole may reach up to the boundary of the whole, or beyond it: where two faces
+    coincide neither of them is left.
 
     Args:
         whole: what a hole is cut into.
@@ -42,14 +44,25 @@ class Difference(Domain):
         return self.whole.intervals
 
     def contains(self, points: Tensor) -> Tensor:
-        """Which points lie in the whole and not inside the hole; the hole's boundary belongs."""
-        edge = torch.stack([part.contains(points) for part in self.hole.parts()]).any(0)
-        return self.whole.contains(points) & (~self.hole.contains(points) | edge)
+        """Which points lie in the whole and not inside the hole; the hole's boundary belongs where
+        something of the whole lies beyond it.
+        """
+        outside = ~self.hole.contains(points)
+        extent = points.new_tensor(self.high) - points.new_tensor(self.low)
+        for part in self.hole.parts():
+            beyond = points + ACROSS * extent * part.normal(points)
+            outside |= part.contains(points) & self.whole.contains(beyond)
+        return self.whole.contains(points) & outside
 
     def parts(self) -> list[Part]:
-        """The remainders of the parts of both."""
-        outer: list[Part] = [Remainder(part, self, 1) for part in self.whole.parts()]
-        return [*outer, *(Remainder(part, self, -1) for part in self.hole.parts())]
+        """The remainders of the parts of both, as far as anything is left of them."""
+        return list(self._left)
+
+    @cached_property
+    def _left(self) -> list[Part]:
+        rims = [Remainder(part, self, 1) for part in self.whole.parts()]
+        rims += [Remainder(part, self, -1) for part in self.hole.parts()]
+        return [rim for rim in rims if bool(rim.contains(probes(rim)).any())]
 
     def __repr__(self) -> str:
         return f"{self.whole} - {self.hole}"

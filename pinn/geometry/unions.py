@@ -6,21 +6,12 @@ import abc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import torch
 from torch import Tensor
 
-from pinn.geometry.base import Domain, Part, PartOfPart
+from pinn.geometry.base import ACROSS, Domain, Part, PartOfPart, probes
 from pinn.geometry.box import Box, Face
 from sciformer.errors import DomainError
-
-# A point of a boundary lies within the whole if the point just across it does, so far away as a
-# share of the domain: far more than rounding, far less than any shape.
-ACROSS = 1e-6
-# Points of a part at which it is looked whether anything of it is left; of a part of which less is
-# left a sample could hardly be drawn.
-PROBES = 256
 
 
 class Combination(Domain):
@@ -44,7 +35,7 @@ class Combination(Domain):
     @cached_property
     def _left(self) -> list[Part]:
         rims = [Rim(part, self) for part in dict.fromkeys(self._faced())]
-        return [rim for rim in rims if bool(rim.contains(_probes(rim)).any())]
+        return [rim for rim in rims if bool(rim.contains(probes(rim)).any())]
 
     def _faced(self) -> Iterator[Part]:
         for part in (*self.first.parts(), *self.second.parts()):
@@ -73,7 +64,7 @@ class Union(Combination):
     def __init__(self, first: Domain, second: Domain) -> None:
         super().__init__(first, second)
         meet = (
-            one.contains(_probes(part)).any()
+            one.contains(probes(part)).any()
             for one, other in ((first, second), (second, first))
             for part in other.parts()
         )
@@ -131,12 +122,6 @@ class Rim(PartOfPart):
         """Which points of the part have nothing of the combination beyond them."""
         here = self.part.contains(points) & self.domain.contains(points)
         return here & ~self.domain.across(points, self.part.normal(points))
-
-
-def _probes(part: Part) -> Tensor:
-    engine: Any = torch.quasirandom.SobolEngine  # untyped in torch
-    unit = engine(part.dimension, scramble=True, seed=0).draw(PROBES, dtype=torch.float64)
-    return part.from_unit(unit)
 
 
 def union(first: Domain, second: Domain) -> Domain:

@@ -22,8 +22,9 @@ def check_solvability(problem: Problem) -> None:
     plate that is heated and insulated all round has no steady temperature.
 
     Args:
-        problem: its linear equations and conditions are looked at, in a box or a region of the
-            plane; an evolution is determined by its start, and a closed form has been checked.
+        problem: its linear equations and conditions are looked at, in a box, a region of the plane
+            or what is extruded from one; an evolution is determined by its start, and a closed form
+            has been checked.
 
     Raises:
         UsageError: the sentence says what does not balance.

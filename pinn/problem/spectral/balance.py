@@ -9,7 +9,7 @@ import numpy as np
 
 from pinn.geometry.box import Box
 from pinn.problem.spectral.collocation import Collocation
-from pinn.problem.spectral.region_space import PlanarSpace
+from pinn.problem.spectral.region_space import IntegratedSpace
 from pinn.problem.spectral.space import Space
 from sciformer.errors import DomainError
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 # Polynomials along each coordinate for the fields and for the functions that equations are
-# multiplied with, by the number of coordinates, and on other regions of the plane: so many more of
-# the former that no function but a true one makes all that is unknown vanish.
+# multiplied with, by the number of coordinates, on boxes and on other regions: so many more of the
+# former that no function but a true one makes all that is unknown vanish.
 FIELDS, FACTORS = {1: 40, 2: 16, 3: 7}, {1: 24, 2: 10, 3: 4}
-PLANAR_FIELDS, PLANAR_FACTORS = 12, 6
+REGION_FIELDS, REGION_FACTORS = {2: 12, 3: 8}, {2: 6, 3: 4}
 # More polynomials for the fields, on which what was found is tried again.
 FINER = 2
 # What is left of the unknown, relative to its terms: 1e-7 squared is still above the rounding of
@@ -80,7 +80,8 @@ def balance_of(problem: Problem) -> Balance | None:
     for which a solution of L u = f, B u = g needs integral of psi f + sum of phi g = 0.
 
     Args:
-        problem: in a box of one to three coordinates or a region of the plane; others have none.
+        problem: in a box of one to three coordinates, a region of the plane, or what is extruded
+            from one; others have none.
 
     Returns:
         None where nothing can be said.
@@ -107,8 +108,8 @@ class _System:
         self.space = self.collocation.space
         self.blocks = self.collocation.linear_blocks()
         self.scales, columns = self.collocation.scales(self.blocks)
-        is_planar = isinstance(self.space, PlanarSpace)
-        self.count = PLANAR_FACTORS if is_planar else FACTORS[len(self.space.intervals)]
+        is_region = isinstance(self.space, IntegratedSpace)
+        self.count = (REGION_FACTORS if is_region else FACTORS)[len(self.space.intervals)]
         found = [_functions(self.space, block, self.count) for block in self.blocks]
         self.shapes = [shape for shape, _ in found]  # coefficients on the polynomials
         self.functions = [
@@ -140,7 +141,9 @@ def _space(problem: Problem, more: int) -> Space:
     intervals, fields = list(problem.domain.intervals.values()), len(problem.fields)
     if isinstance(problem.domain, Box):
         return Space(intervals, FIELDS[dimension] + more, fields)
-    return PlanarSpace(intervals, PLANAR_FIELDS + more, fields, problem.domain)
+    if dimension not in REGION_FIELDS:
+        raise ArithmeticError("no region of the plane, nor extruded from one")
+    return IntegratedSpace(intervals, REGION_FIELDS[dimension] + more, fields, problem.domain)
 
 
 def _low(space: Space, count: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pinn.geometry.quadrature import along, over
+from pinn.geometry.quadrature import on, within
 from pinn.problem.spectral.space import Space
 
 if TYPE_CHECKING:
@@ -96,16 +96,17 @@ class RegionSpace(Space):
 
 
 @dataclass(frozen=True)
-class PlanarSpace(RegionSpace):
-    """Polynomials on a region of the plane, with nodes at which they are integrated.
+class IntegratedSpace(RegionSpace):
+    """Polynomials on a region of the plane, or on what is extruded from one, with nodes at which
+    they are integrated.
 
     Roots of weights have the sign of the weights, of which some are negative.
     """
 
     def inside(self, count: int) -> tuple[Array, Array]:
-        points, weights = over(self.domain, count + FACTORS)
+        points, weights = within(self.domain, count + FACTORS)
         return points, np.sign(weights) * np.sqrt(np.abs(weights) / weights.sum())
 
     def on(self, part: Part, count: int) -> tuple[Array, Array]:
-        points, weights = along(part)
-        return points, np.sqrt(weights / weights.sum())
+        points, weights = on(part, count + FACTORS)
+        return points, np.sign(weights) * np.sqrt(np.abs(weights) / weights.sum())

@@ -9,7 +9,7 @@ import pytest
 
 from pinn import Box, Disc, Polygon
 from pinn.geometry.base import Domain
-from pinn.geometry.quadrature import along, over
+from pinn.geometry.quadrature import along, on, over, within
 from sciformer.errors import DomainError
 
 DISC = Disc(1, x=0, y=0)
@@ -53,3 +53,32 @@ def test_lengths() -> None:
 def test_space_has_no_outline() -> None:
     with pytest.raises(DomainError, match="is not a region of the plane"):
         over(Box(x=(0, 1), y=(0, 1), z=(0, 1)), 3)
+
+
+def test_what_is_extruded_has_the_quadrature_of_its_factors() -> None:
+    """Volume, and integrals of x^2 z over a cylinder, its wall and its top, in either order.
+
+    Kills: coordinates in the wrong order, a wall without its height, an end without its place.
+    """
+    height = Box(z=(1, 3))
+    for cylinder in (DISC * height, height * DISC):
+        x, z = (cylinder.coordinates.index(name) for name in "xz")
+        found = {
+            "inside": within(cylinder, 6),
+            "wall": on(cylinder.part("circle"), 6),
+            "top": on(cylinder.part("z=3"), 6),
+        }
+        exact = {
+            "inside": (2 * math.pi, math.pi),
+            "wall": (4 * math.pi, 4 * math.pi),
+            "top": (math.pi, 3 * math.pi / 4),
+        }
+        for name, (points, weights) in found.items():
+            size, integral = exact[name]
+            assert weights.sum() == pytest.approx(size, rel=1e-9)
+            assert weights @ (points[:, x] ** 2 * points[:, z]) == pytest.approx(integral, rel=1e-9)
+    box = Box(x=(0, 2), y=(0, 1)) * height
+    points, weights = on(box.part("x=2"), 4)
+    assert weights.sum() == pytest.approx(2)
+    assert weights @ points[:, 1] ** 2 == pytest.approx(2 / 3)
+    assert set(points[:, 0]) == {2.0}

@@ -226,3 +226,25 @@ def test_a_hole_that_touches_nothing_changes_nothing() -> None:
     domain = Difference(whole, Disc(0.1, x=5, y=5))
     cloud = torch.rand(100, 2, dtype=torch.float64)
     assert torch.equal(domain.contains(cloud), whole.contains(cloud))
+
+
+def test_a_hole_up_to_the_boundary_leaves_no_part_where_faces_coincide() -> None:
+    """Kills: points of a boundary that was cut away; two parts called x=0, of which one is empty;
+    faces of a hole outside of the whole listed as parts.
+    """
+    square = Box(x=(0, 1), y=(0, 1))
+    for hole in (Box(x=(0, 0.5), y=(0, 0.5)), Box(x=(-1, 0.5), y=(-1, 0.5))):
+        step = square - hole
+        assert list(step.named_parts()) == ["x=0", "x=1", "y=0", "y=1", "x=0.5", "y=0.5"]
+        assert float(step.part("x=0").sample(100)[:, 1].min()) >= 0.5
+        assert float(step.part("x=0.5").sample(100)[:, 1].max()) <= 0.5
+        corner = torch.tensor([[0.0, 0.25], [0.0, 0.0], [0.0, 0.5], [0.5, 0.0], [0.5, 0.25]])
+        assert step.contains(corner.double()).tolist() == [False, False, True, True, True]
+
+
+def test_holes_that_share_a_face_make_one_hole() -> None:
+    """Kills: the seam between two holes kept as a boundary."""
+    slot = Box(x=(0.5, 1), y=(0.5, 1)), Box(x=(1, 1.5), y=(0.5, 1))
+    domain = Box(x=(0, 2), y=(0, 1)) - slot[0] - slot[1]
+    assert not any(name.startswith("x=1") and name != "x=1.5" for name in domain.named_parts())
+    assert float(domain.part("x=1.5").normal(domain.part("x=1.5").sample(1))[0, 0]) == -1

@@ -54,7 +54,7 @@ JUMPS = {
         2.0,
         (1, 0),
     ),
-    "a bite": (plane(BITTEN, (0, "x=2 1"), (5, "y=1")), 5.0, (2, 1)),
+    "a bite": (plane(BITTEN, (0, "x=2"), (5, "y=1")), 5.0, (2, 1)),
     "a rim and its start": (DRUM, 2.0, None),
 }
 SOUND = {

@@ -20,6 +20,7 @@ DISC, HOLE = Disc(2, x=0, y=0, name="rim"), Disc(1, x=0, y=0, name="hole")
 RING = DISC - HOLE
 L_SHAPE = Polygon([(0, 0), (1, 0), (1, 0.5), (0.5, 0.5), (0.5, 1), (0, 1)])
 SQUARE = Box(x=(0, 2), y=(0, 1))
+HEIGHT = Box(z=(0, 2))
 
 
 def moment(factor: Any) -> tuple[Any, Any, Any]:
@@ -97,6 +98,13 @@ def test_what_does_not_balance_is_refused(problem: Problem, said: str) -> None:
         check_conditions(problem)
 
 
+def test_extruded_regions_have_a_balance_of_their_own() -> None:
+    """Kills: a wall or an end that is left out, so that nothing is said in space."""
+    fluxes = {"z=0": 0, "z=2": 0, "rim": 1, "hole": 0}
+    with pytest.raises(UsageError, match="mean 1.333 .* they have 0;"):
+        check_solvability(walls(RING * HEIGHT, 0, fluxes))
+
+
 EVEN = [
     line(U2 - 1, (U1, 0, 0), (U1, 1, 1), gauge=("u",)),
     line(U2 - 1, (U1, 0, 0), (U1, 1.00001, 1), gauge=("u",)),
@@ -109,6 +117,7 @@ EVEN = [
     walls(DISC, 1, 1),
     walls(RING, 0, {"rim": 1, "hole": -2}),
     walls(L_SHAPE, 1, 0.1875),
+    walls(RING * HEIGHT, 0, {"z=0": 0, "z=2": 0, "rim": 1, "hole": -2}),
     flow(PROFILE, PROFILE),
     polar(2, 1),
 ]
