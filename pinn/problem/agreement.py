@@ -171,6 +171,13 @@ def check_sizes(problem: Stated) -> None:
             f"{problem.name}: residual_sizes must be {len(problem.equations)} numbers > 0, one for "
             f"each equation; got {sizes}."
         )
+    fields = [str(field.func) for field in problem.fields]
+    for name, level in problem.levels.items():
+        if name not in fields or not np.isfinite(float(level)):
+            raise UsageError(
+                f"{problem.name}: levels must give a number for some of the fields "
+                f"{', '.join(fields)}; got {name!r}: {level}."
+            )
     if problem.scales and set(problem.scales) != set(names):
         raise UsageError(
             f"{problem.name}: scales of {', '.join(problem.scales)} do not match the coordinates "

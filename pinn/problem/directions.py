@@ -11,7 +11,7 @@ from pinn.problem.functional_checks import touched
 from pinn.problem.functionals import holds
 from pinn.problem.orders import order_of
 from pinn.problem.reading import difference
-from pinn.problem.scales import extent
+from pinn.problem.sizes import extent
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:

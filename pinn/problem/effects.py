@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pinn.problem.functionals import at_the_point
 from pinn.problem.reading import difference
-from pinn.problem.scales import PROBES, Scales, summands
+from pinn.problem.scales import PROBES, Scales
+from pinn.problem.sizes import summands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -154,8 +154,9 @@ class Functional(sympy.AtomicExpr):  # type: ignore[misc]  # untyped in sympy
                 f"{value} has {len(place)} arguments; fields are functions of {names}."
             )
         pairs = zip(place, self.coordinates, strict=True)
-        is_moved = any(p != c and p in self.coordinates for p, c in pairs)
-        if is_moved and set(place) != set(self.coordinates):
+        moved = {str(p) for p, c in pairs if p != c and p in self.coordinates}
+        # u(y, x) may be a symmetry; time is in the place of space by mistake only.
+        if moved and (set(place) != set(self.coordinates) or moved & {"t", "time"}):
             raise UsageError(f"{value} has a coordinate in the place of another; they are {names}.")
 
     def depends_on(self, coordinate: Any) -> bool:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from pinn.problem.levels import about
 from pinn.problem.reading import difference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
-def monomials(equation: Any, fields: Sequence[Any]) -> list[Any]:
+def monomials(
+    equation: Any, fields: Sequence[Any], levels: Mapping[Any, float] | None = None
+) -> list[Any]:
     """Terms that add up to left minus right side: a known coefficient times fields each.
 
     Only what contains a field is multiplied out. Known coefficients stay whole: the thousands of
@@ -23,6 +26,7 @@ def monomials(equation: Any, fields: Sequence[Any]) -> list[Any]:
     Args:
         equation: an equality, or an expression that shall be 0.
         fields: the unknown functions, such as u(x, t).
+        levels: by field; the terms are those in the distance of the fields from there.
 
     Raises:
         UsageError: sympy has found the equation to be always true or false.
@@ -44,13 +48,15 @@ def monomials(equation: Any, fields: Sequence[Any]) -> list[Any]:
             parts.append(hidden(without))
         return expression.func(*parts)
 
-    form = sympy.expand(hidden(difference(equation)))
+    levels = levels or {}
+    form = sympy.expand(hidden(about(difference(equation), levels)))
     coefficients: dict[Any, list[Any]] = defaultdict(list)
     for term in sympy.Add.make_args(form):
         coefficient, monomial = term.as_independent(*heads, as_Add=False)
         coefficients[monomial].append(coefficient)
     shown = {symbol: expression for expression, symbol in known.items()}
+    back = {field: -level for field, level in levels.items()}
     return [
-        monomial.xreplace(shown) * sympy.Add(*found).xreplace(shown)
+        about(monomial.xreplace(shown), back) * sympy.Add(*found).xreplace(shown)
         for monomial, found in coefficients.items()
     ]

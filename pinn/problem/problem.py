@@ -140,6 +140,9 @@ class Problem:
             time.
         residual_sizes: a size > 0 for each equation, by which its residual is divided; by default
             the sum of the sizes of its terms.
+        levels: by name a value that a field stays near to, such as 300 for a temperature in
+            kelvins; sizes of fields and terms, and the verdict, then count its distance from there.
+            Found from the conditions where none is given.
         given: functions of some coordinates, such as start(x), and symbols that equations and
             conditions hold and that differ from member to member of a `pinn.Family`; a problem that
             has any cannot be solved itself.
@@ -194,6 +197,7 @@ class Problem:
     unknown: Mapping[Any, Unknown] = field(default_factory=dict)
     scales: Mapping[str, float] = field(default_factory=dict)
     residual_sizes: tuple[float, ...] = ()
+    levels: Mapping[str, float] = field(default_factory=dict)
     given: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:

@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import sympy
-import torch
 
 from pinn.geometry.box import Face
-from pinn.problem.expressions import Expressions
 from pinn.problem.functionals import at_the_point
 from pinn.problem.kept import kept
+from pinn.problem.levels import about, levels_by_field
 from pinn.problem.reading import difference, normal
+from pinn.problem.sizes import Term, extent, extents, largest, summands
 from pinn.problem.smoothness import is_smooth
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 PROBES = 64
 # One known function shortens a unit at most so much: a front is steep, but not everywhere.
 SHORTEST = 30.0
-# Operations in an expression beyond which it is not expanded: products of long sums take minutes.
-LONG = 500
 # Values that differ by less than this share are one value with rounding, not a range.
 RANGE = 1e-9
+# A field that stays nearer to a level than this share of it is measured by its distance from there.
+NEARLY = 0.1
 
 
 class Scales:
@@ -43,9 +43,11 @@ class Scales:
     Args:
         problem: its domain, conditions, data, parameters and equations are looked at, and not its
             reference.
+        levels: of fields, by field; by default those that the problem states.
 
     Attributes:
         units: unit of each coordinate, by symbol.
+        levels: about which the fields vary, by field, where they are not 0.
         fields: size of each field.
         equations: sum of the sizes of the terms of each equation, in order.
         derivatives: the same of those terms that hold derivatives of fields.
@@ -55,8 +57,10 @@ class Scales:
     Accuracy: an order of magnitude; all sizes change with the units exactly as the quantities do.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, levels: Mapping[Any, float] | None = None) -> None:
         self._problem = problem
+        given = levels_by_field(problem) if levels is None else levels
+        self.levels = {field: level for field, level in given.items() if level}
         self.units = {
             c: (high - low) * (1.0 if str(c) == problem.time else 0.5)
             for c, (low, high) in zip(
@@ -69,10 +73,8 @@ class Scales:
         inside = problem.domain.sample(PROBES)
         for known, points in self._known(inside):
             self._shorten(known, points)
-        self._terms = [
-            [self._term(t, inside) for t in summands(at_the_point(difference(e)))]
-            for e in problem.equations
-        ]
+        forms = [at_the_point(difference(e)) for e in problem.equations]
+        self._terms = [self._terms_of(form, inside) for form in forms]
         self.fields = self._field_sizes()
         found = [
             _or_one(sum(t.size(self.fields, self._amplitude) for t in terms))
@@ -85,14 +87,33 @@ class Scales:
     @classmethod
     def of(cls, problem: Problem) -> Scales:
         """The scales of a problem, found once: long known functions take a second to compile."""
-        return kept(problem, "scales", lambda: cls(problem))
+        return kept(problem, "scales", lambda: cls(problem)._about_its_levels())
+
+    def _about_its_levels(self) -> Scales:
+        """The same, about the levels that fields stay near to where the problem states none."""
+        problem = self._problem
+        if problem.levels or problem.functionals or problem.data or problem.unknown:
+            return self
+        tried = {}
+        for field, (low, high) in self._states.items():
+            if (high - low) / 2 <= NEARLY * abs(low + high) / 2 > 0:
+                tried[field] = (low + high) / 2
+        while tried:
+            found = Scales(problem, tried)
+            near = {f: a for f, a in tried.items() if found.fields[f] <= NEARLY * abs(a)}
+            near = {f: a for f, a in near.items() if f in found._found}
+            if near == tried:
+                return found
+            tried = near
+        return self
 
     def condition(self, condition: Any) -> float:
         """Sum of the sizes of the terms of a condition."""
         part = self._problem.domain.part(condition.on)
         points = part.sample(PROBES)
         gap = sympy.expand(at_the_point(difference(condition.equation)))
-        return _or_one(self.total(sympy.Add.make_args(gap), points, part.normal(points)))
+        terms = self._terms_of(gap, points, part.normal(points))
+        return _or_one(sum(t.size(self.fields, self._amplitude) for t in terms))
 
     def total(self, terms: Iterable[Any], points: Tensor, normals: Tensor | None = None) -> float:
         """Sum of the sizes of terms at points."""
@@ -102,10 +123,11 @@ class Scales:
         """Functions that are given by the equations and conditions, and where they are given."""
         problem = self._problem
         heads = [f.func for f in problem.fields]
-        places = [(at_the_point(difference(e)), inside) for e in problem.equations]
+        forms = [at_the_point(difference(e)) for e in problem.equations]
+        places = [(about(form, self.levels), inside) for form in forms]
         for condition in problem.conditions:
             part = problem.domain.part(condition.on)
-            gap = at_the_point(difference(condition.equation))
+            gap = about(at_the_point(difference(condition.equation)), self.levels)
             if isinstance(part, Face):  # along its normal nothing is said of how the values vary
                 gap = gap.subs(problem.coordinates[part.axis], part.value)
             places.append((gap, part.sample(PROBES)))
@@ -140,7 +162,28 @@ class Scales:
         """The largest value of a field, which its range may be far from."""
         return max(self._largest.get(field, 0.0), self.fields[field])
 
-    def _term(self, term: Any, points: Tensor, normals: Tensor | None = None) -> _Term:
+    def _terms_of(self, form: Any, points: Tensor, normals: Tensor | None = None) -> list[Term]:
+        """The terms of an expression about the levels of its fields."""
+        return [self._term(t, points, normals) for t in self._summands(form, points, normals)]
+
+    def _summands(
+        self, form: Any, points: Tensor, normals: Tensor | None = None
+    ) -> tuple[Any, ...]:
+        """The same as expressions; all that is known about levels counts as one, and as nothing
+        where it is rounding.
+        """
+        if not self.levels:
+            return summands(form)
+        heads, terms = [f.func for f in self._problem.fields], summands(about(form, self.levels))
+        known = sympy.Add(*(t for t in terms if not t.has(*heads)))
+        unknown = tuple(t for t in terms if t.has(*heads))
+        plain = [self._term(t, points, normals) for t in summands(form)]
+        at = {f: abs(self.levels.get(f, 0.0)) for f in self._problem.fields}
+        whole = sum(t.size(at) for t in plain if t.is_bare)
+        is_rounding = largest(self._problem, known, points, normals) <= RANGE * whole
+        return unknown if is_rounding else (*unknown, known)
+
+    def _term(self, term: Any, points: Tensor, normals: Tensor | None = None) -> Term:
         """A product as a known factor and powers of fields and derivatives."""
         problem = self._problem
         known, unknown = sympy.Integer(1), []
@@ -150,7 +193,7 @@ class Scales:
             else:
                 known *= factor
         size = largest(problem, known, points, normals)
-        return _Term(size, tuple(unknown), problem.fields, self.units)
+        return Term(size, tuple(unknown), problem.fields, self.units)
 
     def _field_sizes(self) -> dict[Any, float]:
         ranges, constants = self._given()
@@ -168,11 +211,13 @@ class Scales:
                 if sizes:
                     found[field] = min(sizes)
                     break
+        self._found = frozenset(found)
         return {field: found.get(field, 1.0) for field in self._problem.fields}
 
     def _given(self) -> tuple[dict[Any, float], dict[Any, float]]:
         """Half the range of the values given to each field, and the largest of them."""
         values: dict[Any, list[float]] = {}
+        states: dict[Any, list[float]] = {}
         slopes: dict[Any, float] = {}
         problem = self._problem
         for condition in problem.conditions:
@@ -182,7 +227,8 @@ class Scales:
             normals = problem.domain.part(condition.on).normal(points)
             if len(fields) != 1:
                 continue
-            terms = [(t, t.has(fields[0].func)) for t in sympy.Add.make_args(gap)]
+            stated = self._summands(gap, points, normals)
+            terms = [(t, t.has(fields[0].func)) for t in stated]
             known = sympy.Add(*(t for t, is_unknown in terms if not is_unknown))
             unknown = [t for t, is_unknown in terms if is_unknown]
             if unknown == [fields[0]] or unknown == [-fields[0]]:
@@ -190,6 +236,11 @@ class Scales:
                 low, high = extent(problem, sign * known, points, normals)
                 values.setdefault(fields[0], []).extend([low, high])
                 continue
+            at_rest = sympy.Add(*(t for t in unknown if not t.has(sympy.Derivative))) / fields[0]
+            if at_rest.is_number and at_rest != 0:
+                states.setdefault(fields[0], []).extend(
+                    extent(problem, -known / at_rest, points, normals)
+                )
             source = largest(problem, known, points, normals)
             balance = [self._term(t, points, normals) for t in unknown]
             at = [source / s for t in balance if (s := t.size({fields[0]: 1.0})) > 0]
@@ -202,6 +253,8 @@ class Scales:
                     values.setdefault(field, []).extend(
                         [float(numbers.min()), float(numbers.max())]
                     )
+        every = {f: values.get(f, []) + states.get(f, []) for f in (*values, *states)}
+        self._states = {f: (min(found), max(found)) for f, found in every.items()}
         constants = {f: max(map(abs, given)) for f, given in values.items()}
         ranges = dict(slopes)
         for field, given in values.items():
@@ -210,7 +263,7 @@ class Scales:
                 ranges[field] = max(width / 2, slopes.get(field, 0.0))
         return ranges, constants
 
-    def _balanced(self, field: Any, terms: Sequence[_Term], found: Mapping[Any, float]) -> float:
+    def _balanced(self, field: Any, terms: Sequence[Term], found: Mapping[Any, float]) -> float:
         """The least size of a field at which one of its terms is as large as all known ones."""
         known = [t.size(found) for t in terms if t.fields <= set(found)]
         if len(self._problem.coordinates) == 1:
@@ -228,84 +281,5 @@ class Scales:
         return min(sizes, default=math.inf)
 
 
-class _Term:
-    """A product of a known factor and factors with fields."""
-
-    def __init__(
-        self,
-        known: float,
-        factors: Sequence[Any],
-        fields: Sequence[Any],
-        units: Mapping[Any, float],
-    ) -> None:
-        self._known, self._factors, self._units = known, factors, units
-        product = sympy.Mul(*factors)
-        self.fields = frozenset(f for f in fields if product.has(f.func))
-        self.is_bare = not product.has(sympy.Derivative)
-
-    def size(self, sizes: Mapping[Any, float], amplitude: Any = None) -> float:
-        """The size of the product; undifferentiated fields may have another one."""
-        total = self._known
-        for factor in self._factors:
-            names = {f: sympy.Float(amplitude(f) if amplitude else sizes[f]) for f in self.fields}
-            derivatives = {}
-            for d in factor.atoms(sympy.Derivative):
-                unit = math.prod(self._units[v] ** int(n) for v, n in d.variable_count)
-                derivatives[d] = sympy.Float(sizes[d.expr] / unit)
-            bare = factor.xreplace(derivatives).xreplace(names)
-            middle = {c: sympy.Float(u) for c, u in self._units.items()}
-            try:
-                total *= abs(float(sympy.Abs(bare.subs(middle)).evalf()))
-            except (TypeError, OverflowError):
-                return math.inf
-        return total
-
-    def degree(self, field: Any) -> float:
-        """Growth of the product with a field and its derivatives: 2 for u u_x."""
-        counts = self.fields
-        once, twice = (
-            self.size({f: (k if f == field else 1.0) for f in counts}) for k in (1.0, 2.0)
-        )
-        finite = 0 < once < math.inf and 0 < twice < math.inf
-        return math.log2(twice / once) if finite else 0.0
-
-
 def _or_one(size: float) -> float:
     return size if 0 < size < math.inf else 1.0
-
-
-def summands(expression: Any) -> tuple[Any, ...]:
-    """The terms of an expression, multiplied out unless it is long."""
-    is_long = expression.count_ops() > LONG
-    terms: tuple[Any, ...] = sympy.Add.make_args(
-        expression if is_long else sympy.expand(expression)
-    )
-    return terms
-
-
-def extent(
-    problem: Problem, known: Any, points: Tensor, normals: Tensor | None = None
-) -> tuple[float, float]:
-    """The least and the largest value of a known function at points; 0 where it is not finite."""
-    [found] = extents(problem, [known], points, normals)
-    return found
-
-
-def extents(
-    problem: Problem, known: Sequence[Any], points: Tensor, normals: Tensor | None = None
-) -> list[tuple[float, float]]:
-    """The extents of several known functions at the same points."""
-    normals = torch.zeros_like(points) if normals is None else normals
-    symbols = (*problem.coordinates, *map(normal, problem.coordinates))
-    function = Expressions(known, symbols, (), problem.symbols, who=problem.name)
-    columns = torch.cat([points, normals], -1).unbind(-1)
-    found = []
-    for values in function(columns, parameters=problem.parameter_values):
-        finite = values[torch.isfinite(values)]
-        found.append((float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0))
-    return found
-
-
-def largest(problem: Problem, known: Any, points: Tensor, normals: Tensor | None = None) -> float:
-    """The largest size of a known function at points."""
-    return max(map(abs, extent(problem, known, points, normals)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from pinn.problem.orders import order_of
 from pinn.problem.reading import difference
 from pinn.problem.spectral.collocation import attempt
 from pinn.problem.spectral.null_direction import null_direction
@@ -62,6 +63,19 @@ def is_determined(problem: Problem) -> bool:
         _is_linear_in_highest(difference(form), problem.fields)
         for form in (*problem.equations, *ends)
     )
+
+
+def is_explicit(problem: Problem) -> bool:
+    """Whether equations in one coordinate name the highest derivatives without a choice.
+
+    u'^2 = 1 does not: both u' = 1 and u' = -1 satisfy it, at each place anew.
+    """
+    [coordinate] = problem.coordinates
+    orders = {field: order_of(problem, field, coordinate) for field in problem.fields}
+    symbols = {f.diff(coordinate, n): sympy.Dummy() for f, n in orders.items() if n}
+    forms = [sympy.sympify(difference(e)).doit().xreplace(symbols) for e in problem.equations]
+    highest = set(symbols.values())
+    return not any(form.diff(s).free_symbols & highest for form in forms for s in highest)
 
 
 def _is_linear_in_highest(form: Any, fields: Sequence[Any]) -> bool:

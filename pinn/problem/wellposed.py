@@ -17,8 +17,8 @@ from pinn.problem.functional_checks import check_functionals, is_full, touched
 from pinn.problem.functionals import at_the_point, holds
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.reading import difference
-from pinn.problem.scales import summands
 from pinn.problem.singular_ends import free_ends
+from pinn.problem.sizes import summands
 from pinn.problem.smoothness import jumps
 from pinn.problem.solvability import check_solvability
 from pinn.problem.uniqueness import check_uniqueness

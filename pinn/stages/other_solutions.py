@@ -12,6 +12,7 @@ from pinn.problem.spectral.collocation import attempt
 from pinn.problem.spectral.newton import misfit, solve
 from pinn.problem.spectral.null_direction import directions
 from pinn.problem.uniqueness import is_determined
+from pinn.stages.branches import branches_of
 from pinn.training.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pinn.problem.problem import Problem
     from pinn.problem.spectral.collocation import Collocation
     from pinn.solution import Solution
     from pinn.training.verdict import Verdict
@@ -53,16 +55,31 @@ def remarked(verdict: Verdict, solution: Solution) -> Verdict:
     """
     if verdict.outcome is Outcome.NOT_CONVERGED or is_determined(solution.problem):
         return verdict
+    return _with_another(verdict, solution) or _with_branches(verdict, solution.problem)
+
+
+def _with_branches(verdict: Verdict, problem: Problem) -> Verdict:
+    """The verdict with the choices that the equation leaves at the start, if it leaves any."""
+    branches = branches_of(problem)
+    if branches is None:
+        return verdict
+    advice = f"If another is meant, write the equation solved for {branches.derivative}."
+    said = verdict.adding(str(branches))
+    return replace(said, remedy=f"{verdict.remedy} {advice}".strip())
+
+
+def _with_another(verdict: Verdict, solution: Solution) -> Verdict | None:
+    """The verdict with a solution that Newton's method finds; None where it finds none."""
     collocation = attempt(solution.problem)
     if collocation is None or collocation.is_linear or collocation.space.columns > COLUMNS:
-        return verdict
+        return None
     try:
         own = _polished(collocation, solution)
         other = None if own is None else other_solution(collocation, own)
     except ArithmeticError:
-        return verdict
+        return None
     if own is None or other is None:
-        return verdict
+        return None
     state, is_family = other
     where = _difference(solution, collocation, own, state)
     if is_family:

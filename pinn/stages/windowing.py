@@ -10,6 +10,7 @@ import torch
 from pinn.geometry.box import Face
 from pinn.networks import MLP, Race
 from pinn.problem.orders import order_of
+from pinn.problem.uniqueness import is_explicit
 from pinn.refinement.refine import Refiner
 from pinn.sampling.schedule import Schedule, Stage
 from sciformer.errors import UsageError
@@ -39,6 +40,11 @@ def why_not_marching(problem: Problem, settings: Settings, processes: Processes)
     at_start = all(isinstance(face, Face) and face.outward < 0 for face in faces)
     if not at_start or len(problem.conditions) != order:
         return f"windows need as many conditions as derivatives, all of them at {name}={low:g}"
+    if not is_explicit(problem):
+        return (
+            "windows need equations that are linear in the highest derivatives, for others leave a "
+            "choice anew where each window starts"
+        )
     for what, is_there in (
         ("periodic coordinates", bool(problem.periodic)),
         ("data", bool(problem.data)),

@@ -71,6 +71,9 @@ def relative_residuals(
 ) -> dict[str, float]:
     """Residual of each equation over the sum of the sizes of its terms, in root mean square.
 
+    Terms are those about the levels of the fields, or as they stand if these are smaller: neither
+    the zero of a unit nor a field that has left its level excuses a residual.
+
     Args:
         problem: gives the equations.
         trial: maps points or jets (p, c) to fields (p, f).
@@ -79,13 +82,16 @@ def relative_residuals(
     """
     names = problem.domain.coordinates
     found = {}
-    scales = Scales.of(problem).equations
+    scales = Scales.of(problem)
     for number, equation in enumerate(problem.equations):
-        parts = problem.compile(monomials(equation, problem.fields))
-        term = terms.EquationTerm("terms", trial, parts, names, values, rule=FINER)
-        with torch.no_grad():
-            columns = term.residual(sample.points)  # (p, terms)
-        size = max(_size(columns.abs().sum(-1), sample), VANISHING * scales[number])
+        sizes = []
+        for levels in [{}, scales.levels] if scales.levels else [{}]:
+            parts = problem.compile(monomials(equation, problem.fields, levels))
+            term = terms.EquationTerm("terms", trial, parts, names, values, rule=FINER)
+            with torch.no_grad():
+                columns = term.residual(sample.points)  # (p, terms)
+            sizes.append(_size(columns.abs().sum(-1), sample))
+        size = max(min(sizes), VANISHING * scales.equations[number])
         label = "the equation" if len(problem.equations) == 1 else f"equation {number + 1}"
         found[label] = _size(columns.sum(-1), sample) / size
     return found

@@ -10,7 +10,8 @@ import torch
 
 from pinn.problem.expressions import Expressions
 from pinn.problem.reading import difference
-from pinn.problem.scales import Scales, summands
+from pinn.problem.scales import Scales
+from pinn.problem.sizes import summands
 
 if TYPE_CHECKING:
     from torch import Tensor

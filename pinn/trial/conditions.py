@@ -19,8 +19,9 @@ def auto(problem: Problem, fade: float = 0.0) -> HardConstraint:
 
     Initial values that have a kink where a periodic coordinate closes fade out, whatever `fade`.
     """
+    scales = Scales.of(problem)
     return HardConstraint(
-        problem, fade or fade_of(problem), Scales.of(problem).fields, problem.conditions
+        problem, fade or fade_of(problem), scales.fields, problem.conditions, scales.levels
     )
 
 
@@ -42,4 +43,5 @@ def hard(problem: Problem, fade: float = 0.0) -> HardConstraint:
 def soft(problem: Problem, fade: float = 0.0) -> HardConstraint:
     """Terms of the loss for all conditions but those that an explicit ansatz meets."""
     met = [c for c in problem.conditions if is_on_explicit(problem, c)]
-    return HardConstraint(problem, fade, Scales.of(problem).fields, met)
+    scales = Scales.of(problem)
+    return HardConstraint(problem, fade, scales.fields, met, scales.levels)

@@ -45,6 +45,7 @@ class HardConstraint(nn.Module):
             the size alone where it is that of samples and no condition is built in; left as they
             are by default.
         conditions: those to build in if they have a form; by default all of the problem's.
+        levels: a value of each field where no condition is near; 0 by default.
 
     Attributes:
         conditions: those that are met exactly.
@@ -64,6 +65,7 @@ class HardConstraint(nn.Module):
         fade: float = 0.0,
         sizes: Mapping[Any, float] | None = None,
         conditions: Sequence[Condition] | None = None,
+        levels: Mapping[Any, float] | None = None,
     ) -> None:
         super().__init__()
         self._problem = problem
@@ -72,7 +74,7 @@ class HardConstraint(nn.Module):
             c: "it is left to the loss" for c in problem.conditions if c not in wanted
         }
         readable = self._readable()
-        interpolation = Interpolation(problem, readable, fade)
+        interpolation = Interpolation(problem, readable, fade, levels)
         forms = {
             field: _explicit_form(problem, field)
             if field in problem.ansatz

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
@@ -49,15 +49,23 @@ class Interpolation:
         problem: on a box.
         conditions: those on all fields, as conditions across faces.
         fade: as in `HardConstraint`.
+        levels: values by field that offsets have where no condition says otherwise; 0 by default.
 
     Attributes:
         edge_axis: the coordinate whose ends have free values, if there is one.
         unmet: why each condition that no form made so far meets is not.
     """
 
-    def __init__(self, problem: Problem, conditions: Sequence[FaceCondition], fade: float) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        conditions: Sequence[FaceCondition],
+        fade: float,
+        levels: Mapping[Any, float] | None = None,
+    ) -> None:
         self._problem = problem
         self._conditions = conditions
+        self._levels = levels or {}
         self._fade: Expr = sympy.Float(fade)
         self.edge_axis = _most_open_axis(conditions)
         self.unmet: dict[Condition, str] = {}
@@ -74,16 +82,17 @@ class Interpolation:
                     "lower derivatives are free there, and on faces of another coordinate",
                 )
         chosen = sorted(chosen, key=lambda c: (-c.face.axis, c.face.outward, c.order))
-        found = self._try(chosen)
-        return found if isinstance(found, FieldForm) else self._face_by_face(chosen)
+        level = exact_number(self._levels.get(field, 0.0))
+        found = self._try(chosen, level)
+        return found if isinstance(found, FieldForm) else self._face_by_face(chosen, level)
 
-    def _face_by_face(self, conditions: Sequence[FaceCondition]) -> FieldForm:
+    def _face_by_face(self, conditions: Sequence[FaceCondition], level: Expr) -> FieldForm:
         """The form after as many faces as go together, in order."""
         kept: list[FaceCondition] = []
-        form = self._try(kept)
+        form = self._try(kept, level)
         for face in dict.fromkeys(c.face for c in conditions):
             more = [c for c in conditions if c.face == face]
-            found = self._try([*kept, *more])
+            found = self._try([*kept, *more], level)
             if isinstance(found, FieldForm):
                 kept, form = [*kept, *more], found
             else:
@@ -94,8 +103,8 @@ class Interpolation:
     def _give_up(self, conditions: Sequence[FaceCondition], why: str) -> None:
         self.unmet.update({one.condition: why for one in conditions})
 
-    def _try(self, conditions: Sequence[FaceCondition]) -> FieldForm | str:
-        """A form that meets all conditions, or why there is none."""
+    def _try(self, conditions: Sequence[FaceCondition], level: Expr) -> FieldForm | str:
+        """A form that meets all conditions and is at a level elsewhere, or why there is none."""
         uneven = {c.face.name for c in conditions if c.value != 0}
         if len(uneven) > MOST_FACES:
             return f"a form for more than {MOST_FACES} faces is too long"
@@ -105,7 +114,7 @@ class Interpolation:
                 axes[axis] = self._along(axis, conditions)
             except ValueError as error:
                 return str(error)
-        offset = self._blended(axes, conditions)
+        offset = self._blended(axes, conditions, level)
         for one in conditions:
             gap = one.of(offset, self._problem.coordinates[one.face.axis]) - one.value
             if worst := self._size(gap, one, offset):
@@ -121,9 +130,11 @@ class Interpolation:
             _across(axis, conditions),
         )
 
-    def _blended(self, axes: Mapping[int, AxisForm], conditions: Sequence[FaceCondition]) -> Expr:
+    def _blended(
+        self, axes: Mapping[int, AxisForm], conditions: Sequence[FaceCondition], level: Expr
+    ) -> Expr:
         """The offset: what each coordinate's conditions still miss is added, one after another."""
-        offset: Expr = sympy.Integer(0)
+        offset = level
         for axis, form in axes.items():
             coordinate, here = self._problem.coordinates[axis], _across(axis, conditions)
             missing = [one.value - one.of(offset, coordinate) for one in here]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pinn.problem.orders import order_of
-from pinn.problem.scales import largest
+from pinn.problem.sizes import largest
 from pinn.trial.face_conditions import exact_number, read_condition
 
 if TYPE_CHECKING:

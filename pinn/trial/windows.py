@@ -13,6 +13,7 @@ from pinn.geometry.box import Box
 from pinn.jets import Jet
 from pinn.problem.orders import order_of
 from pinn.problem.problem import Condition
+from pinn.problem.scales import Scales
 from pinn.trial.face_conditions import exact_number
 from pinn.trial.trial_solution import TrialSolution
 
@@ -133,4 +134,12 @@ def window(
         exact={},
         reference=None,
         scales={},
+        levels=_levels(problem),
     )
+
+
+def _levels(problem: Problem) -> dict[str, float]:
+    """The levels of all fields over the whole of time: a window alone would have others."""
+    levels = Scales.of(problem).levels
+    pairs = zip(problem.field_names, problem.fields, strict=True)
+    return {name: levels.get(field, 0.0) for name, field in pairs}

@@ -193,6 +193,10 @@ def test_linked_places_and_integrals_are_accepted_where_they_determine_the_field
             lambda: moving(w.diff(t) - w.diff(x, 2), (W(0, x), x, "t=0"), (w, 0, "x=0")),
             "coordinate in the place of another",
         ),
+        (
+            lambda: moving(w.diff(t) - W(t, x).diff(x, 2), (w, 0, "x=0"), (w, 0, "x=1")),
+            "coordinate in the place of another",
+        ),
         (lambda: moving(w.diff(t) + w.diff(x), (W(x), x, "t=0")), "has 1 arguments"),
         (lambda: line(U2 + u, (u, u.subs(x, 1), 0), (Integral(u, (x, 0, 1)), 0, 0)), r"= 0 satisf"),
         (lambda: line(u - Integral(Abs(x - s) * U(s), (s, 0, 1)) - 1), "not smooth"),

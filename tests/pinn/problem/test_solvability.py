@@ -101,7 +101,7 @@ def test_what_does_not_balance_is_refused(problem: Problem, said: str) -> None:
 def test_extruded_regions_have_a_balance_of_their_own() -> None:
     """Kills: a wall or an end that is left out, so that nothing is said in space."""
     fluxes = {"z=0": 0, "z=2": 0, "rim": 1, "hole": 0}
-    with pytest.raises(UsageError, match="mean 1.333 .* they have 0;"):
+    with pytest.raises(UsageError, match=r"mean 1\.333 .* they have 0;"):
         check_solvability(walls(RING * HEIGHT, 0, fluxes))
 
 

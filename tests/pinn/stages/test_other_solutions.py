@@ -13,7 +13,11 @@ from pinn import Box, Condition, Problem
 from pinn.problem.spectral.collocation import Collocation
 from pinn.problem.spectral.newton import misfit, solve
 from pinn.problem.uniqueness import is_determined
+from pinn.settings import Settings
+from pinn.stages.branches import branches_of
 from pinn.stages.other_solutions import other_solution
+from pinn.stages.windowing import why_not_marching
+from sciformer.runs.processes import ALONE
 
 x, t, s = sympy.symbols("x t s")
 u, v = sympy.Function("u")(x), sympy.Function("v")(x)
@@ -126,3 +130,29 @@ def test_a_solution_that_can_be_moved_has_not_converged() -> None:
     assert not verdict.converged
     assert "not unique" in verdict.reasons[0]
     assert "fixes it" in verdict.remedy
+
+
+def test_an_equation_that_leaves_a_choice_at_each_place_is_solved_as_a_whole() -> None:
+    """Kills: windows of which each takes a branch of its own, with a kink where they meet."""
+    for equation, start in ((U1**2 - 1, 0), (U1**2 - 4 * u, 1), (u * U1**2 + U1 - x, 1)):
+        problem = line(equation, (u - start, 0))
+        why = why_not_marching(problem, Settings.advised(problem), ALONE)
+        assert why.startswith("windows need equations that are linear in the highest derivatives")
+    square = line([u.diff(x) - v**2, v.diff(x) + u], (u - 1, 0), (v, 0), fields=(u, v))
+    assert not why_not_marching(square, Settings.advised(square), ALONE)
+
+
+def test_choices_at_the_start_are_told() -> None:
+    """u'^2 = 4 u from 1 is (1 + x)^2 or (1 - x)^2.
+
+    Kills: one root taken twice, complex roots, lower derivatives that are not put in.
+    """
+    branches = branches_of(line(U1**2 - 4 * u, (u - 1, 0)))
+    assert branches is not None
+    assert branches.values == pytest.approx((-2, 2))
+    assert "Derivative(u(x), x) may be -2 or 2 at x=0" in str(branches)
+    cubic = branches_of(line(u.diff(x, 2) ** 3 - U1 * u.diff(x, 2), (u - 3, 0), (U1 - 4, 0)))
+    assert cubic is not None
+    assert cubic.values == pytest.approx((-2, 0, 2))
+    for unique in (U1 - u, U1**3 + U1 - 1, (U1 - 1) ** 2, sympy.sqrt(1 + U1**2) - 2):
+        assert branches_of(line(unique, (u - 1, 0))) is None
