@@ -222,7 +222,7 @@ class Solution:
         return dataset_of(self, most)
 
     def error_bound(self, norm: str | None = None) -> ErrorBound:
-        """A bound of the error that needs no reference, see `pinn.bounds.bounding.bound_error`.
+        """A bound of the error that needs no reference, see `pinn.bounds.correcting.sharp_bound`.
 
         Args:
             norm: "L1", "L2" or "max"; by default the one that is least relative to the solution.
@@ -230,9 +230,9 @@ class Solution:
         Raises:
             UsageError: no theorem applies to the equation or the conditions; the sentence says why.
         """
-        from pinn.bounds.bounding import bound_error
+        from pinn.bounds.correcting import sharp_bound
 
-        return bound_error(self.problem, self.trial, norm)
+        return sharp_bound(self.problem, self.trial, norm)
 
     def prove_error(self, tolerance: float, directory: str | Path | None = None) -> ErrorBound:
         """A proven bound of the L1 error, see `pinn.certificates.proving.prove_error`."""

@@ -8,15 +8,18 @@ import numpy as np
 
 from pinn.bounds.error_bound import ErrorBound, Kind, Norm
 from pinn.bounds.evolution import bound_evolution
+from pinn.bounds.hoelder import by_hoelder
 from pinn.bounds.normal_form import normal_form
 from pinn.bounds.oscillation import bound_oscillation
 from pinn.bounds.samples import Sampler
 from pinn.bounds.stationary import bound_stationary
 from pinn.bounds.theorem import Case, NotApplicable, Statement
 from pinn.bounds.walls import boundary_of
-from sciformer.errors import ConvergenceError, UsageError, unknown_name
+from sciformer.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pinn.bounds.samples import Samples
     from pinn.problem.problem import Problem
     from pinn.trial.trial_solution import TrialSolution
@@ -49,7 +52,59 @@ def bound_error(
         ConvergenceError: the residual is not finite.
 
     Source: for conservation laws Kruzhkov 1970 (L1 contraction); for linear parabolic, hyperbolic
-        and elliptic equations Evans 2010, chapters 6 and 7.
+        and elliptic equations Evans 2010, chapters 6 and 7; between norms Hoelder's inequality.
+    """
+    asked = norms_of(norm)
+    return chosen(problem, asked, *bound_errors(problem, trial, asked))
+
+
+def norms_of(norm: Norm | str | None) -> list[Norm]:
+    """The norm of a name, all norms for None.
+
+    Raises:
+        UnknownNameError: there is no such norm.
+    """
+    names = [n.value for n in Norm]
+    if norm is not None and norm not in names:
+        raise unknown_name("error_bound", "norm", str(norm), names)
+    return list(Norm) if norm is None else [Norm(norm)]
+
+
+def chosen(
+    problem: Problem,
+    asked: Sequence[Norm],
+    found: Mapping[Norm, ErrorBound],
+    reasons: Mapping[Norm, str],
+) -> ErrorBound:
+    """The bound in one of the norms asked for, the least relative to the solution.
+
+    Raises:
+        UsageError: there is none; the sentence says why.
+    """
+    bounds = [found[n] for n in asked if n in found]
+    if not bounds:
+        raise UsageError(
+            f"{problem.name}: no error bound follows: "
+            f"{'; '.join(f'{n}: {reasons[n]}' for n in asked)}."
+        )
+    return min(bounds, key=lambda b: b.relative)
+
+
+def bound_errors(
+    problem: Problem,
+    trial: TrialSolution,
+    norms: Sequence[Norm] = tuple(Norm),
+    beside: Mapping[Norm, float] | None = None,
+) -> tuple[dict[Norm, ErrorBound], dict[Norm, str]]:
+    """The bounds of `bound_error` in each norm that has one, and why others have none.
+
+    Cells are doubled for a norm until its own bound has settled.
+
+    Args:
+        problem: one equation for one field on a box.
+        trial: maps points or jets (p, c) to the field (p, 1).
+        norms: asked for.
+        beside: what the bounds are added to; they settle when the sums do.
     """
     if problem.unknown:
         raise UsageError(
@@ -61,51 +116,32 @@ def bound_error(
     sampler = Sampler(problem, trial, form)
     numbers = sum(tensor.numel() for tensor in trial.state_dict().values())
     most = min(MOST, COST // max(numbers, 1))
-    norms = list(Norm) if norm is None else [_named(norm)]
     reasons: dict[Norm, str] = {}
-    coarse = sampler.uniform(FIRST.get(len(problem.coordinates), FEW))
-    found = _state(case, coarse, norms, reasons)
-    count = len(coarse.cells[problem.coordinates[0]].widths)
-    samples, changes = coarse, dict.fromkeys(found, np.inf)
-    while found and (2 * count) ** len(problem.coordinates) <= most:
+    count = FIRST.get(len(problem.coordinates), FEW)
+    samples = sampler.uniform(count)
+    coarse, found = _state(case, samples, reasons), dict[Norm, ErrorBound]()
+    unsettled = set(coarse) & set(norms)
+    while unsettled and (2 * count) ** len(problem.coordinates) <= most:
         count *= 2
         samples = sampler.denser(samples, count)
-        finer = _state(case, samples, list(found), reasons)
-        changes = {n: abs(finer[n].bound - found[n].bound) for n in finer}
-        found = finer
-        if all(changes[n] <= SETTLED * found[n].bound for n in found):
-            break
-    for n, statement in list(found.items()):
-        if changes[n] > UNSETTLED * statement.bound:
-            reasons[n] = "the integral of its residual does not settle on grids that are affordable"
-            del found[n]
-    if not found:
-        raise UsageError(
-            f"{problem.name}: no error bound follows: "
-            f"{'; '.join(f'{n}: {why}' for n, why in reasons.items())}."
-        )
-    bounds = [_bound(form.time, samples, n, s, changes[n]) for n, s in found.items()]
-    return min(bounds, key=lambda b: b.relative)
+        finer = _state(case, samples, reasons)
+        for norm in unsettled:
+            found.pop(norm, None)
+        unsettled, before = unsettled & set(finer), coarse
+        coarse = finer
+        for norm in list(unsettled):
+            said, change = finer[norm], abs(finer[norm].bound - before[norm].bound)
+            whole = said.bound + (0.0 if beside is None else beside[norm])
+            if change <= UNSETTLED * whole:
+                found[norm] = _bound(form.time, samples, norm, said, change)
+            if change <= SETTLED * whole:
+                unsettled = unsettled - {norm}
+    for norm in (set(coarse) & set(norms)) - set(found):
+        reasons[norm] = "the integral of its residual does not settle on grids that are affordable"
+    return found, reasons
 
 
-def known_bound(problem: Problem, trial: TrialSolution) -> ErrorBound | None:
-    """The bound of `bound_error`, or None where no theorem applies."""
-    try:
-        return bound_error(problem, trial)
-    except (UsageError, ConvergenceError):
-        return None
-
-
-def _named(norm: Norm | str) -> Norm:
-    names = [n.value for n in Norm]
-    if norm not in names:
-        raise unknown_name("error_bound", "norm", str(norm), names)
-    return Norm(norm)
-
-
-def _state(
-    case: Case, samples: Samples, norms: list[Norm], reasons: dict[Norm, str]
-) -> dict[Norm, Statement]:
+def _state(case: Case, samples: Samples, reasons: dict[Norm, str]) -> dict[Norm, Statement]:
     """Statements of the theorem of the class in each norm, and reasons where it makes none."""
     if case.form.time is None:
         theorem = bound_stationary
@@ -114,12 +150,12 @@ def _state(
     else:
         theorem = bound_evolution
     found = {}
-    for norm in norms:
+    for norm in Norm:
         try:
             found[norm] = theorem(case, samples, norm)
         except NotApplicable as refusal:
             reasons[norm] = str(refusal)
-    return found
+    return by_hoelder(found, samples)
 
 
 def _bound(

@@ -80,7 +80,7 @@ def largest_eigenvalue(
 
     Accuracy: of second order in the widths.
     """
-    from scipy.linalg import eigh, eigh_tridiagonal
+    from scipy.linalg import eigh_tridiagonal
 
     between = 2 / (widths[1:] / diffusion[1:] + widths[:-1] / diffusion[:-1])
     loss = np.zeros_like(widths)
@@ -99,7 +99,30 @@ def largest_eigenvalue(
         return float(found[0])
     closing = 2 / (widths[0] / diffusion[0] + widths[-1] / diffusion[-1])
     loss[[0, -1]] += closing
-    matrix = np.diag(growth - loss / widths) + np.diag(between / (root[1:] * root[:-1]), 1)
-    matrix[0, -1] += closing / (root[0] * root[-1])
-    found = eigh(matrix, lower=False, eigvals_only=True, subset_by_index=[count - 1, count - 1])
+    ring = np.concatenate([between, [closing]]) / (root * np.roll(root, -1))
+    return _largest_of_ring(growth - loss / widths, ring)
+
+
+def _largest_of_ring(diagonal: Array, ring: Array) -> float:
+    """The largest eigenvalue of a periodic tridiagonal matrix, by folding it to five diagonals.
+
+    Numbered 0, n-1, 1, n-2, ... neighbours on the ring are at most two places apart.
+
+    Args:
+        diagonal: (n,), n >= 3.
+        ring: entry (n,) between each place and the next, the last between the two ends.
+    """
+    from scipy.linalg import eig_banded
+
+    count = len(diagonal)
+    places = np.stack([np.arange(count), -np.arange(1, count + 1)], -1).ravel()[:count] % count
+    band = np.zeros((3, count))
+    band[0] = diagonal[places]
+    for apart in (1, 2):
+        left, right = places[:-apart], places[apart:]
+        follows, leads = (left + 1) % count == right, (right + 1) % count == left
+        band[apart, :-apart] = np.where(follows, ring[left], np.where(leads, ring[right], 0.0))
+    found: Any = eig_banded(
+        band, lower=True, eigvals_only=True, select="i", select_range=(count - 1, count - 1)
+    )
     return float(found[0])

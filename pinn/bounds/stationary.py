@@ -48,6 +48,8 @@ def bound_stationary(case: Case, samples: Samples, norm: Norm) -> Statement:
         raise NotApplicable("its second derivatives have both signs, so it is not elliptic")
     if norm is Norm.MAX:
         return _by_barrier(case, samples)
+    if norm is Norm.L1:
+        raise NotApplicable("it has no theorem of its own in L1")
     if any(case.boundary.kinks.values()) or case.boundary.missed:
         raise NotApplicable(
             "values at its walls are in the loss"
@@ -56,16 +58,7 @@ def bound_stationary(case: Case, samples: Samples, norm: Norm) -> Statement:
         )
     residual = float(samples.norm(samples.residual, 2.0)[0])
     constant, theorem, constants = _stability(case, samples)
-    bound = residual / constant
-    constants = {"||r||_2": residual, **constants}
-    if norm is Norm.L1:  # by Cauchy and Schwarz
-        volume = float(samples.weights.sum())
-        bound *= volume**0.5
-        theorem = Theorem(
-            theorem.name, f"||e||_1 <= |domain|^(1/2) ||e||_2 and {theorem.inequality}"
-        )
-        constants["|domain|"] = volume
-    return Statement(bound, theorem, constants, POINTS)
+    return Statement(residual / constant, theorem, {"||r||_2": residual, **constants}, POINTS)
 
 
 def _stability(case: Case, samples: Samples) -> tuple[float, Theorem, dict[str, float]]:

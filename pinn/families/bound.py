@@ -2,75 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-
-from pinn.bounds.bounding import bound_error
-from pinn.bounds.walls import gap_at
-from pinn.trial.face_conditions import read_condition
+from pinn.bounds.bounding import bound_errors, chosen, norms_of
+from pinn.bounds.correcting import NEURONS, least
+from pinn.families.measured import Measured, measured
+from pinn.families.refining import refine_answer
+from sciformer.errors import SciformerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import nn
 
     from pinn.bounds.error_bound import ErrorBound
     from pinn.families.answer import Answer
     from pinn.problem.problem import Problem
 
-PROBES = 256  # points of a wall at which its values are looked at
-ROUNDING = 1e-9
-"""Of the answer's size, up to which a value at a wall counts as met: it is built in, and comes
-back from some hundred operations."""
-
+PROBES = 1024  # points at which the answer is compared with itself in double precision
 DIGITS = 1e-14
 """Rounding of an answer in double precision, over its size: some fifty operations deep."""
-
-
-class DoubleTrial(nn.Module):
-    """The answer of a member in double precision, as the theorems ask for a trial solution.
-
-    The network learns in single precision, whose rounding would be most of a small residual.
-
-    Args:
-        problem: the member as an ordinary problem.
-        made: makes the answer of the member from that of the family.
-        answer: of the family, left as it is.
-    """
-
-    def __init__(
-        self, problem: Problem, made: Callable[[Answer], nn.Module], answer: Answer
-    ) -> None:
-        super().__init__()
-        # Asked for its precision and its device; a compiled answer has no other parameter.
-        self.anchor = nn.Parameter(torch.zeros((), dtype=torch.float64), requires_grad=False)
-        self.member: Any = made(copy.deepcopy(answer).double())
-        self.values = None
-        # Which walls are met is measured; initial values are never taken as met, and the theorems
-        # add their measured misfit.
-        self.constraint: Any = None
-        met = tuple(c for c in problem.conditions if self._is_met(problem, c))
-        self.constraint = SimpleNamespace(conditions=met, offset=(), factor=())
-
-    def forward(self, points: Any) -> Any:
-        """Fields (p, f)."""
-        return self.member(points)
-
-    def at(self, points: Tensor) -> Tensor:
-        """Fields (p, f) without derivatives."""
-        found: Tensor = self.member.at(points)
-        return found
-
-    def _is_met(self, problem: Problem, condition: Any) -> bool:
-        read = read_condition(problem, condition)
-        if isinstance(read, str) or read.order or read.face.coordinate == problem.time:
-            return False
-        points = read.face.sample(PROBES)
-        gap = gap_at(problem, self, read, points).abs().max()  # type: ignore[arg-type]
-        return bool(gap <= ROUNDING * self.at(problem.domain.sample(PROBES)).abs().max())
 
 
 def bound_answer(
@@ -80,10 +32,10 @@ def bound_answer(
     norm: str | None,
     assumptions: tuple[str, ...],
 ) -> ErrorBound:
-    """A bound of the error of a member's answer, see `pinn.bounds.bounding.bound_error`.
+    """A bound of the error of a member's answer, see `pinn.bounds.correcting.sharp_bound`.
 
     It is computed for the answer in double precision; the largest distance of the answer itself
-    from that, over points of the domain, is added to it.
+    from that, over points of the domain, is added to it. The correction is a refined answer.
 
     Args:
         problem: the member as an ordinary problem.
@@ -95,9 +47,12 @@ def bound_answer(
     Raises:
         UsageError: no theorem applies to the equation or the conditions.
     """
-    trial: Any = DoubleTrial(problem, made, answer)
-    found = bound_error(problem, trial, norm)
-    points = problem.domain.sample(4 * PROBES)
+    trial: Any = measured(problem, made, answer)
+    asked = norms_of(norm)
+    bounds, reasons = bound_errors(problem, trial, asked)
+    better: Any = _refined(problem, made, answer)
+    found = chosen(problem, asked, least(bounds, problem, trial, better, asked), reasons)
+    points = problem.domain.sample(PROBES)
     single: Any = made(answer)
     values = trial.at(points)
     distance = float((values - single.at(points)).abs().max() + DIGITS * values.abs().max())
@@ -113,3 +68,14 @@ def bound_answer(
         constants={**found.constants, "rounding": rounding},
         assumptions=(*found.assumptions, *assumptions),
     )
+
+
+def _refined(
+    problem: Problem, made: Callable[[Answer], nn.Module], answer: Answer
+) -> nn.Module | None:
+    """The refined answer with its conditions measured; None where it is no improvement."""
+    try:
+        refined = refine_answer(problem, made, answer, NEURONS)
+    except SciformerError:
+        return None
+    return Measured(problem, refined.trial) if refined.report.steps else None

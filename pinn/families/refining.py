@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from pinn.assembly import build_trial
+from pinn.bounds.bounding import bound_error
+from pinn.families.measured import Measured
 from pinn.refinement.refine import Refiner
 from pinn.settings import Settings
 from pinn.solution import Solution
@@ -16,6 +18,7 @@ from pinn.trial.trial_solution import TrialSolution
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pinn.bounds.error_bound import ErrorBound
     from pinn.families.answer import Answer
     from pinn.problem.problem import Problem
     from pinn.refinement.report import Report
@@ -88,6 +91,11 @@ class RefinedSolution(Solution):
     ) -> None:
         super().__init__(problem, trial, settings)
         self.report = report
+
+    def error_bound(self, norm: str | None = None) -> ErrorBound:
+        # The form meets the conditions of the member but for what the answer misses of them.
+        trial: Any = Measured(self.problem, self.trial)
+        return bound_error(self.problem, trial, norm)
 
 
 def refine_answer(

@@ -213,6 +213,12 @@ class LearnedSolution(Solution):
             raise UsageError(f"{self._family.name}: refining takes neurons >= 1; got {wanted}.")
         return refine_answer(self.problem, self._made, self._answer, wanted)
 
+    def measured(self) -> Any:
+        """The answer in double precision, as the theorems of `pinn.bounds` ask for it."""
+        from pinn.families.measured import measured
+
+        return measured(self.problem, self._made, self._answer)
+
     def error_bound(self, norm: str | None = None) -> ErrorBound:
         from pinn.families.bound import bound_answer
 

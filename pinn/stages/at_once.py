@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pinn.assembly import build_trial
-from pinn.bounds.bounding import known_bound
+from pinn.bounds.correcting import known_bound
 from pinn.problem.scales import Scales
 from pinn.solution import ReferenceGrid, Solution
 from pinn.solved import Solved, attention_use
@@ -62,7 +62,8 @@ def solve_at_once(
     problem, solution, trainer, digits = task.problem, done.solution, done.trainer, done.digits
     is_whole = done.stopped != INTERRUPTED
     opinion = _opinion(task, solution, processes) if estimate_error and is_whole else None
-    bound = known_bound(problem, solution.trial) if is_whole else None
+    better = None if opinion is None else opinion.better
+    bound = known_bound(problem, solution.trial, better) if is_whole else None
     offer = _offer(problem, solution.settings)
     verdict = judge(evidence_of(problem, solution.trial, trainer, offer))
     verdict = remarked(verdict, solution) if is_whole else verdict

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pinn.solution import Errors
+    from pinn.trial.trial_solution import TrialSolution
     from sciformer.runs.processes import Processes
 
 # Far from the seeds of the training and of its own wide layer, whose neurons must not come again.
@@ -38,10 +39,12 @@ class Opinion:
     Attributes:
         error_estimate: of the relative L2 error.
         basis: what it is the distance to.
+        better: the corrected solution, if that is what it is the distance to.
     """
 
     error_estimate: float
     basis: str
+    better: TrialSolution | None = None
 
 
 def second_opinion(
@@ -81,7 +84,8 @@ def second_opinion(
         left = (iterates[-1].validation / iterates[0].validation) ** 0.5
         if left <= CONVINCING:
             better = Solution(problem, refined.trial, solution.settings)
-            return Opinion(distance(solution, better).relative_l2, "a correction of the residual")
+            apart = distance(solution, better).relative_l2
+            return Opinion(apart, "a correction of the residual", refined.trial)
     if isinstance(solution.settings.network, nn.Module):
         return None
     apart = distance(solution, again()).relative_l2

@@ -12,7 +12,9 @@ import sympy
 import torch
 
 from pinn.assembly import build_trial
-from pinn.bounds.error_bound import ErrorBound, Norm
+from pinn.bounds.bounding import bound_errors
+from pinn.bounds.correcting import correction, least
+from pinn.bounds.error_bound import Norm
 from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.problem import Ansatz, Condition, Problem
@@ -338,7 +340,7 @@ def solved(problem: Problem, seed: int) -> Solution:
     return Solution(problem, build_trial(problem, settings), settings)
 
 
-def true_error(solution: Solution, norm: Norm) -> float:
+def true_errors(solution: Solution) -> dict[Norm, float]:
     """The largest norm over space of the error at any of many moments, by the closed form."""
     problem = solution.problem
     low, high = problem.domain.low, problem.domain.high
@@ -355,13 +357,18 @@ def true_error(solution: Solution, norm: Norm) -> float:
     gap = gap if problem.time else gap.reshape(-1, 1)
     cell = (high[0] - low[0]) / counts[0]
     cell *= 1.0 if problem.time else (high[1] - low[1]) / counts[1]
-    if norm is Norm.MAX:
-        return float(gap.max())
-    power = norm.power
-    return float(((gap**power).sum(0) * cell).max() ** (1 / power))
+    sums = {n: float(((gap**n.power).sum(0) * cell).max()) for n in (Norm.L1, Norm.L2)}
+    return {Norm.L1: sums[Norm.L1], Norm.L2: sums[Norm.L2] ** 0.5, Norm.MAX: float(gap.max())}
 
 
-def ratio(solution: Solution, bound: ErrorBound) -> float:
-    """The bound over the true error; infinite where that is 0."""
-    true = true_error(solution, bound.norm)
-    return bound.bound / true if true > 0 else math.inf
+def ratios(solution: Solution, *, is_corrected: bool = False) -> dict[Norm, float]:
+    """The bound over the true error in each norm with a bound; infinite where that is 0.
+
+    By the residual itself, or by way of a correction.
+    """
+    problem, trial = solution.problem, solution.trial
+    bounds, _ = bound_errors(problem, trial)
+    if is_corrected:
+        bounds = least(bounds, problem, trial, correction(problem, trial))
+    true = true_errors(solution)
+    return {n: b.bound / true[n] if true[n] > 0 else math.inf for n, b in bounds.items()}
