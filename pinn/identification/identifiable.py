@@ -58,19 +58,40 @@ def distinct(cloud: Cloud) -> Cloud:
 def check_identifiable(problem: Problem) -> None:
     """Refuses unknowns that no samples, or not these samples, can tell.
 
-    What is refused here needs no fit to be seen: unknowns that do nothing or act only together,
-    samples at fewer places than an ordinary equation has freedoms, at one moment of an evolution
-    whose start is not known, and of one value that satisfies the equations. Whether other samples
-    suffice is seen in the intervals of a fit.
+    What is refused here needs no fit to be seen: unknowns that do nothing, act only together, or
+    are exponents of what may be negative; samples at fewer places than an ordinary equation has
+    freedoms, at one moment of an evolution whose start is not known, and of one value that
+    satisfies the equations. Whether other samples suffice is seen in the intervals of a fit.
 
     Raises:
-        UsageError: an unknown does nothing, or some act only together.
+        UsageError: an unknown is an exponent of what may be negative, does nothing, or acts only
+            together with others.
         DataError: the samples tell too little.
     """
+    _refuse_signed_powers(problem)
     _refuse_together(problem)
     _refuse_few_places(problem)
     _refuse_one_moment(problem)
     _refuse_one_value(problem)
+
+
+def _refuse_signed_powers(problem: Problem) -> None:
+    """Unknown exponents of fields that may be negative, where a power and its slope are no numbers.
+
+    A network is negative somewhere on its way, and no step leads back from there.
+    """
+    real = {field: sympy.Dummy(str(field), real=True) for field in problem.fields}
+    stated = [*problem.equations, *(c.equation for c in problem.conditions)]
+    for form in [*map(difference, stated), *map(sympy.sympify, problem.expressions.values())]:
+        for power in form.atoms(sympy.Pow):
+            unknown = power.exp.free_symbols & set(problem.unknown)
+            holds_field = any(power.base.has(field) for field in problem.fields)
+            if unknown and holds_field and not power.base.xreplace(real).is_nonnegative:
+                raise UsageError(
+                    f"{problem.name}: {power} has the unknown exponent {power.exp} and no value "
+                    f"where {power.base} is negative, as it may be during a fit; write it as "
+                    f"sympy.Abs({power.base})**({power.exp})."
+                )
 
 
 def _refuse_together(problem: Problem) -> None:

@@ -16,6 +16,7 @@ from pinn.identification.estimate import rounded
 from pinn.identification.identifiable import check_identifiable, distinct
 from pinn.identification.rest import Rest
 from pinn.identification.significance import refuse_untold, significance
+from pinn.identification.symmetries import symmetries
 from pinn.networks import MLP
 from pinn.problem.agreement import check_places
 from pinn.solution import Solution
@@ -150,7 +151,7 @@ class Identification:
             significance(self.solution.problem, self.values, name, self.half_width(name))
             for name in self.values
         )
-        said += filter(None, remarks)
+        said += [*filter(None, remarks), *symmetries(self.solution.problem)]
         said += [
             f"{symbol} is declared positive and was found as {self.values[str(symbol)]:.3g}: check "
             "the signs in the equations and in the data."

@@ -42,8 +42,8 @@ def significance(problem: Problem, values: Mapping[str, float], name: str, half:
         )
     return (
         f"{name} is undetermined: within its interval, {rounded(values[name], half)}, its term may "
-        f"be {share:.2g} times as large as the others of its equation; give more samples, or train "
-        "longer."
+        f"be {share:.2g} times as large as the others of its equation; give more samples, less "
+        "noise, or conditions that the fields meet."
     )
 
 
