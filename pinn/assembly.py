@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pinn.capacity import refuse_too_large
-from pinn.refinement.wide_layer import widened
+from pinn.refinement.saved_layers import widened
 from pinn.trial.inputs import inputs_of, spread_units
 from pinn.trial.parameters import Coefficients, Parameters
 from pinn.trial.trial_solution import TrialSolution

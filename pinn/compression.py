@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from pinn.refinement.wide_layer import trunk
+from pinn.refinement.saved_layers import trunk
 from pinn.solution import Solution
 from pinn.trainers import make_trainer
 from pinn.training.trainer import Limits

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pinn.names import label
 from pinn.networks.physicsformer import PhysicsFormer, attention_entropy
-from pinn.refinement.wide_layer import trunk
+from pinn.refinement.saved_layers import trunk
 from pinn.sampling.samplers import UniformSobol
 from pinn.trial.trial_solution import TrialSolution
 

@@ -15,7 +15,9 @@ from pinn.bounds.walls import boundary_of
 from pinn.certificates.claim import Claim, Wide
 from pinn.geometry.box import Face
 from pinn.networks.mlp import MLP
-from pinn.refinement.wide_layer import WideLayer, trunk
+from pinn.refinement.polynomials import PolynomialLayer
+from pinn.refinement.saved_layers import trunk
+from pinn.refinement.wide_layer import WideLayer
 from pinn.trial.face_conditions import exact_number, read_condition
 from pinn.trial.inputs import Rescale
 from sciformer.errors import UsageError
@@ -79,7 +81,7 @@ def claim_of(problem: Problem, trial: TrialSolution) -> Claim:
         unit=unit,
         weights=weights,
         biases=biases,
-        wide=_wide(trial.network),
+        wide=_wide(problem, trial.network),
         codes=empty,
         orders=empty,
         ellipses=empty,
@@ -125,14 +127,18 @@ def _layers(
     return scale.origin.cpu().numpy(), scale.unit.cpu().numpy(), weights, biases
 
 
-def _wide(network: nn.Module) -> tuple[Wide, ...]:
+def _wide(problem: Problem, network: nn.Module) -> tuple[Wide, ...]:
     """The wide layers on a network, innermost first."""
+    if isinstance(network, PolynomialLayer):
+        raise _refusal(
+            problem, "polynomials are not enclosed; solve with --set digits.polynomials=0"
+        )
     if not isinstance(network, WideLayer):
         return ()
     arrays = (network.weights, network.bias, network.output)
     weights, bias, output = (a.detach().cpu().numpy().copy() for a in arrays)
     one = Wide(tuple(sorted(network.layers.tolist())), weights, bias, output)
-    return (*_wide(network.network), one)
+    return (*_wide(problem, network.network), one)
 
 
 def _spelled(problem: Problem, expression: Any, symbols: tuple[Any, Any]) -> Any:

@@ -43,7 +43,8 @@ def provable(advised: Settings) -> Settings:
     from pinn.refinement.refine import Refiner
 
     network = MLP.Sizes(width=WIDTH, layers=LAYERS)
-    return dataclasses.replace(advised, network=network, digits=Refiner(neurons=NEURONS))
+    digits = Refiner(neurons=NEURONS, polynomials=0)
+    return dataclasses.replace(advised, network=network, digits=digits)
 
 
 def refuse_unprovable(problem: Problem, settings: Settings) -> None:

@@ -87,19 +87,30 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The layer that represents the correction best.
+    """Layers that were tried on a solution.
 
     Attributes:
-        best: that layer.
-        left: the validation residual that each scale leaves.
+        candidates: at least one.
         start: the solution without a layer.
-        amplification: what the layers disagree on over what they leave, see `disagreement`.
     """
 
-    best: Candidate
-    left: dict[str, float]
+    candidates: Sequence[Candidate]
     start: Iterate
-    amplification: float
+
+    @property
+    def best(self) -> Candidate:
+        """The layer that represents the correction best."""
+        return min(self.candidates, key=lambda one: one.left)
+
+    @property
+    def left(self) -> dict[str, float]:
+        """The validation residual that each scale leaves."""
+        return {f"{one.scale:g}": one.left for one in self.candidates}
+
+    @property
+    def amplification(self) -> float:
+        """What the layers disagree on over what they leave, see `disagreement`."""
+        return disagreement(self.candidates, self.start.validation)
 
 
 def choose_layer(
@@ -136,12 +147,7 @@ def choose_layer(
         moved = fit.fields(TrialSolution(layer, trial.constraint, trial.values))
         system.move(-step.change)
         candidates.append(Candidate(scale, system, *step, moved))
-    return Choice(
-        best=min(candidates, key=lambda one: one.left),
-        left={f"{one.scale:g}": one.left for one in candidates},
-        start=start,
-        amplification=disagreement(candidates, start.validation),
-    )
+    return Choice(candidates, start)
 
 
 def disagreement(candidates: Sequence[Candidate], start: float) -> float:

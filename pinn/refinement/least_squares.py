@@ -13,6 +13,8 @@ from pinn.refinement.gram import gram_matrix
 from sciformer.runs.processes import ALONE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pinn.refinement.gram import GramMatrix
     from sciformer.runs.processes import Processes
 
@@ -122,6 +124,28 @@ class LeastSquaresByBlocks:
         _factorise(self._gram, shift)
         y = self._gradient(self._norms, self._right)
         return self._gram.substitute(y, transposed=True) / self._norms
+
+    def pulls(self, values: Tensor, counts: Sequence[int]) -> list[Tensor]:
+        """Where each of several groups of rows would take a solution; after `solve`.
+
+            (A^T A)^-1 A_g^T (b_g - A_g x),   which add up to 0 at the solution x
+
+        Args:
+            values: x.
+            counts: number of blocks in each group, in the order in which they were added.
+        """
+        gaps = [
+            right - self._gram.times(block, values)
+            for block, right in zip(self._blocks, self._right, strict=True)
+        ]
+        found, start = [], 0
+        for count in counts:
+            own = range(start, start + count)
+            alone = [gap if i in own else 0 * gap for i, gap in enumerate(gaps)]
+            y = self._gradient(self._norms, alone)
+            found.append(self._gram.substitute(y, transposed=True) / self._norms)
+            start += count
+        return found
 
     def _conjugate_gradients(self, norms: Tensor, iterations: int) -> tuple[Tensor, int]:
         def to_columns(y: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pinn.loss.terms import Term
     from pinn.problem.problem import Condition, Problem
+    from pinn.refinement.polynomials import PolynomialLayer
     from pinn.refinement.wide_layer import WideLayer
     from sciformer.runs.processes import Processes
 
@@ -57,7 +58,7 @@ class Linearised:
     Args:
         problem: its equations, soft conditions and data are imposed.
         trial: what was trained.
-        layer: stands on its network.
+        layer: stands on its network: random neurons, or polynomials.
         coefficients: names and values of unknown parameters of the equations, which join the
             columns; the values change with `move`.
         processes: who shares the points.
@@ -67,7 +68,7 @@ class Linearised:
         self,
         problem: Problem,
         trial: TrialSolution,
-        layer: WideLayer,
+        layer: WideLayer | PolynomialLayer,
         coefficients: Mapping[str, float] | None = None,
         processes: Processes = ALONE,
     ) -> None:
@@ -270,7 +271,7 @@ class _Call(NamedTuple):
 class _Probe(nn.Module):
     """A network whose outputs are leaves of the graph; it keeps the neurons that made them."""
 
-    def __init__(self, layer: WideLayer) -> None:
+    def __init__(self, layer: WideLayer | PolynomialLayer) -> None:
         super().__init__()
         self._layer = layer
         self.calls: list[_Call] = []

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from pinn.geometry.box import Box
 from pinn.refinement.candidates import Drawing, Fit, choose_layer
-from pinn.refinement.linearised import Imposed, data_samples, soft_conditions
+from pinn.refinement.points import fit_and_validation
 from pinn.refinement.report import Iterate, Report, estimate
 from pinn.refinement.size import choose_size, size_of
+from pinn.refinement.smooth_error import COLUMNS, smooth_error
 from pinn.refinement.stepping import best_step
 from pinn.refinement.timer import Timer
-from pinn.sampling.faces import DenserAtFaces
-from pinn.sampling.samplers import Current, UniformSobol, WarpedSobol, weighted
 from pinn.trial.trial_solution import TrialSolution
 from sciformer.errors import UsageError
 from sciformer.runs.processes import ALONE
@@ -26,26 +24,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pinn.problem.problem import Problem
-    from pinn.refinement.candidates import Candidate
-    from pinn.refinement.linearised import Linearised
+    from pinn.refinement.candidates import Candidate, Choice
+    from pinn.refinement.linearised import Imposed, Linearised
     from pinn.refinement.size import Size
+    from pinn.refinement.smooth_error import SmoothError
     from sciformer.runs.processes import Processes
 
-# Points that nothing is fitted to; their residual tells layers apart to a few per cent.
-VALIDATION_POINTS = 2048
-# Points on each soft condition for each point inside, as in the training.
-ON_FACES = 1 / 8
 # A validation residual within the first factor of what the linearised problem leaves: the problem
 # is linear, or as good as that. Within the second after a change of the solution by less than
 # SMALL_CHANGE: the next linearised problem is nearly the same, and only other neurons could help.
 LINEAR, CONVERGED, SMALL_CHANGE = 1.01, 2.0, 1e-3
-# Coordinates with faces from which on hardly any of some thousand points lie near a corner: there
-# the pressure of a flow in space and time was wrong by twice to thrice its error within.
-MANY_AXES = 3
 # Shares of a Gauss-Newton step that are tried in turn.
 SHARES = (1.0, 0.5, 0.25)
 # From the seed of a layer to that of a second one, whose neurons must not come again.
 SECOND = 500
+# To the seeds of the points of the correction by polynomials.
+POLISH = 9000
 # Where the smallest scale was best a solution is smooth, and still smaller ones may be better: with
 # .1 the error of a flow in space and time is half of that with .3 (Ethier-Steinman, 800 neurons).
 SMOOTHER = 1 / 3
@@ -62,6 +56,8 @@ class Refiner:
         layers: which linear layers of the network the neurons see, by position; None for all that
             see one vector a point.
         steps: Gauss-Newton steps at most, >= 1.
+        polynomials: columns of a last correction at most, and no more than the neurons have; 0 for
+            none.
         seed: of points and neurons.
     """
 
@@ -69,12 +65,14 @@ class Refiner:
     scales: tuple[float, ...] = (1.0, 0.3)
     layers: tuple[int, ...] | None = None
     steps: int = 3
+    polynomials: int = COLUMNS
     seed: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scales", tuple(self.scales))  # a list, from a file
-        if self.neurons < 0:
-            raise UsageError(f"Refiner: neurons must be >= 0; got {self.neurons}.")
+        for name in ("neurons", "polynomials"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"Refiner: {name} must be >= 0; got {getattr(self, name)}.")
         if not self.scales or not all(scale > 0 for scale in self.scales):
             raise UsageError(f"Refiner: needs scales > 0; got {self.scales}.")
         if self.steps < 1:
@@ -123,6 +121,27 @@ class Refined:
     report: Report
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A solution on its way.
+
+    Attributes:
+        trial: the best so far.
+        system: what its last part was found from, with the unknown parameters.
+        scale: of the random weights of the last wide layer.
+        iterates: so far.
+        layers: wide ones that are kept.
+        stopped: why there was no further step.
+    """
+
+    trial: TrialSolution
+    system: Linearised
+    scale: float
+    iterates: tuple[Iterate, ...]
+    layers: int
+    stopped: str
+
+
 @dataclass
 class _Work:
     """One refinement under way."""
@@ -144,37 +163,68 @@ class _Work:
         timer = Timer(like.device, seconds, self.processes)
         size = self._size(seconds)
         if size is None:
-            report = Report(0, 0, 0.0, {}, (), "too little time left", None, timer.elapsed())
+            report = Report(0, 0, 0, 0.0, {}, (), "too little time left", None, timer.elapsed())
             return Refined(self.trial, coefficients, report)
         fit = Fit(self.problem, *self._points(size), self.processes, timer)
         refiner = self.refiner
         drawing = Drawing(size.neurons, refiner.scales, refiner.seed, refiner.layers)
         choice = choose_layer(fit, self.trial, coefficients, drawing)
-        best, each = choice.best, timer.elapsed() / len(choice.left)
-        iterates, stopped = self._steps(fit, best, choice.start)
-        trial, layers = self.trial, 0
-        if len(iterates) > 1:
-            trial, layers = self._with(best), 1
-        if layers and best.system.layer.products is not None and not timer.is_over(each):
-            # Products of the refined fields are better than those of the trained ones.
-            scale = best.scale * (SMOOTHER if best.scale == min(refiner.scales) else 1)
-            drawing = replace(drawing, scales=[scale], seed=refiner.seed + SECOND)
-            above = choose_layer(fit, trial, best.system.coefficients, drawing).best
-            further, stopped = self._steps(fit, above, iterates[-1])
-            if len(further) > 1:
-                best, iterates, layers = above, (*iterates, *further[1:]), 2
-                trial = self._with(best)
+        found = self._layers(fit, drawing, choice)
+        smooth = None
+        if found.layers and not timer.is_over():
+            columns = min(refiner.polynomials, found.system.columns)
+            known = found.system.coefficients
+            smooth = smooth_error(fit, found.trial, known, columns, refiner.seed + POLISH)
+        polished = found if smooth is None else self._polished(fit, found, smooth)
         report = Report(
-            neurons=layers * size.neurons,
+            neurons=found.layers * size.neurons,
+            polynomials=0 if polished is found else polished.system.layer.features,
             points=size.points,
-            scale=best.scale,
+            scale=polished.scale,
             scales=choice.left,
-            iterates=iterates,
-            stopped=stopped,
-            error_estimate=estimate(iterates, choice.amplification),
+            iterates=polished.iterates,
+            stopped=polished.stopped,
+            error_estimate=estimate(
+                polished.iterates, choice.amplification, 0.0 if smooth is None else smooth.noise
+            ),
             seconds=timer.elapsed(),
         )
-        return Refined(trial, dict(best.system.coefficients), report)
+        return Refined(polished.trial, dict(polished.system.coefficients), report)
+
+    def _layers(self, fit: Fit, drawing: Drawing, choice: Choice) -> _Found:
+        """Gauss-Newton steps on the best layer, and on a second one where products help."""
+        best, each = choice.best, fit.timer.elapsed() / len(choice.candidates)
+        iterates, stopped = self._steps(fit, best, choice.start)
+        if len(iterates) == 1:
+            return _Found(self.trial, best.system, best.scale, iterates, 0, stopped)
+        found = _Found(self._with(best), best.system, best.scale, iterates, 1, stopped)
+        if best.system.layer.products is None or fit.timer.is_over(each):
+            return found
+        # Products of the refined fields are better than those of the trained ones.
+        scale = best.scale * (SMOOTHER if best.scale == min(self.refiner.scales) else 1)
+        drawing = replace(drawing, scales=[scale], seed=self.refiner.seed + SECOND)
+        above = choose_layer(fit, found.trial, best.system.coefficients, drawing).best
+        further, stopped = self._steps(fit, above, iterates[-1])
+        if len(further) == 1:
+            return replace(found, stopped=stopped)
+        iterates = (*iterates, *further[1:])
+        return _Found(self._with(above), above.system, above.scale, iterates, 2, stopped)
+
+    def _polished(self, fit: Fit, found: _Found, smooth: SmoothError) -> _Found:
+        """The solution after a correction that is known, if its validation residual falls."""
+        if not smooth.is_known:
+            return found
+        before = fit.fields(found.trial)
+        value = self._descend(
+            smooth.system, smooth.change, fit.validation, found.iterates[-1].validation
+        )
+        if value is None:
+            return found
+        trial = TrialSolution(smooth.system.layer, found.trial.constraint, found.trial.values)
+        moved = fit.fields(trial)
+        distance = float((moved - before).norm() / moved.norm())
+        last = Iterate(value, distance, fit.timer.elapsed())
+        return replace(found, trial=trial, system=smooth.system, iterates=(*found.iterates, last))
 
     def _size(self, seconds: float | None) -> Size | None:
         constraint = self.trial.constraint
@@ -189,21 +239,8 @@ class _Work:
         return size
 
     def _points(self, size: Size) -> tuple[Imposed, Imposed]:
-        """Points for the fit and for validation: dense where the fields vary quickly."""
-        problem, seed = self.problem, self.refiner.seed
-        # Seeds apart from each other and from those of the training.
-        inside = _inside(problem, seed + 2000)
-        other = UniformSobol(problem.domain, seed + 3000)
-        warped = WarpedSobol(inside)
-        fitted = [warped.draw(size.points, Current(self.trial.at, self.trial.at))]
-        tested = [weighted(*inside.inside(*warped.place(other.unit(VALIDATION_POINTS))))]
-        for index, condition in enumerate(soft_conditions(problem, self.trial)):
-            part = problem.domain.part(condition.on)
-            face = UniformSobol(part, seed + 4000 + index)
-            fitted.append(face.draw(max(16, round(ON_FACES * size.points))))
-            tested.append(face.draw(round(ON_FACES * VALIDATION_POINTS)))
-        data = data_samples(problem, self.trial)
-        return Imposed([*fitted, *data], self.weights), Imposed([*tested, *data], self.weights)
+        seed = self.refiner.seed
+        return fit_and_validation(self.problem, self.trial, size.points, seed, self.weights)
 
     def _steps(self, fit: Fit, best: Candidate, start: Iterate) -> tuple[tuple[Iterate, ...], str]:
         """Gauss-Newton steps, as long as each lowers the validation residual."""
@@ -243,12 +280,3 @@ class _Work:
     def _with(self, candidate: Candidate) -> TrialSolution:
         layer = candidate.system.layer
         return TrialSolution(layer, self.trial.constraint, self.trial.values)
-
-
-def _inside(problem: Problem, seed: int) -> UniformSobol:
-    """The sequence that fills a domain, denser towards the faces of a box that has many."""
-    names = problem.domain.coordinates
-    axes = [i for i, name in enumerate(names) if name not in problem.periodic]
-    if isinstance(problem.domain, Box) and len(axes) >= MANY_AXES:
-        return DenserAtFaces(problem.domain, seed, axes)
-    return UniformSobol(problem.domain, seed)

@@ -29,6 +29,7 @@ class Report:
 
     Attributes:
         neurons: number of them, 0 if there was no refinement.
+        polynomials: number of them for each field, 0 if they were no improvement.
         points: collocation points.
         scale: of the random weights that were kept.
         scales: the validation residual of the linearised problem for each scale that was tried.
@@ -39,6 +40,7 @@ class Report:
     """
 
     neurons: int
+    polynomials: int
     points: int
     scale: float
     scales: dict[str, float]
@@ -62,21 +64,27 @@ class Report:
         return asdict(self)
 
 
-def estimate(iterates: tuple[Iterate, ...], amplification: float = 0.0) -> float | None:
-    """The estimated error of the last iterate, from the changes of the steps.
+def estimate(
+    iterates: tuple[Iterate, ...], amplification: float = 0.0, noise: float = 0.0
+) -> float | None:
+    """The estimated error of the last iterate.
 
-    A step takes an iterate k to a much better one, so that the change is nearly the error of k.
-    Its residual is known as well, and the ratio of both says how strongly this problem turns
-    residuals into errors:
+        error_last = max(noise, amplification sqrt(validation_last))
 
-        error_last = max(amplification, max_k change_{k+1} / sqrt(validation_k))
-                     sqrt(validation_last)
+    The amplification says how strongly this problem turns residuals into errors. It is what two
+    layers disagree on over what they leave. Where there were no two, a step takes an iterate k to a
+    much better one, so that its change is nearly the error of k, and its residual is known as well:
 
-    It is an estimate, and no bound: residuals of equal size and another shape may weigh more.
+        amplification = max_k change_{k+1} / sqrt(validation_k)
+
+    which is three to ten times as much, because a trained network is wrong in what the equation
+    hardly feels. It is an estimate, and no bound: residuals of equal size and another shape may
+    weigh more.
 
     Args:
         iterates: of a refinement.
-        amplification: a further such ratio, from layers that disagree.
+        amplification: from layers that disagree; 0 where there are no two.
+        noise: what points leave open of the smooth part of the solution.
     """
     factors = [
         after.change / math.sqrt(before.validation)
@@ -85,4 +93,4 @@ def estimate(iterates: tuple[Iterate, ...], amplification: float = 0.0) -> float
     ]
     if not factors:
         return None
-    return max(amplification, *factors) * math.sqrt(iterates[-1].validation)
+    return max(noise, (amplification or max(factors)) * math.sqrt(iterates[-1].validation))

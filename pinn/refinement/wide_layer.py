@@ -10,13 +10,11 @@ from torch import Tensor, nn
 
 from pinn.refinement.products import Products
 from pinn.trial.inputs import inputs_of
-from sciformer.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pinn.problem.problem import Problem
-    from pinn.trial.hard_constraint import HardConstraint
     from pinn.trial.trial_solution import TrialSolution
 
 # Units that hardly vary over the points get at most so many times the weight of the liveliest one:
@@ -130,7 +128,7 @@ class WideLayer(nn.Module):
         network, points = trial.network, points.to(trial.device)
         chosen = per_point(network, points) if layers is None else layers
         none = points.new_zeros(0, 0)
-        inputs = _further_inputs(network, problem, points)
+        inputs = further_inputs(network, problem, points)
         with torch.no_grad():
             fields, units = cls(network, chosen, none, none, none, inputs).units(points)
         generator = torch.Generator().manual_seed(seed)
@@ -146,97 +144,7 @@ class WideLayer(nn.Module):
         return cls(network, chosen, weights, bias, output, inputs, products)
 
 
-def trunk(network: nn.Module) -> nn.Module:
-    """The trained network below all wide layers."""
-    return trunk(network.network) if isinstance(network, WideLayer) else network
-
-
-def widened(
-    network: nn.Module,
-    problem: Problem,
-    state: Mapping[str, Tensor],
-    prefix: str = "",
-    constraint: HardConstraint | None = None,
-) -> nn.Module:
-    """The network with the wide layers that a saved state holds, outermost first, zero or more.
-
-    Args:
-        network: freshly built, without wide layers.
-        problem: what it solves.
-        state: names and tensors of a `state_dict`.
-        prefix: what the names of the network begin with.
-        constraint: of the trial solution.
-
-    Raises:
-        DataError: the sizes of a layer do not belong together.
-    """
-    if f"{prefix}layers" not in state or f"{prefix}output" not in state:
-        return network
-    below = widened(network, problem, state, f"{prefix}network.", constraint)
-    layers, weights, bias, output = (
-        torch.as_tensor(state[prefix + name]) for name in ("layers", "weights", "bias", "output")
-    )
-    further = _further_inputs(network, problem, weights)
-    units = _count_units(below, layers, trunk(network).inputs if further is None else further)
-    products = _saved_products(state, prefix, constraint, len(problem.fields))
-    count = 0 if products is None else products.width(len(problem.fields))
-    if units is None or not _fit(weights, bias, output, units, count):
-        raise DataError(
-            f"WideLayer: the saved layer has weights {tuple(weights.shape)}, bias "
-            f"{tuple(bias.shape)}, output {tuple(output.shape)} on linear layers "
-            f"{layers.tolist()} of {len(linear_layers(below))}, which do not fit together; solve "
-            "again."
-        )
-    weights, bias, output = (torch.empty_like(tensor) for tensor in (weights, bias, output))
-    return WideLayer(below, layers.tolist(), weights, bias, output, further, products)
-
-
-def _saved_products(
-    state: Mapping[str, Tensor], prefix: str, constraint: HardConstraint | None, fields: int
-) -> Products | None:
-    """The products of a saved layer; None if it has none.
-
-    Raises:
-        DataError: pairs of fields that are not there.
-    """
-    if f"{prefix}products.pairs" not in state:
-        return None
-    pairs = torch.as_tensor(state[f"{prefix}products.pairs"])
-    is_sound = (
-        pairs.dtype == torch.int64
-        and pairs.ndim == 2
-        and pairs.shape[1] == 2
-        and len(pairs) <= fields**2
-        and bool(((pairs >= 0) & (pairs < fields)).all())
-    )
-    if not is_sound:
-        raise DataError(
-            f"WideLayer: the saved layer has products of fields {pairs.tolist()}, where there are "
-            f"{fields} fields, which do not fit together; solve again."
-        )
-    return Products(constraint, [(i, j) for i, j in pairs.tolist()])
-
-
-def _count_units(network: nn.Module, layers: Tensor, inputs: Any) -> int | None:
-    """Length of s; None if the layers are not different positions in the network."""
-    linear, chosen = linear_layers(network), layers.tolist()
-    if layers.dtype != torch.int64 or layers.ndim != 1 or len(set(chosen)) != len(chosen):
-        return None
-    if not all(0 <= i < len(linear) for i in chosen):
-        return None
-    width: int = inputs.width
-    hidden: int = sum(linear[i].in_features for i in chosen)
-    return width + hidden
-
-
-def _fit(weights: Tensor, bias: Tensor, output: Tensor, units: int, further: int) -> bool:
-    """Whether the tensors are (m, n), (m,) and (f, m + q) with n units and q further features."""
-    if (weights.ndim, bias.ndim, output.ndim) != (2, 1, 2):
-        return False
-    return weights.shape == (len(bias), units) and output.shape[1] == len(bias) + further
-
-
-def _further_inputs(network: nn.Module, problem: Problem, like: Tensor) -> nn.Module | None:
+def further_inputs(network: nn.Module, problem: Problem, like: Tensor) -> nn.Module | None:
     """Scaled and periodic coordinates for a network without `inputs`; None if it has its own."""
     if getattr(network, "inputs", None) is not None:
         return None

@@ -13,7 +13,8 @@ from pinn.problem.problem import Problem
 from pinn.refinement import products
 from pinn.refinement.products import multiplied, products_for
 from pinn.refinement.refine import Refiner
-from pinn.refinement.wide_layer import WideLayer, widened
+from pinn.refinement.saved_layers import widened
+from pinn.refinement.wide_layer import WideLayer
 from pinn.settings import Settings
 from pinn.solution import ReferenceGrid, Solution
 from pinn.trial.trial_solution import TrialSolution

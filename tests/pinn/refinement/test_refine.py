@@ -15,6 +15,7 @@ from pinn.networks import MLP
 from pinn.problem.problem import Problem
 from pinn.refinement import candidates, refine
 from pinn.refinement.linearised import Linearised
+from pinn.refinement.polynomials import PolynomialLayer
 from pinn.refinement.refine import Refiner, _Work
 from pinn.refinement.report import Iterate, estimate
 from pinn.refinement.size import size_of
@@ -54,8 +55,9 @@ def test_no_step_raises_the_validation_residual(make: Callable[[], Problem], neu
     assert size is not None
     _, validation = work._points(size)
     network = refined.trial.network
-    assert isinstance(network, WideLayer) == (refined.report.steps > 0)
-    if isinstance(network, WideLayer):
+    is_layer = isinstance(network, WideLayer | PolynomialLayer)
+    assert is_layer == (refined.report.steps > 0)
+    if isinstance(network, WideLayer | PolynomialLayer):
         kept = Linearised(problem, trial, network).value(validation)
         assert kept == pytest.approx(values[-1], rel=1e-12)
 
@@ -151,15 +153,24 @@ def test_too_little_time_and_wrong_requests_are_said() -> None:
     )
     with pytest.raises(UsageError, match=r"needs a solution in float64.*float32"):
         Refiner()(problem, trial_of(problem, dtype="float32"))
-    for wrong in ({"neurons": -1}, {"scales": ()}, {"scales": (1.0, -1.0)}, {"steps": 0}):
+    for wrong in (
+        {"neurons": -1},
+        {"polynomials": -1},
+        {"scales": ()},
+        {"scales": (1.0, -1.0)},
+        {"steps": 0},
+    ):
         with pytest.raises(UsageError, match="Refiner"):
             Refiner(**wrong)  # type: ignore[arg-type]
 
 
-def test_the_estimate_takes_the_worst_ratio_of_change_to_residual() -> None:
-    """Kills: the first ratio alone, a residual that is not the root of a mean square."""
+def test_the_estimate_takes_what_layers_disagree_on_or_the_worst_step() -> None:
+    """Kills: the first ratio alone, a residual that is not the root of a mean square, steps that
+    count beside two layers, noise that is left out or multiplied."""
     iterates = (Iterate(1e-4, 0.0, 0.0), Iterate(1e-8, 2e-3, 1.0), Iterate(4e-14, 5e-5, 2.0))
     assert estimate(iterates) == pytest.approx(0.5 * 2e-7)
     assert estimate(iterates, amplification=2.0) == pytest.approx(2.0 * 2e-7)
+    assert estimate(iterates, amplification=0.1) == pytest.approx(0.1 * 2e-7)
+    assert estimate(iterates, amplification=0.1, noise=3e-7) == pytest.approx(3e-7)
     assert estimate(iterates[:1]) is None
     assert estimate(iterates[:1], amplification=2.0) is None

@@ -15,7 +15,8 @@ import pinn
 from pinn.jets import Jet, Operators
 from pinn.networks import MLP, PhysicsFormer
 from pinn.refinement.refine import Refiner
-from pinn.refinement.wide_layer import WideLayer, trunk
+from pinn.refinement.saved_layers import trunk
+from pinn.refinement.wide_layer import WideLayer
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.solved import attention_use

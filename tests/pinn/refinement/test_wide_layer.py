@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pinn.jets import Jet, Operators
 from pinn.networks import MLP, PhysicsFormer
-from pinn.refinement.wide_layer import WideLayer, linear_layers, per_point, widened
+from pinn.refinement.saved_layers import widened
+from pinn.refinement.wide_layer import WideLayer, linear_layers, per_point
 from pinn.trial.trial_solution import TrialSolution
 from sciformer.errors import DataError
 from tests.oracles.nested_autograd import all_derivatives
