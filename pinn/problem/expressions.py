@@ -12,6 +12,7 @@ import sympy
 import torch
 from torch import Tensor
 
+from pinn.jets.jacobian.recorder import followed
 from pinn.problem.functionals import Functional, functionals_in
 from pinn.problem.functions import compiled
 from pinn.problem.places import refuse_elsewhere
@@ -144,6 +145,9 @@ class Expressions:
             UsageError: functionals that nothing is given for.
         """
         given = parameters or {}
+        numbers = [_tensor(given[name]) for name in self.parameters]
+        if any(getattr(number, "requires_grad", False) for number in numbers):
+            columns = [followed(column) for column in columns]
         if self.functionals and elsewhere is None:
             raise UsageError(
                 f"{self._who}: {next(iter(self.functionals))} is a value at another place than the "
@@ -151,7 +155,7 @@ class Expressions:
             )
         values = self._function(
             *columns,
-            *(_tensor(given[name]) for name in self.parameters),
+            *numbers,
             *(unknown(u) for u in self.unknowns if unknown is not None),
             *(elsewhere(f) for f in self.functionals if elsewhere is not None),
         )
@@ -229,6 +233,8 @@ def _like(value: Any, column: Any) -> Any:
     """Constants become tensors of the columns' shape and device, so that results can be stacked."""
     if isinstance(value, (int, float)):
         return column * 0 + float(value)
+    if isinstance(value, Tensor) and isinstance(column, Tensor) and value.requires_grad:
+        value = value + column * 0  # where a parameter that stands alone meets the points
     if isinstance(value, Tensor) and isinstance(column, Tensor) and value.shape != column.shape:
         return torch.broadcast_to(value.to(column.device), column.shape)
     return value

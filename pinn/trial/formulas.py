@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from pinn.jets import Jet
 from pinn.problem.expressions import Expressions
@@ -45,7 +46,10 @@ class Formulas:
         channels = self._channels(points.operators)(where, parameters=numbers)
         size = len(points.operators)
         return [
-            Jet(torch.stack(channels[i * size : (i + 1) * size]), points.operators)
+            Jet(
+                torch.stack(channels[i * size : (i + 1) * size]).as_subclass(Tensor),
+                points.operators,
+            )
             for i in range(len(self._expressions))
         ]
 

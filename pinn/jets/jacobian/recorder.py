@@ -169,6 +169,16 @@ class Tail(Tensor):
         return super().__torch_function__(function, types, args, kwargs or {})  # type: ignore[no-untyped-call]
 
 
+def followed(column: Any) -> Any:
+    """A known function of the point, such as a coordinate: while a residual is recorded, the
+    arithmetic on it is followed, so that parameters that meet it are recorded."""
+    recorder = active()
+    is_of_points = isinstance(column, Tensor) and column.ndim > 0
+    if recorder is None or not is_of_points or column.shape[0] != recorder.points:
+        return column
+    return column.as_subclass(Tail)
+
+
 def spread(tensor: Tensor, ndim: int, recorder: Recorder, points: int) -> Tensor | None:
     """A parameter as a function of the point, shape (..., p), if its rows can be recorded.
 
@@ -251,7 +261,10 @@ class _Spread(torch.autograd.Function):
 _ELEMENTWISE = {
     getattr(home, name)
     for home in (torch, Tensor)
-    for base in ("add", "sub", "mul", "div", "pow", "truediv", "rsub", "rdiv", "radd", "rmul")
+    for base in (
+        *("add", "sub", "mul", "div", "pow", "truediv", "rsub", "rdiv", "radd", "rmul"),
+        *("maximum", "minimum", "atan2"),
+    )
     for name in (base, f"__{base}__", f"__r{base}__")
     if hasattr(home, name)
 }
