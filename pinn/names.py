@@ -32,6 +32,8 @@ GROUPS = {
     "family network": "pinn.family_networks",
 }
 
+# Commands other than solve that ask for a kind.
+ASKING = {"family network": "learn"}
 KEYWORDS = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 # What finds a name that no entry point has, from who asks and the name.
@@ -53,7 +55,7 @@ def find(kind: str, name: str) -> Any:
     if name not in points and kind in FALLBACKS:
         return FALLBACKS[kind].load()("solve", name)
     if name not in points:
-        raise unknown_name("solve", kind, name, points)
+        raise unknown_name(ASKING.get(kind, "solve"), kind, name, points)
     return points[name].load()
 
 

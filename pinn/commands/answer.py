@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciformer.errors import DataError, UsageError, unknown_name
+from sciformer.errors import ConvergenceError, DataError, UsageError, unknown_name
 
 if TYPE_CHECKING:
+    from pinn.bounds.error_bound import ErrorBound
     from pinn.families.learned import Learned
     from pinn.families.refining import RefinedSolution
     from pinn.families.solutions import LearnedSolution
+    from pinn.solution import Solution
 
 WHO = "sciformer solve"
 MOST_BYTES = 16 << 20  # half a million readings
@@ -69,12 +71,15 @@ def answer(arguments: argparse.Namespace) -> int:
         run.write_array("solution.npz", **axes, **fields)
         with run.file("figure.png") as path:
             (solution if refined is None else refined).plot().savefig(path, format="png")
+        band = _band(learned, solution, given) if learned.calibration is not None else None
+        bound = None if band and refined is None else _bound(refined or solution)
         summary: dict[str, Any] = {
             "family": learned.family.name,
             "network": learned.about["network"],
             "doubts": list(solution.doubts),
             "unknown": {n: found.unknown for n, found in solution.posterior.items()},
-            "band": _band(learned, solution, given) if learned.calibration is not None else None,
+            "band": band,
+            "error_bound": None if bound is None else bound.summary(),
             "points": int(np.prod([len(axis) for axis in axes.values()])),
             "milliseconds": 1e3 * spent,
             "refined": None if refined is None else _gain(refined),
@@ -84,7 +89,8 @@ def answer(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(summary)
     else:
-        rows = [(key, _shown(value)) for key, value in summary.items() if value not in (None, [])]
+        told = {**summary, "error_bound": None if bound is None else [str(bound)]}
+        rows = [(key, _shown(value)) for key, value in told.items() if value not in (None, [])]
         print_table(rows, ("", "answer"))
     return 0
 
@@ -107,6 +113,17 @@ def _band(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return learned(**given).band(0.9)
+
+
+def _bound(solution: Solution) -> ErrorBound | None:
+    """What a theorem says of the error, where no band does or more digits were asked for."""
+    from sciformer.cli.console import note
+
+    try:
+        return solution.error_bound()
+    except (UsageError, ConvergenceError) as error:
+        note(str(error))
+        return None
 
 
 def _refined(solution: LearnedSolution) -> RefinedSolution:

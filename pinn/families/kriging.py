@@ -100,7 +100,7 @@ def krige(
     if not bool(torch.isfinite(places).all() and torch.isfinite(values).all()):
         raise DataError(f"{who}: a reading is not finite; leave it out.")
     edge = 1e-9 * (high - low)
-    if not field.periodic and not bool(((places >= low - edge) & (places <= high + edge)).all()):
+    if not bool(((places >= low - edge) & (places <= high + edge)).all()):
         worst = places[(places - (low + high) / 2).abs().argmax()]
         raise DataError(
             f"{who}: a reading at {float(worst):g} lies outside of [{low:g}, {high:g}]; give "

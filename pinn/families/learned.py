@@ -15,7 +15,15 @@ from pinn.families.calibration import Calibration
 from pinn.families.kriging import krige
 from pinn.families.members import Members
 from pinn.families.solutions import LearnedSolution, Told
-from pinn.families.unseen import FamilyErrors, Reading, Sensors, as_reading, gaps
+from pinn.families.unseen import (
+    FamilyBounds,
+    FamilyErrors,
+    Reading,
+    Sensors,
+    as_reading,
+    bounds,
+    gaps,
+)
 from sciformer.errors import DomainError, UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -147,6 +155,18 @@ class Learned:
             DataError: the family has no reference.
         """
         return gaps(self, functions, seed, self._sensors(sensors)).errors()
+
+    def bounds(self, functions: int = 5, seed: int = UNSEEN) -> FamilyBounds:
+        """Bounds of the errors of members that were never seen; they need no reference.
+
+        Args:
+            functions: number of members; each takes a second or two.
+            seed: of the members.
+
+        Raises:
+            UsageError: no theorem applies to the equation or its conditions.
+        """
+        return bounds(self, functions, seed)
 
     def calibrate(
         self,

@@ -31,6 +31,10 @@ EDGE = 1e-9
 HELD = 0.1
 """Share of the members that is kept for validation."""
 
+FEWEST = 10  # known values on conditions from which on they are compared with the data
+OPEN = 0.95  # share of their variation, more than which no reading leaves open
+MET = 0.01  # of the largest value, up to which data count as near whatever they vary
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -76,6 +80,12 @@ def read_pairs(family: Family, path: Path) -> Pairs:
     for name, found in numbers.items():
         if not bool(torch.isfinite(found).all()):
             raise DataError(f"{path}: {name} must be finite.")
+        drawn = family.distributions[name]
+        if not all(drawn.holds(float(number)) for number in found):
+            raise DataError(
+                f"{path}: {name} goes from {found.min():g} to {found.max():g}, outside of {drawn} "
+                "that the family draws; give the family a wider range, or leave those members out."
+            )
     coefficients = {name: file.coefficients(family, name, count) for name in family.fields}
     return Pairs(
         Members(family.fields, coefficients, numbers),
@@ -94,8 +104,9 @@ class _File:
     def take(self, name: str, axes: int, count: int | None = None) -> Any:
         """An array of numbers with the given number of axes and, if given, of rows."""
         if name not in self.arrays:
+            held = ", ".join(sorted(self.arrays))
             raise DataError(
-                f"{self.path}: holds no array {name!r}, only {', '.join(sorted(self.arrays))}; see "
+                f"{self.path}: holds no array {name!r}, but {held or 'nothing'}; see "
                 "pinn.families.pairs.read_pairs for what it should hold."
             )
         found = self.arrays[name]
@@ -219,6 +230,7 @@ class DataObjective:
         self._offset, self._factor = (
             torch.stack(parts).to(device) for parts in zip(*tables, strict=True)
         )
+        self._refuse_other_conditions()
         held = max(1, round(HELD * len(points)))
         self._held = torch.arange(held, device=device)
         self._used = torch.arange(held, len(points))
@@ -236,6 +248,26 @@ class DataObjective:
         every = torch.arange(self._points.shape[1], device=self._points.device)
         with torch.no_grad():
             return float(self._loss(self._held, every.expand(len(self._held), -1)))
+
+    def _refuse_other_conditions(self) -> None:
+        """Where the factor is 0 the offset is all of the field, and data must be near to it.
+
+        Raises:
+            DataError: they are as far from it as from their own mean.
+        """
+        built_in = (self._factor.abs() <= EDGE * self._factor.abs().amax()) & self._known
+        if built_in.sum() < FEWEST:
+            return
+        there, wanted = self._fields[built_in], self._offset[built_in]
+        gap = float((there - wanted).square().mean().sqrt())
+        if gap > max(OPEN * float(there.std()), MET * float(there.abs().max())):
+            family = self._answer.family
+            raise DataError(
+                f"{family.name}: at its initial values and walls the data miss what their members "
+                f"were given by {gap:.2g}, as much as they vary; check the order of coordinates, "
+                f"which is {', '.join(family.problem.domain.coordinates)}, units, and that rows of all "
+                "arrays are of the same member."
+            )
 
     def _start(self, member: Members, points: Tensor) -> tuple[Tensor, Tensor]:
         """Offset and factor of one member at its points, (p, f) each."""

@@ -46,6 +46,21 @@ class FamilyErrors:
     milliseconds: float
 
 
+@dataclass(frozen=True)
+class FamilyBounds:
+    """Bounds of relative L2 errors of unseen members, the largest over time; without a reference.
+
+    Attributes:
+        functions: number of members.
+        median: over them.
+        worst: the largest.
+    """
+
+    functions: int
+    median: float
+    worst: float
+
+
 class Sensors:
     """Places at which every function of a family is read, and the noise of the readings.
 
@@ -169,6 +184,25 @@ def gaps(learned: Answers, functions: int, seed: int, sensors: Sensors | None) -
     # It depends on places and noise alone, and is that of any member.
     unknown = {name: one.unknown for name, one in solution.posterior.items()}
     return Gaps(torch.stack(relative), torch.stack(scores), unknown, seconds)
+
+
+def bounds(learned: Answers, functions: int, seed: int) -> FamilyBounds:
+    """Error bounds of answers of members that were never seen.
+
+    Args:
+        learned: that answers.
+        functions: number of members; each takes a second or two.
+        seed: of the members.
+
+    Raises:
+        UsageError: no theorem applies to the equation or its conditions.
+        DomainError: functions < 1.
+    """
+    members = learned.family.draw(functions, seed)
+    found = [
+        learned.solution(members[i : i + 1]).error_bound("L2").relative for i in range(functions)
+    ]
+    return FamilyBounds(functions, float(np.median(found)), max(found))
 
 
 def as_reading(who: str, given: Any) -> Reading:

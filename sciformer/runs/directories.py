@@ -45,8 +45,8 @@ def refuse_content(path: Path, mark: str) -> None:
         others = [child for child in path.iterdir() if not child.name.startswith(TEMPORARY)]
     if (path / mark).exists():
         raise UsageError(
-            f"run: {path} holds a run already; continue it with --resume or choose another "
-            "directory."
+            f"run: {path} holds a run already; continue it with --resume where the command has "
+            "that, or choose another directory."
         )
     if others:
         raise UsageError(

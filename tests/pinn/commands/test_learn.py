@@ -100,20 +100,25 @@ def test_a_solved_family_is_offered_without_training(
 def test_a_family_of_ones_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a reference nothing is invented. Kills: errors of a family that has none."""
+    """Without a reference errors are bounded, not invented. Kills: errors of a family that has
+    none, an answer without any statement of its error."""
     monkeypatch.chdir(tmp_path)
     Path("my_family.py").write_text(FAMILY)
     found = learn(
         capsys, "my_family.py", "--set", "steps=5", "--set", "width=16", "--set", "members=16",
-        "--out", "run",
+        "--functions", "1", "--out", "run",
     )  # fmt: skip
     assert found["median"] is None
+    assert found["error_bounds"]["worst"] > 0  # type: ignore[index]
     assert found["start"] == "linear-flow"
     places = np.arange(20) / 20
     table = "\n".join(f"{x},{0.5 + 0.1 * np.sin(2 * np.pi * x)}" for x in places)
     Path("start.csv").write_text(f"x,start\n{table}\n")
     answer = ["solve", "my_family.py", "--from", "run", "--readings", "start.csv"]
     assert main([*answer, "--set", "rate=1.5", "--out", "answer"]) == 0
+    summary = json.loads((tmp_path / "answer" / "summary.json").read_text())
+    assert summary["band"] is None
+    assert summary["error_bound"]["bound"] > 0
     assert main([*answer, "--set", "rate=9", "--out", "other"]) == 2
     assert "rate = 9 lies outside of [0.5, 2]" in capsys.readouterr().err
     Path("my_family.py").write_text(FAMILY.replace("0.02", "0.03"))

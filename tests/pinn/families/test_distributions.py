@@ -198,6 +198,10 @@ def test_members_themselves_are_hardly_ever_doubted() -> None:
         ([1.5], [1.0], "outside of"),
     ],
 )
-def test_bad_readings_are_refused(places: list[float], values: list[float], words: str) -> None:
+@pytest.mark.parametrize("periodic", [True, False])
+def test_bad_readings_are_refused(
+    places: list[float], values: list[float], words: str, periodic: bool
+) -> None:
+    """Kills: places in another unit that are folded into the period without a word."""
     with pytest.raises(DataError, match=words):
-        krige("f", bound(periodic=False), torch.tensor(places), torch.tensor(values))
+        krige("f", bound(periodic=periodic), torch.tensor(places), torch.tensor(values))

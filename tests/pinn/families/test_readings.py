@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -15,10 +17,12 @@ from pinn.families.family import Family
 from pinn.families.kriging import krige
 from pinn.families.learned import Learned
 from pinn.families.members import Members
+from pinn.families.networks.shared_trunk import SpectralBranch
 from pinn.families.pairs import made_pairs, read_pairs
 from pinn.families.registry import find_family
 from pinn.families.saved import load, save
 from pinn.families.solutions import LearnedSolution, grid
+from pinn.families.training import Schedule
 from sciformer.errors import DataError, DomainError, SciformerError, UsageError
 from sciformer.runs import Run
 
@@ -189,6 +193,32 @@ def test_pairs_that_are_wrong_are_refused(
     np.savez(tmp_path / "pairs.npz", **{**arrays(family), name: np.asarray(value)})
     with pytest.raises(DataError, match=said):
         read_pairs(family, tmp_path / "pairs.npz")
+
+
+@pytest.mark.parametrize("mistake", ["coordinates", "members", "units"])
+def test_data_that_are_not_of_their_members_are_refused(family: Family, mistake: str) -> None:
+    """Columns of the points in another order, rows of another member, fields in another unit.
+
+    Kills: data that are learned from although they contradict the given initial values."""
+    made = made_pairs(family, seed=1, count=4)
+    network = SpectralBranch(width=16, depth=2)
+    learn = partial(pinn.learn, family, network=network, loss="data", schedule=Schedule(steps=1))
+    assert learn(data=made).about["steps"] == 1
+    wrong = {
+        "coordinates": lambda: replace(made, points=made.points.flip(-1)),
+        "members": lambda: replace(made, fields=made.fields.flip(0)),
+        "units": lambda: replace(made, fields=1000 * made.fields),
+    }
+    with pytest.raises(DataError, match="check the order of coordinates, which is x, t"):
+        learn(data=wrong[mistake]())
+
+
+def test_numbers_that_the_family_does_not_draw_are_refused(tmp_path: Path) -> None:
+    """Kills: members of another range, which no network of the family can answer."""
+    given = {**arrays(find_family("heat-family")), "a": np.array([0.01, 0.02, 0.06])}
+    np.savez(tmp_path / "pairs.npz", **given)
+    with pytest.raises(DataError, match=r"a goes from 0.01 to 0.06, outside of \[0.002, 0.05\]"):
+        read_pairs(find_family("heat-family"), tmp_path / "pairs.npz")
 
 
 def test_more_members_than_none_are_needed(family: Family, tmp_path: Path) -> None:
