@@ -262,11 +262,11 @@ class DataObjective:
         gap = float((there - wanted).square().mean().sqrt())
         if gap > max(OPEN * float(there.std()), MET * float(there.abs().max())):
             family = self._answer.family
+            names = ", ".join(family.problem.domain.coordinates)
             raise DataError(
                 f"{family.name}: at its initial values and walls the data miss what their members "
                 f"were given by {gap:.2g}, as much as they vary; check the order of coordinates, "
-                f"which is {', '.join(family.problem.domain.coordinates)}, units, and that rows of all "
-                "arrays are of the same member."
+                f"which is {names}, the units, and that rows of all arrays are of the same member."
             )
 
     def _start(self, member: Members, points: Tensor) -> tuple[Tensor, Tensor]:
