@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import sympy
 import torch
 
 from pinn.problem.kept import kept
@@ -12,6 +14,8 @@ from pinn.problem.relations import Relation, Statements
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from pinn.geometry.base import Part
@@ -37,6 +41,7 @@ def check_consistency(problem: Problem) -> None:
             )
     inside = problem.domain.sample(PROBES)
     forms = [difference(e) for e in problem.equations]
+    _refuse_uncovered(problem, forms, inside)
     statements = Statements(problem, forms, inside, torch.zeros_like(inside))
     _refuse_infinite(problem, statements.values, inside, problem.equations)
     _check_equations(problem, inside[:COMPARED])
@@ -100,6 +105,7 @@ def _check_part(problem: Problem, part: Part) -> None:
     given = _on(problem, part)
     (values, relations), count = _compared(problem, part), len(problem.equations)
     equations = [c.equation for c in given]
+    _refuse_uncovered(problem, map(difference, equations), part.sample(PROBES))
     _refuse_infinite(
         problem, values[count:], part.sample(COMPARED), equations, f" on {given[0].on}"
     )
@@ -113,6 +119,27 @@ def _check_part(problem: Problem, part: Part) -> None:
             )
 
 
+def _refuse_uncovered(problem: Problem, forms: Iterable[Any], points: Tensor) -> None:
+    """Refuses functions by cases of which none holds at some point; torch would take 0 there."""
+    cases = set[Any]().union(*(sympy.sympify(form).atoms(sympy.Piecewise) for form in forms))
+    for function in sorted(cases, key=str):
+        holding = sympy.Or(*(condition for _, condition in function.args))
+        if not holding.free_symbols or not holding.free_symbols <= set(problem.coordinates):
+            continue
+        covered = sympy.lambdify(problem.coordinates, holding, "numpy")(*points.T.numpy())
+        if not np.all(covered):
+            place = _place(problem, points[torch.from_numpy(~np.asarray(covered))][0])
+            raise UsageError(
+                f"{problem.name}: no case of {function} holds at {place}; add one, such as "
+                f"(0, True) as the last."
+            )
+
+
+def _place(problem: Problem, point: Tensor) -> str:
+    pairs = zip(problem.domain.coordinates, point, strict=True)
+    return ", ".join(f"{name} = {float(x):.6g}" for name, x in pairs)
+
+
 def _refuse_infinite(
     problem: Problem, values: Tensor, points: Tensor, equations: Any, on: str = ""
 ) -> None:
@@ -120,10 +147,7 @@ def _refuse_infinite(
     for equation, value in zip(equations, values, strict=True):
         lost = ~value.isfinite().any(-1)
         if lost.any():
-            place = ", ".join(
-                f"{name} = {float(x):.6g}"
-                for name, x in zip(problem.domain.coordinates, points[lost][0], strict=True)
-            )
+            place = _place(problem, points[lost][0])
             raise UsageError(
                 f"{problem.name}: {equation}{on} has no finite value at {place}, whatever the "
                 f"fields are there; correct the formula, or leave such points out of the domain."

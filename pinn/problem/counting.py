@@ -34,11 +34,36 @@ def check_counts(problem: Problem) -> None:
         UsageError: the sentence says where, and how many are needed.
     """
     for coordinate, name in zip(problem.coordinates, problem.domain.coordinates, strict=True):
-        if name not in problem.periodic:
+        if name in problem.periodic:
+            _check_seam(problem, name)
+        else:
             _check_count(problem, coordinate, name)
     for part in {problem.domain.part(c.on): None for c in problem.conditions}:
         if not isinstance(part, Face):
             _check_rim(problem, part)
+
+
+def check_unknowns(problem: Problem) -> None:
+    """Refuses parameters that are to be found along one coordinate and that nothing decides.
+
+    Raises:
+        UsageError: there are fewer conditions beyond the orders than such parameters.
+    """
+    if not problem.unknown or problem.periodic or len(problem.coordinates) > 1:
+        return
+    [coordinate], [name] = problem.coordinates, problem.domain.coordinates
+    needed = conditions_needed(problem, coordinate)
+    if needed is None:
+        return
+    independent = [c for face in faces_of(problem, name) for c in independent_on(problem, face)]
+    more = len(independent) - needed + len(free_ends(problem, coordinate, name))
+    if len(problem.unknown) > more:
+        names = ", ".join(map(str, problem.unknown))
+        raise UsageError(
+            f"{problem.name}: {names} {'are' if len(problem.unknown) > 1 else 'is'} to be found, "
+            f"and {more or 'no'} condition{'s are' if more > 1 else ' is'} left for that; add a "
+            f"condition for each, such as a value inside, or measured data."
+        )
 
 
 def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
@@ -68,6 +93,22 @@ def _check_count(problem: Problem, coordinate: Any, name: str) -> None:
             f"{problem.name}: the equations are of order {needed} in {name} and have {given} "
             f"conditions on {named(faces)} together, so {given - needed} too many are given; "
             f"leave out what the solution should decide."
+        )
+
+
+def _check_seam(problem: Problem, name: str) -> None:
+    """Refuses what is given at the ends of a periodic coordinate, which are one place inside.
+
+    A field of which only derivatives occur may be held there. Along one coordinate what is given
+    may choose among solutions, as the phase of an oscillation does.
+    """
+    faces = faces_of(problem, name)
+    given = [c for face in faces for c in independent_on(problem, face) if is_full(problem, c)]
+    more = len(problem.unknown) + sum(_fixes_a_constant(problem, f) for f in problem.fields)
+    if len(given) > more and len(problem.coordinates) > 1 and _are_counted(problem):
+        raise UsageError(
+            f"{problem.name}: {name} is periodic, so that {named(faces)} are one place inside, and "
+            f"{given[0].equation} is given there; leave it out, or make {name} not periodic."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -247,6 +248,17 @@ def refuse_strange(form: Any, who: str) -> None:
             f"the jump as a condition. If it is the derivative of a coefficient that jumps, make "
             f"the flux a field of its own, q = coefficient * slope."
         )
+    for whole in form.atoms(sympy.Sum, sympy.Product):
+        if any(end.is_infinite for _, *ends in whole.limits for end in ends):
+            raise UsageError(
+                f"{who}: {whole} has no end; write as many terms as matter, such as up to 50."
+            )
+    for number in form.atoms(sympy.Integer, sympy.Float):
+        if abs(number) > sys.float_info.max:
+            raise UsageError(
+                f"{who}: the number {sympy.N(number, 3)} is larger than any of float64; measure in "
+                f"other units."
+            )
     if form.has(sympy.Lambda):
         raise UsageError(f"{who}: {form} is a function, not an equation; write what it returns.")
     for integral in form.atoms(sympy.Integral):

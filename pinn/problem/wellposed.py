@@ -11,7 +11,7 @@ from pinn.geometry.box import Face
 from pinn.problem.agreement import check_places
 from pinn.problem.characteristics import check_characteristics
 from pinn.problem.consistency import check_consistency, independent_on
-from pinn.problem.counting import changes_with_a_constant, check_counts
+from pinn.problem.counting import changes_with_a_constant, check_counts, check_unknowns
 from pinn.problem.directions import check_directions, faces_of
 from pinn.problem.functional_checks import check_functionals, is_full, touched
 from pinn.problem.functionals import at_the_point, holds
@@ -88,6 +88,7 @@ def check_conditions(problem: Problem) -> None:
     check_characteristics(problem)
     _refuse_free_constants(problem)
     _refuse_zero(problem)
+    check_unknowns(problem)
     check_uniqueness(problem)
     check_solvability(problem)
 

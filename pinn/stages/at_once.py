@@ -15,6 +15,7 @@ from pinn.solved import Solved, attention_use
 from pinn.stages.digits import add_digits, training_limits, why_not
 from pinn.stages.other_solutions import remarked
 from pinn.stages.race import decide
+from pinn.stages.seam_error import seam_error, with_seam
 from pinn.stages.second_opinion import Opinion, second_opinion
 from pinn.stages.task import History, Task, built_in, write
 from pinn.trainers import make_trainer
@@ -67,7 +68,9 @@ def solve_at_once(
     offer = _offer(problem, solution.settings)
     verdict = judge(evidence_of(problem, solution.trial, trainer, offer))
     verdict = remarked(verdict, solution) if is_whole else verdict
-    state = trainer.progress
+    seam = seam_error(solution) if is_whole else 0.0
+    verdict = with_seam(verdict, seam)
+    state, estimate = trainer.progress, getattr(opinion or digits, "error_estimate", None)
     solved = Solved(
         solution=solution,
         verdict=verdict if bound is None else verdict.adding(f"its {bound}"),
@@ -76,7 +79,7 @@ def solve_at_once(
         iterations=state.iteration,
         best_iteration=state.best_iteration,
         validation=digits.validation if digits and digits.steps else state.best_validation,
-        error_estimate=getattr(opinion or digits, "error_estimate", None),
+        error_estimate=None if estimate is None else estimate + seam,
         stopped=done.stopped,
         training={
             **built_in(solution),

@@ -71,6 +71,7 @@ class March:
         [self._interval] = self.problem.domain.intervals.values()
         low, high = self._interval
         self._width = WindowLength((high - low) / max(1, self.settings.windows))
+        self._is_stuck = False
         self._resume()
 
     def __call__(self) -> Marched:
@@ -95,6 +96,7 @@ class March:
                 self._divide(end, attempt.worst)
                 if self._width.next < SHORTEST * (high - low):
                     stopped = f"windows of {self._width.next:.2g} do not converge either"
+                    self._is_stuck = True
                     break
         self._tell(Progress(stopped=stopped or "the end of time is reached"))
         return self._marched(stopped)
@@ -203,12 +205,18 @@ class March:
 
     def _marched(self, stopped: str) -> Marched:
         """All windows; what was not reached is a last one that nothing is known of."""
-        totals, high, unsettled = self.totals, self._interval[1], ""
+        totals, high, unsettled, remedy = self.totals, self._interval[1], "", ""
         name = self.problem.domain.coordinates[0]
         ends = list(self.ends)
         if self._now < high:
             unsettled = f"the solution ends at {name} = {self._now:.6g} and not at {high:g}, "
             unsettled += f"because {stopped}" if stopped != INTERRUPTED else "by an interrupt"
+            if self._is_stuck:
+                remedy = (
+                    f"No budget helps: something has a kink, a jump or no finite value at or just "
+                    f"behind {name} = {self._now:.6g}, such as a solution that blows up. Solve up "
+                    f"to there, and go on from there as a problem of its own; or smooth it."
+                )
             problem = window(self.problem, self._now, high, self._state)
             self.states.append(self._state or [0.0] * len(state_of(self.problem)))
             self.trials.append(build_trial(problem, self.settings))
@@ -224,7 +232,7 @@ class March:
             neurons=totals.neurons,
             stopped=stopped or f"{name} = {high:g} is reached",
             elapsed=totals.elapsed,
-            evidence=Evidence(residuals=residuals, unsettled=unsettled),
+            evidence=Evidence(residuals=residuals, unsettled=unsettled, remedy=remedy),
         )
 
     def _resume(self) -> None:

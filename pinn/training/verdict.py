@@ -56,6 +56,7 @@ class Evidence:
         note: why the last step failed, in the optimiser's words.
         unsettled: what of the training had not come to its end, in words; empty if nothing.
         offer: a setting made for problems of this kind and not used, as an imperative sentence.
+        remedy: what to do where more training is of no use, as a sentence; empty if it may be.
         jumps: jumps of what is given, which no network follows, with their remedies, in words.
     """
 
@@ -69,6 +70,7 @@ class Evidence:
     note: str = ""
     unsettled: str = ""
     offer: str = ""
+    remedy: str = ""
     jumps: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -199,6 +201,8 @@ def _course(evidence: Evidence) -> list[str]:
 
 
 def _remedy(evidence: Evidence) -> str:
+    if evidence.remedy:
+        return evidence.remedy
     if evidence.unsettled or evidence.fall >= FALLING:
         return "Train longer: --resume the run, or give more --budget."
     if evidence.overfit >= OVERFITTED:

@@ -11,6 +11,7 @@ from pinn.problem.reference_check import check_reference
 from pinn.problem.scales import Scales
 from pinn.problem.wellposed import check_conditions
 from pinn.trial.hard_constraint import HardConstraint
+from pinn.trial.seams import noticed
 from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def check(problem: Problem) -> Check:
         jumps = jumps_at_corners(problem)
         doubts.extend(map(str, jumps))
         doubts.extend(dict.fromkeys(jump.remedy for jump in jumps))
+        doubts.extend(map(str, noticed(problem)))
         doubts.extend(check_reference(problem))
 
     refused = map(_refusal, (lambda: check_conditions(problem), look_for_doubts))

@@ -190,3 +190,18 @@ def test_each_form_is_compiled_once_for_all_parts(monkeypatch: pytest.MonkeyPatc
     check_conditions(moving(w.diff(t) - w.diff(x, 2) + w, START, *WALLS))
     assert asked
     assert len(asked) == len(set(asked))
+
+
+def test_cases_that_leave_a_gap_are_refused() -> None:
+    """Kills: 0 in the gap, as torch would take it; a last case that is whole taken for a gap."""
+    gap = sympy.Piecewise((1, x < 0.3), (2, x > 0.6))
+    whole = sympy.Piecewise((1, x < 0.3), (2, x >= 0.3))
+    ends = (u, 0, 0), (u, 0, 1)
+    with pytest.raises(UsageError, match=r"mine: no case of Piecewise.* holds at x = 0\.[345]"):
+        check_conditions(line(u.diff(x, 2) - gap, *ends))
+    check_conditions(line(u.diff(x, 2) - whole, *ends))
+    start = sympy.Piecewise((x, x < 0.5))
+    with pytest.raises(UsageError, match="no case of"):
+        check_conditions(
+            moving(w.diff(t) - w.diff(x, 2), (w, start, "t=0"), (w, 0, "x=0"), WALLS[1])
+        )

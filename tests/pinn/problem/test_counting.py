@@ -9,12 +9,12 @@ import sympy
 
 from pinn.geometry.box import Box
 from pinn.problem.orders import conditions_needed
-from pinn.problem.problem import Problem
+from pinn.problem.problem import Problem, Unknown
 from pinn.problem.wellposed import check_conditions
 from sciformer.errors import UsageError
 from tests.pinn.problem.small import line, moving
 
-x, t, z = sympy.symbols("x t z")
+x, t, z, k = sympy.symbols("x t z k")
 u, v = (sympy.Function(name)(x) for name in "uv")
 w = sympy.Function("w")(x, t)
 HALF = sympy.Rational(1, 2)
@@ -77,6 +77,14 @@ ILL_POSED = [
     (
         line(u.diff(x, 2), (u, 0, 0), (u, 1, 0), (u, 1, 1)),
         "on x=0 contradict each other by up to 1",
+    ),
+    (
+        line(u.diff(x, 2) - k, *ENDS, unknown={k: Unknown(size=1)}),
+        "k is to be found, and no condition is left for that",
+    ),
+    (
+        moving(w.diff(t) - w.diff(x, 2), START, (w, 0, "x=0"), (w, 0, "x=1"), periodic="x"),
+        "x is periodic, so that x=0 and x=1 are one place inside",
     ),
     (line((LAYERS * u.diff(x)).diff(x), *ENDS), "jumps in x and stands before .* flux a field"),
     (line((sympy.Heaviside(x - HALF) + 1) * u.diff(x, 2) - 1, *ENDS), "jumps in x"),

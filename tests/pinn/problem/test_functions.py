@@ -92,6 +92,8 @@ REFUSED = [
     (u + sympy.Integral(u, x), "needs two finite limits for x"),
     (u.diff(x) - sympy.DiracDelta(x - HALF), "DiracDelta has no value at a point; smear it"),
     (sympy.I * u.diff(x) + u, "two real fields"),
+    (u - sympy.Sum(sympy.sin(s * x) / s**4, (s, 1, sympy.oo)), "has no end; write as many terms"),
+    (u - sympy.Integer(10) ** 400, r"the number -?1\.00E\+400 is larger than any of float64"),
     (u + sympy.besselj(0, u), r"besselj of u\(x\) is not supported"),
     (u + sympy.Chi(x), "Chi is a function that neither torch nor scipy has"),
     (u + sympy.Integral(sympy.exp(-(sympy.cos(s) ** 3)), (s, 0, x)), "no closed form"),

@@ -57,3 +57,9 @@ def test_the_form_keeps_the_start_and_loses_the_kink() -> None:
     start, end = form(points, torch.zeros(2, 1).double())[:, 0].tolist()
     assert start == pytest.approx(float(2 / sympy.cosh(4.5)), rel=1e-12)
     assert abs(end) < 1e-8 * start
+
+
+def test_a_check_names_what_does_not_close() -> None:
+    said = str(problem(x).check())
+    assert "the initial value of u(x, t) differs by 10 between the ends of x" in said
+    assert "differs" not in str(problem(sympy.cos(sympy.pi * x / 5)).check())
