@@ -50,6 +50,16 @@ class Polynomials(nn.Module):
         self.register_buffer("centre", ends.mean(1), persistent=False)
         self.register_buffer("reach", (ends[:, 1] - ends[:, 0]) / 2, persistent=False)
 
+    @property
+    def degrees(self) -> Tensor:
+        """The radius of each feature in degrees, (q,)."""
+        along = [
+            DEGREE_OF_WAVE * ((orders + 1) // 2) if is_periodic else orders
+            for orders, is_periodic in zip(self.orders.T, self._is_periodic, strict=True)
+        ]
+        radius: Tensor = torch.stack(along).double().norm(dim=0)
+        return radius
+
     def forward(self, points: Any) -> Any:
         """Features at points, or jets, (p, c)."""
         scaled = (points - self.centre) / self.reach

@@ -185,7 +185,7 @@ class _Work:
             iterates=polished.iterates,
             stopped=polished.stopped,
             error_estimate=estimate(
-                polished.iterates, choice.amplification, 0.0 if smooth is None else smooth.noise
+                polished.iterates, choice.amplification, 0.0 if smooth is None else smooth.open
             ),
             seconds=timer.elapsed(),
         )

@@ -30,6 +30,10 @@ ROWS_PER_COLUMN = 6.0
 # Sobol sequences, each with its own scrambling: how far they lead apart is the noise. Points taken
 # one by one would be said to leave ten times more open than evenly spread points do.
 GROUPS = 4
+# Share of the largest degree in a correction with fewer polynomials. Beside a resonance that is
+# another one where degrees are too few: a wave felt by a part in 1e5 must be held to that.
+# A wave that is even, or odd, feels every other degree alone.
+FEWER, PARITY = 0.9, 2.0
 # A correction is known if it is so many times its noise, which three degrees of freedom tell: by
 # chance one of seventeen seems to be.
 KNOWN = 3.0
@@ -44,12 +48,19 @@ class SmoothError:
         change: of its output weights, to u + w.
         size: |w| / |u|.
         noise: of w, relative to |u| as well: how far another choice of points would lead.
+        tail: distance of w to a correction with fewer degrees, likewise.
     """
 
     system: Linearised
     change: Tensor
     size: float
     noise: float
+    tail: float
+
+    @property
+    def open(self) -> float:
+        """What is not known of the error after the correction."""
+        return math.hypot(self.noise, self.tail)
 
     @property
     def is_known(self) -> bool:
@@ -88,11 +99,13 @@ def smooth_error(
     count = round(ROWS_PER_COLUMN * system.columns / len(problem.residual) / GROUPS)
     equations = LeastSquaresByBlocks(system.columns, layer.output, fit.processes)
     blocks: list[int] = []
+    rows: list[tuple[Tensor, Tensor]] = []
     for group in range(GROUPS):
         imposed = for_polynomials(problem, trial, count, seed + group, fit.fitted.weights)
         blocks.append(0)
         for block in system.blocks(imposed):
-            equations.add(block.transposed_jacobian(), block.right)
+            rows.append((block.transposed_jacobian(), block.right))
+            equations.add(*rows[-1])
             blocks[-1] += 1
     change = equations.solve().values
     moved = TrialSolution(layer, constraint, trial.values)
@@ -109,4 +122,20 @@ def smooth_error(
 
     pulls = [size(pull) for pull in equations.pulls(change, blocks)]
     noise = math.hypot(*pulls) * math.sqrt(GROUPS / (GROUPS - 1))
-    return SmoothError(system, change, size(change), noise)
+    coarse = torch.zeros_like(change)
+    kept = _of_low_degree(polynomials, outputs, system.columns).to(change.device)
+    if len(kept):
+        fewer = LeastSquaresByBlocks(len(kept), layer.output, fit.processes)
+        for jacobian, right in rows:
+            fewer.add(jacobian[kept], right)
+        coarse[kept] = fewer.solve().values
+    return SmoothError(system, change, size(change), noise, size(change - coarse))
+
+
+def _of_low_degree(polynomials: Polynomials, outputs: int, columns: int) -> Tensor:
+    """Positions of the columns without the highest degrees; those of coefficients count as low."""
+    degrees = polynomials.degrees
+    highest = float(degrees.max())
+    is_low = (degrees <= min(FEWER * highest, highest - PARITY)).repeat(outputs)
+    further = torch.ones(columns - len(is_low), dtype=torch.bool, device=is_low.device)
+    return torch.cat([is_low, further]).nonzero()[:, 0]

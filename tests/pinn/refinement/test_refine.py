@@ -166,11 +166,11 @@ def test_too_little_time_and_wrong_requests_are_said() -> None:
 
 def test_the_estimate_takes_what_layers_disagree_on_or_the_worst_step() -> None:
     """Kills: the first ratio alone, a residual that is not the root of a mean square, steps that
-    count beside two layers, noise that is left out or multiplied."""
+    count beside two layers, a smooth part that is left out or multiplied."""
     iterates = (Iterate(1e-4, 0.0, 0.0), Iterate(1e-8, 2e-3, 1.0), Iterate(4e-14, 5e-5, 2.0))
     assert estimate(iterates) == pytest.approx(0.5 * 2e-7)
     assert estimate(iterates, amplification=2.0) == pytest.approx(2.0 * 2e-7)
     assert estimate(iterates, amplification=0.1) == pytest.approx(0.1 * 2e-7)
-    assert estimate(iterates, amplification=0.1, noise=3e-7) == pytest.approx(3e-7)
+    assert estimate(iterates, amplification=0.1, smooth=3e-7) == pytest.approx(3e-7)
     assert estimate(iterates[:1]) is None
     assert estimate(iterates[:1], amplification=2.0) is None

@@ -88,12 +88,14 @@ def fit_of(problem: Problem, trial: TrialSolution) -> Fit:
     return Fit(problem, *work._points(size), refine.ALONE, timer)
 
 
-def corrected(hardly: float, rough: float, seed: int = 0) -> tuple[float, float, SmoothError]:
+def corrected(
+    hardly: float, rough: float, seed: int = 0, columns: int = 250
+) -> tuple[float, float, SmoothError]:
     """Errors before and after the correction, and what is said of it."""
     problem, unit = resonant()
     trial = trial_of(problem)
     trial.network = Known(unit, hardly, rough)
-    found = smooth_error(fit_of(problem, trial), trial, {}, 250, seed)
+    found = smooth_error(fit_of(problem, trial), trial, {}, columns, seed)
     assert found is not None
     grid, settings = ReferenceGrid(problem, 900), Settings(digits=None)
     before = grid.errors(Solution(problem, trial, settings)).relative_l2
@@ -113,6 +115,14 @@ def test_what_the_equation_hardly_feels_is_found() -> None:
     assert found.is_known
     assert after < before / 5
     assert after / 5 < found.noise < 5 * after
+
+
+@pytest.mark.parametrize("columns", [28, 36, 45, 60])
+def test_degrees_that_are_too_few_for_a_wave_are_known_to_be(columns: int) -> None:
+    """Kills: noise alone, which is small where polynomials cannot hold the wave; degrees of
+    the same parity alone."""
+    _, after, found = corrected(1e-4, 0.0, columns=columns)
+    assert found.open > after / 3
 
 
 def test_noise_is_what_another_choice_of_points_changes() -> None:
