@@ -14,9 +14,9 @@ from pinn.identification.asking import with_noise
 from pinn.identification.deviations import deviations
 from pinn.identification.estimate import rounded
 from pinn.identification.identifiable import check_identifiable, distinct
+from pinn.identification.remarks import remarks_on_samples, remarks_on_unknowns
 from pinn.identification.rest import Rest
-from pinn.identification.significance import refuse_untold, significance
-from pinn.identification.symmetries import symmetries
+from pinn.identification.significance import refuse_untold
 from pinn.networks import MLP
 from pinn.problem.agreement import check_places
 from pinn.solution import Solution
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from pinn.training.verdict import Verdict
 
 MANY = 100  # samples, from which on a fit that does not tell an unknown is only remarked upon
-WORSE = 2.0  # misfit in units of the noise, above which something is wrong
 # Found by trials on a wake: 60 s bring most coefficients within their intervals.
 DEFAULTS: dict[str, Any] = {"network": MLP.Sizes(), "spread": True, "budget": 60.0}
 
@@ -136,29 +135,14 @@ class Identification:
         """Remarks that belong beside the values."""
         levels = ", ".join(f"{name} {level:.3g}" for name, level in self.noise.items())
         how = "estimated from the samples" if self.is_noise_estimated else "as given"
-        said = [
+        halves = {name: self.half_width(name) for name in self.values}
+        return [
             f"{self.samples} samples, {self.iterations} steps ({self.stopped}); noise {how}: "
             f"{levels}; the fit leaves {self.dispersion:.2f} of it. Intervals account for "
-            "curvature, misfit over boxes of space and how tightly the equations are held."
+            "curvature, misfit over boxes of space and how tightly the equations are held.",
+            *remarks_on_samples(self.solution, self.dispersion),
+            *remarks_on_unknowns(self.solution.problem, self.values, halves),
         ]
-        if self.dispersion > WORSE:
-            said.append(
-                f"The samples are missed by {self.dispersion:.1f} times their noise: the fit is "
-                "not done, the noise is larger than stated, or the equations are not those of "
-                "the data; train longer (--budget), or check noise, units and equations."
-            )
-        remarks = (
-            significance(self.solution.problem, self.values, name, self.half_width(name))
-            for name in self.values
-        )
-        said += [*filter(None, remarks), *symmetries(self.solution.problem)]
-        said += [
-            f"{symbol} is declared positive and was found as {self.values[str(symbol)]:.3g}: check "
-            "the signs in the equations and in the data."
-            for symbol in self.solution.problem.unknown
-            if symbol.is_positive and not self.values[str(symbol)] > 0
-        ]
-        return said
 
     def summary(self) -> dict[str, Any]:
         """All results as JSON values."""

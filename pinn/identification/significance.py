@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # A term of at most this share of the others of its equation is as good as none, where the sizes of
 # terms are known by their order of magnitude.
 NEGLIGIBLE = 0.1
+# Sizes are orders of magnitude: one of them more is none.
+FAR_SMALLER = 0.1
 
 
 def significance(problem: Problem, values: Mapping[str, float], name: str, half: float) -> str:
@@ -44,6 +46,19 @@ def significance(problem: Problem, values: Mapping[str, float], name: str, half:
         f"{name} is undetermined: within its interval, {rounded(values[name], half)}, its term may "
         f"be {share:.2g} times as large as the others of its equation; give more samples, less "
         "noise, or conditions that the fields meet."
+    )
+
+
+def far_below_size(name: str, value: float, half: float, size: float) -> str:
+    """Remark on an unknown that is far smaller than it was said to be; empty where it is not.
+
+    Equations are held to a share of the sizes of their terms, which the sizes of the unknowns set.
+    """
+    if not half < abs(value) < FAR_SMALLER * size:
+        return ""
+    return (
+        f"{name} was found as {value:.3g}, and its size was given as {size:.3g}, so the equations "
+        f"were held loosely; start from {name} = {value:.2g} for a narrower interval."
     )
 
 
