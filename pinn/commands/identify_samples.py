@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,11 +20,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Identifies and prints; the exit status is 3 if one of the fits has not converged."""
     from pinn.commands.fit_arguments import limits, shower
     from pinn.commands.result_table import halt_after_results, status_of, warn
+    from pinn.identification.identifiable import distinct
     from pinn.identification.identifying import identify
-    from sciformer.cli.console import Progress
+    from sciformer.cli.console import Progress, note
     from sciformer.runs.interrupts import INTERRUPTED
 
     problem, settings = _asked(arguments)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        problem = replace(problem, data=tuple(map(distinct, problem.data)))
+    for warning in said:
+        note(str(warning.message))
     runs = []
     with Progress(total=float(arguments.seeds), label=f"identify {problem.name}") as progress:
         for index in range(arguments.seeds):
@@ -43,8 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _asked(arguments: argparse.Namespace) -> tuple[Problem, Settings]:
     """The problem with its samples, and the settings of the fit."""
-    from dataclasses import replace
-
     from pinn.commands.fit_arguments import network_settings
     from pinn.identification.asking import with_unknown
     from pinn.identification.burgers import SCHEDULE, VISCOSITY, burgers_problem
@@ -122,8 +128,6 @@ def _samples(
 
 
 def _seeded(settings: Settings, seed: int) -> Settings:
-    from dataclasses import replace
-
     return replace(settings, seed=seed)
 
 

@@ -219,8 +219,13 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert said["values"]["a"] == pytest.approx(20, rel=0.05)
     assert said["is_noise_estimated"]
     assert said["noise"]["y"] == pytest.approx(0.1, rel=0.5)
+    with table.open("a") as file:
+        file.write("0.0,90.5\n0.0,90.5\n")
     assert main([*words, "--noise", "0"]) in (0, 3)
-    assert "(95 %)" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "(95 %)" in out
+    assert "samples.csv: 1 of 32 samples are exact copies of others" in err
+    assert "Warning" not in err
     table.write_text("t,y\n0,90\n1,x\n")
     assert main(words) == 2
     assert "samples.csv, line 3: y is 'x'" in capsys.readouterr().err
