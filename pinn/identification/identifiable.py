@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
-import torch
 
+from pinn.identification.ties import refuse_ties
 from pinn.problem.directions import faces_of
 from pinn.problem.orders import conditions_needed, order_of
 from pinn.problem.reading import difference
-from pinn.problem.relations import Statements
 from pinn.references.exact import evaluate
 from sciformer.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from pinn.data.cloud import Cloud
     from pinn.problem.problem import Problem
 
     Array = NDArray[np.float64]
-
-POINTS, ON_PART = 16, 4
-# Unknowns are one combination of each other up to this share of what they do: sensitivities are
-# evaluated in float64, from numbers of one size.
-ROUNDING = 1e-9
 
 
 class SampleWarning(UserWarning):
@@ -69,7 +61,7 @@ def check_identifiable(problem: Problem) -> None:
         DataError: the samples tell too little.
     """
     _refuse_signed_powers(problem)
-    _refuse_together(problem)
+    refuse_ties(problem)
     _refuse_few_places(problem)
     _refuse_one_moment(problem)
     _refuse_one_value(problem)
@@ -92,89 +84,6 @@ def _refuse_signed_powers(problem: Problem) -> None:
                     f"where {power.base} is negative, as it may be during a fit; write it as "
                     f"sympy.Abs({power.base})**({power.exp})."
                 )
-
-
-def _refuse_together(problem: Problem) -> None:
-    """Unknowns of which any change may be made up for by the others, whatever the fields are."""
-    names = list(problem.unknown)
-    built_in = [form for a in problem.ansatz.values() for form in (a.offset, a.factor)]
-    if any(sympy.sympify(form).has(*names) for form in built_in):
-        return
-    stated = [*problem.equations, *(c.equation for c in problem.conditions)]
-    forms = [*map(difference, stated), *map(sympy.sympify, problem.expressions.values())]
-    for name in names:
-        if all(form.diff(name) == 0 for form in forms):
-            raise UsageError(
-                f"{problem.name}: {name} is unknown and changes no equation, condition or "
-                f"quantity; leave it out of unknown."
-            )
-    effects, scalings = _sensitivities(_generic(problem))
-    rows = np.concatenate([effects, scalings])
-    left, values, _ = np.linalg.svd(rows, full_matrices=False)
-    if values[-1] > ROUNDING * values[0]:
-        return
-    shares = np.abs(left[:, -1])
-    tied = [str(n) for n, share in zip(names, shares, strict=False) if share > ROUNDING]
-    if (shares[len(names) :] > ROUNDING).any():
-        raise UsageError(
-            f"{problem.name}: {' and '.join(tied)} only multiply what vanishes, an equation or "
-            f"condition as a whole, which holds for any such factor; give the value of one of "
-            f"them, such as 1 for what stands before the highest derivative."
-        )
-    raise UsageError(
-        f"{problem.name}: {' and '.join(tied)} act only together, so no samples can tell them "
-        f"apart; make their combination in the equations one unknown, or give the value of one."
-    )
-
-
-def _generic(problem: Problem) -> Problem:
-    """The problem with unknowns at values that nothing singles out, in the order of their sizes."""
-    draws = np.random.default_rng(16).uniform(0.6, 1.4, len(problem.unknown))
-    unknown = {
-        name: dataclasses.replace(given, start=given.size * draw)
-        for (name, given), draw in zip(problem.unknown.items(), draws, strict=True)
-    }
-    known = {name: v for name, v in problem.parameters.items() if name not in unknown}
-    return dataclasses.replace(problem, unknown=unknown, parameters=known)
-
-
-def _sensitivities(problem: Problem) -> tuple[Array, Array]:
-    """Change of statements at points by each unknown, for fields drawn at random, (u, rows), and by
-    a factor of each statement that an unknown is in, (s, rows); each of size 1.
-    """
-    inside = problem.domain.sample(POINTS)
-    none = torch.zeros_like(inside)
-    blocks = [_changes(problem, difference(e), inside, none) for e in problem.equations]
-    for condition in problem.conditions:
-        part = problem.domain.part(condition.on)
-        points = part.sample(ON_PART)
-        form = difference(condition.equation)
-        blocks.append(_changes(problem, form, points, part.normal(points)))
-    stated = len(blocks)
-    blocks += [_changes(problem, form, inside, none) for form in problem.expressions.values()]
-    effects = np.concatenate([block[:-1] for block in blocks], axis=1)
-    effects /= np.maximum(np.abs(effects).max(1, keepdims=True), np.finfo(float).tiny)
-    scalings, begin = [], 0
-    for number, block in enumerate(blocks):
-        own = np.zeros(effects.shape[1])
-        own[begin : begin + block.shape[1]] = block[-1]
-        begin += block.shape[1]
-        # A statement without unknowns has no factor, and quantities do not vanish.
-        if number < stated and block[:-1].any() and own.any():
-            scalings.append(own / np.abs(own).max())
-    return effects, np.array(scalings).reshape(-1, effects.shape[1])
-
-
-def _changes(problem: Problem, form: Any, points: Tensor, normals: Tensor) -> Array:
-    """Change of an expression by each unknown, and its value: (u + 1, rows)."""
-    form = sympy.sympify(form)
-    slopes = [given.size * form.diff(name) for name, given in problem.unknown.items()]
-    if not any(slope != 0 for slope in slopes):
-        return np.zeros((len(slopes) + 1, 1))
-    values = Statements(problem, [*slopes, form], points, normals).values
-    rows = values.reshape(len(slopes) + 1, -1)
-    size = rows[rows.isfinite()].abs().max() if bool(rows.isfinite().any()) else 1.0
-    return np.asarray((rows.nan_to_num(0.0, 0.0, 0.0) / max(float(size), 1e-300)).numpy())
 
 
 def _refuse_few_places(problem: Problem) -> None:

@@ -98,6 +98,47 @@ def test_what_may_be_told_is_left_to_the_fit(problem: pinn.Problem) -> None:
     check_identifiable(problem)
 
 
+H = sympy.Function("h")(t)
+GROWTH = (sympy.Eq(Y.diff(t), k * Y - c * Y * H), sympy.Eq(H.diff(t), a * Y * H - H))
+
+
+def counted(
+    *unknown: sympy.Symbol, conditions: tuple[pinn.Condition, ...] = (), fields: str = "y"
+) -> pinn.Problem:
+    """Prey y and predators h, of which some are counted."""
+    return pinn.Problem(
+        "mine", t, (Y, H), GROWTH, pinn.Box(t=(0, 5)), conditions,
+        parameters={s: 0.5 for s in (k, c, a) if s not in unknown},
+        unknown={s: pinn.Unknown(1.0) for s in unknown},
+        data=Cloud(TIMES, dict.fromkeys(fields, CURVE), noise=dict.fromkeys(fields, 0.1)),
+    )  # fmt: skip
+
+
+def test_a_field_that_nothing_measures_takes_its_unknowns_along() -> None:
+    """Of another size of h and one over it of c the prey does not know.
+
+    Kills: fields that are taken as measured; conditions, or equations without unknowns, left out.
+    """
+    for unknown in ((k, c, a), (c,)):
+        with pytest.raises(UsageError, match=r"fixes h\(t\), and any change of c is made up for"):
+            check_identifiable(counted(*unknown))
+    check_identifiable(counted(k, c, a, fields="yh"))
+    check_identifiable(counted(k, a))
+    started = (pinn.Condition(sympy.Eq(H, 2), on="t=0"),)
+    check_identifiable(counted(k, c, a, conditions=started))
+
+
+def test_a_level_that_only_slopes_are_measured_of_is_not_told() -> None:
+    """Kills: a field taken as measured where a quantity of it is."""
+    problem = pinn.Problem(
+        "mine", t, Y, sympy.Eq(Y.diff(t), -k * (Y - a)), pinn.Box(t=(0, 5)),
+        unknown={k: pinn.Unknown(1.0), a: pinn.Unknown(1.0)}, quantities={"rate": Y.diff(t)},
+        data=Cloud(TIMES, {"rate": -CURVE}, noise={"rate": 0.1}),
+    )  # fmt: skip
+    with pytest.raises(UsageError, match=r"fixes y\(t\), and any change of a is made up for"):
+        check_identifiable(problem)
+
+
 def test_an_unknown_that_changes_nothing_is_named() -> None:
     problem = cooling(-k * Y + 0 * c, k)
     with pytest.raises(UsageError, match="c is unknown and changes no equation"):
