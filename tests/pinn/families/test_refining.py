@@ -7,14 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from pinn.assembly import build_trial
 from pinn.families.answer import Answer
 from pinn.families.family import Family
 from pinn.families.learned import Learned
-from pinn.families.refining import Around, Silent
+from pinn.families.refining import SEEN, Around, Silent, _fitted
 from pinn.families.registry import find_family
 from pinn.families.solutions import grid
 from pinn.families.starts import find_start
 from pinn.jets import Jet, Operators
+from pinn.settings import Settings
 from sciformer.errors import UsageError
 
 NEURONS = 150
@@ -67,6 +69,21 @@ def test_readings_are_refined_and_what_cannot_be_better_stays() -> None:
     torch.testing.assert_close(refined(points)["u"], wanted, atol=1e-10, rtol=0)
     with pytest.raises(UsageError, match=r"heat-family: refining takes neurons >= 1; got 0"):
         learned.refine(neurons=0, **given)
+
+
+def test_a_layer_is_fitted_to_the_answer_and_keeps_the_conditions() -> None:
+    """Kills: a factor left out, a penalty that shows, an offset counted twice."""
+    learned = started("diffusion-reaction-family", "linear-flow")
+    solution = learned.solution(learned.family.draw(1, 3))
+    base = build_trial(solution.problem, Settings(network=SEEN))
+    fitted = _fitted(solution.problem, base, solution.measured())
+    assert fitted is not None
+    points = grid(learned.family)
+    answer = solution.trial.at(points)
+    assert float((fitted.at(points) - answer).norm() / answer.norm()) < 1e-4
+    along = torch.linspace(0, 1, 7, dtype=torch.float64)
+    for edge in (torch.stack([along, 0 * along], -1), torch.stack([0 * along, along], -1)):
+        assert float(fitted.at(edge).abs().max()) == 0
 
 
 def test_around_is_the_answer_where_the_network_is_silent() -> None:
