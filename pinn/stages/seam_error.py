@@ -25,7 +25,7 @@ TOLD, DOUBTFUL = 1e-6, 1e-2
 
 
 def with_seam(verdict: Verdict, error: float) -> Verdict:
-    """The verdict with the error that a kink at a seam leaves, if it is one to speak of."""
+    """The verdict with the error that a kink at a seam leaves, if that is not negligible."""
     if error < TOLD:
         return verdict
     said = verdict.adding(
