@@ -41,6 +41,6 @@ def outliers(cloud: Cloud, fitted: Mapping[str, Array]) -> list[str]:
         said.append(
             f"{int(far.sum())} of {len(gaps)} samples of {name} lie {FAR:g} or more times as far "
             f"from the fit as is usual among them, the farthest at ({first}), and make up most of "
-            "its misfit and of the intervals; check them."
+            "its misfit and of the intervals; check them, or give sigma where noise varies."
         )
     return said
