@@ -175,7 +175,11 @@ class _Work:
             columns = min(refiner.polynomials, found.system.columns)
             known = found.system.coefficients
             smooth = smooth_error(fit, found.trial, known, columns, refiner.seed + POLISH)
-        polished = found if smooth is None else self._polished(fit, found, smooth)
+        polished, unsettled = found, 0.0
+        if smooth is not None:
+            polished = self._polished(fit, found, smooth)
+            # A correction that is not made may be the error.
+            unsettled = smooth.open if polished is not found else max(smooth.open, smooth.size)
         report = Report(
             neurons=found.layers * size.neurons,
             polynomials=0 if polished is found else polished.system.layer.features,
@@ -184,9 +188,7 @@ class _Work:
             scales=choice.left,
             iterates=polished.iterates,
             stopped=polished.stopped,
-            error_estimate=estimate(
-                polished.iterates, choice.amplification, 0.0 if smooth is None else smooth.open
-            ),
+            error_estimate=estimate(polished.iterates, choice.amplification, unsettled),
             seconds=timer.elapsed(),
         )
         return Refined(polished.trial, dict(polished.system.coefficients), report)

@@ -34,8 +34,9 @@ GROUPS = 4
 # another one where degrees are too few: a wave felt by a part in 1e5 must be held to that.
 # A wave that is even, or odd, feels every other degree alone.
 FEWER, PARITY = 0.9, 2.0
-# A correction is known if it is so many times its noise, which three degrees of freedom tell: by
-# chance one of seventeen seems to be.
+# A correction is known if it is so many times what is open of it. Three degrees of freedom tell the
+# noise: by chance one of seventeen seems to be known. At a front, which polynomials do not hold,
+# fewer degrees lead to another correction, and none is made.
 KNOWN = 3.0
 
 
@@ -65,7 +66,7 @@ class SmoothError:
     @property
     def is_known(self) -> bool:
         """Whether the correction is worth being made."""
-        return self.size > KNOWN * self.noise
+        return self.size > KNOWN * self.open
 
 
 def smooth_error(
