@@ -21,7 +21,7 @@ from pinn.stages.task import History, Task, built_in, write
 from pinn.trainers import make_trainer
 from pinn.training.evidence import evidence_of
 from pinn.training.trainer import Trainer
-from pinn.training.verdict import judge
+from pinn.training.verdict import FAILED, judge
 from sciformer.runs.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def solve_at_once(
     seam = seam_error(solution) if is_whole else 0.0
     verdict = with_seam(verdict, seam)
     state, estimate = trainer.progress, getattr(opinion or digits, "error_estimate", None)
+    if opinion is None and verdict.residual > FAILED:
+        estimate = None  # what is left is not small, so that linear terms say nothing of it
     solved = Solved(
         solution=solution,
         verdict=verdict if bound is None else verdict.adding(f"its {bound}"),

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import sympy
 
+import pinn
 from pinn import Box, Condition, Problem
 from pinn.assembly import build_trial
 from pinn.networks import MLP
+from pinn.refinement.refine import Refiner
 from pinn.settings import Settings
 from pinn.solution import Solution
 from pinn.stages.seam_error import seam_error, with_seam
@@ -78,3 +80,20 @@ def test_a_verdict_tells_of_it() -> None:
     assert told.converged
     assert "a relative error of about 1e-03 that no residual sees" in str(told)
     assert with_seam(verdict, 0.1).outcome is Outcome.DOUBTFUL
+
+
+def test_what_does_not_solve_the_equation_has_no_estimate() -> None:
+    """A front that forms a shock, after a few steps.
+
+    Kills: an estimate of one per cent, from linear terms, beside a residual that is a third.
+    """
+    equation = sympy.Eq(u.diff(t) + u * u.diff(x), 0)
+    start = [Condition(sympy.Eq(u, -sympy.sin(sympy.pi * x / HALF)), on="t=0")]
+    box = Box(x=(-HALF, HALF), t=(0, 2 * HALF))
+    shock = Problem("shock", (x, t), u, equation, box, start, periodic=("x",))
+    network = MLP.Sizes(width=8, layers=2)
+    solved = pinn.solve(shock, network=network, iterations=6, points=0.2, progress=False,
+                        digits=Refiner(neurons=60, scales=(1.0,)))  # fmt: skip
+    assert solved.verdict.outcome is Outcome.NOT_CONVERGED
+    assert solved.verdict.residual > 0.05
+    assert solved.error_estimate is None
