@@ -266,7 +266,7 @@ def _ablation(arguments: argparse.Namespace, family: Family, schedule: Any) -> l
         for start in starts.values():
             one = learn(
                 family,
-                network=make("family network", name)(),
+                network=make("family network", name),
                 start=start,
                 loss=arguments.loss,
                 data=arguments.data,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from pinn import names
 from pinn.commands.answer import _band, _table
 from pinn.families import refining
 from pinn.families.registry import find_family
@@ -124,6 +126,34 @@ def test_a_family_of_ones_own(
     Path("my_family.py").write_text(FAMILY.replace("0.02", "0.03"))
     assert main([*answer, "--set", "rate=1.5", "--out", "third"]) == 2
     assert "has changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ["spectral"],
+        pytest.param(["deeponet", "former", "pooled", "spectral"], marks=pytest.mark.slow),
+    ],
+)
+def test_an_ablation_has_a_line_for_every_network_and_start(
+    networks: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kills: a comparison that ends at its first network, one start for all."""
+    every = names.known("family network")
+    assert set(networks) <= set(every)
+    monkeypatch.setattr(names, "known", lambda kind: {name: every[name] for name in networks})
+    found = learn(
+        capsys, "diffusion-reaction-family", "--set", "steps=1", "--set", "members=4",
+        "--set", "points=16", "--functions", "1", "--calibrate", "1", "--ablation",
+        "--out", str(tmp_path / "run"),
+    )  # fmt: skip
+    rows: Any = found["ablation"]
+    wanted = {(network, start) for network in networks for start in ("linear-flow", "faded")}
+    assert {(row["network"], row["start"]) for row in rows} == wanted
+    assert all(row["median"] > 0 for row in rows)
 
 
 @pytest.mark.parametrize(
