@@ -89,7 +89,7 @@ def correction(problem: Problem, trial: TrialSolution) -> TrialSolution | None:
     wide = [m for m in trial.modules() if isinstance(m, WideLayer)]
     # What a wide layer has left is not seen by a narrower one.
     neurons = max([NEURONS, *(len(layer.bias) for layer in wide)])
-    refiner = Refiner(neurons=neurons, scales=(1.0,), steps=1, seed=SEED)
+    refiner = Refiner(neurons=neurons, scales=(1.0,), steps=1, seed=SEED, polynomials=0)
     try:
         refined = refiner(problem, copy.deepcopy(trial).double())
     except (SciformerError, RuntimeError):  # no layer to see, or a matrix of no full rank
