@@ -10,6 +10,7 @@ import torch
 from pinn.refinement.candidates import Drawing, Fit, choose_layer
 from pinn.refinement.points import fit_and_validation
 from pinn.refinement.report import Iterate, Report, estimate
+from pinn.refinement.rounding import rounding
 from pinn.refinement.size import choose_size, size_of
 from pinn.refinement.smooth_error import COLUMNS, smooth_error
 from pinn.refinement.stepping import best_step
@@ -175,11 +176,12 @@ class _Work:
             columns = min(refiner.polynomials, found.system.columns)
             known = found.system.coefficients
             smooth = smooth_error(fit, found.trial, known, columns, refiner.seed + POLISH)
-        polished, unsettled = found, 0.0
+        polished, unseen = found, 0.0
         if smooth is not None:
             polished = self._polished(fit, found, smooth)
             # A correction that is not made may be the error.
-            unsettled = smooth.open if polished is not found else max(smooth.open, smooth.size)
+            unseen = smooth.open if polished is not found else max(smooth.open, smooth.size)
+        unseen = max(unseen, rounding(fit, polished.trial))
         report = Report(
             neurons=found.layers * size.neurons,
             polynomials=0 if polished is found else polished.system.layer.features,
@@ -188,7 +190,7 @@ class _Work:
             scales=choice.left,
             iterates=polished.iterates,
             stopped=polished.stopped,
-            error_estimate=estimate(polished.iterates, choice.amplification, unsettled),
+            error_estimate=estimate(polished.iterates, choice.amplification, unseen),
             seconds=timer.elapsed(),
         )
         return Refined(polished.trial, dict(polished.system.coefficients), report)

@@ -65,11 +65,11 @@ class Report:
 
 
 def estimate(
-    iterates: tuple[Iterate, ...], amplification: float = 0.0, smooth: float = 0.0
+    iterates: tuple[Iterate, ...], amplification: float = 0.0, least: float = 0.0
 ) -> float | None:
     """The estimated error of the last iterate.
 
-        error_last = max(smooth, amplification sqrt(validation_last))
+        error_last = max(least, amplification sqrt(validation_last))
 
     The amplification says how strongly this problem turns residuals into errors. It is what two
     layers disagree on over what they leave. Where there were no two, a step takes an iterate k to a
@@ -84,7 +84,8 @@ def estimate(
     Args:
         iterates: of a refinement.
         amplification: from layers that disagree; 0 where there are no two.
-        smooth: what is open of the smooth part of the error, see `SmoothError`.
+        least: what no residual shows: the smooth part of the error as far as it is open, see
+            `SmoothError`, and rounding.
     """
     factors = [
         after.change / math.sqrt(before.validation)
@@ -93,4 +94,4 @@ def estimate(
     ]
     if not factors:
         return None
-    return max(smooth, (amplification or max(factors)) * math.sqrt(iterates[-1].validation))
+    return max(least, (amplification or max(factors)) * math.sqrt(iterates[-1].validation))

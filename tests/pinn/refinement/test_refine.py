@@ -171,6 +171,6 @@ def test_the_estimate_takes_what_layers_disagree_on_or_the_worst_step() -> None:
     assert estimate(iterates) == pytest.approx(0.5 * 2e-7)
     assert estimate(iterates, amplification=2.0) == pytest.approx(2.0 * 2e-7)
     assert estimate(iterates, amplification=0.1) == pytest.approx(0.1 * 2e-7)
-    assert estimate(iterates, amplification=0.1, smooth=3e-7) == pytest.approx(3e-7)
+    assert estimate(iterates, amplification=0.1, least=3e-7) == pytest.approx(3e-7)
     assert estimate(iterates[:1]) is None
     assert estimate(iterates[:1], amplification=2.0) is None
