@@ -124,9 +124,9 @@ def rows(names: list[str], seconds: float, seed: int) -> list[tuple[object, ...]
         row = ROWS[name]
         start = find_start(row.compiled, find_family(row.family))
         for solver in ("compiled", *row.solvers):
-            figures = in_a_process(solver, name, seconds, seed)
+            metrics = in_a_process(solver, name, seconds, seed)
             missing = start.leaves_out or "nothing"
-            found.append((row.family, row.compiled, missing, solver, *figures.values()))
+            found.append((row.family, row.compiled, missing, solver, *metrics.values()))
             print(*found[-1], sep=" | ", flush=True)
     return found
 

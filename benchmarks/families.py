@@ -77,10 +77,10 @@ def run(row: Row, seeds: int, share: float, sensors: int | None) -> None:
             learned = _learned(name, network, start, schedule, share * seconds, seed)
             errors = asdict(learned.errors(100, sensors=sensors))
             label = "none" if network is None else type(network).__name__
-            figures = [errors[key] for key in ("median", "mean", "q95", "worst", "milliseconds")]
+            metrics = [errors[key] for key in ("median", "mean", "q95", "worst", "milliseconds")]
             spent = learned.about.get("train_seconds", 0.0)
             steps = learned.about.get("steps")
-            found.append((label, start, seed, learned.parameter_count, steps, spent, *figures))
+            found.append((label, start, seed, learned.parameter_count, steps, spent, *metrics))
             print(*found[-1], flush=True)
     headers = ("network", "start", "seed", "parameters", "steps", "CPU s")
     print_table(found, (*headers, "median", "mean", "95 %", "worst", "ms"))

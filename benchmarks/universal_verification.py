@@ -55,8 +55,8 @@ def row(formula: str, tokens: int, epsilon: float) -> list[object]:
         verifying = cost(lambda: verify(path))
         result = verify(path)
     units, boxes = weights.hidden_units, layer.certificate.boxes
-    figures = [f"{result.bound:.5f}", f"{certifying:.3f}", f"{verifying:.3f}"]
-    return [formula, tokens, epsilon, units, boxes, *figures, f"{verifying / certifying:.1f}"]
+    metrics = [f"{result.bound:.5f}", f"{certifying:.3f}", f"{verifying:.3f}"]
+    return [formula, tokens, epsilon, units, boxes, *metrics, f"{verifying / certifying:.1f}"]
 
 
 if __name__ == "__main__":

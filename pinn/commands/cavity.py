@@ -51,11 +51,11 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.generate is None
         else _generate(number, arguments.generate)
     )
-    figures = {
+    metrics = {
         name: {"place": place, "value": value} for name, (place, value) in cavity.extrema().items()
     }
     if arguments.json:
-        print_json({"reynolds": cavity.reynolds, **figures})
+        print_json({"reynolds": cavity.reynolds, **metrics})
     else:
         _print(cavity)
 

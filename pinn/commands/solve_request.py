@@ -172,14 +172,14 @@ def _names_a_size(pairs: list[str]) -> bool:
 
 
 def _show(progress: Any, report: Progress, limits: Limits) -> None:
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "step": report.iteration,
         "points": report.points,
         "loss": report.loss,
         **report.values,
     }
     if math.isfinite(report.validation):
-        figures["validation"] = report.validation
+        metrics["validation"] = report.validation
     if report.error is not None:
-        figures["relative L2"] = report.error
-    progress.update(min(1.0, limits.spent(report)), **figures)
+        metrics["relative L2"] = report.error
+    progress.update(min(1.0, limits.spent(report)), **metrics)

@@ -21,9 +21,9 @@ def run(arguments: argparse.Namespace) -> int:
     begun = time.perf_counter()
     with Progress(total=1.0, label="verify") as progress:
         result = verify_solution(arguments.path, report=progress.update)
-    figures = {**asdict(result), "seconds": time.perf_counter() - begun}
+    metrics = {**asdict(result), "seconds": time.perf_counter() - begun}
     if arguments.json:
-        print_json(figures)
+        print_json(metrics)
     else:
-        print_table([[name, value] for name, value in figures.items()], ["verify", "holds"])
+        print_table([[name, value] for name, value in metrics.items()], ["verify", "holds"])
     return 0

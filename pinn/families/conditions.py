@@ -11,7 +11,7 @@ from sciformer.errors import UsageError
 
 if TYPE_CHECKING:
     from pinn.families.family import Family
-    from pinn.problem.problem import Condition
+    from pinn.problem.parts import Condition
 
 # An initial value that has no better form leaves the answer as exp(-4 (t - start) / span), the
 # default fade of single solves.

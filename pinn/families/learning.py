@@ -74,7 +74,7 @@ def learn(
     schedule: Schedule | None = None,
     device: torch.device | str = "cpu",
     run: Run | None = None,
-    observe: Callable[[float, dict[str, float]], None] = lambda share, figures: None,
+    observe: Callable[[float, dict[str, float]], None] = lambda share, metrics: None,
 ) -> Learned:
     """Learns a family: afterwards each member is answered in milliseconds.
 
@@ -99,7 +99,7 @@ def learn(
         device: where a network is trained. What is learned comes back to the CPU, which answers a
             member in milliseconds.
         run: where it is written.
-        observe: called with the share of the budget spent and figures.
+        observe: called with the share of the budget spent and metrics.
 
     Raises:
         UsageError: data without a loss that uses them, or the other way round.

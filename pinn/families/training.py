@@ -203,7 +203,7 @@ class Fit:
         name: what messages call it.
         network: whose parameters take the steps.
         loss: of one step.
-        validation: a figure of the present network, less is better.
+        validation: a metric of the present network, less is better.
     """
 
     name: str
@@ -225,7 +225,7 @@ def train(
         fit: network, loss and validation.
         rate: largest learning rate; it decays by a cosine to a hundredth.
         limit: when it ends.
-        observe: called at each check with the share done and figures.
+        observe: called at each check with the share done and metrics.
         history: of an earlier stage, which is continued.
 
     Raises:

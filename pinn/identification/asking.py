@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pinn.data.noise import noise_of_samples
-from pinn.problem.problem import Unknown
+from pinn.problem.parts import Unknown
 from sciformer.errors import DataError, UsageError, unknown_name
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from pinn.geometry.box import Box
 from pinn.identification.flow_network import default_settings
 from pinn.identification.identifying import DEFAULTS, Identification, identify
 from pinn.identification.result import FieldError, NetworkEstimate
-from pinn.problem.problem import Problem, Unknown
+from pinn.problem.parts import Unknown
+from pinn.problem.problem import Problem
 from pinn.references.cole_hopf import ColeHopf
 from pinn.sampling.schedule import Schedule, Stage
 from pinn.training.trainer import Limits

@@ -131,17 +131,17 @@ class Study:
 
 def over_seeds(results: Sequence[Any], truth: Truth) -> dict[str, Any]:
     """Median and range of the signed errors in percent, and how many intervals hold the truth."""
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for number, wanted in ((1, truth.lambda_1), (2, truth.lambda_2)):
         errors = [getattr(r, f"lambda_{number}_error_percent") for r in results]
         ends = [getattr(r, f"interval_{number}") for r in results]
-        figures[f"lambda_{number}_error_percent"] = {
+        metrics[f"lambda_{number}_error_percent"] = {
             "median": float(np.median(errors)),
             "least": min(errors),
             "greatest": max(errors),
         }
-        figures[f"lambda_{number}_covered"] = sum(low <= wanted <= high for low, high in ends)
-    return {"runs": len(results), **figures}
+        metrics[f"lambda_{number}_covered"] = sum(low <= wanted <= high for low, high in ends)
+    return {"runs": len(results), **metrics}
 
 
 def with_ensemble(results: Sequence[Estimate]) -> list[Estimate]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pinn.data.cloud import Cloud
     from pinn.problem.expressions import Expressions, FieldDerivative
     from pinn.problem.functionals import Functional, Rule
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 
 class Term(Protocol):

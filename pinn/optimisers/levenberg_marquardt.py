@@ -142,6 +142,6 @@ class LevenbergMarquardt:
         return step + torch.where(is_trusted, second / 2, 0.0)
 
     def _report(self, before: float, after: float, accepted: bool, evaluations: int) -> StepReport:
-        figures = {"damping": self._damping.value, "restarts": float(self._damping.restarts)}
+        metrics = {"damping": self._damping.value, "restarts": float(self._damping.restarts)}
         note = "" if accepted else f"no descent in {self.trials} trials"
-        return StepReport(before, after, accepted, evaluations, figures, note)
+        return StepReport(before, after, accepted, evaluations, metrics, note)

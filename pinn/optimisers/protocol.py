@@ -139,7 +139,7 @@ class StepReport:
         after: the objective after it; equal to `before` when nothing was accepted.
         accepted: whether the parameters changed.
         evaluations: how often the rows were computed.
-        figures: further metrics worth logging, such as the damping.
+        metrics: further metrics worth logging, such as the damping.
         note: why the step failed, in words; empty otherwise.
     """
 
@@ -147,7 +147,7 @@ class StepReport:
     after: float
     accepted: bool
     evaluations: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     note: str = ""
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pinn.geometry.base import Part
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 # Points inside at which equations must have values.
 PROBES = 64

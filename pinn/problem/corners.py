@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pinn.geometry.base import Part
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 # Points of an edge in which two parts meet, if it is more than a corner.
 PROBES = 32

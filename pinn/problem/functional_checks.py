@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from pinn.geometry.base import Part
     from pinn.problem.functionals import Functional
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 PROBES = 32
 # Places outside by less than this share of the domain are rounding.

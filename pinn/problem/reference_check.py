@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pinn.problem.expressions import Expressions
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 INSIDE, ON_PART = 48, 16
 # Fronts thinner than the step spoil some points, a wrong reference spoils half of them.

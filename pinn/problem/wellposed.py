@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pinn.geometry.base import Part
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 # Points of a part at which it is looked whether a condition holds there.
 PROBES = 32

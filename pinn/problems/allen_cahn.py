@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pinn.geometry.box import Box
 from pinn.networks import MLP
 from pinn.problem.kinks import diffused_kink
-from pinn.problem.problem import Ansatz, Condition, Problem
+from pinn.problem.parts import Ansatz, Condition
+from pinn.problem.problem import Problem
 from pinn.references.spectral import Evolution, Spectral
 from sciformer.errors import DomainError
 

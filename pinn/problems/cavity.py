@@ -11,7 +11,8 @@ import sympy
 
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Ansatz, Condition, Problem
+from pinn.problem.parts import Ansatz, Condition
+from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, Flow, momentum
 from pinn.references.cavity import REYNOLDS, embedded_cavity
 from pinn.references.regularised_cavity import MOST_REYNOLDS, RegularisedCavity

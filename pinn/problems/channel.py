@@ -6,7 +6,8 @@ import sympy
 
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import LAMBDA_1, LAMBDA_2, momentum
 from sciformer.errors import DomainError
 

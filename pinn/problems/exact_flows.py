@@ -9,7 +9,8 @@ import sympy
 
 from pinn.geometry.box import Box
 from pinn.networks import MLP, PhysicsFormer
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.references.taylor_green import MOST_REYNOLDS, TaylorGreen
 from sciformer.errors import DomainError
 

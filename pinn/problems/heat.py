@@ -6,7 +6,8 @@ import sympy
 
 from pinn.geometry.box import Box
 from pinn.networks import PhysicsFormer
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from sciformer.errors import DomainError
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.references.spectral import Evolution, Spectral
 from sciformer.errors import DomainError
 

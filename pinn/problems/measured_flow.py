@@ -9,7 +9,8 @@ import numpy as np
 from pinn.data.cloud import Cloud
 from pinn.data.noise import noise_in_time, signal_under
 from pinn.geometry.box import Box
-from pinn.problem.problem import Ansatz, Problem, Unknown
+from pinn.problem.parts import Ansatz, Unknown
+from pinn.problem.problem import Problem
 from pinn.problems.navier_stokes import LAMBDA_1, LAMBDA_2, Flow
 from sciformer.errors import DataError
 

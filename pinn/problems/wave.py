@@ -8,7 +8,8 @@ import sympy
 
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from sciformer.errors import DomainError
 
 

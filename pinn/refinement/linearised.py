@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pinn.loss.terms import Term
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
     from pinn.refinement.polynomials import PolynomialLayer
     from pinn.refinement.wide_layer import WideLayer
     from sciformer.runs.processes import Processes

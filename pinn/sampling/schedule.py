@@ -151,7 +151,7 @@ class Renewal:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from a state."""
         self._number, self._age = state["number"], state["age"]
-        self._least = state["least"]
+        self._least = state.get("least", 0)  # not in older runs
 
 
 # Found by measurement on Burgers' equation with Levenberg-Marquardt; see the benchmarks.

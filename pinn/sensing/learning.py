@@ -61,7 +61,7 @@ def learn_sensors(
     seed: int = 0,
     schedule: Schedule | None = None,
     device: torch.device | str = "cpu",
-    observe: Callable[[float, dict[str, float]], None] = lambda share, figures: None,
+    observe: Callable[[float, dict[str, float]], None] = lambda share, metrics: None,
 ) -> SensedFlow:
     """Learns to reconstruct u, v, p at any point from the stream of a few velocity sensors.
 
@@ -78,7 +78,7 @@ def learn_sensors(
         seed: of the sensors, the network and all that is drawn.
         schedule: how it is trained.
         device: where it is trained; the stream itself runs on the CPU.
-        observe: called with the share of the budget spent and figures.
+        observe: called with the share of the budget spent and metrics.
 
     Raises:
         UsageError: a budget or a share outside its range, or a mixer that reads later frames.

@@ -26,11 +26,11 @@ class Bar:
 
     def __call__(self, progress: Progress) -> None:
         """Shows where the training stands; an observer of `Trainer.run`."""
-        figures = {"step": progress.iteration, "validation": progress.validation, **progress.values}
+        metrics = {"step": progress.iteration, "validation": progress.validation, **progress.values}
         if progress.error is not None:
-            figures["relative L2"] = progress.error
+            metrics["relative L2"] = progress.error
         self._bar.n = min(1.0, self._limits.spent(progress))
-        self._bar.set_postfix({key: f"{value:.4g}" for key, value in figures.items()})
+        self._bar.set_postfix({key: f"{value:.4g}" for key, value in metrics.items()})
         if progress.stopped is not None:
             self._bar.close()
 

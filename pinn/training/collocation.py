@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pinn.loss.terms import Term
     from pinn.loss.weighting import DynamicsWeightedLoss
     from pinn.optimisers import FlatParameters
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
     from pinn.sampling.samplers import Sampler
     from pinn.sampling.schedule import SamplerMaker, Schedule, Stage
     from pinn.training.curriculum import Curriculum

@@ -58,7 +58,7 @@ def evidence_of(
         overfit=progress.best_validation / progress.loss if is_compared else 1.0,
         fall=trainer.history.fall(),
         failed=progress.failures / max(progress.iteration, 1),
-        restarts=int(progress.figures.get("restarts", 0)),
+        restarts=int(progress.metrics.get("restarts", 0)),
         note=progress.note,
         unsettled=objectives.unsettled(),
         offer=offer,

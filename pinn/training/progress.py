@@ -32,7 +32,7 @@ class Progress:
         evaluations: number of times that residuals were computed.
         failures: number of steps that moved nothing.
         note: why the last of them failed.
-        figures: the optimiser's own metrics.
+        metrics: the optimiser's own metrics.
         values: unknown parameters of the problem.
         error: relative L2 against a reference on a coarse grid, only displayed; None without.
         stopped: why the training ended; None while it goes on.
@@ -50,7 +50,7 @@ class Progress:
     evaluations: int = 0
     failures: int = 0
     note: str = ""
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     error: float | None = None
     stopped: str | None = None

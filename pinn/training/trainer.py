@@ -203,7 +203,7 @@ class Trainer:
                 f"{self.objectives.name}: {failure} at step {progress.iteration + 1} (last loss "
                 f"{progress.loss:.3g}); {self.objectives.remedy}."
             ) from failure
-        progress.loss, progress.figures = done.after, dict(done.figures)
+        progress.loss, progress.metrics = done.after, dict(done.metrics)
         progress.points, progress.accepted = objective.points, done.accepted
         progress.iteration += 1
         progress.evaluations += done.evaluations

@@ -17,7 +17,8 @@ from sciformer.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from sympy import Expr
 
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 # Points on a part of the boundary at which a condition is tried.
 PROBES = 64

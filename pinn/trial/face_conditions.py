@@ -13,7 +13,8 @@ from pinn.problem.reading import difference, normal
 from pinn.problem.smoothness import is_smooth
 
 if TYPE_CHECKING:
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from sympy import Expr
 
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 # Near a face the network must give a difference over a factor that is small there: several times
 # the size of the field. On the wave equation 1/2, 1, 4 gave errors of 5e-3, 2e-4, 5e-5.

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from sympy import Expr
 
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
     from pinn.trial.face_conditions import FaceCondition
 
 # Points on a face at which two conditions are compared.

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from pinn.problem.problem import Unknown
+    from pinn.problem.parts import Unknown
 
 
 class Coefficients(nn.Module):

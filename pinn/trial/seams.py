@@ -12,7 +12,8 @@ from pinn.trial.face_conditions import exact_number, read_condition
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pinn.problem.problem import Condition, Problem
+    from pinn.problem.parts import Condition
+    from pinn.problem.problem import Problem
 
 # Share of its size by which a derivative may differ between both ends and count as continuous.
 SMOOTH = 1e-6

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pinn.geometry.box import Box
 from pinn.jets import Jet
 from pinn.problem.orders import order_of
-from pinn.problem.problem import Condition
+from pinn.problem.parts import Condition
 from pinn.problem.scales import Scales
 from pinn.trial.face_conditions import exact_number
 from pinn.trial.trial_solution import TrialSolution

@@ -137,7 +137,7 @@ def test_interrupted_learning_keeps_the_best_network(
     """Kills: minutes of training lost by Ctrl-C, the second stage begun after it."""
     observed = []
 
-    def observe(share: float, figures: dict[str, float]) -> None:
+    def observe(share: float, metrics: dict[str, float]) -> None:
         observed.append(share)
         if len(observed) == 2:
             press()

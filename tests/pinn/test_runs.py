@@ -23,7 +23,8 @@ import pinn
 from pinn.figures import Picture
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.refinement.refine import Refiner
 from pinn.settings import Settings
 from pinn.solution import Solution

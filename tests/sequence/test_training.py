@@ -89,7 +89,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     class Stop(Exception):
         pass
 
-    def stop(fraction: float, figures: dict[str, float]) -> None:
+    def stop(fraction: float, metrics: dict[str, float]) -> None:
         if fraction > 0.6:
             raise Stop
 
@@ -100,12 +100,12 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     train(again, DATA, RECIPE, resumed)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
-    figures = [
+    metrics = [
         [row["train_loss"] for row in Run.open(tmp_path / name).metrics()]
         for name in ("whole", "parts")
     ]
-    assert figures[0] == figures[1]
-    assert len(figures[0]) == 4
+    assert metrics[0] == metrics[1]
+    assert len(metrics[0]) == 4
 
 
 def test_a_loss_that_is_not_finite_is_said(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         "construction": arguments.construction,
         "simplify": arguments.simplify,
     }
-    figures = summary(layer, time.perf_counter() - start)
+    metrics = summary(layer, time.perf_counter() - start)
     has_figure = is_drawable(layer.certificate)
 
     def write(run: Run) -> None:
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
             with run.file("figure.png") as file:
                 draw(layer, file)
 
-    path = publish(arguments, config, figures, write)
+    path = publish(arguments, config, metrics, write)
     if arguments.json:
         return 0
     if arguments.simplify:

@@ -7,7 +7,8 @@ import sympy
 from pinn.families.distributions import GaussianField
 from pinn.families.family import Family
 from pinn.geometry.box import Box
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.references.families import advection
 
 

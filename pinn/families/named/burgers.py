@@ -10,7 +10,8 @@ import sympy
 from pinn.families.distributions import GaussianField, LogUniform
 from pinn.families.family import Family
 from pinn.geometry.box import Box
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.references.families import burgers, forced_burgers
 
 

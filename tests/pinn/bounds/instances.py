@@ -17,7 +17,8 @@ from pinn.bounds.correcting import correction, least
 from pinn.bounds.error_bound import Norm
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Ansatz, Condition, Problem
+from pinn.problem.parts import Ansatz, Condition
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.solution import Solution
 

@@ -15,7 +15,8 @@ from pinn.bounds.bounding import bound_errors
 from pinn.bounds.error_bound import Norm
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Ansatz, Condition, Problem
+from pinn.problem.parts import Ansatz, Condition
+from pinn.problem.problem import Problem
 from pinn.problem.registry import find_problem
 from pinn.settings import Settings
 from pinn.solution import Solution
@@ -198,7 +199,7 @@ def test_resonance_is_refused_and_near_it_the_bound_grows() -> None:
 
 
 def test_found_parameters_are_refused() -> None:
-    from pinn.problem.problem import Unknown
+    from pinn.problem.parts import Unknown
 
     a = sympy.Symbol("a")
     problem = of(u.diff(t) - a * u.diff(x, 2), unknown={a: Unknown(size=1.0, start=1.0)})

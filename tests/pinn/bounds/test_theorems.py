@@ -19,7 +19,8 @@ from pinn.bounds.rates import rate_l1, rate_l2, rate_max
 from pinn.bounds.samples import Cells
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Ansatz, Condition, Problem
+from pinn.problem.parts import Ansatz, Condition
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.solution import Solution
 

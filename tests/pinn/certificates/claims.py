@@ -16,7 +16,8 @@ from pinn.certificates.claiming import claim_of
 from pinn.certificates.residual import Residual
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.trial.trial_solution import TrialSolution
 

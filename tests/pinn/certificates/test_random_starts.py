@@ -17,7 +17,8 @@ from pinn.bounds.error_bound import Kind
 from pinn.certificates.proving import prove_error
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.trial.trial_solution import TrialSolution
 

@@ -47,12 +47,12 @@ def one(monkeypatch: pytest.MonkeyPatch) -> One:
     return network
 
 
-def trained(one: One, steps: int, figures: Iterator[float] | None = None, **more: Any) -> History:
+def trained(one: One, steps: int, metrics: Iterator[float] | None = None, **more: Any) -> History:
     def validation() -> float:
-        return -float(one.number.detach()) if figures is None else next(figures)
+        return -float(one.number.detach()) if metrics is None else next(metrics)
 
     fit = Fit("one", one, one.loss, validation)
-    observe = more.pop("observe", lambda share, figures: None)
+    observe = more.pop("observe", lambda share, metrics: None)
     return train(fit, RATE, Limit(1e9, steps), observe, **more)
 
 
@@ -91,14 +91,14 @@ def test_steep_losses_move_no_farther_than_one(one: One) -> None:
 def test_checks_are_even_from_before_the_first_step_to_the_last(one: One) -> None:
     """Kills: a check after each step, none at the end, a loss before there is one."""
     told: list[tuple[float, dict[str, float]]] = []
-    history = trained(one, 80, observe=lambda share, figures: told.append((share, dict(figures))))
+    history = trained(one, 80, observe=lambda share, metrics: told.append((share, dict(metrics))))
     shares = torch.tensor([share for share, _ in told])
     assert (shares[0], shares[-1]) == (0.0, 1.0)
     # Due after a fortieth, and made at the next step.
     assert float(shares.diff()[:-1].min()) >= 1 / CHECKS - 1e-6
     assert float(shares.diff().max()) <= 1 / CHECKS + 1 / 80 + 1e-6
     assert set(told[0][1]) == {"validation"}
-    assert all(set(figures) == {"loss", "validation"} for _, figures in told[1:])
+    assert all(set(metrics) == {"loss", "validation"} for _, metrics in told[1:])
     assert [steps / 80 for _, steps, _, _ in history.curve] == pytest.approx(shares.tolist())
     assert (history.steps, history.optimiser) == (80, "plain")
     assert not history.is_interrupted
@@ -107,8 +107,8 @@ def test_checks_are_even_from_before_the_first_step_to_the_last(one: One) -> Non
 def test_the_network_of_the_least_check_is_kept(one: One) -> None:
     """Least at the fourth check. Kills: the last, the first, the worst, a copy that moves with the
     network."""
-    figures = [9.0, 8.0, 7.0, 1.0, 5.0, *[2.0] * 40]
-    checked = trained(one, 80, iter(figures)).curve[3][1]
+    metrics = [9.0, 8.0, 7.0, 1.0, 5.0, *[2.0] * 40]
+    checked = trained(one, 80, iter(metrics)).curve[3][1]
     assert 0 < checked < 80
     assert float(one.number.detach()) == pytest.approx(one.seen[checked])
     one.number.data.zero_()

@@ -25,7 +25,8 @@ from pinn.identification.identifying import learned_wave
 from pinn.identification.uncertainty import RIDGE
 from pinn.loss.terms import DataTerm
 from pinn.networks import MLP, PhysicsFormer
-from pinn.problem.problem import Ansatz, Problem, Unknown
+from pinn.problem.parts import Ansatz, Unknown
+from pinn.problem.problem import Problem
 from pinn.problems.measured_flow import sample_flow
 from pinn.problems.navier_stokes import FORMS, LAMBDA_1, LAMBDA_2, streamfunction_pressure
 from pinn.sampling.schedule import Schedule, Stage

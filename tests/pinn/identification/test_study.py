@@ -60,10 +60,10 @@ def test_intervals_grow_by_the_spread_over_seeds() -> None:
 
 def test_coverage_is_counted_against_the_truth() -> None:
     runs = [ONE, replace(ONE, interval_2=(0.0101, 0.0102), lambda_2_error_percent=1.5)]
-    figures = over_seeds(runs, Truth(1.0, 0.01))
-    assert figures["lambda_1_covered"] == 2
-    assert figures["lambda_2_covered"] == 1
-    assert figures["lambda_2_error_percent"] == {"median": 0.75, "least": 0.0, "greatest": 1.5}
+    metrics = over_seeds(runs, Truth(1.0, 0.01))
+    assert metrics["lambda_1_covered"] == 2
+    assert metrics["lambda_2_covered"] == 1
+    assert metrics["lambda_2_error_percent"] == {"median": 0.75, "least": 0.0, "greatest": 1.5}
 
 
 def test_claims_below_the_bound_are_named_with_what_they_take() -> None:

@@ -257,8 +257,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     covered_1 = sum(r.interval_1[0] <= 1.0 <= r.interval_1[1] for r in results)
     covered_2 = sum(r.interval_2[0] <= 0.01 <= r.interval_2[1] for r in results)
     errors = np.array([(r.lambda_1_error_percent, r.lambda_2_error_percent) for r in results])
-    figures = (covered_1, covered_2, np.abs(errors).max(0), errors.mean(0), errors.std(0, ddof=1))
-    sys.stdout.write(f"{figures}\n")
+    metrics = (covered_1, covered_2, np.abs(errors).max(0), errors.mean(0), errors.std(0, ddof=1))
+    sys.stdout.write(f"{metrics}\n")
     assert 34 <= covered_1 <= 40
     assert 34 <= covered_2 <= 40
     assert (np.abs(errors).max(0) <= (0.02, 0.15)).all()

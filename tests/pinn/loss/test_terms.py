@@ -16,7 +16,8 @@ from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
 from pinn.loss import terms
 from pinn.loss.weighting import CausalInTime, measure
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.problem.scales import Scales
 from pinn.sampling.samplers import Sample
 

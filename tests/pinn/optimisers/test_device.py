@@ -194,4 +194,4 @@ def test_a_line_search_brings_numbers_to_the_host_and_no_vectors(
     assert report.accepted
     assert report.before == before > report.after == objective.value_and_gradient()[0]
     moved = objective.parameters.read() - start
-    assert report.figures["length"] * float(moved.norm()) > 0
+    assert report.metrics["length"] * float(moved.norm()) > 0

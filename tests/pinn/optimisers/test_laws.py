@@ -47,7 +47,7 @@ def test_damping_grows_ever_faster_and_has_a_floor() -> None:
 def test_the_rate_warms_up_and_decays_to_a_hundredth() -> None:
     """Over 50 steps up, by a cosine down. Kills: a warm-up or decay that is off by a step."""
     horizon, optimiser, objective = 200, Adam(0.03, 200), Matrix()
-    rates = [optimiser.step(objective).figures["learning_rate"] for _ in range(230)]
+    rates = [optimiser.step(objective).metrics["learning_rate"] for _ in range(230)]
     wanted = [
         0.03
         * min(1.0, (k + 1) / 50)

@@ -235,7 +235,7 @@ def test_a_step_that_is_given_up_starts_the_damping_anew() -> None:
     for count in (1, 2):
         report = optimiser.step(objective)
         assert not report.accepted
-        assert report.figures == {"damping": 0.5, "restarts": count}
+        assert report.metrics == {"damping": 0.5, "restarts": count}
     other = LevenbergMarquardt(0.5)
     other.restore(optimiser.state())
     assert other.state() == optimiser.state()

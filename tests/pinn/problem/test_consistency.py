@@ -10,7 +10,8 @@ import sympy
 
 from pinn.geometry.box import Box
 from pinn.problem import relations
-from pinn.problem.problem import Condition, Problem, Unknown
+from pinn.problem.parts import Condition, Unknown
+from pinn.problem.problem import Problem
 from pinn.problem.wellposed import check_conditions
 from sciformer.errors import DataError, UsageError
 from tests.pinn.problem.small import line, moving

@@ -9,7 +9,8 @@ import sympy
 
 from pinn.geometry.box import Box
 from pinn.problem.orders import conditions_needed
-from pinn.problem.problem import Problem, Unknown
+from pinn.problem.parts import Unknown
+from pinn.problem.problem import Problem
 from pinn.problem.wellposed import check_conditions
 from sciformer.errors import UsageError
 from tests.pinn.problem.small import line, moving

@@ -13,7 +13,8 @@ import torch
 from pinn.geometry.box import Box
 from pinn.problem.expressions import Expressions
 from pinn.problem.functions import compiled
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from sciformer.errors import UsageError
 
 x, t, s = sympy.symbols("x t s")

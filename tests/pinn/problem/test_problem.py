@@ -12,7 +12,8 @@ import torch
 
 from pinn.geometry.box import Box
 from pinn.problem.expressions import FieldDerivative
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.problem.registry import find_problem, parameters_of
 from pinn.problems.burgers import burgers
 from sciformer.errors import DataError, DomainError, UnknownNameError, UsageError

@@ -17,7 +17,8 @@ import pinn
 from pinn.geometry.box import Box
 from pinn.names import find
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.problem.scales import Scales
 from pinn.problem.wellposed import check_conditions
 from pinn.settings import Settings

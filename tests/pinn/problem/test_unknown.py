@@ -11,7 +11,8 @@ import sympy
 import torch
 
 from pinn.geometry.box import Box
-from pinn.problem.problem import Ansatz, Condition, Problem, Unknown
+from pinn.problem.parts import Ansatz, Condition, Unknown
+from pinn.problem.problem import Problem
 from pinn.trial.hard_constraint import HardConstraint
 from sciformer.errors import DomainError, UnknownNameError, UsageError
 

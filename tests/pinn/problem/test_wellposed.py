@@ -14,7 +14,8 @@ from pinn.geometry.box import Box
 from pinn.geometry.shapes import Disc
 from pinn.networks import MLP
 from pinn.problem.orders import order_of
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.problem.reference_check import ReferenceWarning, check_reference
 from pinn.problem.wellposed import check_conditions
 from pinn.settings import Settings

@@ -12,7 +12,8 @@ from pinn.assembly import build_trial
 from pinn.data.cloud import Cloud
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.problem.reading import normal
 from pinn.refinement.linearised import Imposed, all_terms, data_samples, soft_conditions
 from pinn.refinement.products import products_for

@@ -10,7 +10,8 @@ import sympy
 import torch
 
 from pinn.geometry.box import Box
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.refinement.candidates import Candidate, disagreement
 from pinn.refinement.refine import Refiner
 from pinn.settings import Settings

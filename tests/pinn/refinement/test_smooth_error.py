@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from pinn.geometry.box import Box
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.refinement import refine
 from pinn.refinement.candidates import Fit
 from pinn.refinement.refine import Refiner, _Work

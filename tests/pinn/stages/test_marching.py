@@ -15,7 +15,8 @@ import torch
 import pinn
 from pinn.geometry.box import Box
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.stages.window_length import WindowLength
 from pinn.trial.windows import Windows

@@ -13,7 +13,8 @@ import sympy
 import pinn
 from pinn.geometry.box import Box
 from pinn.networks import MLP, PhysicsFormer, Race
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.stages import race
 from pinn.stages.race import decide

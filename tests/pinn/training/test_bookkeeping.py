@@ -77,8 +77,8 @@ class Counting:
         self.taken += 1
         self._parameters.write(self._parameters.read() + 1)
         fails = self.taken % 4 == 0
-        figures = {"restarts": 2.0 * self.taken}
-        return StepReport(9.0, 9.0 - self.taken, not fails, 3, figures, f"no {self.taken}")
+        metrics = {"restarts": 2.0 * self.taken}
+        return StepReport(9.0, 9.0 - self.taken, not fails, 3, metrics, f"no {self.taken}")
 
     def points_changed(self) -> None:
         self.changes += 1
@@ -268,7 +268,7 @@ def test_evidence_counts_what_the_training_did() -> None:
     trainer.run()
     progress = trainer.progress
     progress.iteration, progress.failures, progress.note = 8, 2, "n"
-    progress.figures["restarts"] = 3.0
+    progress.metrics["restarts"] = 3.0
     progress.best_validation, progress.loss = 5.0, 2.0
     found = evidence_of(problem, solution.trial, trainer, "Try this.")
     assert (found.failed, found.restarts, found.note) == (0.25, 3, "n")

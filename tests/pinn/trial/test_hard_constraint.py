@@ -17,7 +17,8 @@ from pinn.assembly import build_trial
 from pinn.data.cloud import Cloud
 from pinn.geometry.box import Box
 from pinn.loss.terms import boundary
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.problems.burgers import burgers
 from pinn.settings import Settings
 from pinn.trial.conditions import hard

@@ -13,7 +13,8 @@ from pinn.assembly import build_trial
 from pinn.geometry.box import Box
 from pinn.jets import Jet, Operators
 from pinn.networks import MLP, PhysicsFormer
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.trial.inputs import (
     Inputs,

@@ -12,7 +12,8 @@ import pinn
 from pinn.geometry.box import Box
 from pinn.jets import Jet, Operators
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem, Unknown
+from pinn.problem.parts import Condition, Unknown
+from pinn.problem.problem import Problem
 from pinn.problem.smoothness import planes
 from pinn.refinement.refine import Refiner
 from pinn.trial.inputs import Waves, inputs_of

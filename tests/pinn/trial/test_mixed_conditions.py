@@ -17,7 +17,8 @@ from pinn.geometry.shapes import Disc
 from pinn.jets import Jet, Operators
 from pinn.loss.terms import boundary
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem, Unknown
+from pinn.problem.parts import Condition, Unknown
+from pinn.problem.problem import Problem
 from pinn.problem.reading import normal
 from pinn.settings import Settings
 from pinn.trial.hard_constraint import HardConstraint

@@ -10,7 +10,8 @@ import torch
 
 import pinn
 from pinn.geometry.box import Box
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.trial.conditions import auto
 from pinn.trial.seams import FADE, fade_of
 

@@ -12,7 +12,8 @@ from pinn.assembly import build_trial, rebuilt, rebuilt_windows
 from pinn.geometry.box import Box
 from pinn.jets import Jet, Operators
 from pinn.networks import MLP
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.settings import Settings
 from pinn.trial.windows import Windows, state_of, window
 from sciformer.errors import DataError

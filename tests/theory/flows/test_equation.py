@@ -8,7 +8,8 @@ import pytest
 import sympy
 
 from pinn.geometry.box import Box
-from pinn.problem.problem import Condition, Problem
+from pinn.problem.parts import Condition
+from pinn.problem.problem import Problem
 from pinn.problem.reading import normal
 from pinn.problems.allen_cahn import allen_cahn
 from pinn.problems.burgers import burgers

@@ -32,9 +32,9 @@ def test_compile_then_verify(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     out = tmp_path / "layer"
     arguments = ["compile", "x1*x2; x1", "--tokens", "2", "--epsilon", "0.2", "--out", str(out)]
     assert main([*arguments, "--domain", "-1", "1/2", "--json"]) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert set(figures) >= KEYS
-    assert figures["observed_error"] <= figures["certified_bound"] <= 0.2
+    metrics = json.loads(capsys.readouterr().out)
+    assert set(metrics) >= KEYS
+    assert metrics["observed_error"] <= metrics["certified_bound"] <= 0.2
     assert {p.name for p in out.iterdir()} >= {
         "certificate.json",
         "layer.safetensors",
@@ -102,10 +102,10 @@ def test_a_share_is_no_proof_and_exits_with_3(
     """Kills: the status of a proof for a sample, a bound of what was looked at."""
     assert main(["verify", str(compiled), "--share", "0.1", "--json"]) == 3
     found = capsys.readouterr()
-    figures = json.loads(found.out)
-    assert figures["bound"] is None
-    assert 0 < figures["share"] < 0.5
-    assert figures["checked"] < figures["leaves"]
+    metrics = json.loads(found.out)
+    assert metrics["bound"] is None
+    assert 0 < metrics["share"] < 0.5
+    assert metrics["checked"] < metrics["leaves"]
     assert "of the leaves were checked; this is no proof" in found.err
     assert main(["verify", str(compiled), "--share", "0.1"]) == 3
     assert "no proof" in capsys.readouterr().out
