@@ -33,7 +33,7 @@ HELD = 0.1
 
 FEWEST = 10  # known values on conditions from which on they are compared with the data
 OPEN = 0.95  # share of their variation, more than which no reading leaves open
-MET = 0.01  # of the largest value, up to which data count as near whatever they vary
+MET = 0.01  # of the largest value anywhere, up to which data are near: walls at 0 have no size
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class DataObjective:
             return
         there, wanted = self._fields[built_in], self._offset[built_in]
         gap = float((there - wanted).square().mean().sqrt())
-        if gap > max(OPEN * float(there.std()), MET * float(there.abs().max())):
+        if gap > max(OPEN * float(there.std()), MET * float(self._fields.abs().max())):
             family = self._answer.family
             names = ", ".join(family.problem.domain.coordinates)
             raise DataError(
