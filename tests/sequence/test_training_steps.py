@@ -27,7 +27,7 @@ DATA: Any = SimpleNamespace(
 class Task:
     """Losses 5 w and the mean of the inputs; scores one after the other."""
 
-    figure = "accuracy"
+    metric = "accuracy"
 
     def __init__(self, scores: Iterator[tuple[float, float]]) -> None:
         self._scores, self.smoothings = scores, list[float]()
