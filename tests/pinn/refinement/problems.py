@@ -190,3 +190,20 @@ def layer_for(problem: Problem, trial: TrialSolution, neurons: int = 5) -> WideL
     generator = torch.Generator().manual_seed(1)
     layer.output.copy_(0.3 * torch.randn(layer.output.shape, generator=generator))
     return layer
+
+
+def resonant_square(gap: float) -> Problem:
+    """Helmholtz' equation with k^2 beside the lowest eigenvalue of a square, pi^2 / 2 (1 + gap)."""
+    u = sympy.Function("u")(x, y)
+    square = sympy.pi**2 / 2 * (1 + sympy.Float(gap))
+    exact = (1 - x**2) * (1 - y**2) * sympy.exp(x / 2) * sympy.sin(2 * x + y)
+    source = exact.diff(x, 2) + exact.diff(y, 2) + square * exact
+    return Problem(
+        name="resonant",
+        coordinates=(x, y),
+        fields=(u,),
+        equations=(sympy.Eq(u.diff(x, 2) + u.diff(y, 2) + square * u, source),),
+        domain=Box(x=(-1, 1), y=(-1, 1)),
+        conditions=tuple(Condition(sympy.Eq(u, 0), on=s) for s in ("x=-1", "x=1", "y=-1", "y=1")),
+        exact={u: exact},
+    )

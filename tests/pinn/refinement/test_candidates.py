@@ -6,17 +6,14 @@ import math
 from typing import Any
 
 import pytest
-import sympy
 import torch
 
-from pinn.geometry.box import Box
-from pinn.problem.parts import Condition
 from pinn.problem.problem import Problem
 from pinn.refinement.candidates import Candidate, disagreement
 from pinn.refinement.refine import Refiner
 from pinn.settings import Settings
 from pinn.solution import ReferenceGrid, Solution
-from tests.pinn.refinement.problems import trial_of, x, y
+from tests.pinn.refinement.problems import resonant_square, trial_of
 
 
 def candidate(left: float, *fields: float) -> Candidate:
@@ -48,19 +45,7 @@ def nearly_resonant(gap: float) -> tuple[Problem, Any]:
     What is missing of it is odd in x: nothing of the lowest mode, which is even, so that the first
     step changes what the equation feels strongly, and tells nothing of what it hardly feels.
     """
-    u = sympy.Function("u")(x, y)
-    square = sympy.pi**2 / 2 * (1 + sympy.Float(gap))
-    exact = (1 - x**2) * (1 - y**2) * sympy.exp(x / 2) * sympy.sin(2 * x + y)
-    source = exact.diff(x, 2) + exact.diff(y, 2) + square * exact
-    problem = Problem(
-        name="nearly-resonant",
-        coordinates=(x, y),
-        fields=(u,),
-        equations=(sympy.Eq(u.diff(x, 2) + u.diff(y, 2) + square * u, source),),
-        domain=Box(x=(-1, 1), y=(-1, 1)),
-        conditions=tuple(Condition(sympy.Eq(u, 0), on=s) for s in ("x=-1", "x=1", "y=-1", "y=1")),
-        exact={u: exact},
-    )
+    problem = resonant_square(gap)
     trial = trial_of(problem)
     where = torch.tensor([[0.3, 0.2]], dtype=torch.float64)
     trial.network = Constant()

@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import sympy
 import torch
 from torch import nn
 
-from pinn.geometry.box import Box
-from pinn.problem.parts import Condition
 from pinn.problem.problem import Problem
 from pinn.refinement import refine
 from pinn.refinement.candidates import Fit
@@ -25,7 +22,7 @@ from pinn.refinement.timer import Timer
 from pinn.settings import Settings
 from pinn.solution import ReferenceGrid, Solution
 from pinn.trial.trial_solution import TrialSolution
-from tests.pinn.refinement.problems import bernoulli, trial_of, x, y
+from tests.pinn.refinement.problems import bernoulli, resonant_square, trial_of
 
 
 def over_bubble(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -62,19 +59,7 @@ class Known(nn.Module):
 
 def resonant(gap: float = 1e-3) -> tuple[Problem, float]:
     """Helmholtz' equation with k^2 beside pi^2 / 2, and the unit of its hard form."""
-    u = sympy.Function("u")(x, y)
-    square = sympy.pi**2 / 2 * (1 + sympy.Float(gap))
-    exact = (1 - x**2) * (1 - y**2) * sympy.exp(x / 2) * sympy.sin(2 * x + y)
-    source = exact.diff(x, 2) + exact.diff(y, 2) + square * exact
-    problem = Problem(
-        name="resonant",
-        coordinates=(x, y),
-        fields=(u,),
-        equations=(sympy.Eq(u.diff(x, 2) + u.diff(y, 2) + square * u, source),),
-        domain=Box(x=(-1, 1), y=(-1, 1)),
-        conditions=tuple(Condition(sympy.Eq(u, 0), on=s) for s in ("x=-1", "x=1", "y=-1", "y=1")),
-        exact={u: exact},
-    )
+    problem = resonant_square(gap)
     trial = trial_of(problem)
     trial.network = Known(1.0, 0.0, 0.0)
     where = torch.tensor([[0.3, 0.2]], dtype=torch.float64)
