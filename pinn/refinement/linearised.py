@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from pinn.loss.terms import Term
     from pinn.problem.parts import Condition
     from pinn.problem.problem import Problem
-    from pinn.refinement.polynomials import PolynomialLayer
-    from pinn.refinement.wide_layer import WideLayer
+    from pinn.refinement.correction import Correction
     from sciformer.runs.processes import Processes
 
 # Tensors of the size of the neurons' derivatives that are alive at a time: a tanh on jets takes
@@ -69,7 +68,7 @@ class Linearised:
         self,
         problem: Problem,
         trial: TrialSolution,
-        layer: WideLayer | PolynomialLayer,
+        layer: Correction,
         coefficients: Mapping[str, float] | None = None,
         processes: Processes = ALONE,
     ) -> None:
@@ -272,7 +271,7 @@ class _Call(NamedTuple):
 class _Probe(nn.Module):
     """A network whose outputs are leaves of the graph; it keeps the neurons that made them."""
 
-    def __init__(self, layer: WideLayer | PolynomialLayer) -> None:
+    def __init__(self, layer: Correction) -> None:
         super().__init__()
         self._layer = layer
         self.calls: list[_Call] = []

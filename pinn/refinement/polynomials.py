@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pinn.refinement.correction import Correction
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -73,7 +75,7 @@ class Polynomials(nn.Module):
         return found
 
 
-class PolynomialLayer(nn.Module):
+class PolynomialLayer(Correction):
     """fields = network(x) + output polynomials(x).
 
     Args:
@@ -83,28 +85,16 @@ class PolynomialLayer(nn.Module):
     """
 
     def __init__(self, network: nn.Module, polynomials: Polynomials, output: Tensor) -> None:
-        super().__init__()
-        self.network, self.polynomials = network, polynomials
-        self.output = nn.Parameter(output, requires_grad=False)
-
-    def forward(self, points: Any) -> Any:
-        """Fields (p, f) at points (p, c); jets go through as well."""
-        fields, features = self.parts(points)
-        return fields + nn.functional.linear(features, self.output)
+        super().__init__(network, output)
+        self.polynomials = polynomials
 
     def parts(self, points: Any) -> tuple[Any, Any]:
-        """Fields (p, f) of the network below, and the features (p, q)."""
         return self.network(points), self.polynomials(points)
 
     @property
     def inputs(self) -> Any:
         """Inputs of the network below; None if it has none."""
         return getattr(self.network, "inputs", None)
-
-    @property
-    def features(self) -> int:
-        """Number of features q."""
-        return self.output.shape[1]
 
 
 def orders_within(problem: Problem, count: int) -> Tensor:

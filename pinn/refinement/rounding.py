@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from pinn.refinement.polynomials import PolynomialLayer
-from pinn.refinement.wide_layer import WideLayer
+from pinn.refinement.correction import Correction
 
 if TYPE_CHECKING:
     from pinn.refinement.candidates import Fit
@@ -31,7 +30,7 @@ def rounding(fit: Fit, trial: TrialSolution) -> float:
     signs = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for layer in moved.modules():
-            if isinstance(layer, WideLayer | PolynomialLayer):
+            if isinstance(layer, Correction):
                 drawn = torch.randint(0, 2, layer.output.shape, generator=signs)
                 drawn = (2 * drawn - 1).to(layer.output)
                 layer.output.mul_(1 + torch.finfo(layer.output.dtype).eps * drawn)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from pinn.refinement.correction import Correction
 from pinn.refinement.polynomials import HIGHEST_DEGREE, PolynomialLayer, Polynomials
 from pinn.refinement.products import Products
 from pinn.refinement.wide_layer import WideLayer, further_inputs, linear_layers
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def trunk(network: nn.Module) -> nn.Module:
     """The trained network below all layers of a refinement."""
-    if not isinstance(network, WideLayer | PolynomialLayer):
+    if not isinstance(network, Correction):
         return network
     return trunk(network.network)
 

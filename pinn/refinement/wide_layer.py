@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from pinn.refinement.correction import Correction
 from pinn.refinement.products import Products
 from pinn.trial.inputs import inputs_of
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 LEAST_SPREAD = 1e-3
 
 
-class WideLayer(nn.Module):
+class WideLayer(Correction):
     """fields = network(x) + output [tanh(weights s(x) + bias); products(x)], random weights fixed.
 
     s(x) = [what enters linear layer i of the network, for i in `layers`; inputs(x)]
@@ -57,22 +58,15 @@ class WideLayer(nn.Module):
         inputs: nn.Module | None = None,
         products: Products | None = None,
     ) -> None:
-        super().__init__()
-        self.network, self.own_inputs, self.products = network, inputs, products
+        super().__init__(network, output)
+        self.own_inputs, self.products = inputs, products
         self.register_buffer("layers", torch.tensor(list(layers), dtype=torch.int64))
         self.register_buffer("weights", weights)
         self.register_buffer("bias", bias)
-        self.output = nn.Parameter(output, requires_grad=False)
         linear = linear_layers(network)
         self._chosen = [linear[i] for i in layers]
 
-    def forward(self, points: Any) -> Any:
-        """Fields (p, f) at points (p, c); jets go through as well."""
-        fields, neurons = self.parts(points)
-        return fields + nn.functional.linear(neurons, self.output)
-
     def parts(self, points: Any) -> tuple[Any, Any]:
-        """Fields (p, f) of the network below, and the features (p, m + q)."""
         fields, units = self.units(points)
         neurons = torch.tanh(nn.functional.linear(units, self.weights, self.bias))
         if self.products is None:
@@ -92,11 +86,6 @@ class WideLayer(nn.Module):
         inputs = self.network.inputs if self.own_inputs is None else self.own_inputs
         assert isinstance(inputs, nn.Module), "a network without inputs was given some"
         return inputs
-
-    @property
-    def features(self) -> int:
-        """Number of features m + q."""
-        return self.output.shape[1]
 
     @classmethod
     def random(
